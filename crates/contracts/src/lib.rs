@@ -1,1 +1,51 @@
+//! What travels between processes: generated protobuf, the public request documents, problem
+//! documents, CloudEvents, and conversions to the core's types.
 
+pub mod api;
+pub mod problem;
+mod trace_context;
+
+pub use trace_context::TraceParent;
+
+/// Generated protobuf of work messages.
+#[expect(
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "generated code"
+)]
+pub mod work {
+    tonic::include_proto!("orchestrator.work.v1");
+}
+
+/// Generated protobuf and gRPC services of the coordinator.
+#[expect(
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "generated code"
+)]
+pub mod coordinator {
+    tonic::include_proto!("orchestrator.coordinator.v1");
+}
+
+/// Generated protobuf and gRPC service of the learner.
+#[expect(
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "generated code"
+)]
+pub mod learner {
+    tonic::include_proto!("orchestrator.learner.v1");
+}
+
+/// Generated protobuf and gRPC service of the public interface.
+#[expect(
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "generated code"
+)]
+pub mod v1 {
+    tonic::include_proto!("orchestrator.v1");
+}
+
+/// Descriptors of all protobuf files, for gRPC reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

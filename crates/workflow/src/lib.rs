@@ -1,1 +1,14 @@
+//! The pure core of the orchestrator: identifiers, the plan and its validation, and the state
+//! machine of a task. No async, no clock, no IO, no randomness: everything comes in as an argument
+//! and every consequence goes out as data.
 
+pub mod decision;
+pub mod hash;
+pub mod ids;
+pub mod input;
+pub mod plan;
+pub mod state;
+pub mod submission;
+pub mod time;
+pub mod tool;
+pub mod vocabulary;

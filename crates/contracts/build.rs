@@ -1,0 +1,20 @@
+//! Compiles the protobuf files of `proto/` and keeps their descriptors for gRPC reflection.
+
+use std::path::PathBuf;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
+    let files = [
+        "orchestrator/work/v1/work.proto",
+        "orchestrator/coordinator/v1/worker.proto",
+        "orchestrator/coordinator/v1/tasks.proto",
+        "orchestrator/learner/v1/learner.proto",
+        "orchestrator/v1/orchestrator.proto",
+    ];
+    println!("cargo::rerun-if-changed={}", root.display());
+    let descriptors = protox::compile(files.iter().map(|f| root.join(f)), [&root])?;
+    let out = PathBuf::from(std::env::var("OUT_DIR")?).join("descriptors.bin");
+    std::fs::write(&out, prost::Message::encode_to_vec(&descriptors))?;
+    tonic_prost_build::configure().compile_fds(descriptors)?;
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! A plan that passed validation, with what execution needs of the catalog copied in.
+
+use super::model::Plan;
+use crate::hash::Fingerprint;
+use crate::tool::RetryPolicy;
+use crate::vocabulary::{EffectClass, PlanOrigin};
+use serde::{Deserialize, Serialize};
+
+/// What a task executes. Never changes; a re-plan is another one with a higher version.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct FrozenPlan {
+    /// From 1.
+    pub version: u32,
+    /// Who made it.
+    pub origin: PlanOrigin,
+    /// The document.
+    pub plan: Plan,
+    /// In the order of `plan.steps`.
+    pub steps: Vec<FrozenStep>,
+    /// Indices of `steps`, dependencies first.
+    pub order: Vec<u16>,
+    /// Hash of the document and of the tool definitions it relies on.
+    pub hash: Fingerprint,
+}
+
+/// What the catalog said of a step's tool when the plan was accepted.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct FrozenStep {
+    /// Indices of the steps this one depends on, by `depends_on`, references or `when`.
+    pub deps: Vec<u16>,
+    /// Indices of the steps whose output it takes (a subset of `deps`).
+    pub inputs: Vec<u16>,
+    /// Hash of the step's own definition and of the tool's.
+    pub hash: Fingerprint,
+    /// Hash of the tool's definition.
+    pub tool_version_hash: Fingerprint,
+    /// What repeating it does outside.
+    pub effects: EffectClass,
+    /// The step's policy, else the tool's.
+    pub retry: RetryPolicy,
+    /// Seconds one attempt may take.
+    pub timeout_seconds: f64,
+    /// A human is asked before it runs.
+    pub requires_approval: bool,
+    /// The tool takes feedback as an argument, or the arguments mention it.
+    pub takes_feedback: bool,
+    /// The pool that serves the tool.
+    pub pool: String,
+    /// Micro-USD reserved for a run.
+    pub grant_usd_micros: i64,
+    /// Usually done within a second: may share a message with its siblings.
+    pub short: bool,
+}

@@ -1,0 +1,89 @@
+//! What a client asked for and the policy it runs under; frozen when the task is accepted.
+
+use crate::plan::Plan;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// The request, with every default filled in.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Submission {
+    /// 1-16,384 characters.
+    pub request: String,
+    /// Name to finite number.
+    #[serde(default)]
+    pub business_metrics: BTreeMap<String, f64>,
+    /// Free map: tone and the like. Without `channels`.
+    #[serde(default)]
+    pub preferences: Map<String, Value>,
+    /// Client's own labels.
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
+    /// A client's plan; the planner is skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+    /// Where results go. Empty: one deliverable `result`, nothing is published.
+    pub channels: Vec<String>,
+    /// What the task runs under.
+    pub policy: Policy,
+    /// Who asked; from the credential.
+    pub actor: String,
+    /// W3C trace context of the request.
+    #[serde(default)]
+    pub traceparent: String,
+}
+
+/// Rules of one task: configuration overlaid with the request's own settings.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Policy {
+    /// Overall score needed, 0-1.
+    pub threshold: f64,
+    /// Dimension to weight and floor.
+    pub dimensions: BTreeMap<String, Dimension>,
+    /// Repair rounds before a human is asked.
+    pub max_refinements: u32,
+    /// A human looks at the plan first.
+    pub plan_review: bool,
+    /// The publication gate answers itself when the task passed.
+    pub auto_approve: bool,
+    /// And scored at least this, 0-1.
+    pub auto_approve_min_quality: f64,
+    /// What happens when a task cannot go on by itself.
+    pub on_exhausted: OnExhausted,
+    /// Micro-USD the task may cost; none: no limit.
+    pub max_cost_usd_micros: Option<i64>,
+    /// Tokens the task may use; none: no limit.
+    pub max_tokens: Option<i64>,
+    /// Seconds from acceptance until a human is asked; none: no limit.
+    pub max_duration_seconds: Option<f64>,
+    /// Seconds a gate stays open.
+    pub gate_ttl_seconds: f64,
+    /// Seconds a planning, assessment, formatting or publication run may take.
+    pub job_timeout_seconds: f64,
+    /// Micro-USD reserved for a planning or assessment run.
+    pub grant_usd_micros: i64,
+    /// Step events are told too.
+    pub step_events: bool,
+    /// Higher is dispatched first; 0 is normal.
+    pub priority: i16,
+}
+
+/// Weight and floor of one quality dimension.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Dimension {
+    /// Share in the overall score, above 0.
+    pub weight: f64,
+    /// Least score, 0-1; a request's threshold caps it.
+    pub floor: f64,
+}
+
+/// What happens when attempts, rounds or budget are spent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum OnExhausted {
+    /// A human is asked.
+    #[default]
+    NeedsAttention,
+    /// The task fails.
+    Fail,
+}

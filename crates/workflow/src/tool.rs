@@ -1,0 +1,170 @@
+//! Tools as the catalog knows them.
+
+use crate::hash::Fingerprint;
+use crate::vocabulary::{EffectClass, ToolState};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// When and how often a failed attempt is repeated. Seconds.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetryPolicy {
+    /// Attempts in all, 1-20; 1 means none is repeated.
+    #[schemars(range(min = 1, max = 20))]
+    pub max_attempts: u32,
+    /// Pause before the second attempt, 0-3600 seconds.
+    #[schemars(range(min = 0.0, max = 3600.0))]
+    pub initial_interval: f64,
+    /// Factor between pauses, 1-10.
+    #[schemars(range(min = 1.0, max = 10.0))]
+    pub backoff: f64,
+    /// Longest pause, 0-86400 seconds.
+    #[schemars(range(min = 0.0, max = 86400.0))]
+    pub max_interval: f64,
+    /// Error codes that are never repeated.
+    #[schemars(length(max = 32))]
+    pub non_retryable: Vec<String>,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            max_attempts: 3,
+            initial_interval: 1.0,
+            backoff: 2.0,
+            max_interval: 60.0,
+            non_retryable: Vec::new(),
+        }
+    }
+}
+
+/// Where a tool comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ToolSource {
+    /// Shipped, or an agent of the configuration.
+    Builtin,
+    /// Found on an MCP server.
+    Mcp,
+    /// An HTTP API endpoint.
+    Api,
+}
+
+/// A tool, as announced by a worker and listed by `GET /tools`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ToolSpecification {
+    /// `name`, or `<server>.<name>`.
+    pub tool_id: String,
+    /// For people.
+    pub name: String,
+    /// What it does, for people and planners.
+    pub description: String,
+    /// research, writing, channel …
+    pub category: String,
+    /// JSON Schema of the arguments.
+    pub input_schema: Value,
+    /// JSON Schema of the output; `true` when unknown.
+    pub output_schema: Value,
+    /// USD a call, by the operator's estimate; null is unknown.
+    pub estimated_cost: Option<f64>,
+    /// Seconds a call, by the operator's estimate; null is unknown.
+    pub estimated_duration: Option<f64>,
+    /// A call needs a human's word first.
+    #[serde(default)]
+    pub requires_approval: bool,
+    /// Where it comes from.
+    pub source: ToolSource,
+    /// What repeating a call does outside.
+    pub effects: EffectClass,
+    /// When failed attempts are repeated.
+    #[serde(default)]
+    pub retry: RetryPolicy,
+    /// Seconds one attempt may take.
+    #[serde(default = "default_timeout")]
+    pub timeout_seconds: f64,
+    /// The pool of executors that serves it.
+    #[serde(default = "default_pool")]
+    pub pool: String,
+}
+
+fn default_timeout() -> f64 {
+    60.0
+}
+
+fn default_pool() -> String {
+    "default".to_owned()
+}
+
+impl ToolSpecification {
+    /// Hash of what a plan relies on: name, description, schemas, effects.
+    pub fn version_hash(&self) -> Fingerprint {
+        Fingerprint::of([
+            self.tool_id.as_bytes(),
+            self.description.as_bytes(),
+            self.input_schema.to_string().as_bytes(),
+            self.output_schema.to_string().as_bytes(),
+            self.effects.as_str().as_bytes(),
+        ])
+    }
+
+    /// Takes feedback as an argument of that name.
+    pub fn accepts_feedback(&self) -> bool {
+        self.input_schema.pointer("/properties/feedback").is_some()
+    }
+}
+
+/// A tool ready to validate plans against.
+#[derive(Debug)]
+pub struct CatalogTool {
+    /// The definition.
+    pub spec: ToolSpecification,
+    /// Hash of the definition.
+    pub version_hash: Fingerprint,
+    /// Whether plans may use it.
+    pub state: ToolState,
+    /// The compiled input schema.
+    pub input: jsonschema::Validator,
+}
+
+/// A schema that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("tool {tool_id}: input schema is not a valid JSON Schema: {reason}")]
+pub struct SchemaRejected {
+    /// The tool.
+    pub tool_id: String,
+    /// What is wrong with its schema.
+    pub reason: String,
+}
+
+impl CatalogTool {
+    /// Compiles the schema. Never resolves references over a network: the crate is built without that.
+    pub fn new(spec: ToolSpecification, state: ToolState) -> Result<Self, SchemaRejected> {
+        let input = jsonschema::validator_for(&spec.input_schema).map_err(|e| SchemaRejected {
+            tool_id: spec.tool_id.clone(),
+            reason: e.to_string(),
+        })?;
+        Ok(Self {
+            version_hash: spec.version_hash(),
+            spec,
+            state,
+            input,
+        })
+    }
+}
+
+/// The tools a plan may name.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    /// By tool id.
+    pub tools: BTreeMap<String, Arc<CatalogTool>>,
+}
+
+impl Catalog {
+    /// The tool, when plans may use it.
+    pub fn active(&self, tool_id: &str) -> Option<&Arc<CatalogTool>> {
+        self.tools.get(tool_id).filter(|t| t.state == ToolState::Active)
+    }
+}
