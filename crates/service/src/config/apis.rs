@@ -1,0 +1,196 @@
+use super::agents::{any_object, any_value, check_schema};
+use super::checks::Checks;
+use super::effects::Effects;
+use super::retry::RetryConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// An external HTTP API whose endpoints are tools.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiConfig {
+    /// First part of the tools' ids.
+    #[schemars(length(min = 1, max = 64))]
+    pub name: String,
+    /// What every path is appended to. Its host is thereby allowed, loopback and private ones too.
+    #[schemars(extend("format" = "http-url"))]
+    pub base_url: String,
+    /// Further hosts a redirect may lead to, as `host` or `host:port`.
+    #[serde(default)]
+    pub allow_hosts: Vec<String>,
+    /// Sent with every call.
+    #[serde(default, serialize_with = "redacted")]
+    pub headers: BTreeMap<String, String>,
+    /// The tools.
+    #[serde(default)]
+    pub endpoints: Vec<EndpointConfig>,
+}
+
+/// One tool: `<api>.<endpoint>`. Texts may be templates over the arguments.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointConfig {
+    /// Second part of the tool's id.
+    #[schemars(length(min = 1, max = 64))]
+    pub name: String,
+    /// What it does; the planner matches requests against it.
+    #[serde(default)]
+    pub description: String,
+    /// For lists and searches.
+    #[serde(default = "default_category")]
+    pub category: String,
+    /// HTTP method.
+    #[serde(default)]
+    pub method: Method,
+    /// Appended to the base URL; begins with `/`.
+    pub path: String,
+    /// Sent with this call, over those of the API.
+    #[serde(default, serialize_with = "redacted")]
+    pub headers: BTreeMap<String, String>,
+    /// Query parameters.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+    /// The body, a template. Absent: the arguments as JSON, for methods that have a body.
+    #[serde(default)]
+    pub body: Option<Value>,
+    /// JSON Schema of the arguments.
+    #[serde(default = "any_object")]
+    pub input_schema: Value,
+    /// JSON Schema of the output.
+    #[serde(default = "any_value")]
+    pub output_schema: Value,
+    /// JSON Pointer to the output within the answer. Absent: the whole answer.
+    #[serde(default)]
+    pub output_pointer: Option<String>,
+    /// What repeating a call does outside. Absent: `read_only` for GET, else `once`.
+    #[serde(default)]
+    pub effects: Option<Effects>,
+    /// Seconds the receiver remembers an `Idempotency-Key`; for `keyed`.
+    #[serde(default = "default_key_ttl")]
+    #[schemars(range(min = 1.0, max = 31_536_000.0))]
+    pub key_ttl_seconds: f64,
+    /// When failed attempts are repeated.
+    #[serde(default)]
+    pub retry: RetryConfig,
+    /// Seconds one attempt may take.
+    #[serde(default = "default_timeout")]
+    #[schemars(range(min = 0.1, max = 86400.0))]
+    pub timeout_seconds: f64,
+    /// A human is asked before each call.
+    #[serde(default)]
+    pub requires_approval: bool,
+    /// Bytes of the answer, decompressed, beyond which the call fails.
+    #[serde(default = "default_response_bytes")]
+    #[schemars(range(min = 1, max = 33_554_432))]
+    pub max_response_bytes: u64,
+}
+
+/// HTTP methods an endpoint may have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+#[schemars(inline)]
+pub enum Method {
+    // No docs on the variants: with them the schema is a `oneOf`, whose errors do not name the choices.
+    #[default]
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    /// As it stands in a request.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+fn default_category() -> String {
+    "api".to_owned()
+}
+
+pub(super) const fn default_key_ttl() -> f64 {
+    86_400.0
+}
+
+const fn default_timeout() -> f64 {
+    30.0
+}
+
+const fn default_response_bytes() -> u64 {
+    1 << 20
+}
+
+impl ApiConfig {
+    pub(super) fn check_all(apis: &[Self], checks: &mut Checks) {
+        checks.unique("apis", apis.iter().map(|api| api.name.as_str()));
+        for api in apis {
+            let at = format!("apis[{}]", api.name);
+            if api.name.contains(['.', ' ', '/']) {
+                checks.add(&format!("{at}.name"), "a name has no dot, slash or space", "rename it");
+            }
+            let list = format!("{at}.endpoints");
+            checks.unique(&list, api.endpoints.iter().map(|endpoint| endpoint.name.as_str()));
+            for endpoint in &api.endpoints {
+                endpoint.check(&format!("{list}[{}]", endpoint.name), checks);
+            }
+        }
+    }
+}
+
+impl EndpointConfig {
+    /// The operator's word, or the method's default.
+    pub fn effects(&self) -> Effects {
+        match (self.effects, self.method) {
+            (Some(effects), _) => effects,
+            (None, Method::Get) => Effects::ReadOnly,
+            (None, _) => Effects::Once,
+        }
+    }
+
+    fn check(&self, at: &str, checks: &mut Checks) {
+        if !self.path.starts_with('/') {
+            checks.add(&format!("{at}.path"), "a path begins with `/`", "write /path");
+        }
+        if self
+            .output_pointer
+            .as_deref()
+            .is_some_and(|p| !p.is_empty() && !p.starts_with('/'))
+        {
+            checks.add(
+                &format!("{at}.output_pointer"),
+                "not a JSON Pointer",
+                "write /field/0/name",
+            );
+        }
+        if self.effects == Some(Effects::Queryable) {
+            checks.add(
+                &format!("{at}.effects"),
+                "this build cannot look up what an endpoint did",
+                "use `keyed` where the receiver honours Idempotency-Key, else `once`",
+            );
+        }
+        check_schema(&format!("{at}.input_schema"), &self.input_schema, checks);
+        check_schema(&format!("{at}.output_schema"), &self.output_schema, checks);
+    }
+}
+
+/// Header values that usually are credentials are not shown.
+fn redacted<S: Serializer>(headers: &BTreeMap<String, String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(headers.iter().map(|(name, value)| {
+        let lower = name.to_ascii_lowercase();
+        let secret = ["auth", "cookie", "key", "token", "secret"]
+            .iter()
+            .any(|part| lower.contains(part));
+        (name, if secret { "***" } else { value.as_str() })
+    }))
+}

@@ -1,0 +1,107 @@
+//! Everything an operator can set, one section a file. Read once, checked whole, then never changed.
+
+mod agents;
+mod apis;
+mod channels;
+mod checks;
+mod coordinator;
+mod database;
+mod effects;
+mod events;
+mod gateway;
+mod learner;
+mod learning;
+mod limits;
+mod llm;
+mod nats;
+mod policy;
+mod quality;
+mod retry;
+mod secret;
+mod service;
+mod tools;
+mod worker;
+
+pub use agents::{AgentConfig, Tier};
+pub use apis::{ApiConfig, EndpointConfig, Method};
+pub use channels::{ChannelConfig, ChannelKind};
+pub use checks::{Check, Checks};
+pub use coordinator::CoordinatorConfig;
+pub use database::DatabaseConfig;
+pub use effects::Effects;
+pub use events::{EventDetail, EventsConfig};
+pub use gateway::GatewayConfig;
+pub use learner::LearnerConfig;
+pub use learning::LearningConfig;
+pub use limits::LimitsConfig;
+pub use llm::{LlmConfig, ProviderConfig, ProviderKind, Role, RolesConfig};
+pub use nats::NatsConfig;
+pub use policy::{BudgetConfig, GrantConfig, OnExhausted, PolicyConfig};
+pub use quality::{DimensionConfig, QualityConfig};
+pub use retry::RetryConfig;
+pub use secret::{Secret, SecretError};
+pub use service::ServiceConfig;
+pub use tools::ToolsConfig;
+pub use worker::WorkerConfig;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The whole configuration. `Default` is what holds without any file or variable.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// What every binary does the same way.
+    pub service: ServiceConfig,
+    /// The edge.
+    pub gateway: GatewayConfig,
+    /// The one that decides.
+    pub coordinator: CoordinatorConfig,
+    /// The service that remembers finished tasks.
+    pub learner: LearnerConfig,
+    /// Planner, executor and assessor.
+    pub worker: WorkerConfig,
+    /// The NATS server with JetStream.
+    pub nats: NatsConfig,
+    /// Postgres.
+    pub database: DatabaseConfig,
+    /// Language models.
+    pub llm: LlmConfig,
+    /// Tools of the operator's own: a prompt with schemas.
+    pub agents: Vec<AgentConfig>,
+    /// External HTTP APIs whose endpoints are tools.
+    pub apis: Vec<ApiConfig>,
+    /// Where approved results go.
+    pub channels: Vec<ChannelConfig>,
+    /// When a result is good enough.
+    pub quality: QualityConfig,
+    /// Rules every task runs under.
+    pub policy: PolicyConfig,
+    /// Bounds on what a process takes in and passes on.
+    pub limits: LimitsConfig,
+    /// Events for subscribers.
+    pub events: EventsConfig,
+    /// Which tools an executor offers.
+    pub tools: ToolsConfig,
+    /// What is remembered of finished tasks.
+    pub learning: LearningConfig,
+}
+
+impl Config {
+    /// Values that are of the right type and yet cannot work, all of them.
+    pub fn validate(&self) -> Checks {
+        let mut checks = Checks::default();
+        self.service.check(&mut checks);
+        self.gateway.check(&mut checks);
+        self.worker.check(&mut checks);
+        self.nats.check(&mut checks);
+        self.llm.check(self.service.development, &mut checks);
+        AgentConfig::check_all(&self.agents, &mut checks);
+        ApiConfig::check_all(&self.apis, &mut checks);
+        ChannelConfig::check_all(&self.channels, &mut checks);
+        self.quality.check(&mut checks);
+        self.policy.check(&self.channels, &mut checks);
+        self.limits.check(&mut checks);
+        checks
+    }
+}

@@ -1,0 +1,65 @@
+use super::checks::Checks;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// When a result is good enough.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct QualityConfig {
+    /// Overall score needed, 0-1.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub threshold: f64,
+    /// What is judged; tables merge, weight 0 takes a dimension out.
+    pub dimensions: BTreeMap<String, DimensionConfig>,
+    /// Repair rounds before a human is asked.
+    #[schemars(range(max = 20))]
+    pub max_refinements: u32,
+}
+
+/// Weight and floor of one dimension.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DimensionConfig {
+    /// Share in the overall score, relative to the others.
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub weight: f64,
+    /// Least score, 0-1; a request's threshold caps it.
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub floor: f64,
+}
+
+impl Default for QualityConfig {
+    fn default() -> Self {
+        let dimensions = [
+            ("relevance", 0.3, 0.5),
+            ("completeness", 0.25, 0.5),
+            ("structure", 0.15, 0.3),
+            ("clarity", 0.15, 0.3),
+            ("tone", 0.15, 0.3),
+        ];
+        Self {
+            threshold: 0.7,
+            dimensions: dimensions
+                .into_iter()
+                .map(|(name, weight, floor)| (name.to_owned(), DimensionConfig { weight, floor }))
+                .collect(),
+            max_refinements: 2,
+        }
+    }
+}
+
+impl QualityConfig {
+    /// The dimensions that are judged.
+    pub fn judged(&self) -> impl Iterator<Item = (&str, DimensionConfig)> {
+        let weighs = self.dimensions.iter().filter(|(_, dimension)| dimension.weight > 0.0);
+        weighs.map(|(name, dimension)| (name.as_str(), *dimension))
+    }
+
+    pub(super) fn check(&self, checks: &mut Checks) {
+        if self.judged().next().is_none() {
+            checks.add("quality.dimensions", "none has a weight above 0", "give one a weight");
+        }
+    }
+}
