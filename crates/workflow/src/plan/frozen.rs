@@ -26,9 +26,9 @@ pub struct FrozenPlan {
 /// What the catalog said of a step's tool when the plan was accepted.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct FrozenStep {
-    /// Indices of the steps this one depends on, by `depends_on`, references or `when`.
+    /// Indices of the steps this one depends on, by `depends_on`, references or `when`; ascending.
     pub deps: Vec<u16>,
-    /// Indices of the steps whose output it takes (a subset of `deps`).
+    /// Indices of the steps whose output it takes, in arguments or `when` (a subset of `deps`).
     pub inputs: Vec<u16>,
     /// Hash of the step's own definition and of the tool's.
     pub hash: Fingerprint,
@@ -42,7 +42,7 @@ pub struct FrozenStep {
     pub timeout_seconds: f64,
     /// A human is asked before it runs.
     pub requires_approval: bool,
-    /// The tool takes feedback as an argument, or the arguments mention it.
+    /// The tool takes feedback as an argument, or a template of the arguments mentions it.
     pub takes_feedback: bool,
     /// The pool that serves the tool.
     pub pool: String,

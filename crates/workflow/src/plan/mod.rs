@@ -2,10 +2,13 @@
 
 mod frozen;
 mod model;
+mod pointer;
 mod schema;
+mod slots;
 mod validate;
 
 pub use frozen::{FrozenPlan, FrozenStep};
 pub use model::{AcceptanceCheck, Plan, PlanStep, When};
 pub use schema::plan_schema;
-pub use validate::{PlanFault, PlanLimits, freeze};
+pub use slots::{MalformedReference, Reference, Slots, is_template};
+pub use validate::{PlanFault, PlanLimits, compile_acceptance_schema, freeze};

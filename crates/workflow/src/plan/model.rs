@@ -68,11 +68,13 @@ pub struct PlanStep {
 /// `{request, business_metrics, preferences}`. Exactly one of the tests is given.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{"required": ["equals"]}, {"required": ["exists"]}, {"required": ["gt"]}, {"required": ["lt"]}]))]
 pub struct When {
     /// Key of the step whose output is looked at; implies the dependency.
     #[serde(rename = "$step", default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
     /// JSON pointer (RFC 6901) into it.
+    #[schemars(length(max = 1024), regex(pattern = r"^(/([^/~]|~[01])*)*$"))]
     pub pointer: String,
     /// Holds when the value equals this.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
@@ -91,9 +93,14 @@ pub struct When {
 /// A check of a step's output; every test that is given must hold.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("anyOf" = [
+    {"required": ["min_length"]}, {"required": ["max_length"]}, {"required": ["contains"]},
+    {"required": ["not_contains"]}, {"required": ["equals"]}, {"required": ["schema"]},
+]))]
 pub struct AcceptanceCheck {
     /// JSON pointer (RFC 6901) into the output; empty: the whole.
     #[serde(default)]
+    #[schemars(length(max = 1024), regex(pattern = r"^(/([^/~]|~[01])*)*$"))]
     pub pointer: String,
     /// Least number of characters, items or members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,7 +117,7 @@ pub struct AcceptanceCheck {
     /// The value equals this.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub equals: Option<Value>,
-    /// The value satisfies this JSON Schema.
+    /// The value satisfies this JSON Schema; it refers to nothing outside itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
 }
