@@ -12,13 +12,15 @@ use std::sync::Arc;
 
 /// The whole consequence of one input.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
+pub struct Transition {
     /// The task afterwards; none: nothing changed.
     pub task: Option<Task>,
     /// Rows to write beside it.
     pub changes: Changes,
     /// The answer to whoever asked.
     pub reply: Reply,
+    /// Jobs whose dispatch is to be published.
+    pub publish: Vec<Serial>,
     /// Queued messages to look up on the work stream.
     pub lookups: Vec<Lookup>,
 }
@@ -73,7 +75,7 @@ pub struct GateRow {
     pub kind: GateKind,
     pub step_key: Option<String>,
     pub opened_at: Timestamp,
-    pub expires_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
     pub content_hash: Fingerprint,
     /// None: open.
     pub decided: Option<GateDecision>,

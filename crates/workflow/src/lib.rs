@@ -2,10 +2,12 @@
 //! machine of a task. No async, no clock, no IO, no randomness: everything comes in as an argument
 //! and every consequence goes out as data.
 
+pub mod decide;
 pub mod decision;
 pub mod hash;
 pub mod ids;
 pub mod input;
+pub mod obligations;
 pub mod plan;
 pub mod state;
 pub mod submission;

@@ -84,9 +84,9 @@ pub struct Task {
     /// The latest judgement.
     #[serde(rename = "qa", default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<Quality>,
-    /// Feedback that planning must heed, one payload.
-    #[serde(rename = "pf", default, skip_serializing_if = "Option::is_none")]
-    pub plan_feedback: Option<PayloadNo>,
+    /// Feedback that planning must heed, oldest first.
+    #[serde(rename = "pf", default, skip_serializing_if = "Vec::is_empty")]
+    pub plan_feedback: Vec<PayloadNo>,
     /// Why a human is needed.
     #[serde(rename = "at", default, skip_serializing_if = "Option::is_none")]
     pub attention: Option<Attention>,
@@ -96,9 +96,12 @@ pub struct Task {
     /// Granted to jobs that have not ended.
     #[serde(rename = "rs", default, skip_serializing_if = "Money::is_zero")]
     pub reserved: Money,
-    /// Added to the budget by humans, micro-USD.
-    #[serde(rename = "xb", default, skip_serializing_if = "is_zero_i64")]
-    pub extra_budget: i64,
+    /// Grants of runs that were lost or dropped, counted as spent until a late result tells.
+    #[serde(rename = "es", default, skip_serializing_if = "Vec::is_empty")]
+    pub estimates: Vec<Estimate>,
+    /// Added to the budget by humans.
+    #[serde(rename = "xb", default, skip_serializing_if = "Money::is_zero")]
+    pub extra_budget: Money,
     /// How the end came about, for the end's event.
     #[serde(rename = "er", default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -319,9 +322,9 @@ pub struct Gate {
     /// When it opened.
     #[serde(rename = "o")]
     pub opened_at: Timestamp,
-    /// When it expires.
-    #[serde(rename = "e")]
-    pub expires_at: Timestamp,
+    /// When it expires; an attention gate never does.
+    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A gate that was decided.
@@ -478,6 +481,17 @@ pub struct Attention {
     /// For people.
     #[serde(rename = "d")]
     pub detail: String,
+}
+
+/// A grant that stands for what a lost run cost.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The job.
+    #[serde(rename = "j")]
+    pub serial: Serial,
+    /// What was counted.
+    #[serde(rename = "g")]
+    pub grant: Money,
 }
 
 /// Money, tokens and calls.

@@ -1,0 +1,255 @@
+//! Cancel, pause, resume, retry, and the way back from `needs_attention`.
+
+use super::context::Context;
+use super::{planning, steps};
+use crate::decision::{Refusal, Reply};
+use crate::hash::Fingerprint;
+use crate::input::Body;
+use crate::state::{Attention, DeliveryState, EffectState, Money, Unit};
+use crate::vocabulary::{Action, AttentionReason, EventKind, GateKind, Status, StepStatus};
+use serde_json::json;
+
+/// Stops the task; `cancelling` as long as an effect is in flight.
+pub(super) fn cancel(cx: &mut Context<'_>, actor: &str) {
+    match cx.task.status {
+        Status::Cancelled | Status::Cancelling => return,
+        status if status.is_terminal() => {
+            cx.reply = Reply::Refused(Refusal::AlreadyTerminal);
+            return;
+        }
+        _ => {}
+    }
+    cx.close_all_gates(Action::Cancel, actor, Fingerprint::of([]));
+    super::runs::drop_jobs(cx);
+    for step in cx
+        .task
+        .steps
+        .iter_mut()
+        .filter(|s| !s.status.is_done() && s.status != StepStatus::Failed)
+    {
+        step.status = StepStatus::Cancelled;
+    }
+    cx.touch();
+    cx.task.attention = None;
+    cx.task.interrupted = None;
+    cx.task.error = Some(format!("cancelled by {actor}"));
+    cx.task.status = Status::Cancelling;
+}
+
+/// Nothing new is started; what runs may end.
+pub(super) fn pause(cx: &mut Context<'_>, actor: &str) {
+    match cx.task.status {
+        Status::Paused => {}
+        status if status.is_terminal() => cx.reply = Reply::Refused(Refusal::AlreadyTerminal),
+        Status::NeedsAttention | Status::Cancelling => {
+            cx.reply = Reply::Refused(Refusal::WrongState("the task does not move, there is nothing to pause"));
+        }
+        status => {
+            cx.touch();
+            cx.task.interrupted = Some(status);
+            cx.task.status = Status::Paused;
+            cx.emit(EventKind::TaskPaused, json!({ "actor": actor }));
+        }
+    }
+}
+
+pub(super) fn resume(cx: &mut Context<'_>, actor: &str) {
+    if cx.task.status.is_terminal() {
+        cx.reply = Reply::Refused(Refusal::AlreadyTerminal);
+        return;
+    }
+    if cx.task.status != Status::Paused {
+        cx.reply = Reply::Refused(Refusal::WrongState("the task is not paused"));
+        return;
+    }
+    cx.touch();
+    cx.task.status = cx.task.interrupted.take().unwrap_or(Status::Executing);
+    cx.emit(EventKind::TaskResumed, json!({ "actor": actor }));
+}
+
+/// `POST /retry`: the way back from `needs_attention` without naming a gate.
+pub(super) fn retry(
+    cx: &mut Context<'_>,
+    actor: &str,
+    from_step: Option<&str>,
+    raise_budget: Option<Money>,
+    send_again: bool,
+) {
+    if cx.task.status.is_terminal() {
+        cx.reply = Reply::Refused(Refusal::AlreadyTerminal);
+        return;
+    }
+    let Some(attention) = cx
+        .task
+        .attention
+        .clone()
+        .filter(|_| cx.task.status == Status::NeedsAttention)
+    else {
+        cx.reply = Reply::Refused(Refusal::WrongState("nothing has failed, there is nothing to retry"));
+        return;
+    };
+    let from = match from_step.map(|key| (key, cx.step_index(key))) {
+        None => None,
+        Some((_, Some(index))) => Some(index),
+        Some((key, None)) => {
+            cx.reply = Reply::Refused(Refusal::UnknownStep(key.to_owned()));
+            return;
+        }
+    };
+    if attention.reason == AttentionReason::EffectUnknown && !send_again {
+        let allowed = super::allowed_actions(GateKind::Attention, Some(attention.reason)).to_vec();
+        cx.reply = Reply::Refused(Refusal::ActionNotAllowed {
+            action: Action::Retry,
+            allowed,
+        });
+        return;
+    }
+    let action = if send_again { Action::SendAgain } else { Action::Retry };
+    cx.close_all_gates(action, actor, Fingerprint::of([]));
+    leave_attention(cx);
+    if let Some(more) = raise_budget {
+        cx.task.extra_budget = cx.task.extra_budget.plus(more);
+    }
+    match from {
+        None => try_again(cx, &attention, send_again),
+        Some(index) => {
+            for again in steps::with_dependents(cx, index) {
+                steps::rerun(cx, again, None);
+            }
+            cx.task.deliveries.clear();
+            cx.set_stage(Status::Executing);
+        }
+    }
+}
+
+/// Back to the stage that was interrupted; answers it.
+pub(super) fn leave_attention(cx: &mut Context<'_>) -> Status {
+    let stage = cx.task.interrupted.take().unwrap_or(Status::Executing);
+    cx.touch();
+    cx.task.attention = None;
+    cx.task.replans = 0;
+    cx.task.status = stage;
+    stage
+}
+
+/// What a human was asked about has resolved itself.
+pub(super) fn settle_attention(cx: &mut Context<'_>, reason: AttentionReason) {
+    if cx.task.attention.as_ref().is_none_or(|a| a.reason != reason) {
+        return;
+    }
+    if cx.task.status == Status::NeedsAttention {
+        cx.close_all_gates(Action::MarkDone, "worker", Fingerprint::of([]));
+        leave_attention(cx);
+    } else {
+        cx.task.attention = None;
+    }
+}
+
+/// What failed gets new jobs.
+pub(super) fn try_again(cx: &mut Context<'_>, attention: &Attention, send_again: bool) {
+    if attention.reason == AttentionReason::Deadline {
+        cx.task.deadline = planning::deadline(cx.submission, cx.env);
+    }
+    if attention.reason == AttentionReason::QualityBelowThreshold {
+        again_with_feedback(cx);
+        return;
+    }
+    settle_unknown(cx, |_| true);
+    for index in failed_steps(cx) {
+        steps::rerun(cx, index, None);
+    }
+    ask_again(cx);
+    for delivery in &mut cx.task.deliveries {
+        let again = match delivery.state {
+            DeliveryState::Failed => true,
+            DeliveryState::Unknown => send_again,
+            _ => false,
+        };
+        if again {
+            delivery.state = DeliveryState::Pending;
+        }
+    }
+}
+
+/// One more repair round with what the judge said last.
+fn again_with_feedback(cx: &mut Context<'_>) {
+    cx.task.round += 1;
+    let blamed: Vec<u16> = steps::sinks(cx)
+        .into_iter()
+        .filter(|&i| steps::repairable(cx, i))
+        .collect();
+    for index in blamed {
+        steps::rerun(cx, index, Some("the last result was not good enough"));
+    }
+    cx.set_stage(Status::Refining);
+}
+
+/// Steps whose gate expired are asked about anew.
+fn ask_again(cx: &mut Context<'_>) {
+    let asked: Vec<u16> = cx.task.gates.iter().filter_map(|g| g.step).collect();
+    for (index, step) in cx.task.steps.iter_mut().enumerate() {
+        let open = asked.iter().any(|&i| usize::from(i) == index);
+        if step.status == StepStatus::WaitingApproval && !open {
+            step.status = StepStatus::Pending;
+        }
+    }
+}
+
+fn failed_steps(cx: &Context<'_>) -> Vec<u16> {
+    let numbered = cx.task.steps.iter().enumerate();
+    numbered
+        .filter(|(_, s)| s.status == StepStatus::Failed)
+        .filter_map(|(i, _)| u16::try_from(i).ok())
+        .collect()
+}
+
+/// A human took the word over: a late answer changes these effects no more.
+fn settle_unknown(cx: &mut Context<'_>, which: impl Fn(Unit) -> bool) {
+    for effect in cx
+        .task
+        .effects
+        .iter_mut()
+        .filter(|e| e.state == EffectState::Unknown && which(e.unit))
+    {
+        effect.decided = true;
+    }
+}
+
+/// A human says that what nobody knew did happen.
+pub(super) fn mark_done(cx: &mut Context<'_>) {
+    settle_unknown(cx, |_| true);
+    for delivery in cx
+        .task
+        .deliveries
+        .iter_mut()
+        .filter(|d| d.state == DeliveryState::Unknown)
+    {
+        delivery.state = DeliveryState::MarkedDone;
+    }
+    for index in failed_steps(cx) {
+        steps::succeeded(cx, index, 0, &Body::new(r#"{"marked_done":true}"#));
+    }
+}
+
+/// A human does without what failed.
+pub(super) fn skip_failed(cx: &mut Context<'_>) {
+    settle_unknown(cx, |_| true);
+    for delivery in &mut cx.task.deliveries {
+        if matches!(delivery.state, DeliveryState::Failed) {
+            delivery.state = DeliveryState::Skipped;
+        }
+    }
+    for index in failed_steps(cx) {
+        steps::skip(cx, index, "a human skipped it");
+    }
+    // An unknown publication stays on record as unknown; it is not waited for any more.
+}
+
+/// An input of this task went to quarantine.
+pub(super) fn poisoned(cx: &mut Context<'_>, detail: &str) {
+    if cx.task.status.is_terminal() || cx.task.status == Status::Cancelling {
+        cx.reply = Reply::Ignored("the task has ended");
+        return;
+    }
+    cx.stall(AttentionReason::Internal, detail);
+}

@@ -1,0 +1,203 @@
+//! From `ready` to `queued(k)`: what may go out, within the budget, and what is out already.
+
+use super::context::Context;
+use super::{Env, MAX_REQUEUES, Snapshot, advance};
+use crate::decision::{Reply, Transition};
+use crate::ids::{JobId, Serial};
+use crate::input::Found;
+use crate::state::{JobState, Money, Stored, Task, Unit};
+use crate::time::Timestamp;
+use crate::vocabulary::{AttentionReason, EventKind, Status, WorkKind};
+use serde_json::json;
+
+/// A job that waits for room in its pool's window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadyJob {
+    /// Its number.
+    pub serial: Serial,
+    /// The kind of worker.
+    pub kind: WorkKind,
+    /// The pool.
+    pub pool: String,
+    /// May share a message with its siblings.
+    pub short: bool,
+}
+
+/// Jobs that may be dispatched now.
+pub fn ready_jobs(snapshot: Snapshot<'_>, now: Timestamp) -> Vec<ReadyJob> {
+    let task = snapshot.task;
+    let moves = !matches!(
+        task.status,
+        Status::Paused | Status::NeedsAttention | Status::Cancelling
+    );
+    if !moves || task.status.is_terminal() || task.attention.is_some() {
+        return Vec::new();
+    }
+    let due = |state: &JobState| match state {
+        JobState::Ready { not_before } => not_before.is_none_or(|t| t <= now),
+        _ => false,
+    };
+    let mut ready = Vec::new();
+    for job in task.jobs.iter().filter(|j| due(&j.state)) {
+        let frozen = match job.unit {
+            Unit::Step(i) => snapshot.plan.and_then(|p| p.steps.get(usize::from(i))),
+            _ => None,
+        };
+        let first = job.dispatch == 0 && task.round == 0;
+        ready.push(ReadyJob {
+            serial: job.serial,
+            kind: job.unit.kind(),
+            pool: frozen.map_or_else(|| "default".to_owned(), |f| f.pool.clone()),
+            short: first && frozen.is_none_or(|f| f.short),
+        });
+    }
+    ready
+}
+
+/// Dispatches `serials`: `queued(k)`, with its grant reserved.
+///
+/// Where the budget does not allow it, the job stays ready; when nothing else runs, a human is asked.
+pub fn dispatch(snapshot: Snapshot<'_>, serials: &[Serial], env: &Env<'_>) -> Transition {
+    let mut cx = Context::new(snapshot, env);
+    let mut starved = false;
+    for &serial in serials {
+        starved |= !dispatch_one(&mut cx, serial);
+    }
+    if starved && !cx.has_dispatched_jobs() {
+        cx.stall(
+            AttentionReason::BudgetExceeded,
+            "the budget does not cover the next step",
+        );
+        advance::advance(&mut cx);
+    }
+    cx.finish()
+}
+
+fn dispatch_one(cx: &mut Context<'_>, serial: Serial) -> bool {
+    let now = cx.now();
+    let Some(at) = cx.task.jobs.iter().position(|j| j.serial == serial) else {
+        return true;
+    };
+    let Some(job) = cx.task.jobs.get(at) else { return true };
+    if !matches!(job.state, JobState::Ready { .. }) {
+        return true;
+    }
+    let (unit, grant) = (job.unit, grant(cx, job.unit));
+    if !affordable(cx, grant) {
+        return false;
+    }
+    cx.touch();
+    cx.task.reserved = cx.task.reserved.plus(grant);
+    let Some(job) = cx.task.jobs.get_mut(at) else {
+        return true;
+    };
+    job.dispatch += 1;
+    job.grant = grant;
+    job.state = JobState::Queued { at: now, stored: None };
+    let first = job.dispatch == 1;
+    cx.publish.push(serial);
+    if let (true, Unit::Step(index)) = (first, unit) {
+        if let Some(step) = cx.task.steps.get_mut(usize::from(index)) {
+            step.started_at = Some(now);
+        }
+        cx.emit_step(EventKind::StepQueued, index, json!({}));
+    }
+    true
+}
+
+fn grant(cx: &Context<'_>, unit: Unit) -> Money {
+    let usd_micros = match unit {
+        Unit::Step(i) => cx.frozen(i).map_or(0, |f| f.grant_usd_micros),
+        Unit::Plan | Unit::Assess => cx.submission.policy.grant_usd_micros,
+        Unit::Format(_) | Unit::Publish(_) => 0,
+    };
+    Money {
+        usd_micros,
+        tokens: 0,
+        calls: 0,
+    }
+}
+
+fn affordable(cx: &Context<'_>, grant: Money) -> bool {
+    let policy = &cx.submission.policy;
+    let total = cx.task.spent.plus(cx.task.reserved).plus(grant);
+    let extra = cx.task.extra_budget;
+    let within = |limit: Option<i64>, extra: i64, used: i64| limit.is_none_or(|l| used <= l.saturating_add(extra));
+    within(policy.max_cost_usd_micros, extra.usd_micros, total.usd_micros)
+        && within(policy.max_tokens, extra.tokens, total.tokens)
+}
+
+/// Remembers where a dispatch was stored. Not a change worth a write of its own: it is kept with the
+/// task and written with its next one.
+pub fn note_published(task: &mut Task, job: JobId, dispatch: u32, stored: Stored) -> bool {
+    let Some(serial) = job.serial_in(task.id) else {
+        return false;
+    };
+    let Some(job) = task
+        .jobs
+        .iter_mut()
+        .find(|j| j.serial == serial && j.dispatch == dispatch)
+    else {
+        return false;
+    };
+    match &mut job.state {
+        JobState::Queued { stored: slot, .. } if *slot != Some(stored) => {
+            *slot = Some(stored);
+            true
+        }
+        _ => false,
+    }
+}
+
+pub(super) fn published(cx: &mut Context<'_>, job: JobId, dispatch: u32, stored: Stored) {
+    if note_published(&mut cx.task, job, dispatch, stored) {
+        cx.touch();
+    } else {
+        cx.reply = Reply::Ignored("not queued");
+    }
+}
+
+/// What became of a queued job's message.
+pub(super) fn looked_up(cx: &mut Context<'_>, job: JobId, dispatch: u32, found: Found) {
+    let now = cx.now();
+    let Some(serial) = job.serial_in(cx.task.id) else {
+        return;
+    };
+    let Some(job) = cx
+        .task
+        .jobs
+        .iter_mut()
+        .find(|j| j.serial == serial && j.dispatch == dispatch)
+    else {
+        cx.reply = Reply::Ignored("not queued");
+        return;
+    };
+    if !matches!(job.state, JobState::Queued { .. }) {
+        cx.reply = Reply::Ignored("not queued");
+        return;
+    }
+    match found {
+        Found::There => {}
+        Found::Outage => {
+            if job.requeues > 0 {
+                job.requeues = 0;
+                cx.touch();
+            }
+        }
+        Found::Gone | Found::ThereUnclaimed if job.requeues >= MAX_REQUEUES => {
+            cx.task.jobs.retain(|j| j.serial != serial);
+            cx.stall(
+                AttentionReason::Internal,
+                "a job was dispatched again and again and nothing took it",
+            );
+        }
+        Found::Gone | Found::ThereUnclaimed => {
+            job.requeues += 1;
+            // Keeps the grant of k.
+            job.dispatch += 1;
+            job.state = JobState::Queued { at: now, stored: None };
+            cx.touch();
+            cx.publish.push(serial);
+        }
+    }
+}

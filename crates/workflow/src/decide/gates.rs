@@ -1,0 +1,261 @@
+//! Human decisions: one lock, the first commit wins, the others learn who did.
+
+use super::context::Context;
+use super::{assessing, control, delivering, planning, steps};
+use crate::decision::{Refusal, Reply};
+use crate::hash::Fingerprint;
+use crate::ids::{GateId, Serial};
+use crate::input::{Body, Decision};
+use crate::state::{Attention, Decided, Gate, Task};
+use crate::vocabulary::{Action, AttentionReason, EventKind, GateKind, Status, StepStatus};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// What a human may answer to a gate of this kind.
+pub fn allowed_actions(kind: GateKind, attention: Option<AttentionReason>) -> &'static [Action] {
+    use Action::{Approve, Cancel, Edit, MarkDone, RaiseBudget, Reject, Retry, Revise, SendAgain, Skip};
+    match (kind, attention) {
+        (GateKind::Plan, _) => &[Approve, Revise, Reject, Cancel],
+        (GateKind::Step, _) => &[Approve, Skip, Reject, Cancel],
+        (GateKind::Publication, _) => &[Approve, Edit, Revise, Reject, Cancel],
+        (GateKind::Attention, Some(reason)) => match reason {
+            AttentionReason::QualityBelowThreshold => &[Approve, Revise, Retry, Reject, Cancel],
+            AttentionReason::BudgetExceeded => &[RaiseBudget, Reject, Cancel],
+            AttentionReason::EffectUnknown => &[SendAgain, MarkDone, Skip, Reject, Cancel],
+            AttentionReason::Publication | AttentionReason::AttemptsExhausted | AttentionReason::Poison => {
+                &[Retry, Skip, Reject, Cancel]
+            }
+            AttentionReason::PlanInvalid => &[Revise, Retry, Reject, Cancel],
+            AttentionReason::GateExpired => &[Approve, Retry, Reject, Cancel],
+            AttentionReason::Deadline | AttentionReason::Internal => &[Retry, Reject, Cancel],
+        },
+        (GateKind::Attention, None) => &[Retry, Reject, Cancel],
+    }
+}
+
+/// What an attention gate is about, as a hash.
+pub(super) fn attention_hash(attention: &Attention) -> Fingerprint {
+    Fingerprint::of([attention.reason.as_str().as_bytes(), attention.detail.as_bytes()])
+}
+
+pub(super) fn decided(cx: &mut Context<'_>, decision: &Decision) {
+    match check(&cx.task, decision) {
+        Ok(None) => {}
+        Ok(Some(gate)) => {
+            if let Some(refusal) = unfit(cx, &gate, decision) {
+                cx.reply = Reply::Refused(refusal);
+            } else {
+                apply(cx, &gate, decision);
+            }
+        }
+        Err(refusal) => cx.reply = Reply::Refused(refusal),
+    }
+}
+
+/// The gate that is decided; none: this very request decided it before.
+fn check(task: &Task, decision: &Decision) -> Result<Option<Gate>, Refusal> {
+    if task.decided.iter().any(|d| d.request == decision.request) {
+        return Ok(None);
+    }
+    let gate = match decision.gate {
+        Some(id) => by_id(task, id)?,
+        None => the_only(task)?,
+    };
+    if decision
+        .content_hash
+        .as_ref()
+        .is_some_and(|h| *h != gate.content_hash.to_string())
+    {
+        return Err(Refusal::ApprovalStale);
+    }
+    let allowed = allowed_actions(gate.kind, task.attention.as_ref().map(|a| a.reason));
+    if !allowed.contains(&decision.action) {
+        return Err(Refusal::ActionNotAllowed {
+            action: decision.action,
+            allowed: allowed.to_vec(),
+        });
+    }
+    Ok(Some(gate))
+}
+
+fn by_id(task: &Task, id: GateId) -> Result<Gate, Refusal> {
+    let serial = id.serial_in(task.id).ok_or(Refusal::NotAwaitingApproval)?;
+    if let Some(gate) = task.gates.iter().find(|g| g.serial == serial) {
+        return Ok(gate.clone());
+    }
+    Err(task
+        .decided
+        .iter()
+        .find(|d| d.serial == serial)
+        .map_or(Refusal::NotAwaitingApproval, who_won))
+}
+
+fn the_only(task: &Task) -> Result<Gate, Refusal> {
+    match task.gates.as_slice() {
+        [gate] => Ok(gate.clone()),
+        [] => Err(task.decided.last().map_or(Refusal::NotAwaitingApproval, who_won)),
+        several => Err(Refusal::GateAmbiguous(
+            several.iter().map(|g| task.id.gate(g.serial)).collect(),
+        )),
+    }
+}
+
+fn who_won(decided: &Decided) -> Refusal {
+    Refusal::AlreadyDecided {
+        actor: decided.actor.clone(),
+        at: decided.at,
+        action: decided.action,
+    }
+}
+
+/// What the gate's content does not allow.
+fn unfit(cx: &Context<'_>, gate: &Gate, decision: &Decision) -> Option<Refusal> {
+    if gate.kind != GateKind::Publication {
+        return None;
+    }
+    let known = |name: &String| cx.submission.channels.contains(name);
+    let edited = |name: &String| cx.task.deliveries.iter().any(|d| d.channel == *name);
+    let chosen = decision.channels.iter().flatten().find(|c| !known(c));
+    chosen
+        .or_else(|| decision.edits.keys().find(|c| !edited(c)))
+        .map(|c| Refusal::UnknownChannel(c.clone()))
+}
+
+fn apply(cx: &mut Context<'_>, gate: &Gate, decision: &Decision) {
+    close(cx, gate.serial, gate.kind, decision);
+    match decision.action {
+        Action::Reject => return reject(cx, decision),
+        Action::Cancel => return control::cancel(cx, &decision.actor),
+        _ => {}
+    }
+    match gate.kind {
+        GateKind::Plan => plan(cx, decision),
+        GateKind::Step => step(cx, gate, decision),
+        GateKind::Publication => publication(cx, decision),
+        GateKind::Attention => attention(cx, decision),
+    }
+}
+
+fn close(cx: &mut Context<'_>, serial: Serial, kind: GateKind, decision: &Decision) {
+    let decided = Decided {
+        serial,
+        kind,
+        actor: decision.actor.clone(),
+        at: cx.now(),
+        action: decision.action,
+        request: decision.request,
+    };
+    cx.close_gate(serial, &decided, decision.feedback.clone(), false);
+}
+
+fn plan(cx: &mut Context<'_>, decision: &Decision) {
+    if decision.action == Action::Approve {
+        planning::execute(cx);
+    } else {
+        planning::feedback(cx, decision.feedback.as_deref().unwrap_or("plan it differently"));
+        cx.set_stage(Status::Planning);
+    }
+}
+
+fn step(cx: &mut Context<'_>, gate: &Gate, decision: &Decision) {
+    let Some(index) = gate.step else { return };
+    if decision.action == Action::Skip {
+        steps::skip(cx, index, "a human skipped it");
+        return;
+    }
+    if let Some(step) = cx.task.steps.get_mut(usize::from(index)) {
+        step.allowed = true;
+        step.status = StepStatus::Pending;
+    }
+}
+
+fn publication(cx: &mut Context<'_>, decision: &Decision) {
+    match decision.action {
+        Action::Revise => revise(cx, decision),
+        _ => {
+            edit(cx, decision);
+            delivering::approve(cx, decision.channels.as_deref(), &decision.actor);
+        }
+    }
+}
+
+fn edit(cx: &mut Context<'_>, decision: &Decision) {
+    for (channel, document) in &decision.edits {
+        let Some(index) = delivering::indices(cx, |d| d.channel == *channel).first().copied() else {
+            continue;
+        };
+        delivering::formatted(cx, index, &Body::new(document.as_str()));
+    }
+}
+
+/// A human's round: not bound by `max_refinements`.
+pub(super) fn revise(cx: &mut Context<'_>, decision: &Decision) {
+    let feedback = decision.feedback.clone().unwrap_or_else(|| "make it better".to_owned());
+    let blamed: BTreeMap<u16, String> = steps::sinks(cx).into_iter().map(|i| (i, feedback.clone())).collect();
+    assessing::refine(cx, &blamed);
+}
+
+fn attention(cx: &mut Context<'_>, decision: &Decision) {
+    let Some(attention) = cx.task.attention.clone() else {
+        return;
+    };
+    let stage = control::leave_attention(cx);
+    match decision.action {
+        Action::Approve if attention.reason == AttentionReason::QualityBelowThreshold => {
+            cx.task.deliveries.clear();
+            cx.set_stage(Status::Formatting);
+        }
+        Action::Approve => match stage {
+            Status::AwaitingPlanReview => planning::execute(cx),
+            Status::AwaitingApproval => delivering::approve(cx, decision.channels.as_deref(), &decision.actor),
+            _ => allow_steps(cx),
+        },
+        Action::Revise if attention.reason == AttentionReason::PlanInvalid => {
+            planning::feedback(cx, decision.feedback.as_deref().unwrap_or("plan it differently"));
+            cx.set_stage(Status::Planning);
+        }
+        Action::Revise => revise(cx, decision),
+        Action::MarkDone => control::mark_done(cx),
+        Action::Skip => control::skip_failed(cx),
+        Action::RaiseBudget => {
+            cx.task.extra_budget = cx.task.extra_budget.plus(decision.raise_budget.unwrap_or_default());
+        }
+        Action::SendAgain => control::try_again(cx, &attention, true),
+        _ => control::try_again(cx, &attention, false),
+    }
+}
+
+fn allow_steps(cx: &mut Context<'_>) {
+    for step in cx
+        .task
+        .steps
+        .iter_mut()
+        .filter(|s| s.status == StepStatus::WaitingApproval)
+    {
+        step.allowed = true;
+        step.status = StepStatus::Pending;
+    }
+}
+
+/// A task whose result nobody wants is rejected; one that could not be done has failed.
+fn reject(cx: &mut Context<'_>, decision: &Decision) {
+    let gave_up = cx.task.attention.as_ref().is_some_and(|a| {
+        !matches!(
+            a.reason,
+            AttentionReason::QualityBelowThreshold | AttentionReason::GateExpired
+        )
+    });
+    cx.close_all_gates(Action::Reject, &decision.actor, decision.request);
+    let published = delivering::published(cx);
+    let data = json!({ "actor": decision.actor, "feedback": decision.feedback, "published": published });
+    if gave_up {
+        cx.task.error = cx
+            .task
+            .attention
+            .as_ref()
+            .map(|a| format!("{}: {}", a.reason, a.detail));
+        cx.end(Status::Failed, EventKind::TaskFailed, data, Vec::new());
+    } else {
+        cx.end(Status::Rejected, EventKind::TaskRejected, data, Vec::new());
+    }
+}

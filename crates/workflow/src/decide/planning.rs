@@ -1,0 +1,202 @@
+//! Acceptance and planning: how a task gets its plan, and its plan again.
+
+use super::context::Context;
+use super::{Env, advance};
+use crate::decision::{Refusal, Transition};
+use crate::ids::TaskId;
+use crate::input::Body;
+use crate::plan::{FrozenPlan, Plan, PlanFault, freeze};
+use crate::state::{Money, PlanRef, Step, Task};
+use crate::submission::Submission;
+use crate::time::Millis;
+use crate::vocabulary::{AttentionReason, EventKind, PlanOrigin, Status, StepStatus};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Re-plans asked of the planner because a plan was refused.
+const MAX_REPLANS: u32 = 1;
+
+pub(super) fn accept(id: TaskId, tenant: &str, submission: &Submission, env: &Env<'_>) -> Result<Transition, Refusal> {
+    let plan = match &submission.plan {
+        None => None,
+        Some(plan) => Some(
+            freeze(
+                plan,
+                1,
+                PlanOrigin::Client,
+                env.catalog,
+                &submission.channels,
+                env.limits,
+            )
+            .map_err(Refusal::PlanInvalid)?,
+        ),
+    };
+    let mut cx = Context::on(new_task(id, tenant, submission, env), submission, None, env);
+    cx.payload("submission", body_of(submission));
+    cx.emit(
+        EventKind::TaskSubmitted,
+        json!({ "request": excerpt(&submission.request) }),
+    );
+    match plan {
+        Some(plan) => install(&mut cx, plan, None),
+        None => cx.set_stage(Status::Planning),
+    }
+    advance::advance(&mut cx);
+    Ok(cx.finish())
+}
+
+fn new_task(id: TaskId, tenant: &str, submission: &Submission, env: &Env<'_>) -> Task {
+    Task {
+        id,
+        tenant: tenant.to_owned(),
+        version: 0,
+        status: Status::Submitted,
+        interrupted: None,
+        created_at: env.now,
+        updated_at: env.now,
+        finished_at: None,
+        deadline: deadline(submission, env),
+        next_serial: 1,
+        next_payload: 0,
+        events: 0,
+        plan: None,
+        replans: 0,
+        steps: Vec::new(),
+        jobs: Vec::new(),
+        gates: Vec::new(),
+        effects: Vec::new(),
+        deliveries: Vec::new(),
+        round: 0,
+        quality: None,
+        plan_feedback: Vec::new(),
+        attention: None,
+        spent: Money::default(),
+        reserved: Money::default(),
+        estimates: Vec::new(),
+        extra_budget: Money::default(),
+        error: None,
+        decided: Vec::new(),
+    }
+}
+
+pub(super) fn deadline(submission: &Submission, env: &Env<'_>) -> Option<crate::time::Timestamp> {
+    submission
+        .policy
+        .max_duration_seconds
+        .map(|s| env.now + Millis::from_secs_f64(s))
+}
+
+/// The planner's plan: taken, sent back once with the reasons, or a human's matter.
+pub(super) fn planned(cx: &mut Context<'_>, plan: &Value, document: &Body) {
+    let version = cx.task.plan.as_ref().map_or(1, |p| p.version + 1);
+    let frozen = Plan::deserialize_checked(plan).and_then(|plan| {
+        freeze(
+            &plan,
+            version,
+            PlanOrigin::Planner,
+            cx.env.catalog,
+            &cx.submission.channels,
+            cx.env.limits,
+        )
+    });
+    match frozen {
+        Ok(frozen) => {
+            cx.task.replans = 0;
+            install(cx, frozen, Some(document));
+        }
+        Err(faults) if cx.task.replans < MAX_REPLANS => {
+            cx.task.replans += 1;
+            feedback(cx, &faults_text(&faults));
+        }
+        Err(faults) => cx.stall(AttentionReason::PlanInvalid, faults_text(&faults)),
+    }
+}
+
+/// What the next planning must heed.
+pub(super) fn feedback(cx: &mut Context<'_>, text: &str) {
+    let no = cx.payload("plan_feedback", Body::new(Value::from(text).to_string()));
+    cx.task.plan_feedback.push(no);
+}
+
+fn install(cx: &mut Context<'_>, frozen: FrozenPlan, document: Option<&Body>) {
+    let intent = document.map(|d| cx.payload("intent", d.clone()));
+    let text = serde_json::to_string(&frozen).unwrap_or_default();
+    let payload = cx.payload("plan", Body::new(text));
+    cx.task.plan = Some(PlanRef {
+        version: frozen.version,
+        payload,
+        intent,
+    });
+    cx.task.steps = frozen.steps.iter().map(|_| fresh_step()).collect();
+    let data = json!({
+        "version": frozen.version,
+        "origin": frozen.origin.as_str(),
+        "summary": frozen.plan.summary,
+        "steps": frozen.steps.len(),
+    });
+    let frozen = Arc::new(frozen);
+    cx.changes.plan = Some(Arc::clone(&frozen));
+    cx.plan = Some(frozen);
+    // A plan that follows outside effects is looked at by a human, whatever the policy.
+    let review = cx.submission.policy.plan_review || !cx.task.effects.is_empty();
+    if review {
+        cx.set_stage(Status::AwaitingPlanReview);
+        cx.emit(EventKind::TaskPlanned, data);
+    } else {
+        cx.emit(EventKind::TaskPlanned, data);
+        execute(cx);
+    }
+}
+
+/// The plan stands; its steps may run.
+pub(super) fn execute(cx: &mut Context<'_>) {
+    cx.set_stage(Status::Executing);
+    cx.emit(EventKind::TaskExecuting, json!({ "steps": cx.task.steps.len() }));
+}
+
+fn fresh_step() -> Step {
+    Step {
+        status: StepStatus::Pending,
+        round: 0,
+        attempt: 0,
+        input_hash: None,
+        output: None,
+        feedback: None,
+        allowed: false,
+        started_at: None,
+        finished_at: None,
+        error: None,
+    }
+}
+
+impl Plan {
+    /// Reads a plan document.
+    ///
+    /// # Errors
+    /// One fault that names what does not fit.
+    pub fn deserialize_checked(document: &Value) -> Result<Self, Vec<PlanFault>> {
+        serde::Deserialize::deserialize(document).map_err(|e: serde_json::Error| {
+            vec![PlanFault {
+                code: "plan_shape".to_owned(),
+                pointer: String::new(),
+                detail: e.to_string(),
+            }]
+        })
+    }
+}
+
+fn faults_text(faults: &[PlanFault]) -> String {
+    let lines: Vec<String> = faults
+        .iter()
+        .map(|f| format!("{} at {:?}: {}", f.code, f.pointer, f.detail))
+        .collect();
+    format!("the plan is refused: {}", lines.join("; "))
+}
+
+fn body_of(submission: &Submission) -> Body {
+    Body::new(serde_json::to_string(submission).unwrap_or_default())
+}
+
+fn excerpt(text: &str) -> String {
+    text.chars().take(500).collect()
+}

@@ -1,0 +1,209 @@
+//! Steps: which may run, which are done, and which must run again because their input changed.
+
+use super::context::Context;
+use super::effects::{self, Leftover};
+use crate::hash::Fingerprint;
+use crate::input::Body;
+use crate::state::Unit;
+use crate::vocabulary::{AttentionReason, EventKind, GateKind, Status, StepStatus};
+use serde_json::{Value, json};
+
+/// Makes jobs for what can run, and leaves the stage when everything is settled.
+///
+/// A step is settled when it is done and everything before it is settled: until then its output
+/// may still change, and nothing that takes it starts.
+pub(super) fn schedule(cx: &mut Context<'_>) {
+    let Some(plan) = cx.plan.clone() else { return };
+    let mut settled = vec![false; cx.task.steps.len()];
+    for &index in &plan.order {
+        let Some(frozen) = plan.steps.get(usize::from(index)) else {
+            continue;
+        };
+        let ready = frozen
+            .deps
+            .iter()
+            .all(|&d| settled.get(usize::from(d)).copied().unwrap_or(false));
+        if !ready {
+            continue;
+        }
+        if let Some(slot) = settled.get_mut(usize::from(index)) {
+            *slot = settle(cx, index, &frozen.deps);
+        }
+    }
+    if settled.iter().all(|s| *s) {
+        cx.set_stage(Status::Assessing);
+        return;
+    }
+    let waits = cx.task.jobs.is_empty() && cx.task.gates.iter().any(|g| g.kind == GateKind::Step);
+    let stage = if waits {
+        Status::AwaitingStepApproval
+    } else if cx.task.round > 0 {
+        Status::Refining
+    } else {
+        Status::Executing
+    };
+    if cx.task.status != stage {
+        cx.set_stage(stage);
+    }
+}
+
+/// Whether the step is settled, after starting it where it can start. Everything before it is.
+fn settle(cx: &mut Context<'_>, index: u16, deps: &[u16]) -> bool {
+    let hash = input_hash(cx, index);
+    let Some(step) = cx.task.steps.get(usize::from(index)) else {
+        return false;
+    };
+    match step.status {
+        StepStatus::Succeeded | StepStatus::Skipped if step.input_hash == Some(hash) => return true,
+        // Its outside effect cannot be taken back: the recorded answer stands.
+        StepStatus::Succeeded if !repairable(cx, index) => return true,
+        StepStatus::Succeeded | StepStatus::Skipped | StepStatus::Pending => {}
+        _ => return false,
+    }
+    if cx.has_job(Unit::Step(index)) {
+        return false;
+    }
+    let skipped = |d: &u16| {
+        cx.task
+            .steps
+            .get(usize::from(*d))
+            .is_some_and(|s| s.status == StepStatus::Skipped)
+    };
+    if deps.iter().any(skipped) {
+        skip(cx, index, "a step it depends on was skipped");
+        return true;
+    }
+    match effects::leftover(cx, Unit::Step(index)) {
+        Leftover::Nothing => start(cx, index, hash),
+        Leftover::InFlight => {}
+        Leftover::Unknown => {
+            if let Some(step) = cx.task.steps.get_mut(usize::from(index)) {
+                step.status = StepStatus::Failed;
+            }
+            let detail = format!("step {}: nobody knows whether its effect happened", cx.step_key(index));
+            cx.stall(AttentionReason::EffectUnknown, detail);
+        }
+    }
+    false
+}
+
+fn start(cx: &mut Context<'_>, index: u16, hash: Fingerprint) {
+    cx.touch();
+    let round = cx.task.round;
+    let asks = cx.frozen(index).is_some_and(|f| f.requires_approval);
+    let Some(step) = cx.task.steps.get_mut(usize::from(index)) else {
+        return;
+    };
+    let ask = asks && !step.allowed;
+    step.status = if ask {
+        StepStatus::WaitingApproval
+    } else {
+        StepStatus::Pending
+    };
+    step.round = round;
+    step.attempt = 0;
+    step.started_at = None;
+    step.finished_at = None;
+    if ask {
+        cx.open_gate(GateKind::Step, Some(index), hash);
+    } else {
+        cx.add_job(Unit::Step(index));
+    }
+}
+
+/// Hash of what a step's output follows from: its definition and the outputs it takes.
+pub(super) fn input_hash(cx: &Context<'_>, index: u16) -> Fingerprint {
+    let Some(frozen) = cx.frozen(index) else {
+        return Fingerprint::of([]);
+    };
+    if frozen.inputs.is_empty() {
+        return frozen.hash;
+    }
+    let own = frozen.hash.to_bytes();
+    let outputs: Vec<[u8; 16]> = frozen
+        .inputs
+        .iter()
+        .map(|&i| {
+            cx.task
+                .steps
+                .get(usize::from(i))
+                .and_then(|s| s.output)
+                .map_or([0; 16], |o| o.hash.to_bytes())
+        })
+        .collect();
+    Fingerprint::of(std::iter::once(own.as_slice()).chain(outputs.iter().map(<[u8; 16]>::as_slice)))
+}
+
+pub(super) fn succeeded(cx: &mut Context<'_>, index: u16, attempt: u32, output: &Body) {
+    let hash = input_hash(cx, index);
+    let now = cx.now();
+    let old = cx.task.steps.get(usize::from(index)).and_then(|s| s.output);
+    let stored = cx.output("output", output, old);
+    let Some(step) = cx.task.steps.get_mut(usize::from(index)) else {
+        return;
+    };
+    step.status = StepStatus::Succeeded;
+    step.attempt = attempt;
+    step.input_hash = Some(hash);
+    step.output = Some(stored);
+    step.feedback = None;
+    step.error = None;
+    step.allowed = false;
+    step.finished_at = Some(now);
+    cx.emit_step(EventKind::StepSucceeded, index, json!({}));
+}
+
+pub(super) fn skip(cx: &mut Context<'_>, index: u16, reason: &str) {
+    let now = cx.now();
+    let hash = input_hash(cx, index);
+    cx.touch();
+    if let Some(step) = cx.task.steps.get_mut(usize::from(index)) {
+        step.status = StepStatus::Skipped;
+        step.input_hash = Some(hash);
+        step.finished_at = Some(now);
+    }
+    cx.emit_step(EventKind::StepSkipped, index, json!({ "reason": reason }));
+}
+
+/// Sends a step into its next run, with what should be different.
+pub(super) fn rerun(cx: &mut Context<'_>, index: u16, feedback: Option<&str>) {
+    let no = feedback.map(|text| cx.payload("feedback", Body::new(Value::from(text).to_string())));
+    cx.touch();
+    if let Some(step) = cx.task.steps.get_mut(usize::from(index)) {
+        step.status = StepStatus::Pending;
+        step.allowed = false;
+        step.input_hash = None;
+        if no.is_some() {
+            step.feedback = no;
+        }
+    }
+}
+
+/// Whether a repair may run the step again: it never had an outside effect.
+pub(super) fn repairable(cx: &Context<'_>, index: u16) -> bool {
+    !cx.task.effects.iter().any(|e| e.unit == Unit::Step(index))
+}
+
+/// Steps whose output no other step takes.
+pub(super) fn sinks(cx: &Context<'_>) -> Vec<u16> {
+    let Some(plan) = &cx.plan else { return Vec::new() };
+    let taken = |i: u16| plan.steps.iter().any(|s| s.inputs.contains(&i));
+    plan.order.iter().copied().filter(|&i| !taken(i)).collect()
+}
+
+/// The step and everything that depends on it.
+pub(super) fn with_dependents(cx: &Context<'_>, index: u16) -> Vec<u16> {
+    let Some(plan) = &cx.plan else { return Vec::new() };
+    let mut found = vec![index];
+    for &candidate in &plan.order {
+        let deps = plan
+            .steps
+            .get(usize::from(candidate))
+            .map(|s| s.deps.as_slice())
+            .unwrap_or_default();
+        if candidate != index && deps.iter().any(|d| found.contains(d)) {
+            found.push(candidate);
+        }
+    }
+    found
+}

@@ -1,0 +1,89 @@
+//! What is due: leases, gates, deadlines, licences, and queued jobs that are silent.
+
+use super::context::Context;
+use super::{QUEUE_SILENCE, effects, runs};
+use crate::decision::Lookup;
+use crate::hash::Fingerprint;
+use crate::ids::Serial;
+use crate::state::{Decided, JobState};
+use crate::vocabulary::{Action, AttentionReason, GateKind, Status};
+
+pub(super) fn fired(cx: &mut Context<'_>) {
+    if cx.task.status.is_terminal() {
+        return;
+    }
+    leases(cx);
+    effects::expire(cx);
+    gates(cx);
+    deadline(cx);
+    silent(cx);
+}
+
+fn leases(cx: &mut Context<'_>) {
+    let now = cx.now();
+    let over: Vec<Serial> = cx
+        .task
+        .jobs
+        .iter()
+        .filter(|j| matches!(j.state, JobState::Running { lease, .. } if lease <= now))
+        .map(|j| j.serial)
+        .collect();
+    for serial in over {
+        runs::lost(cx, serial);
+    }
+}
+
+/// A gate that expires fails closed: a human is asked again, nothing goes out.
+fn gates(cx: &mut Context<'_>) {
+    let now = cx.now();
+    let due: Vec<(Serial, GateKind)> = cx
+        .task
+        .gates
+        .iter()
+        .filter(|g| g.expires_at.is_some_and(|t| t <= now))
+        .map(|g| (g.serial, g.kind))
+        .collect();
+    for (serial, kind) in due {
+        let decided = Decided {
+            serial,
+            kind,
+            actor: "expiry".to_owned(),
+            at: now,
+            action: Action::Reject,
+            request: Fingerprint::of([]),
+        };
+        cx.close_gate(serial, &decided, None, true);
+        cx.stall(AttentionReason::GateExpired, format!("the {kind} gate expired"));
+    }
+}
+
+fn deadline(cx: &mut Context<'_>) {
+    let moves = !matches!(cx.task.status, Status::NeedsAttention | Status::Cancelling);
+    if moves && cx.task.deadline.is_some_and(|t| t <= cx.now()) {
+        cx.task.deadline = None;
+        runs::drop_jobs(cx);
+        if cx.task.status == Status::Paused {
+            cx.task.status = cx.task.interrupted.take().unwrap_or(Status::Executing);
+        }
+        cx.task.attention = None;
+        cx.stall(
+            AttentionReason::Deadline,
+            "the task took longer than its max_duration_seconds",
+        );
+    }
+}
+
+fn silent(cx: &mut Context<'_>) {
+    let now = cx.now();
+    let id = cx.task.id;
+    let silent = cx.task.jobs.iter().filter_map(|j| match j.state {
+        JobState::Queued { at, stored } if at + QUEUE_SILENCE <= now => Some(Lookup {
+            job: id.job(j.serial),
+            serial: j.serial,
+            dispatch: j.dispatch,
+            stored,
+        }),
+        _ => None,
+    });
+    cx.lookups.extend(silent.collect::<Vec<_>>());
+}
