@@ -1,1 +1,12 @@
+//! JetStream: names, topology, publishing, consuming, dead letters, and the worker loop.
 
+pub mod connection;
+pub mod dead_letter;
+pub mod lookup;
+pub mod names;
+pub mod publish;
+pub mod topology;
+
+pub use connection::{Bus, BusConfig};
+pub use names::{Lane, Names, Token};
+pub use publish::{Outgoing, PublishError, Stored};

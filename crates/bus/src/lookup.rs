@@ -1,0 +1,98 @@
+//! Whether a queued work item is still in its stream; for the coordinator's sweeper.
+
+use crate::connection::Bus;
+use crate::names::StreamName;
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::GetStreamErrorKind;
+use async_nats::jetstream::stream::RawMessageErrorKind;
+
+/// What became of a published message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lookup {
+    /// In the stream, not acknowledged yet.
+    There,
+    /// Acknowledged, or lost with its stream.
+    Gone,
+    /// The server cannot tell now.
+    Outage,
+}
+
+/// When the work stream was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StreamCreated {
+    /// Microseconds since the Unix epoch. A stream made anew or restored has another.
+    At(i64),
+    /// There is no work stream.
+    Missing,
+    /// The server cannot tell now.
+    Outage,
+}
+
+impl Bus {
+    /// Creation time of the work stream: asked once per connection, then remembered.
+    ///
+    /// A stream that is deleted while the connection lasts is noticed by
+    /// [`Bus::forget_work_stream`], which the sweeper calls when it had to create something.
+    pub async fn work_stream_created(&self) -> StreamCreated {
+        let generation = self.generation();
+        let cached = *self.stream_created_cache().borrow();
+        if let Some((_, created)) = cached.filter(|(read_in, _)| *read_in == generation && self.is_connected()) {
+            return StreamCreated::At(created);
+        }
+        let name = self.names().stream(StreamName::Work);
+        match self.jetstream().get_stream(name).await {
+            Ok(stream) => {
+                let created = stream.cached_info().created.timestamp_micros();
+                self.stream_created_cache().send_replace(Some((generation, created)));
+                StreamCreated::At(created)
+            }
+            Err(error) if is_stream_missing(error.kind()) => StreamCreated::Missing,
+            Err(_) => StreamCreated::Outage,
+        }
+    }
+
+    /// Forgets what [`Bus::work_stream_created`] remembers.
+    pub fn forget_work_stream(&self) {
+        self.stream_created_cache().send_replace(None);
+    }
+
+    /// Looks a published work item up.
+    ///
+    /// `stream_created` and `message_id` are what was recorded when it was stored under `sequence`:
+    /// a stream made anew or restored from an older copy may hold another message there.
+    pub async fn lookup(&self, sequence: u64, stream_created: i64, message_id: &str) -> Lookup {
+        match self.work_stream_created().await {
+            StreamCreated::Outage => return Lookup::Outage,
+            StreamCreated::Missing => return Lookup::Gone,
+            StreamCreated::At(created) if created != stream_created => return Lookup::Gone,
+            StreamCreated::At(_) => {}
+        }
+        let name = self.names().stream(StreamName::Work);
+        let Ok(stream) = self.jetstream().get_stream_no_info(name).await else {
+            return Lookup::Outage;
+        };
+        // Asks the leader; a direct read may be answered by a replica that lags.
+        match stream.get_raw_message(sequence).await {
+            Ok(message) => {
+                let id = message.headers.get(async_nats::header::NATS_MESSAGE_ID);
+                if id.is_some_and(|id| id.as_str() == message_id) {
+                    Lookup::There
+                } else {
+                    Lookup::Gone
+                }
+            }
+            Err(error) => match error.kind() {
+                RawMessageErrorKind::NoMessageFound => Lookup::Gone,
+                RawMessageErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {
+                    self.forget_work_stream();
+                    Lookup::Gone
+                }
+                _ => Lookup::Outage,
+            },
+        }
+    }
+}
+
+fn is_stream_missing(kind: GetStreamErrorKind) -> bool {
+    matches!(kind, GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND)
+}
