@@ -40,6 +40,8 @@ pub enum Input {
     Published { job: JobId, dispatch: u32, stored: Stored },
     /// A queued job's message was looked up.
     LookedUp { job: JobId, dispatch: u32, found: Found },
+    /// NATS was away: every queued job's message is looked up at once.
+    QueueDoubted,
     /// A human decided.
     GateDecided(Decision),
     /// A worker asks to send an outside effect.

@@ -61,6 +61,8 @@ pub struct Env<'a> {
     pub catalog: &'a Catalog,
     /// Limits plans keep.
     pub limits: &'a PlanLimits,
+    /// Leases may end: results are read in time, and everybody has had a lease's time to be heard.
+    pub leases_end: bool,
 }
 
 /// A client's request becomes a task.
@@ -98,6 +100,7 @@ pub fn decide(snapshot: Snapshot<'_>, input: &Input, env: &Env<'_>) -> Transitio
         Input::JobReleased { job, dispatch, run } => runs::released(&mut cx, *job, *dispatch, *run),
         Input::Published { job, dispatch, stored } => dispatch::published(&mut cx, *job, *dispatch, *stored),
         Input::LookedUp { job, dispatch, found } => dispatch::looked_up(&mut cx, *job, *dispatch, *found),
+        Input::QueueDoubted => timers::doubt_queue(&mut cx),
         Input::GateDecided(decision) => gates::decided(&mut cx, decision),
         Input::EffectBegun(request) => effects::begun(&mut cx, request),
         Input::EffectEnded {

@@ -6,17 +6,27 @@ use crate::decision::Lookup;
 use crate::hash::Fingerprint;
 use crate::ids::Serial;
 use crate::state::{Decided, JobState};
+use crate::time::Millis;
 use crate::vocabulary::{Action, AttentionReason, GateKind, Status};
 
 pub(super) fn fired(cx: &mut Context<'_>) {
     if cx.task.status.is_terminal() {
         return;
     }
-    leases(cx);
+    if cx.env.leases_end {
+        leases(cx);
+    }
     effects::expire(cx);
     gates(cx);
     deadline(cx);
-    silent(cx);
+    silent(cx, QUEUE_SILENCE);
+}
+
+/// Looks up every queued job's message, however fresh.
+pub(super) fn doubt_queue(cx: &mut Context<'_>) {
+    if !cx.task.status.is_terminal() {
+        silent(cx, Millis(0));
+    }
 }
 
 fn leases(cx: &mut Context<'_>) {
@@ -73,11 +83,11 @@ fn deadline(cx: &mut Context<'_>) {
     }
 }
 
-fn silent(cx: &mut Context<'_>) {
+fn silent(cx: &mut Context<'_>, for_at_least: Millis) {
     let now = cx.now();
     let id = cx.task.id;
     let silent = cx.task.jobs.iter().filter_map(|j| match j.state {
-        JobState::Queued { at, stored } if at + QUEUE_SILENCE <= now => Some(Lookup {
+        JobState::Queued { at, stored } if at + for_at_least <= now => Some(Lookup {
             job: id.job(j.serial),
             serial: j.serial,
             dispatch: j.dispatch,
