@@ -107,13 +107,10 @@ impl Bus {
             options = options.user_and_password(user.clone(), password.clone());
         }
         let servers: Vec<&str> = config.url.split(',').map(str::trim).collect();
-        let client = options
-            .connect(servers)
-            .await
-            .map_err(|source| ConnectError::Options {
-                url: config.url.clone(),
-                source,
-            })?;
+        let client = options.connect(servers).await.map_err(|source| ConnectError::Options {
+            url: config.url.clone(),
+            source,
+        })?;
         let context = ContextBuilder::new()
             .timeout(REQUEST_TIMEOUT)
             .ack_timeout(REQUEST_TIMEOUT)

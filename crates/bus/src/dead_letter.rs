@@ -51,7 +51,5 @@ impl Bus {
 
 /// The `Nats-Msg-Id` of a message, if it bears one.
 pub fn message_id(headers: Option<&HeaderMap>) -> Option<&str> {
-    headers?
-        .get(async_nats::header::NATS_MESSAGE_ID)
-        .map(|id| id.as_str())
+    headers?.get(async_nats::header::NATS_MESSAGE_ID).map(|id| id.as_str())
 }

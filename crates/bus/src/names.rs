@@ -187,7 +187,18 @@ mod tests {
     #[test]
     fn a_name_with_wildcards_dots_or_spaces_is_refused() {
         let long = "a".repeat(65);
-        for bad in ["", "*", ">", "a.b", "a b", "a*", "\u{e4}", "a\0", "a\r\n", long.as_str()] {
+        for bad in [
+            "",
+            "*",
+            ">",
+            "a.b",
+            "a b",
+            "a*",
+            "\u{e4}",
+            "a\0",
+            "a\r\n",
+            long.as_str(),
+        ] {
             assert_eq!(Token::parse(bad), Err(InvalidName(bad.to_owned())));
         }
         assert!(Token::parse("Pool_7-x").is_ok());

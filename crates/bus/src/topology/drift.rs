@@ -11,7 +11,12 @@ pub(super) fn check_stream(expected: &StreamConfig, found: &StreamConfig) -> Res
     same(what, "subjects", &expected.subjects, &found.subjects)?;
     same(what, "retention", &expected.retention, &found.retention)?;
     same(what, "discard", &expected.discard, &found.discard)?;
-    same(what, "duplicate_window", &expected.duplicate_window, &found.duplicate_window)?;
+    same(
+        what,
+        "duplicate_window",
+        &expected.duplicate_window,
+        &found.duplicate_window,
+    )?;
     // Not above zero: no limit.
     let room = found.max_bytes <= 0 || found.max_bytes >= expected.max_bytes;
     require(what, "max_bytes", room, &expected.max_bytes, &found.max_bytes)?;
@@ -38,7 +43,13 @@ pub(super) fn check_consumer(what: &str, expected: &pull::Config, found: &Consum
     same(what, "ack_wait", &expected.ack_wait, &found.ack_wait)?;
     same(what, "max_deliver", &expected.max_deliver, &found.max_deliver)?;
     let room = found.max_ack_pending < 0 || found.max_ack_pending >= expected.max_ack_pending;
-    require(what, "max_ack_pending", room, &expected.max_ack_pending, &found.max_ack_pending)
+    require(
+        what,
+        "max_ack_pending",
+        room,
+        &expected.max_ack_pending,
+        &found.max_ack_pending,
+    )
 }
 
 fn same<T: PartialEq + Debug>(what: &str, field: &'static str, expected: &T, found: &T) -> Result<(), TopologyError> {
