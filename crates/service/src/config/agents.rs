@@ -79,7 +79,6 @@ impl AgentConfig {
     }
 
     pub(super) fn check_all(agents: &[Self], checks: &mut Checks) {
-        checks.unique("agents", agents.iter().map(|agent| agent.tool_id.as_str()));
         for agent in agents {
             let at = format!("agents[{}]", agent.tool_id);
             if !agent

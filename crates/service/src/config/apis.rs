@@ -132,14 +132,12 @@ const fn default_response_bytes() -> u64 {
 
 impl ApiConfig {
     pub(super) fn check_all(apis: &[Self], checks: &mut Checks) {
-        checks.unique("apis", apis.iter().map(|api| api.name.as_str()));
         for api in apis {
             let at = format!("apis[{}]", api.name);
             if api.name.contains(['.', ' ', '/']) {
                 checks.add(&format!("{at}.name"), "a name has no dot, slash or space", "rename it");
             }
             let list = format!("{at}.endpoints");
-            checks.unique(&list, api.endpoints.iter().map(|endpoint| endpoint.name.as_str()));
             for endpoint in &api.endpoints {
                 endpoint.check(&format!("{list}[{}]", endpoint.name), checks);
             }
@@ -158,9 +156,6 @@ impl EndpointConfig {
     }
 
     fn check(&self, at: &str, checks: &mut Checks) {
-        if !self.path.starts_with('/') {
-            checks.add(&format!("{at}.path"), "a path begins with `/`", "write /path");
-        }
         if self
             .output_pointer
             .as_deref()

@@ -73,7 +73,6 @@ impl ChannelConfig {
     }
 
     pub(super) fn check_all(channels: &[Self], checks: &mut Checks) {
-        checks.unique("channels", channels.iter().map(|channel| channel.name.as_str()));
         for channel in channels {
             channel.check(checks);
         }
@@ -103,13 +102,12 @@ impl ChannelConfig {
                 "write url = \"https://…\"",
             );
         }
-        match self.effects {
-            Some(Effects::Queryable | Effects::ReadOnly) => checks.add(
+        if matches!(self.effects, Some(Effects::Queryable | Effects::ReadOnly)) {
+            checks.add(
                 &format!("{at}.effects"),
                 "publishing to a webhook is `keyed` or `once`",
                 "use `keyed` where the receiver de-duplicates by webhook-id, else `once`",
-            ),
-            _ => {}
+            );
         }
     }
 }

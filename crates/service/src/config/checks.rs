@@ -2,20 +2,20 @@
 
 /// An impossible value, found by a section.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Check {
+pub(super) struct Check {
     /// Dotted key; elements of lists by their name: `channels[blog].url`.
-    pub key: String,
+    pub(super) key: String,
     /// What is wrong.
-    pub reason: String,
+    pub(super) reason: String,
     /// What to do.
-    pub fix: String,
+    pub(super) fix: String,
 }
 
 /// All of them.
 #[derive(Debug, Default)]
-pub struct Checks {
+pub(super) struct Checks {
     /// In the order they were found.
-    pub found: Vec<Check>,
+    pub(super) found: Vec<Check>,
 }
 
 impl Checks {
@@ -25,20 +25,6 @@ impl Checks {
             reason: reason.into(),
             fix: fix.into(),
         });
-    }
-
-    /// Two of one name in `list`.
-    pub(super) fn unique<'a>(&mut self, list: &str, names: impl Iterator<Item = &'a str>) {
-        let mut seen = std::collections::BTreeSet::new();
-        for name in names {
-            if !seen.insert(name) {
-                self.add(
-                    &format!("{list}[{name}]"),
-                    "the name stands here twice",
-                    "rename one of them",
-                );
-            }
-        }
     }
 }
 

@@ -8,33 +8,44 @@ mod coordinator;
 mod database;
 mod effects;
 mod events;
+mod fault;
 mod gateway;
+mod keyed;
+mod layers;
 mod learner;
 mod learning;
 mod limits;
 mod llm;
+mod load;
 mod nats;
+mod path;
 mod policy;
 mod quality;
 mod retry;
+mod schema;
 mod secret;
 mod service;
 mod tools;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 pub use agents::{AgentConfig, Tier};
 pub use apis::{ApiConfig, EndpointConfig, Method};
 pub use channels::{ChannelConfig, ChannelKind};
-pub use checks::{Check, Checks};
+use checks::Checks;
 pub use coordinator::CoordinatorConfig;
 pub use database::DatabaseConfig;
 pub use effects::Effects;
 pub use events::{EventDetail, EventsConfig};
+pub use fault::{Fault, Faults};
 pub use gateway::GatewayConfig;
 pub use learner::LearnerConfig;
 pub use learning::LearningConfig;
 pub use limits::LimitsConfig;
 pub use llm::{LlmConfig, ProviderConfig, ProviderKind, Role, RolesConfig};
+pub use load::{Sources, load};
 pub use nats::NatsConfig;
 pub use policy::{BudgetConfig, GrantConfig, OnExhausted, PolicyConfig};
 pub use quality::{DimensionConfig, QualityConfig};
@@ -87,9 +98,29 @@ pub struct Config {
     pub learning: LearningConfig,
 }
 
+/// The configuration cannot be written out.
+#[derive(Debug, thiserror::Error)]
+pub enum PrintError {
+    /// Not as JSON.
+    #[error("not as JSON")]
+    Json(#[from] serde_json::Error),
+    /// Not as TOML.
+    #[error("not as TOML")]
+    Toml(#[from] toml::ser::Error),
+}
+
 impl Config {
-    /// Values that are of the right type and yet cannot work, all of them.
-    pub fn validate(&self) -> Checks {
+    /// Every setting as TOML, secrets redacted.
+    pub fn to_toml(&self) -> Result<String, PrintError> {
+        // By way of JSON, where what is absent can be taken out; TOML has no null.
+        let mut value = serde_json::to_value(self)?;
+        keyed::strip_nulls(&mut value);
+        Ok(toml::to_string(&value)?)
+    }
+
+    /// Values that are of the right type and yet cannot work, all of them. `is_channel` knows the configured channels,
+    /// those included that were left out of this `Config` because something else is wrong with them.
+    fn validate(&self, is_channel: impl Fn(&str) -> bool) -> Checks {
         let mut checks = Checks::default();
         self.service.check(&mut checks);
         self.gateway.check(&mut checks);
@@ -100,7 +131,7 @@ impl Config {
         ApiConfig::check_all(&self.apis, &mut checks);
         ChannelConfig::check_all(&self.channels, &mut checks);
         self.quality.check(&mut checks);
-        self.policy.check(&self.channels, &mut checks);
+        self.policy.check(is_channel, &mut checks);
         self.limits.check(&mut checks);
         checks
     }

@@ -1,13 +1,15 @@
 use super::checks::{Checks, is_subject_token};
 use super::secret::Secret;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use std::fmt;
 
 /// The NATS server with JetStream.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NatsConfig {
-    /// `nats://host:port` or `tls://host:port`; several separated by commas.
+    /// `nats://host:port` or `tls://host:port`; several separated by commas. `user:password@` may stand before the host.
+    #[serde(serialize_with = "without_credentials")]
     pub url: String,
     /// User name, where the server asks for one.
     pub user: Option<String>,
@@ -53,4 +55,40 @@ impl NatsConfig {
             );
         }
     }
+}
+
+// By hand: the address may carry a password.
+impl fmt::Debug for NatsConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            url,
+            user,
+            password,
+            prefix,
+        } = self;
+        f.debug_struct("NatsConfig")
+            .field("url", &redacted(url))
+            .field("user", user)
+            .field("password", password)
+            .field("prefix", prefix)
+            .finish()
+    }
+}
+
+fn without_credentials<S: Serializer>(urls: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&redacted(urls))
+}
+
+fn redacted(urls: &str) -> String {
+    let one = |url: &str| match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => {
+            let (before, after) = (
+                url.get(..scheme + 3).unwrap_or_default(),
+                url.get(at..).unwrap_or_default(),
+            );
+            format!("{before}***{after}")
+        }
+        _ => url.to_owned(),
+    };
+    urls.split(',').map(one).collect::<Vec<_>>().join(",")
 }

@@ -1,4 +1,3 @@
-use super::channels::ChannelConfig;
 use super::checks::Checks;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -110,9 +109,9 @@ impl Default for GrantConfig {
 }
 
 impl PolicyConfig {
-    pub(super) fn check(&self, channels: &[ChannelConfig], checks: &mut Checks) {
+    pub(super) fn check(&self, is_channel: impl Fn(&str) -> bool, checks: &mut Checks) {
         for name in &self.channels {
-            if !channels.iter().any(|channel| channel.name == *name) {
+            if !is_channel(name) {
                 checks.add(
                     "policy.channels",
                     format!("there is no channel `{name}`"),

@@ -90,9 +90,14 @@ impl fmt::Debug for Secret {
     }
 }
 
+// A reference is shown as it was written; it is no secret.
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(REDACTED)
+        match &self.0 {
+            Source::Plain(_) => serializer.serialize_str(REDACTED),
+            Source::Env(name) => serializer.collect_map([("env", name)]),
+            Source::File(path) => serializer.collect_map([("file", path)]),
+        }
     }
 }
 
@@ -105,6 +110,7 @@ impl JsonSchema for Secret {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": ["string", "object"],
+            "format": "secret",
             "properties": { "env": { "type": "string", "minLength": 1 }, "file": { "type": "string", "minLength": 1 } },
             "additionalProperties": false,
             "minProperties": 1,

@@ -1,0 +1,343 @@
+use super::*;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A folder of its own, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("config-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn file(&self, name: &str, text: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+fn environment(pairs: &[(&str, &str)]) -> Sources {
+    Sources {
+        environment: pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+        overrides: Vec::new(),
+    }
+}
+
+fn faults(sources: &Sources) -> Vec<Fault> {
+    load(sources).unwrap_err().0
+}
+
+fn fault<'a>(faults: &'a [Fault], key: &str) -> &'a Fault {
+    faults
+        .iter()
+        .find(|fault| fault.key == key)
+        .unwrap_or_else(|| panic!("no fault at {key} in {faults:#?}"))
+}
+
+#[test]
+fn nothing_set_gives_the_built_in_defaults() {
+    let config = load(&Sources::default()).unwrap();
+    assert_eq!(config.to_toml().unwrap(), Config::default().to_toml().unwrap());
+    assert_eq!(config.gateway.rest_addr.to_string(), "127.0.0.1:8080");
+    assert_eq!(
+        config.database.url.resolve().unwrap(),
+        "postgres://orchestrator@127.0.0.1:5432/orchestrator"
+    );
+}
+
+#[test]
+fn the_later_source_wins_key_by_key() {
+    let folder = Folder::new();
+    let local = folder.file(
+        "local.toml",
+        "[quality]\nthreshold = 0.1\nmax_refinements = 7\n[worker]\nslots = 1",
+    );
+    let one = folder.file(
+        "one.toml",
+        "[quality]\nthreshold = 0.2\n[worker]\nslots = 2\npool = \"a\"",
+    );
+    let two = folder.file("two.toml", "[worker]\nslots = 3\npool = \"b\"");
+    let mut sources = environment(&[
+        ("ORCHESTRATOR_SERVICE__DEVELOPMENT", "true"),
+        ("ORCHESTRATOR_LOCAL_CONFIG", &local),
+        ("ORCHESTRATOR_CONFIG", &format!("{one}:{two}")),
+        ("ORCHESTRATOR_WORKER__POOL", "c"),
+        ("ORCHESTRATOR_EXECUTORS", "4"),
+        ("UNRELATED__KEY", "1"),
+    ]);
+    sources.overrides.push(("learning.enabled".into(), "false".into()));
+    let config = load(&sources).unwrap();
+    assert_eq!((config.quality.max_refinements, config.quality.threshold), (7, 0.2));
+    assert_eq!((config.worker.slots, config.worker.pool.as_str()), (3, "c"));
+    assert!(!config.learning.enabled);
+}
+
+#[test]
+fn the_local_file_counts_in_development_only() {
+    let folder = Folder::new();
+    let local = folder.file("local.toml", "[worker]\nslots = 9");
+    let config = load(&environment(&[("ORCHESTRATOR_LOCAL_CONFIG", &local)])).unwrap();
+    assert_eq!(config.worker.slots, 0);
+}
+
+#[test]
+fn lists_of_tables_merge_by_name_and_endpoints_too() {
+    let folder = Folder::new();
+    let one = folder.file(
+        "one.toml",
+        r#"
+        [[channels]]
+        name = "blog"
+        kind = "directory"
+        path = "a"
+        [[channels]]
+        name = "drop"
+        kind = "null"
+        [[apis]]
+        name = "shop"
+        base_url = "http://127.0.0.1:9"
+        [[apis.endpoints]]
+        name = "stock"
+        path = "/stock"
+        [[apis.endpoints]]
+        name = "price"
+        path = "/price"
+        method = "POST"
+        "#,
+    );
+    let two = folder.file(
+        "two.toml",
+        r#"
+        [[channels]]
+        name = "blog"
+        path = "b"
+        [[apis]]
+        name = "shop"
+        [[apis.endpoints]]
+        name = "stock"
+        timeout_seconds = 5
+        "#,
+    );
+    let config = load(&environment(&[
+        ("ORCHESTRATOR_CONFIG", &format!("{one}:{two}")),
+        ("ORCHESTRATOR_CHANNELS__NOTES__KIND", "null"),
+    ]))
+    .unwrap();
+    let names: Vec<_> = config.channels.iter().map(|channel| channel.name.as_str()).collect();
+    assert_eq!(names, ["blog", "drop", "notes"]);
+    assert_eq!(config.channels[0].directory(), PathBuf::from("b"));
+    assert_eq!(config.channels[0].kind, ChannelKind::Directory);
+    let [price, stock] = &config.apis[0].endpoints[..] else {
+        panic!("two endpoints")
+    };
+    assert_eq!((stock.path.as_str(), stock.timeout_seconds), ("/stock", 5.0));
+    assert_eq!((price.effects(), stock.effects()), (Effects::Once, Effects::ReadOnly));
+}
+
+#[test]
+fn all_faults_are_told_at_once_each_with_its_source_and_key() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "bad.toml",
+        r#"
+        [quality]
+        threshold = 7
+        treshold = 0.5
+        [policy]
+        channels = ["nowhere"]
+        plan_review = "yes"
+        [[channels]]
+        name = "hook"
+        kind = "webhook"
+        colour = "red"
+        [[channels]]
+        name = "odd"
+        kind = "carrier-pigeon"
+        [[channels]]
+        kind = "null"
+        [[apis]]
+        name = "shop"
+        base_url = "shop"
+        [[apis.endpoints]]
+        name = "stock"
+        path = "stock"
+        [llm]
+        base_url = "http://127.0.0.1:8000/v1"
+        [surprise]
+        a = 1
+        "#,
+    );
+    let broken = folder.file("broken.toml", "[a]\n= 1");
+    let found = faults(&environment(&[
+        ("ORCHESTRATOR_CONFIG", &format!("{file}:{broken}:/nowhere/at-all.toml")),
+        ("ORCHESTRATOR_GATEWAY__REST_ADDR", "eighty"),
+        ("ORCHESTRATOR_WORKER__SLOTS", "many"),
+        ("ORCHESTRATOR_WORKER__POOL", "a.b"),
+    ]));
+    for key in [
+        "quality.threshold",
+        "quality.treshold",
+        "policy.channels",
+        "policy.plan_review",
+        "channels[hook].url",
+        "channels[hook].colour",
+        "channels[odd].kind",
+        "channels[#2].name",
+        "apis[shop].base_url",
+        "apis[shop].endpoints[stock].path",
+        "llm.base_url",
+        "surprise",
+    ] {
+        assert_eq!(fault(&found, key).origin, file, "{key}");
+    }
+    assert_eq!(
+        fault(&found, "gateway.rest_addr").origin,
+        "ORCHESTRATOR_GATEWAY__REST_ADDR"
+    );
+    assert_eq!(fault(&found, "worker.slots").origin, "ORCHESTRATOR_WORKER__SLOTS");
+    assert_eq!(fault(&found, "worker.pool").origin, "ORCHESTRATOR_WORKER__POOL");
+    assert!(
+        found
+            .iter()
+            .any(|fault| fault.origin == broken && fault.reason.starts_with("line 2"))
+    );
+    assert!(found.iter().any(|fault| fault.origin == "/nowhere/at-all.toml"));
+    assert!(fault(&found, "quality.treshold").fix.contains("threshold"));
+    assert!(fault(&found, "channels[odd].kind").fix.contains("\"webhook\""));
+}
+
+#[test]
+fn a_name_that_stands_twice_in_one_file_is_a_fault() {
+    let folder = Folder::new();
+    let twice = "[[channels]]\nname = \"a\"\nkind = \"null\"\n";
+    let file = folder.file("twice.toml", &format!("{twice}{twice}"));
+    let found = faults(&environment(&[("ORCHESTRATOR_CONFIG", &file)]));
+    assert_eq!(fault(&found, "channels[a]").origin, file);
+}
+
+#[test]
+fn variables_take_the_type_their_key_wants() {
+    let folder = Folder::new();
+    let channel = folder.file("channel.toml", "[[channels]]\nname = \"blog\"\nkind = \"directory\"");
+    let config = load(&environment(&[
+        ("ORCHESTRATOR_CONFIG", &channel),
+        ("ORCHESTRATOR_NATS__USER", "123"),
+        ("ORCHESTRATOR_NATS__PASSWORD", "456"),
+        ("ORCHESTRATOR_POLICY__CHANNELS", "[\"blog\"]"),
+        ("ORCHESTRATOR_QUALITY__THRESHOLD", "1"),
+        ("ORCHESTRATOR_LLM__ROLES__JUDGE", "offline"),
+        ("ORCHESTRATOR_DATABASE__URL", "{ env = \"NO_SUCH_VARIABLE_HERE\" }"),
+    ]))
+    .unwrap();
+    assert_eq!(config.nats.user.as_deref(), Some("123"));
+    assert_eq!(config.nats.password.unwrap().resolve().unwrap(), "456");
+    assert_eq!(config.policy.channels, ["blog"]);
+    assert!(matches!(config.database.url.resolve(), Err(SecretError::Env(name)) if name == "NO_SUCH_VARIABLE_HERE"));
+}
+
+#[test]
+fn secrets_are_resolved_but_never_shown() {
+    let folder = Folder::new();
+    let secret_file = folder.file("password", "hunter2\n");
+    let config = load(&environment(&[
+        ("ORCHESTRATOR_DATABASE__URL", "postgres://u:hunter2@h/d"),
+        ("ORCHESTRATOR_NATS__URL", "nats://u:hunter2@h:1,nats://h:2"),
+        ("ORCHESTRATOR_NATS__USER", "u"),
+        (
+            "ORCHESTRATOR_NATS__PASSWORD",
+            &format!("{{ file = \"{secret_file}\" }}"),
+        ),
+    ]))
+    .unwrap();
+    assert_eq!(config.nats.password.as_ref().unwrap().resolve().unwrap(), "hunter2");
+    let shown = format!("{config:?}{}", config.to_toml().unwrap());
+    assert!(!shown.contains("hunter2"));
+    assert!(shown.contains("nats://***@h:1,nats://h:2") && shown.contains("url = \"***\""));
+}
+
+#[test]
+fn plain_secrets_in_files_are_for_development() {
+    let folder = Folder::new();
+    let file = folder.file("plain.toml", "[database]\nurl = \"postgres://u:hunter2@h/d\"");
+    let found = faults(&environment(&[("ORCHESTRATOR_CONFIG", &file)]));
+    assert_eq!(fault(&found, "database.url").origin, file);
+    assert!(!format!("{}", Faults(found)).contains("hunter2"));
+    let local = folder.file("local.toml", "");
+    let development = environment(&[
+        ("ORCHESTRATOR_CONFIG", &file),
+        ("ORCHESTRATOR_SERVICE__DEVELOPMENT", "true"),
+        ("ORCHESTRATOR_LOCAL_CONFIG", &local),
+    ]);
+    assert!(load(&development).is_ok());
+}
+
+#[test]
+fn the_null_model_is_refused_outside_development() {
+    let null = ("ORCHESTRATOR_LLM__ROLES__PLANNER", "null");
+    let found = faults(&environment(&[null]));
+    assert_eq!(fault(&found, "llm.roles.planner").origin, null.0);
+    let folder = Folder::new();
+    let local = folder.file("local.toml", "");
+    let development = ("ORCHESTRATOR_SERVICE__DEVELOPMENT", "true");
+    let config = load(&environment(&[
+        null,
+        development,
+        ("ORCHESTRATOR_LOCAL_CONFIG", &local),
+    ]))
+    .unwrap();
+    assert_eq!(config.llm.provider(Role::Planner), ProviderKind::Null);
+    assert_eq!(config.llm.provider(Role::Judge), ProviderKind::Offline);
+}
+
+#[test]
+fn the_shipped_local_file_is_valid() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../deploy/local.toml");
+    let config = load(&environment(&[
+        ("ORCHESTRATOR_SERVICE__DEVELOPMENT", "true"),
+        ("ORCHESTRATOR_LOCAL_CONFIG", path.to_str().unwrap()),
+    ]))
+    .unwrap();
+    assert!(config.policy.auto_approve);
+    assert_eq!(config.policy.auto_approve_min_quality, 0.0);
+    assert_eq!(config.policy.channels, ["blog"]);
+    assert_eq!(config.channels[0].directory(), PathBuf::from("published/blog"));
+}
+
+#[test]
+fn every_key_is_documented() {
+    let schema = schemars::schema_for!(Config).to_value();
+    let mut missing = Vec::new();
+    undocumented(&schema, "", &mut missing);
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+fn undocumented(node: &serde_json::Value, at: &str, missing: &mut Vec<String>) {
+    let Some(table) = node.as_object() else { return };
+    for (name, property) in table
+        .get("properties")
+        .and_then(|p| p.as_object())
+        .into_iter()
+        .flatten()
+    {
+        if property.is_object() && property.get("description").is_none() && !at.ends_with("/Secret") {
+            missing.push(format!("{at}.{name}"));
+        }
+    }
+    for (name, definition) in table.get("$defs").and_then(|d| d.as_object()).into_iter().flatten() {
+        undocumented(definition, &format!("/{name}"), missing);
+    }
+}

@@ -1,0 +1,64 @@
+//! Every metric there is.
+
+use super::Metric;
+
+/// Version of each process.
+pub const BUILD_INFO: Metric = Metric {
+    name: "orchestrator_build_info",
+    help: "1, with the process's service and version.",
+};
+/// Readiness of each process.
+pub const READY: Metric = Metric {
+    name: "orchestrator_ready",
+    help: "1 while the process can do its work, else 0.",
+};
+/// Gateway: requests answered.
+pub const HTTP_REQUESTS: Metric = Metric {
+    name: "orchestrator_http_requests_total",
+    help: "REST requests answered, by status.",
+};
+/// Coordinator: inputs applied.
+pub const INPUTS: Metric = Metric {
+    name: "orchestrator_inputs_total",
+    help: "Inputs applied to tasks, by outcome.",
+};
+/// Coordinator: transactions.
+pub const BATCHES: Metric = Metric {
+    name: "orchestrator_batches_total",
+    help: "Batches of inputs committed.",
+};
+/// Coordinator: inputs that could not be applied.
+pub const QUARANTINED: Metric = Metric {
+    name: "orchestrator_quarantined_total",
+    help: "Inputs put aside because they could not be applied.",
+};
+/// Coordinator: messages published.
+pub const WORK_PUBLISHED: Metric = Metric {
+    name: "orchestrator_work_published_total",
+    help: "Work messages published and acknowledged.",
+};
+/// Coordinator: what the sweeper moved.
+pub const SWEPT: Metric = Metric {
+    name: "orchestrator_swept_total",
+    help: "Obligations the sweeper acted on, by rule.",
+};
+/// Coordinator: outbox.
+pub const EVENTS_PUBLISHED: Metric = Metric {
+    name: "orchestrator_events_published_total",
+    help: "Events published and acknowledged.",
+};
+/// Workers: jobs in hand.
+pub const JOBS_RUNNING: Metric = Metric {
+    name: "orchestrator_jobs_running",
+    help: "Jobs this worker runs now.",
+};
+/// Workers: jobs ended.
+pub const JOBS: Metric = Metric {
+    name: "orchestrator_jobs_total",
+    help: "Jobs this worker ended, by kind and outcome.",
+};
+/// Learner: records kept.
+pub const TASKS_INGESTED: Metric = Metric {
+    name: "orchestrator_tasks_ingested_total",
+    help: "Finished tasks whose record was kept.",
+};
