@@ -1,1 +1,23 @@
+//! The gateway: REST, gRPC and event streams at the edge. It holds nothing; it checks what comes in
+//! and asks the coordinator or the learner.
 
+pub mod application;
+mod body;
+mod caller;
+pub mod coordinator;
+mod documents;
+mod edge;
+mod gateway;
+pub mod grpc;
+mod idempotency;
+mod identifiers;
+mod json;
+pub mod learner;
+pub mod live;
+mod query;
+mod refusal;
+pub mod rest;
+mod routes;
+mod sse;
+
+pub use gateway::{GatewayError, run};

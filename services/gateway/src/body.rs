@@ -1,0 +1,117 @@
+//! Request bodies: media type, size, time, then strict JSON.
+
+use crate::application::Application;
+use crate::json;
+use crate::refusal::Refusal;
+use axum::body::{Body, HttpBody};
+use axum::extract::{FromRequest, Request};
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use http::{HeaderMap, header};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a client may take to send its body.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A JSON object that must be there.
+pub struct JsonBody(pub Map<String, Value>);
+
+/// A JSON object; no body counts as `{}`.
+pub struct OptionalJsonBody(pub Map<String, Value>);
+
+impl FromRequest<Arc<Application>> for JsonBody {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, app: &Arc<Application>) -> Result<Self, Refusal> {
+        match read(request, app).await? {
+            Some(bytes) => json::read_object(&bytes, app.limits.json_depth).map(Self),
+            None => Err(Refusal::new(
+                400,
+                "body_required",
+                "a JSON object is required, there is no body",
+            )),
+        }
+    }
+}
+
+impl FromRequest<Arc<Application>> for OptionalJsonBody {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, app: &Arc<Application>) -> Result<Self, Refusal> {
+        match read(request, app).await? {
+            Some(bytes) => json::read_object(&bytes, app.limits.json_depth).map(Self),
+            None => Ok(Self(Map::new())),
+        }
+    }
+}
+
+/// The body's bytes; `None` for an empty one, whatever its media type.
+async fn read(request: Request, app: &Application) -> Result<Option<Bytes>, Refusal> {
+    let (parts, body) = request.into_parts();
+    let size = body.size_hint();
+    if size.exact() == Some(0) {
+        return Ok(None);
+    }
+    check_media_type(&parts.headers)?;
+    let limit = app.limits.body_bytes;
+    if size.lower() > limit as u64 {
+        return Err(too_large(limit));
+    }
+    let bytes = tokio::time::timeout(PATIENCE, collect(body, limit))
+        .await
+        .map_err(|_| Refusal::new(408, "request_timeout", "the body did not arrive within 30 seconds"))??;
+    Ok((!bytes.is_empty()).then_some(bytes))
+}
+
+/// Collects at most `limit` bytes; a body that came in one piece is not copied.
+async fn collect(body: Body, limit: usize) -> Result<Bytes, Refusal> {
+    let mut pieces = body.into_data_stream();
+    let mut whole = Bytes::new();
+    let mut joined = BytesMut::new();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| Refusal::new(400, "body_incomplete", "the body ended before its end"))?;
+        if whole.len() + joined.len() + piece.len() > limit {
+            return Err(too_large(limit));
+        }
+        if whole.is_empty() && joined.is_empty() {
+            whole = piece;
+        } else {
+            joined.extend_from_slice(&std::mem::take(&mut whole));
+            joined.extend_from_slice(&piece);
+        }
+    }
+    Ok(if joined.is_empty() { whole } else { joined.freeze() })
+}
+
+fn too_large(limit: usize) -> Refusal {
+    Refusal::new(413, "body_too_large", format!("a body has at most {limit} bytes")).with("max_bytes", limit)
+}
+
+fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    if value.is_some_and(is_json) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        415,
+        "unsupported_media_type",
+        "send Content-Type: application/json",
+    ))
+}
+
+/// `application/json` or a `+json` type, in UTF-8.
+fn is_json(value: &str) -> bool {
+    let mut parts = value.split(';').map(str::trim);
+    let media = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let subtype = media.strip_prefix("application/").unwrap_or_default();
+    let charset = parts
+        .filter_map(|p| p.split_once('='))
+        .find(|(name, _)| name.eq_ignore_ascii_case("charset"));
+    let utf8 = charset.is_none_or(|(_, set)| {
+        let set = set.trim_matches('"');
+        set.eq_ignore_ascii_case("utf-8") || set.eq_ignore_ascii_case("utf8") || set.eq_ignore_ascii_case("us-ascii")
+    });
+    (subtype == "json" || (subtype.len() > 5 && subtype.ends_with("+json"))) && utf8
+}

@@ -1,0 +1,13 @@
+//! Request documents: shape and ranges, every fault told at once.
+//!
+//! What needs knowledge of tools, channels or policy is the coordinator's to judge.
+
+pub mod approve;
+pub mod export;
+mod faults;
+mod fields;
+mod names;
+mod plan;
+mod preferences;
+pub mod process;
+pub mod retry;

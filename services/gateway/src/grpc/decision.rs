@@ -1,0 +1,34 @@
+//! A decision as the JSON document REST takes.
+
+use crate::json;
+use crate::refusal::Refusal;
+use contracts::v1::DecideApprovalRequest;
+use serde_json::{Map, Value};
+
+/// The document. Empty strings are absent.
+///
+/// # Errors
+/// 400 for text that cannot be stored.
+pub fn to_json(message: DecideApprovalRequest) -> Result<Map<String, Value>, Refusal> {
+    let mut body = Map::from_iter([("approved".to_owned(), Value::Bool(message.approved))]);
+    let texts = [
+        ("gate_id", message.gate_id),
+        ("feedback", message.feedback),
+        ("content_hash", message.content_hash),
+    ];
+    for (name, text) in texts {
+        if !text.is_empty() {
+            body.insert(name.to_owned(), Value::String(text));
+        }
+    }
+    if let Some(list) = message.publish_to_channels {
+        body.insert("publish_to_channels".to_owned(), Value::from(list.channels));
+    }
+    let edits = message
+        .edits
+        .into_iter()
+        .map(|(channel, text)| (channel, Value::String(text)));
+    body.insert("edits".to_owned(), Value::Object(edits.collect()));
+    json::refuse_nul(&body)?;
+    Ok(body)
+}

@@ -1,0 +1,89 @@
+//! gRPC: `orchestrator.v1.OrchestratorService`, standard health, reflection in development.
+
+mod decision;
+mod limits;
+mod orchestrator;
+mod submission;
+mod task;
+
+use crate::application::Application;
+use contracts::v1::orchestrator_service_server::OrchestratorServiceServer;
+use orchestrator::Orchestrator;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+/// Requests at a time on one connection.
+const MAX_STREAMS: u32 = 256;
+/// Streams a client may reset without their ever being accepted.
+const MAX_RESETS: usize = 64;
+/// Answers without a deadline of the client's end here; it does not cut streams.
+const TIMEOUT: Duration = Duration::from_secs(30);
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// Room beside the JSON body limit for the rest of a message.
+const MESSAGE_OVERHEAD: usize = 64 << 10;
+const MAX_ANSWER: usize = 64 << 20;
+const SERVICE: &str = "orchestrator.v1.OrchestratorService";
+
+/// The gRPC server could not be set up, or broke down.
+#[derive(thiserror::Error, Debug)]
+pub enum GrpcError {
+    /// The descriptors for reflection cannot be used.
+    #[error("gRPC reflection cannot be set up")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The server itself.
+    #[error("the gRPC server failed")]
+    Serve(#[from] tonic::transport::Error),
+}
+
+/// Serves until `stop`, then until every request has its answer.
+///
+/// # Errors
+/// The server cannot be set up or breaks down.
+pub async fn serve(
+    listener: TcpListener,
+    app: Arc<Application>,
+    reflection: bool,
+    stop: CancellationToken,
+) -> Result<(), GrpcError> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let service = OrchestratorServiceServer::new(Orchestrator::new(Arc::clone(&app)))
+        .max_decoding_message_size(app.limits.body_bytes + MESSAGE_OVERHEAD)
+        .max_encoding_message_size(MAX_ANSWER);
+    health.set_serving::<OrchestratorServiceServer<Orchestrator>>().await;
+    let (v1, v1alpha) = if reflection {
+        (Some(descriptors().build_v1()?), Some(descriptors().build_v1alpha()?))
+    } else {
+        (None, None)
+    };
+    let stopping = async move {
+        stop.cancelled().await;
+        health
+            .set_not_serving::<OrchestratorServiceServer<Orchestrator>>()
+            .await;
+    };
+    Server::builder()
+        .max_concurrent_streams(MAX_STREAMS)
+        .http2_max_pending_accept_reset_streams(Some(MAX_RESETS))
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .timeout(TIMEOUT)
+        .layer(tower::util::MapResponseLayer::new(limits::name_exhaustion))
+        .add_service(service)
+        .add_service(health_service)
+        .add_optional_service(v1)
+        .add_optional_service(v1alpha)
+        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), stopping)
+        .await?;
+    Ok(())
+}
+
+fn descriptors() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(contracts::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .with_service_name(SERVICE)
+        .with_service_name("grpc.health.v1.Health")
+}

@@ -1,0 +1,123 @@
+//! The four verbs, over the same application and the same checks as REST.
+
+use super::{decision, submission, task};
+use crate::application::Application;
+use crate::caller::{Caller, TRACEPARENT};
+use crate::documents;
+use crate::idempotency::{IdempotencyKey, KEY};
+use crate::identifiers;
+use crate::live;
+use crate::refusal::Refusal;
+use contracts::v1::orchestrator_service_server::OrchestratorService;
+use contracts::v1::{
+    DecideApprovalRequest, GetTaskRequest, SubmitTaskRequest, SubmitTaskResponse, Task, TaskEvent, WatchTaskRequest,
+};
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use std::sync::Arc;
+use tonic::{Request, Response, Status};
+
+/// The service.
+pub struct Orchestrator {
+    app: Arc<Application>,
+}
+
+impl Orchestrator {
+    /// Over `app`.
+    pub fn new(app: Arc<Application>) -> Self {
+        Self { app }
+    }
+
+    async fn submit(
+        &self,
+        caller: Caller,
+        key: Option<Vec<u8>>,
+        request: SubmitTaskRequest,
+    ) -> Result<SubmitTaskResponse, Refusal> {
+        let key = IdempotencyKey::parse(key.as_deref())?;
+        let body = submission::to_json(request, self.app.limits.json_depth)?;
+        let document = documents::process::read(body)?;
+        let accepted = self.app.submit(caller, &document, key).await?;
+        Ok(SubmitTaskResponse {
+            task_id: accepted.task_id,
+            status: accepted.status,
+            replayed: accepted.replayed,
+        })
+    }
+
+    async fn task(&self, caller: Caller, task_id: &str) -> Result<Task, Refusal> {
+        let id = identifiers::require(task_id)?;
+        let document = self.app.task(caller, id).await?;
+        task::from_json(document.json)
+    }
+
+    async fn decide(&self, caller: Caller, request: DecideApprovalRequest) -> Result<Task, Refusal> {
+        let id = identifiers::require(&request.task_id)?;
+        let body = decision::to_json(request)?;
+        let decision = documents::approve::read(body)?;
+        self.app.decide(caller, id, &decision).await?;
+        self.task(caller, &id.to_string()).await
+    }
+
+    async fn watch(
+        &self,
+        caller: Caller,
+        request: &WatchTaskRequest,
+    ) -> Result<BoxStream<'static, Result<TaskEvent, Status>>, Refusal> {
+        let id = identifiers::require(&request.task_id)?;
+        let watch = live::open(Arc::clone(&self.app), caller, id, request.after_sequence).await?;
+        Ok(match watch {
+            Some(watch) => watch.into_stream().map(|event| Ok(message(&event))).boxed(),
+            None => stream::empty().boxed(),
+        })
+    }
+}
+
+#[tonic::async_trait]
+impl OrchestratorService for Orchestrator {
+    type WatchTaskStream = BoxStream<'static, Result<TaskEvent, Status>>;
+
+    async fn submit_task(&self, request: Request<SubmitTaskRequest>) -> Result<Response<SubmitTaskResponse>, Status> {
+        let caller = caller(&request);
+        let key = request.metadata().get(KEY).map(|value| value.as_bytes().to_vec());
+        answer(caller, self.submit(caller, key, request.into_inner()).await)
+    }
+
+    async fn get_task(&self, request: Request<GetTaskRequest>) -> Result<Response<Task>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.task(caller, &request.into_inner().task_id).await)
+    }
+
+    async fn watch_task(&self, request: Request<WatchTaskRequest>) -> Result<Response<Self::WatchTaskStream>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.watch(caller, request.get_ref()).await)
+    }
+
+    async fn decide_approval(&self, request: Request<DecideApprovalRequest>) -> Result<Response<Task>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.decide(caller, request.into_inner()).await)
+    }
+}
+
+fn caller<T>(request: &Request<T>) -> Caller {
+    let traceparent = request
+        .metadata()
+        .get(TRACEPARENT)
+        .and_then(|value| value.to_str().ok());
+    Caller::new(traceparent, service::ids::v7)
+}
+
+fn answer<T>(caller: Caller, result: Result<T, Refusal>) -> Result<Response<T>, Status> {
+    result
+        .map(Response::new)
+        .map_err(|refusal| refusal.traced(caller.trace.trace_id).into())
+}
+
+fn message(event: &live::Event) -> TaskEvent {
+    TaskEvent {
+        sequence: event.sequence,
+        r#type: event.kind.clone(),
+        time: event.time.clone(),
+        event_json: event.json.clone(),
+    }
+}

@@ -1,0 +1,58 @@
+//! Asking the learner.
+
+use crate::coordinator::conclude;
+use crate::refusal::Refusal;
+use contracts::learner::learner_service_client::LearnerServiceClient;
+use contracts::learner::{ExportChunk, ExportDocument, GetExportRequest, GetRecordSchemaRequest, StartExportRequest};
+use tonic::Streaming;
+use tonic::transport::Channel;
+
+/// Largest answer read.
+const MAX_MESSAGE: usize = 16 << 20;
+
+/// The learner as the gateway needs it.
+#[derive(Clone)]
+pub struct Learner {
+    client: LearnerServiceClient<Channel>,
+}
+
+impl Learner {
+    /// Over `channel`.
+    pub fn new(channel: Channel) -> Self {
+        let client = LearnerServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
+        Self { client }
+    }
+
+    /// Starts an export; a small one is complete in the answer.
+    ///
+    /// # Errors
+    /// What the learner refuses; 503 when it does not answer.
+    pub async fn start_export(&self, request: StartExportRequest) -> Result<ExportDocument, Refusal> {
+        conclude(self.client.clone().start_export(request).await)
+    }
+
+    /// An export's document.
+    ///
+    /// # Errors
+    /// As [`Self::start_export`].
+    pub async fn export(&self, request: GetExportRequest) -> Result<ExportDocument, Refusal> {
+        conclude(self.client.clone().get_export(request).await)
+    }
+
+    /// An export's bytes.
+    ///
+    /// # Errors
+    /// As [`Self::start_export`].
+    pub async fn download(&self, request: GetExportRequest) -> Result<Streaming<ExportChunk>, Refusal> {
+        conclude(self.client.clone().download_export(request).await)
+    }
+
+    /// The JSON Schema of one record.
+    ///
+    /// # Errors
+    /// As [`Self::start_export`].
+    pub async fn record_schema(&self) -> Result<ExportDocument, Refusal> {
+        let request = GetRecordSchemaRequest {};
+        conclude(self.client.clone().get_record_schema(request).await)
+    }
+}

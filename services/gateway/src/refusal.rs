@@ -1,0 +1,65 @@
+//! The one error type of the gateway: a problem document on its way out.
+
+use axum::response::{IntoResponse, Response};
+use contracts::problem::{FieldError, Problem};
+use serde_json::Value;
+
+/// Why a request is not served. Boxed: results stay small.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Refusal(Box<Problem>);
+
+impl Refusal {
+    /// A problem of `code`.
+    pub fn new(status: u16, code: &str, detail: impl Into<String>) -> Self {
+        Self(Box::new(Problem::new(status, code, detail)))
+    }
+
+    /// With single faults.
+    pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
+        self.0.errors = errors;
+        self
+    }
+
+    /// With a member of its own.
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.extra.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// With the trace it belongs to.
+    pub fn traced(mut self, trace_id: u128) -> Self {
+        self.0.trace_id = format!("{trace_id:032x}");
+        self
+    }
+
+    /// The document.
+    pub fn problem(&self) -> &Problem {
+        &self.0
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        self.0.status
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self(Box::new(problem))
+    }
+}
+
+impl From<Refusal> for tonic::Status {
+    fn from(refusal: Refusal) -> Self {
+        refusal.0.to_status()
+    }
+}
+
+impl IntoResponse for Refusal {
+    /// Leaves the document in the extensions; the edge, which knows the trace, writes it out.
+    fn into_response(self) -> Response {
+        let mut response = Response::default();
+        response.extensions_mut().insert(self);
+        response
+    }
+}

@@ -1,0 +1,69 @@
+//! REST: which path is whose.
+
+mod approval;
+mod approvals;
+mod approve;
+mod events;
+mod plan_schema;
+mod process;
+mod reply;
+mod status;
+mod task_verbs;
+mod tasks;
+mod tools;
+mod training_data;
+
+use crate::application::Application;
+use crate::edge::{self, Edge};
+use crate::refusal::Refusal;
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use service::health::Health;
+use std::sync::Arc;
+
+/// Where the API begins.
+pub const BASE: &str = "/api/orchestrator";
+
+/// Everything that REST serves.
+pub fn router(app: Arc<Application>, health: Health) -> Router {
+    let edge = Edge::new(app.limits.requests_in_flight, &health.metrics);
+    let api = Router::new()
+        .route("/process", post(process::submit))
+        .route("/status/{task_id}", get(status::show))
+        .route("/approval/{task_id}", get(approval::show))
+        .route("/approve/{task_id}", post(approve::decide))
+        .route("/approvals", get(approvals::list))
+        .route("/tasks", get(tasks::list))
+        .route("/tasks/{task_id}/cancel", post(task_verbs::cancel))
+        .route("/tasks/{task_id}/pause", post(task_verbs::pause))
+        .route("/tasks/{task_id}/resume", post(task_verbs::resume))
+        .route("/tasks/{task_id}/retry", post(task_verbs::retry))
+        .route("/tasks/{task_id}/events", get(events::list_or_stream))
+        .route("/tools", get(tools::list))
+        .route("/tools/{tool_id}", get(tools::show))
+        .route("/plan-schema", get(plan_schema::show))
+        .route("/training-data/export", post(training_data::start))
+        .route("/training-data/exports/{export_id}", get(training_data::show))
+        .route("/training-data/exports/{export_id}/file", get(training_data::file))
+        .route("/training-data/schema", get(training_data::schema));
+    Router::new()
+        .nest(BASE, api)
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(edge, edge::pass))
+        .with_state(app)
+        .merge(health.router())
+}
+
+async fn not_found() -> Refusal {
+    Refusal::new(404, "not_found", "there is nothing at this path")
+}
+
+async fn method_not_allowed() -> Refusal {
+    Refusal::new(
+        405,
+        "method_not_allowed",
+        "this path does not serve this method; see the Allow header",
+    )
+}
