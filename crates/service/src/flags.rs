@@ -5,6 +5,8 @@
 pub struct Flags {
     /// Print the resolved configuration and end.
     pub check_config: bool,
+    /// Print every key with its meaning and default and end.
+    pub default_config: bool,
     /// Print the usage and end.
     pub help: bool,
     /// Print the version and end.
@@ -26,6 +28,7 @@ impl Flags {
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--check-config" => flags.check_config = true,
+                "--default-config" => flags.default_config = true,
                 "--help" | "-h" => flags.help = true,
                 "--version" | "-V" => flags.version = true,
                 "--set" => flags.set(arguments.next().unwrap_or_default(), &argument)?,
@@ -50,10 +53,11 @@ impl Flags {
 /// What `--help` prints.
 pub fn usage(binary: &str) -> String {
     format!(
-        "usage: {binary} [--check-config] [--set SECTION.KEY=VALUE]… [--version] [--help]\n\n\
+        "usage: {binary} [--check-config] [--default-config] [--set SECTION.KEY=VALUE]… [--version] [--help]\n\n\
          Settings, the later over the earlier: built-in defaults, deploy/local.toml (development only), the files in\n\
          ORCHESTRATOR_CONFIG (separated by colons), the variables ORCHESTRATOR_SECTION__KEY, --set.\n\
-         --check-config prints the outcome without secrets. Exit code 64: the configuration cannot work."
+         --check-config prints the outcome without secrets, --default-config every key with its meaning and default.\n\
+         Exit code 64: the configuration cannot work."
     )
 }
 

@@ -46,6 +46,18 @@ where
         println!("{binary} {}", env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;
     }
+    if flags.default_config {
+        return match config::documented_defaults() {
+            Ok(text) => {
+                print!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(reason) => {
+                eprintln!("{reason}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     match config::load(&Sources::of_process(flags.overrides)) {
         Err(faults) => {
             eprintln!("{faults}");

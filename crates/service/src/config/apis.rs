@@ -45,6 +45,7 @@ pub struct EndpointConfig {
     #[serde(default)]
     pub method: Method,
     /// Appended to the base URL; begins with `/`.
+    #[schemars(extend("pattern" = "^/"))]
     pub path: String,
     /// Sent with this call, over those of the API.
     #[serde(default, serialize_with = "redacted")]

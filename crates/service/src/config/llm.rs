@@ -11,9 +11,9 @@ pub struct LlmConfig {
     /// An OpenAI-compatible server for every role.
     #[schemars(extend("format" = "http-url"))]
     pub base_url: Option<String>,
-    /// Its key.
+    /// The key `base_url` asks for.
     pub api_key: Option<Secret>,
-    /// Its model.
+    /// The model asked of `base_url`.
     pub model: Option<String>,
     /// Seconds one call may take.
     #[schemars(range(min = 0.1, max = 3600.0))]
@@ -117,6 +117,14 @@ impl LlmConfig {
         let absent = "this build has no such provider yet; it has offline and null";
         if self.base_url.is_some() {
             checks.add("llm.base_url", absent, "remove it: the offline engine answers");
+        }
+        for (key, set) in [
+            ("llm.api_key", self.api_key.is_some()),
+            ("llm.model", self.model.is_some()),
+        ] {
+            if set && self.base_url.is_none() {
+                checks.add(key, "belongs to llm.base_url, which is not set", "remove it");
+            }
         }
         for (name, provider) in &self.providers {
             let key = format!("llm.providers.{name}.kind");

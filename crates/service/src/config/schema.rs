@@ -249,6 +249,10 @@ fn drop_null_types(node: &mut Value) {
     if let Value::Object(table) = node {
         if let Some(Value::Array(types)) = table.get_mut("type") {
             types.retain(|name| name != "null");
+            if let [only] = types.as_slice() {
+                let only = only.clone();
+                table.insert("type".to_owned(), only);
+            }
         }
         if let Some(only) = single_alternative(table) {
             table.remove("anyOf");

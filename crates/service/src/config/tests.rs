@@ -318,6 +318,19 @@ fn the_shipped_local_file_is_valid() {
 }
 
 #[test]
+fn the_shipped_default_file_tells_every_key_and_changes_nothing() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../deploy/default.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(
+        text,
+        documented_defaults().unwrap(),
+        "write it anew with --default-config"
+    );
+    let config = load(&environment(&[("ORCHESTRATOR_CONFIG", path.to_str().unwrap())])).unwrap();
+    assert_eq!(config.to_toml().unwrap(), Config::default().to_toml().unwrap());
+}
+
+#[test]
 fn every_key_is_documented() {
     let schema = schemars::schema_for!(Config).to_value();
     let mut missing = Vec::new();
