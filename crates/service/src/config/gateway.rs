@@ -13,8 +13,8 @@ pub struct GatewayConfig {
     /// Where gRPC listens. Loopback only while there is no login.
     #[schemars(with = "String", extend("format" = "socket-address"))]
     pub grpc_addr: SocketAddr,
-    /// The coordinator's gRPC address.
-    #[schemars(extend("format" = "http-url"))]
+    /// The coordinators' gRPC addresses, separated by commas; requests are shared among them.
+    #[schemars(extend("format" = "http-urls"))]
     pub coordinator_url: String,
     /// The learner's gRPC address.
     #[schemars(extend("format" = "http-url"))]
@@ -33,6 +33,11 @@ impl Default for GatewayConfig {
 }
 
 impl GatewayConfig {
+    /// The addresses in `coordinator_url`, one by one.
+    pub fn coordinator_urls(&self) -> impl Iterator<Item = &str> {
+        self.coordinator_url.split(',').map(str::trim)
+    }
+
     pub(super) fn check(&self, checks: &mut Checks) {
         for (key, addr) in [
             ("gateway.rest_addr", self.rest_addr),

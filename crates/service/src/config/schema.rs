@@ -31,6 +31,9 @@ impl Schema {
             .with_format("socket-address", |text: &str| text.parse::<SocketAddr>().is_ok())
             .with_format("ip-address", |text: &str| text.parse::<IpAddr>().is_ok())
             .with_format("http-url", is_http_url)
+            .with_format("http-urls", |text: &str| {
+                text.split(',').all(|url| is_http_url(url.trim()))
+            })
             .build(&root)
             .map_err(|error| error.to_string())?;
         Ok(Self { root, validator })

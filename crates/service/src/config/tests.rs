@@ -239,6 +239,10 @@ fn variables_take_the_type_their_key_wants() {
         ("ORCHESTRATOR_NATS__PASSWORD", "456"),
         ("ORCHESTRATOR_POLICY__CHANNELS", "[\"blog\"]"),
         ("ORCHESTRATOR_QUALITY__THRESHOLD", "1"),
+        (
+            "ORCHESTRATOR_GATEWAY__COORDINATOR_URL",
+            "http://127.0.0.1:1, http://127.0.0.1:2",
+        ),
         ("ORCHESTRATOR_LLM__ROLES__JUDGE", "offline"),
         ("ORCHESTRATOR_DATABASE__URL", "{ env = \"NO_SUCH_VARIABLE_HERE\" }"),
     ]))
@@ -246,6 +250,8 @@ fn variables_take_the_type_their_key_wants() {
     assert_eq!(config.nats.user.as_deref(), Some("123"));
     assert_eq!(config.nats.password.unwrap().resolve().unwrap(), "456");
     assert_eq!(config.policy.channels, ["blog"]);
+    let coordinators: Vec<_> = config.gateway.coordinator_urls().collect();
+    assert_eq!(coordinators, ["http://127.0.0.1:1", "http://127.0.0.1:2"]);
     assert!(matches!(config.database.url.resolve(), Err(SecretError::Env(name)) if name == "NO_SUCH_VARIABLE_HERE"));
 }
 
