@@ -1,1 +1,28 @@
+//! Typed client of the REST interface, as the contract describes it.
+//!
+//! Documents with a fixed shape are types; documents that grow (status, approval, tools) are JSON
+//! values, so that a client never hides what a newer server says.
 
+mod decision;
+mod error;
+mod event_stream;
+mod export;
+mod http;
+mod process;
+mod tasks;
+
+pub use contracts::api::{ApproveRequest, Budget, ProcessRequest, RetryRequest};
+pub use contracts::problem::{FieldError, Problem};
+pub use error::ClientError;
+pub use event_stream::{Event, EventStream};
+pub use export::{Export, ExportRequest};
+pub use process::{Accepted, Links};
+pub use tasks::{Page, TaskFilter};
+
+/// A connection to one gateway; clones share it.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    /// `http://host:port/api/orchestrator`, without a slash behind.
+    base: String,
+}
