@@ -1,0 +1,89 @@
+//! A system and the outside world it acts on.
+
+use crate::configuration;
+use crate::database_proxy::DatabaseProxy;
+use crate::document::Document as _;
+use crate::event_stream;
+use crate::oracle::{Oracle, Rule};
+use crate::rest::Rest;
+use crate::system::{Options, System};
+use anyhow::{Context as _, Result};
+use async_nats::Client;
+use serde_json::Value;
+use std::sync::Arc;
+use testkit::FaultProxy;
+
+/// Everything a scenario needs.
+pub struct World {
+    /// Dropped first, so that nothing calls an oracle that is gone.
+    pub system: System,
+    /// The outside.
+    pub oracle: Oracle,
+    /// The gateway.
+    pub rest: Rest,
+    /// Between the services and Postgres, where asked for.
+    pub proxy: Option<(DatabaseProxy, Arc<FaultProxy>)>,
+}
+
+impl World {
+    /// Starts both.
+    ///
+    /// # Errors
+    /// The system does not start.
+    pub async fn start(label: &str, seed: u64, default_rule: Rule, change: impl FnOnce(&mut Options)) -> Result<Self> {
+        let oracle = Oracle::start(seed, default_rule).await?;
+        let mut options = Options::new(label, configuration::with_oracle(&oracle));
+        change(&mut options);
+        let system = System::start(options).await?;
+        let rest = Rest::new(&system.dev()?.rest_url)?;
+        Ok(Self {
+            system,
+            oracle,
+            rest,
+            proxy: None,
+        })
+    }
+
+    /// Starts both, with a fault proxy between the services and Postgres.
+    ///
+    /// # Errors
+    /// The system does not start.
+    pub async fn start_behind_proxy(label: &str, seed: u64, default_rule: Rule) -> Result<Self> {
+        let oracle = Oracle::start(seed, default_rule).await?;
+        let relay = DatabaseProxy::listen().await?;
+        let mut options = Options::new(label, configuration::with_oracle(&oracle));
+        options.environment.push(relay.environment());
+        let system = System::prepare(options)?;
+        let ((), faults) = futures::future::try_join(system.launch(), relay.serve(&system)).await?;
+        let rest = Rest::new(&system.dev()?.rest_url)?;
+        Ok(Self {
+            system,
+            oracle,
+            rest,
+            proxy: Some((relay, faults)),
+        })
+    }
+
+    /// NATS with the credential every subscriber gets.
+    ///
+    /// # Errors
+    /// No server.
+    pub async fn subscriber(&self) -> Result<Client> {
+        event_stream::connect(&self.system.dev()?.nats_url).await
+    }
+
+    /// NATS with the credential of the services, which the supervisor keeps in its state directory.
+    ///
+    /// # Errors
+    /// No such file, or no server.
+    pub async fn service_client(&self) -> Result<Client> {
+        let path = self.system.state().join("credentials.json");
+        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let credentials: Value = serde_json::from_str(&text)?;
+        let password = credentials.text("/nats_service")?;
+        let url = self.system.dev()?.nats_url;
+        let address: async_nats::ServerAddr = url.parse()?;
+        let url = format!("nats://{}:{}", address.host(), address.port());
+        event_stream::connect_as(&url, "orchestrator", password).await
+    }
+}

@@ -1,0 +1,24 @@
+//! The whole system with real processes, real NATS and Postgres. One test a group of behaviours, because
+//! starting a system takes seconds; a group's behaviours are told apart in its output.
+
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a document that lacks what it should have fails the test"
+)]
+
+#[path = "system/chaos_short.rs"]
+mod chaos_short;
+#[path = "system/contract.rs"]
+mod contract;
+#[path = "system/errors.rs"]
+mod errors;
+#[path = "system/events.rs"]
+mod events;
+#[path = "system/group.rs"]
+mod group;
+#[path = "system/lifecycle.rs"]
+mod lifecycle;
+#[path = "system/repair.rs"]
+mod repair;
+#[path = "system/replicas.rs"]
+mod replicas;
