@@ -27,7 +27,8 @@ pub(crate) fn check_head(headers: &HeaderMap, limits: &Limits) -> Result<(), Fai
 /// The body, read while it stays within the limit.
 pub(crate) async fn read(mut response: reqwest::Response, limits: &Limits) -> Result<Bytes, Failure> {
     let limit = limits.max_response_bytes;
-    let too_large = Failure::ResponseTooLarge { limit };
+    let status = response.status();
+    let too_large = Failure::ResponseTooLarge { limit, status };
     if response.content_length().is_some_and(|length| length > limit as u64) {
         return Err(too_large);
     }

@@ -60,6 +60,14 @@ impl Client {
         Ok(Self { http, allow, limits })
     }
 
+    /// The same client with another bound on answers, in bytes.
+    #[must_use]
+    pub fn with_max_response_bytes(&self, bytes: usize) -> Self {
+        let mut limited = self.clone();
+        limited.limits.max_response_bytes = bytes;
+        limited
+    }
+
     /// Judges a URL without calling it.
     ///
     /// # Errors

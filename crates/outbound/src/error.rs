@@ -7,7 +7,6 @@ use std::time::Duration;
 #[error("{failure}")]
 pub struct OutboundError {
     /// What went wrong.
-    #[source]
     pub failure: Failure,
     /// Whether the receiver may have acted.
     pub request_sent: RequestSent,
@@ -48,6 +47,8 @@ pub enum Failure {
     ResponseTooLarge {
         /// Bytes allowed.
         limit: usize,
+        /// What the other side answered before its body grew too long.
+        status: http::StatusCode,
     },
     /// The other side does not speak proper HTTP, or in a way that is refused.
     #[error("protocol: {detail}")]
