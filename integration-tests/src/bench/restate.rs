@@ -45,6 +45,7 @@ impl Restate {
             .env("RESTATE_BIND_ADDRESS", format!("127.0.0.1:{node}"))
             .env("RESTATE_ADVERTISED_ADDRESS", format!("http://127.0.0.1:{node}"))
             .env("RESTATE_BASE_DIR", folder.join("data"))
+            .env("TMPDIR", &folder)
             .env("RESTATE_DISABLE_TELEMETRY", "true")
             .env("DO_NOT_TRACK", "1")
             .env("RUST_LOG", "warn")
