@@ -1,0 +1,247 @@
+//! What the command line understands.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// The Intelligent Orchestrator's command line.
+#[derive(Debug, Parser)]
+#[command(name = "orchestrator", version, about, max_term_width = 120)]
+pub struct Arguments {
+    /// Print JSON, for programs
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The gateway; default: the running development installation, else http://127.0.0.1:8080
+    #[arg(long, global = true, env = "ORCHESTRATOR_URL", value_name = "URL")]
+    pub url: Option<String>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// One verb each.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start Postgres, NATS and all services on this machine and supervise them
+    Dev(DevArguments),
+    /// Start everything and take the sample request through it
+    Run(RunArguments),
+    /// Stop what `dev` started
+    Down,
+    /// Stop, then delete all state
+    Reset,
+    /// Submit a request
+    Submit(Box<SubmitArguments>),
+    /// Show a task
+    Status { task_id: String },
+    /// List tasks, newest first
+    List(ListArguments),
+    /// Follow a task until it ends; exit code 0 only when it completes
+    Watch {
+        task_id: String,
+        /// Begin behind this event
+        #[arg(long, default_value_t = 0, value_name = "SEQUENCE")]
+        after: u64,
+    },
+    /// List what waits for a human, or show what one task asks
+    Approvals {
+        task_id: Option<String>,
+        /// Which question, where several are open
+        #[arg(long, value_name = "GATE_ID")]
+        gate: Option<String>,
+    },
+    /// Approve what a task asks
+    Approve(ApproveArguments),
+    /// Refuse; the task ends
+    Reject {
+        #[command(flatten)]
+        gate: GateArguments,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Send back with feedback
+    Revise {
+        #[command(flatten)]
+        gate: GateArguments,
+        feedback: String,
+    },
+    /// End a task
+    Cancel { task_id: String },
+    /// Continue what failed or needs attention
+    Retry(RetryArguments),
+    /// Start nothing more of a task until it is resumed
+    Pause { task_id: String },
+    /// Let a paused task go on
+    Resume { task_id: String },
+    /// List the tools, or show one
+    Tools { tool_id: Option<String> },
+    /// Export training data of finished tasks
+    Export(ExportArguments),
+    /// Check this machine and what runs on it
+    Doctor,
+}
+
+#[derive(Debug, Args)]
+pub struct DevArguments {
+    /// Start in the background; return once everything is ready
+    #[arg(long)]
+    pub detach: bool,
+    /// Leave the caller's session; for `--detach`
+    #[arg(long, hide = true, conflicts_with = "detach")]
+    pub own_session: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// End after the sample, with its outcome as exit code (also RUN_ONCE=1)
+    #[arg(long)]
+    pub once: bool,
+    /// Approve without asking (also AUTO_APPROVE=1)
+    #[arg(long)]
+    pub auto_approve: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SubmitArguments {
+    /// What is wanted
+    pub text: String,
+    /// Follow the task until it ends
+    #[arg(long)]
+    pub watch: bool,
+    /// Publish here; may be repeated. Default: the policy's channels
+    #[arg(long = "channel", value_name = "NAME")]
+    pub channels: Vec<String>,
+    /// Publish nowhere
+    #[arg(long, conflicts_with = "channels")]
+    pub no_channels: bool,
+    /// professional, friendly, …
+    #[arg(long)]
+    pub tone: Option<String>,
+    /// A business metric; may be repeated
+    #[arg(long = "metric", value_name = "NAME=NUMBER", value_parser = assignment::<f64>)]
+    pub metrics: Vec<(String, f64)>,
+    /// A preference; may be repeated. JSON where it is JSON, else text
+    #[arg(long = "preference", value_name = "NAME=VALUE", value_parser = assignment::<String>)]
+    pub preferences: Vec<(String, String)>,
+    /// A label of your own; may be repeated
+    #[arg(long = "metadata", value_name = "NAME=TEXT", value_parser = assignment::<String>)]
+    pub metadata: Vec<(String, String)>,
+    /// A plan of your own, as JSON; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Publish without asking when the result is good enough and policy allows it
+    #[arg(long)]
+    pub auto_approve: bool,
+    /// Ask before the plan is carried out
+    #[arg(long)]
+    pub plan_review: bool,
+    /// Overall quality needed, 0-1
+    #[arg(long, value_name = "0-1")]
+    pub quality_threshold: Option<f64>,
+    /// Repair rounds before a human is asked
+    #[arg(long, value_name = "N")]
+    pub max_refinements: Option<u32>,
+    /// What the task may cost
+    #[arg(long, value_name = "USD")]
+    pub max_cost: Option<f64>,
+    /// Sent again with the same key, the request makes no second task
+    #[arg(long, value_name = "KEY")]
+    pub idempotency_key: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// Only this status
+    #[arg(long)]
+    pub status: Option<String>,
+    /// Only requests with this text
+    #[arg(long = "query", short = 'q', value_name = "TEXT")]
+    pub q: Option<String>,
+    /// How many, 1-200
+    #[arg(long, default_value_t = 20)]
+    pub limit: u32,
+    /// `next_cursor` of the page before
+    #[arg(long)]
+    pub cursor: Option<String>,
+}
+
+/// Which question of which task.
+#[derive(Debug, Args)]
+pub struct GateArguments {
+    pub task_id: String,
+    /// Which question, where several are open
+    #[arg(long, value_name = "GATE_ID")]
+    pub gate: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ApproveArguments {
+    #[command(flatten)]
+    pub gate: GateArguments,
+    /// Publish here only; may be repeated. Default: everywhere
+    #[arg(long = "channel", value_name = "NAME")]
+    pub channels: Vec<String>,
+    /// Complete without publishing
+    #[arg(long, conflicts_with = "channels")]
+    pub no_publish: bool,
+    /// Publish the file's content instead; may be repeated
+    #[arg(long = "edit", value_name = "CHANNEL=FILE", value_parser = assignment::<PathBuf>)]
+    pub edits: Vec<(String, PathBuf)>,
+    /// Approve only if the content is still what you saw
+    #[arg(long, value_name = "HASH")]
+    pub content_hash: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct RetryArguments {
+    pub task_id: String,
+    /// Key of the step to start again from
+    #[arg(long, value_name = "KEY")]
+    pub from_step: Option<String>,
+    /// Added to the budget
+    #[arg(long, value_name = "USD")]
+    pub raise_cost: Option<f64>,
+    /// Send an effect of unknown outcome again
+    #[arg(long)]
+    pub send_again: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArguments {
+    /// jsonl and others of the interface
+    #[arg(long, default_value = "jsonl")]
+    pub format: String,
+    /// Only tasks of at least this quality, 0-1
+    #[arg(long, value_name = "0-1")]
+    pub min_quality: Option<f64>,
+    /// Most records
+    #[arg(long)]
+    pub limit: Option<u64>,
+    /// Where to; default: standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `name=value`.
+fn assignment<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<(String, T), String> {
+    let (name, value) = text.split_once('=').ok_or("write name=value")?;
+    let value = value.parse().map_err(|error: T::Err| format!("{value}: {error}"))?;
+    Ok((name.to_owned(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_metric_is_a_name_and_a_number() {
+        assert_eq!(assignment::<f64>("rate=0.04").unwrap(), ("rate".to_owned(), 0.04));
+        assert!(assignment::<f64>("rate=high").unwrap_err().starts_with("high: "));
+        assert!(assignment::<f64>("rate").is_err());
+    }
+}

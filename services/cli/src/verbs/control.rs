@@ -1,0 +1,44 @@
+//! `orchestrator cancel`, `pause`, `resume`, `retry`.
+
+use super::Caller;
+use crate::arguments::RetryArguments;
+use crate::text::field;
+use anyhow::Result;
+use client::{Budget, ClientError, RetryRequest};
+use serde_json::Value;
+
+pub async fn cancel(caller: &Caller, task_id: &str) -> Result<()> {
+    show(caller, task_id, caller.client.cancel(task_id).await)
+}
+
+pub async fn pause(caller: &Caller, task_id: &str) -> Result<()> {
+    show(caller, task_id, caller.client.pause(task_id).await)
+}
+
+pub async fn resume(caller: &Caller, task_id: &str) -> Result<()> {
+    show(caller, task_id, caller.client.resume(task_id).await)
+}
+
+pub async fn retry(caller: &Caller, arguments: RetryArguments) -> Result<()> {
+    let RetryArguments {
+        task_id,
+        from_step,
+        raise_cost,
+        send_again,
+    } = arguments;
+    let raise_budget = raise_cost.map(|usd| Budget {
+        max_cost_usd: Some(usd),
+        ..Budget::default()
+    });
+    let retry = RetryRequest {
+        from_step,
+        raise_budget,
+        send_again,
+    };
+    show(caller, &task_id, caller.client.retry(&task_id, &retry).await)
+}
+
+fn show(caller: &Caller, task_id: &str, answer: Result<Value, ClientError>) -> Result<()> {
+    caller.print(&answer?, |task| format!("{task_id}  {}", field(task, "status")));
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! `orchestrator approve`, `reject`, `revise`.
+
+use super::Caller;
+use crate::arguments::{ApproveArguments, GateArguments};
+use crate::text::field;
+use anyhow::{Context, Result};
+use client::ApproveRequest;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use workflow::vocabulary::Action;
+
+pub async fn approve(caller: &Caller, arguments: ApproveArguments) -> Result<()> {
+    let chosen = arguments.no_publish || !arguments.channels.is_empty();
+    let decision = ApproveRequest {
+        approved: true,
+        publish_to_channels: chosen.then_some(arguments.channels),
+        edits: arguments
+            .edits
+            .into_iter()
+            .map(read)
+            .collect::<Result<BTreeMap<_, _>>>()?,
+        content_hash: arguments.content_hash,
+        ..ApproveRequest::default()
+    };
+    send(caller, arguments.gate, decision).await
+}
+
+pub async fn reject(caller: &Caller, gate: GateArguments, reason: Option<String>) -> Result<()> {
+    // Without naming the action, feedback would make it a revision.
+    let action = reason.is_some().then_some(Action::Reject);
+    send(
+        caller,
+        gate,
+        ApproveRequest {
+            feedback: reason,
+            action,
+            ..ApproveRequest::default()
+        },
+    )
+    .await
+}
+
+pub async fn revise(caller: &Caller, gate: GateArguments, feedback: String) -> Result<()> {
+    send(
+        caller,
+        gate,
+        ApproveRequest {
+            feedback: Some(feedback),
+            ..ApproveRequest::default()
+        },
+    )
+    .await
+}
+
+async fn send(caller: &Caller, gate: GateArguments, decision: ApproveRequest) -> Result<()> {
+    let decision = ApproveRequest {
+        gate_id: gate.gate,
+        ..decision
+    };
+    let document = caller.client.decide(&gate.task_id, &decision).await?;
+    caller.print(&document, |task| format!("{}  {}", gate.task_id, field(task, "status")));
+    Ok(())
+}
+
+fn read((channel, path): (String, PathBuf)) -> Result<(String, String)> {
+    let content = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    Ok((channel, content))
+}

@@ -1,0 +1,53 @@
+//! `orchestrator export`.
+
+use super::Caller;
+use crate::arguments::ExportArguments;
+use anyhow::{Context, Result, bail};
+use client::{Export, ExportRequest};
+use futures::{StreamExt, pin_mut};
+use serde_json::json;
+use std::fs::File;
+use std::io::Write;
+use std::time::Duration;
+
+const POLL: Duration = Duration::from_millis(500);
+const RUNNING: &str = "running";
+
+pub async fn run(caller: &Caller, arguments: ExportArguments) -> Result<()> {
+    let request = ExportRequest {
+        format: Some(arguments.format),
+        filter_by_quality: arguments.min_quality,
+        limit: arguments.limit,
+        ..ExportRequest::default()
+    };
+    let mut export = caller.client.start_export(&request).await?;
+    while export.state == RUNNING {
+        tokio::time::sleep(POLL).await;
+        export = caller.client.export(&export.export_id).await?;
+    }
+    if export.state == "failed" {
+        bail!("export {} failed: {}", export.export_id, json!(export));
+    }
+    let Some(path) = arguments.output else {
+        if caller.json {
+            println!("{}", json!(export));
+            return Ok(());
+        }
+        return download(caller, &export, &mut std::io::stdout().lock()).await;
+    };
+    let mut file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
+    download(caller, &export, &mut file).await?;
+    file.sync_all().with_context(|| format!("writing {}", path.display()))?;
+    caller.print(&json!(export), |_| path.display().to_string());
+    Ok(())
+}
+
+async fn download(caller: &Caller, export: &Export, to: &mut impl Write) -> Result<()> {
+    let pieces = caller.client.download_export(&export.export_id).await?;
+    pin_mut!(pieces);
+    while let Some(piece) = pieces.next().await {
+        to.write_all(&piece.context("downloading the export")?)
+            .context("writing the export")?;
+    }
+    to.flush().context("writing the export")
+}
