@@ -2,10 +2,12 @@
 
 pub mod connection;
 pub mod dead_letter;
+pub mod intake;
 pub mod lookup;
 pub mod names;
 pub mod publish;
 pub mod topology;
+pub mod worker;
 
 pub use connection::{Bus, BusConfig};
 pub use names::{Lane, Names, Token};

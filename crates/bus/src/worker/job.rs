@@ -3,8 +3,9 @@
 use super::coordinator::Coordinator;
 use super::effects::OpenEffects;
 use contracts::work::job_result::Outcome;
-use contracts::work::{Failure, Job, Payload, Usage, payload};
+use contracts::work::{BlobRef, Failure, Job, Payload, Usage, payload};
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -20,7 +21,7 @@ pub trait Handler: Send + Sync + 'static {
 }
 
 /// What the jobs of one work item share.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct ItemContext {
     /// UUID.
     pub task_id: String,
@@ -32,8 +33,11 @@ pub struct ItemContext {
     pub pool: String,
     /// W3C trace context of the task, or empty.
     pub traceparent: String,
-    /// JSON text {request, business_metrics, preferences, channels}.
-    pub submission: Payload,
+    /// Where its results go.
+    pub(super) result_subject: String,
+    /// Fetched when the first job runs, where it did not come along.
+    pub(super) submission: OnceCell<Arc<str>>,
+    pub(super) submission_blob: Option<BlobRef>,
 }
 
 /// One job to run.

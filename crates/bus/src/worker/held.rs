@@ -1,0 +1,175 @@
+//! The items a worker holds: taken from the stream and not acknowledged yet.
+
+use super::job::ItemContext;
+use super::pulse::LastAsked;
+use super::take::TakenItem;
+use crate::intake::Delivery;
+use contracts::coordinator::RunningJob;
+use contracts::work::Job;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// A job among those held.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct JobKey {
+    pub item: u64,
+    pub index: usize,
+}
+
+/// What became of a held job.
+pub(super) enum JobState {
+    /// Not begun: asked about, or waiting to be alone.
+    Waiting(Box<Job>),
+    Running {
+        cancelled: CancellationToken,
+        task: AbortHandle,
+        /// The coordinator said cancel; what it brings is thrown away.
+        unwanted: bool,
+    },
+    /// Ended; the stream does not have its result yet.
+    Reporting,
+    Done,
+}
+
+pub(super) struct HeldJob {
+    pub id: Uuid,
+    pub dispatch: u32,
+    pub run_id: Uuid,
+    pub state: JobState,
+    pub asked: LastAsked,
+    pub started_unix_ms: i64,
+}
+
+pub(super) struct HeldItem {
+    /// Index into what the worker serves.
+    pub kind: usize,
+    pub context: Arc<ItemContext>,
+    pub delivery: Arc<Delivery>,
+    pub jobs: Vec<HeldJob>,
+    pub taken: Instant,
+    /// Room for the jobs beyond the first, as far as there was some.
+    pub _room: Option<OwnedSemaphorePermit>,
+}
+
+/// All held items.
+#[derive(Default)]
+pub(super) struct Held {
+    items: HashMap<u64, HeldItem>,
+    by_first_job: HashMap<(Uuid, u32), u64>,
+    next: u64,
+}
+
+impl HeldItem {
+    pub(super) fn new(
+        kind: usize,
+        taken: TakenItem,
+        delivery: Delivery,
+        room: Option<OwnedSemaphorePermit>,
+        run_id: fn() -> Uuid,
+    ) -> Self {
+        let now = Instant::now();
+        let jobs = taken.jobs.into_iter().map(|(id, job)| HeldJob {
+            id,
+            dispatch: job.dispatch,
+            run_id: run_id(),
+            state: JobState::Waiting(Box::new(job)),
+            asked: LastAsked::never(now),
+            started_unix_ms: 0,
+        });
+        Self {
+            kind,
+            context: taken.context,
+            delivery: Arc::new(delivery),
+            jobs: jobs.collect(),
+            taken: now,
+            _room: room,
+        }
+    }
+
+    /// Nothing of it has begun.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.jobs.iter().all(|job| matches!(job.state, JobState::Waiting(_)))
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.jobs.iter().all(|job| matches!(job.state, JobState::Done))
+    }
+
+    /// Jobs that take a slot.
+    pub(super) fn busy(&self) -> usize {
+        let busy = |job: &&HeldJob| matches!(job.state, JobState::Waiting(_) | JobState::Running { .. });
+        self.jobs.iter().filter(busy).count()
+    }
+}
+
+impl Held {
+    /// The item whose first job this is, if it is held already.
+    pub(super) fn find(&mut self, job: Uuid, dispatch: u32) -> Option<&mut HeldItem> {
+        let number = self.by_first_job.get(&(job, dispatch))?;
+        self.items.get_mut(number)
+    }
+
+    pub(super) fn insert(&mut self, item: HeldItem) -> u64 {
+        let number = self.next;
+        self.next = self.next.wrapping_add(1);
+        if let Some(first) = item.jobs.first() {
+            self.by_first_job.insert((first.id, first.dispatch), number);
+        }
+        self.items.insert(number, item);
+        number
+    }
+
+    pub(super) fn remove(&mut self, number: u64) -> Option<HeldItem> {
+        let item = self.items.remove(&number)?;
+        if let Some(first) = item.jobs.first() {
+            self.by_first_job.remove(&(first.id, first.dispatch));
+        }
+        Some(item)
+    }
+
+    pub(super) fn item(&self, number: u64) -> Option<&HeldItem> {
+        self.items.get(&number)
+    }
+
+    pub(super) fn job(&mut self, key: JobKey) -> Option<&mut HeldJob> {
+        self.items.get_mut(&key.item)?.jobs.get_mut(key.index)
+    }
+
+    pub(super) fn items(&self) -> impl Iterator<Item = (u64, &HeldItem)> {
+        self.items.iter().map(|(number, item)| (*number, item))
+    }
+
+    pub(super) fn jobs(&mut self) -> impl Iterator<Item = (JobKey, &mut HeldJob)> {
+        self.items.iter_mut().flat_map(|(number, item)| {
+            let jobs = item.jobs.iter_mut().enumerate();
+            jobs.map(|(index, job)| (JobKey { item: *number, index }, job))
+        })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Jobs of a kind that take a slot.
+    pub(super) fn busy(&self, kind: usize) -> usize {
+        let of_kind = self.items.values().filter(|item| item.kind == kind);
+        of_kind.map(HeldItem::busy).sum()
+    }
+
+    /// How a job is named to the coordinator.
+    pub(super) fn running_job(&self, key: JobKey) -> Option<RunningJob> {
+        let item = self.items.get(&key.item)?;
+        let job = item.jobs.get(key.index)?;
+        Some(RunningJob {
+            task_id: item.context.task_id.clone(),
+            job_id: job.id.to_string(),
+            dispatch: job.dispatch,
+            run_id: job.run_id.to_string(),
+        })
+    }
+}
