@@ -3,8 +3,8 @@
 use super::faults::{Faults, Kind};
 use super::fields::{Fields, pointer};
 use crate::json::kind;
-use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
 use serde::Deserialize;
 use serde_json::Value;
 use std::sync::LazyLock;
@@ -41,21 +41,41 @@ pub fn read(fields: &mut Fields, name: &str) -> Option<Plan> {
 }
 
 fn explain(document: &Value, base: &str, faults: &mut Faults) {
-    let Some(schema) = SCHEMA.as_ref() else {
-        return;
-    };
-    for error in schema.iter_errors(document) {
-        let at = format!("{base}{}", error.instance_path());
-        match error.kind() {
-            ValidationErrorKind::AdditionalProperties { unexpected } => {
-                for name in unexpected {
-                    let detail = clipped(&format!("unknown field {name:?}"));
-                    faults.push(Kind::UnknownField, pointer(&at, name), detail);
-                }
-            }
-            _ => faults.push(Kind::Plan, at, clipped(&error.masked_with("the value").to_string())),
+    if let Some(schema) = SCHEMA.as_ref() {
+        for error in schema.iter_errors(document) {
+            explain_one(&error, base, faults);
         }
     }
+}
+
+fn explain_one(error: &ValidationError<'_>, base: &str, faults: &mut Faults) {
+    let at = format!("{base}{}", error.instance_path());
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            for name in unexpected {
+                let detail = clipped(&format!("unknown field {name:?}"));
+                faults.push(Kind::UnknownField, pointer(&at, name), detail);
+            }
+        }
+        // An optional object is "this shape or null": what is wrong within the shape is the thing to tell.
+        ValidationErrorKind::AnyOf { context } => match context.iter().max_by_key(|errors| depth(errors)) {
+            Some(errors) if depth(errors) > error.instance_path().as_str().len() => {
+                errors.iter().for_each(|inner| explain_one(inner, base, faults));
+            }
+            _ => faults.push(Kind::Plan, at, masked(error)),
+        },
+        _ => faults.push(Kind::Plan, at, masked(error)),
+    }
+}
+
+fn depth(errors: &[ValidationError<'_>]) -> usize {
+    let lengths = errors.iter().map(|error| error.instance_path().as_str().len());
+    lengths.max().unwrap_or_default()
+}
+
+/// The message without the value, which may be long and is known to the client.
+fn masked(error: &ValidationError<'_>) -> String {
+    clipped(&error.masked_with("the value").to_string())
 }
 
 fn clipped(text: &str) -> String {

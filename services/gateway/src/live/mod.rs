@@ -10,6 +10,6 @@ mod hub;
 mod watch;
 
 pub use event::Event;
-pub use feed::{Feed, Message, NatsFeed, NoFeed};
+pub use feed::{Feed, FeedError, Message, NatsFeed, NoFeed};
 pub use hub::Hub;
 pub use watch::{Watch, open};

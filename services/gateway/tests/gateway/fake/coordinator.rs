@@ -1,0 +1,207 @@
+//! A coordinator in memory: enough to tell whether the gateway asked rightly and passed answers on.
+
+use contracts::coordinator::task_service_server::{TaskService, TaskServiceServer};
+use contracts::coordinator::*;
+use contracts::problem::Problem;
+use futures::stream::BoxStream;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status};
+
+#[derive(Default)]
+pub struct FakeCoordinator {
+    pub submissions: Mutex<Vec<SubmitRequest>>,
+    pub decisions: Mutex<Vec<(String, Value)>>,
+    pub controls: Mutex<Vec<ControlRequest>>,
+    pub lists: Mutex<Vec<ListTasksRequest>>,
+    pub event_reads: Mutex<u32>,
+    tasks: Mutex<HashMap<String, Task>>,
+}
+
+#[derive(Default)]
+struct Task {
+    request: String,
+    events: Vec<Value>,
+    decided: bool,
+}
+
+impl FakeCoordinator {
+    /// Makes the next event of a task durable; as it would be published.
+    pub fn happen(&self, task: &str, kind: &str) -> Value {
+        let mut tasks = self.tasks.lock().unwrap();
+        let events = &mut tasks.get_mut(task).unwrap().events;
+        let event = json!({
+            "specversion": "1.0", "id": format!("{task}-{}", events.len() + 1), "source": "test",
+            "type": format!("io.orchestrator.{kind}.v1"), "subject": task, "sequence": events.len() + 1,
+            "time": "2030-01-01T00:00:00Z", "tenant": "default", "data": {"kind": kind},
+        });
+        events.push(event.clone());
+        event
+    }
+
+    pub fn submitted(&self) -> usize {
+        self.submissions.lock().unwrap().len()
+    }
+
+    fn with<T>(&self, task: &str, f: impl FnOnce(&mut Task) -> T) -> Result<T, Status> {
+        let mut tasks = self.tasks.lock().unwrap();
+        let task = tasks
+            .get_mut(task)
+            .ok_or_else(|| Problem::new(404, "task_not_found", "no such task").to_status())?;
+        Ok(f(task))
+    }
+}
+
+fn document(json: Value) -> Result<Response<Document>, Status> {
+    Ok(Response::new(Document {
+        json: json.to_string(),
+        replayed: false,
+    }))
+}
+
+fn list(items: &[Value], next_cursor: Option<&str>) -> Result<Response<Document>, Status> {
+    document(json!({"items": items, "next_cursor": next_cursor}))
+}
+
+#[tonic::async_trait]
+impl TaskService for FakeCoordinator {
+    type GetRecordsStream = BoxStream<'static, Result<Record, Status>>;
+
+    async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitResponse>, Status> {
+        let request = request.into_inner();
+        let mut submissions = self.submissions.lock().unwrap();
+        let known = submissions
+            .iter()
+            .position(|s| !s.idempotency_key.is_empty() && s.idempotency_key == request.idempotency_key);
+        let at = known.unwrap_or(submissions.len());
+        let task_id = format!("01900000-0000-7000-8000-{at:012}");
+        if let Some(known) = known {
+            if submissions[known].body_hash != request.body_hash {
+                return Err(Problem::new(422, "idempotency_key_reused", "another request had this key").to_status());
+            }
+        } else {
+            let body: Value = serde_json::from_str(&request.submission_json).unwrap();
+            let task = Task {
+                request: body["request"].as_str().unwrap().to_owned(),
+                ..Task::default()
+            };
+            self.tasks.lock().unwrap().insert(task_id.clone(), task);
+            submissions.push(request);
+        }
+        Ok(Response::new(SubmitResponse {
+            task_id,
+            status: "submitted".to_owned(),
+            replayed: known.is_some(),
+        }))
+    }
+
+    async fn get_task(&self, request: Request<TaskRequest>) -> Result<Response<Document>, Status> {
+        let id = request.into_inner().task_id;
+        let status = self.with(&id, |task| {
+            let ended = task
+                .events
+                .iter()
+                .any(|e| e["type"] == "io.orchestrator.task.completed.v1");
+            let status = if ended { "completed" } else { "executing" };
+            json!({
+                "task_id": id, "status": status, "phase": "execution", "request": task.request,
+                "progress": {"steps_total": 2, "steps_done": 1}, "quality": {"overall": 0.75}, "refinements": 1,
+                "plan": {"version": 1, "steps": [{"step_id": "s", "key": "draft", "title": null, "tool_id": "null",
+                    "depends_on": [], "status": "running", "attempt": 1, "round": 0}]},
+                "created_at": "2030-01-01T00:00:00Z", "updated_at": "2030-01-01T00:00:00Z",
+            })
+        })?;
+        document(status)
+    }
+
+    async fn get_approval(&self, request: Request<ApprovalRequest>) -> Result<Response<Document>, Status> {
+        let request = request.into_inner();
+        self.with(&request.task_id, |_| ())?;
+        if request.gate_id.is_empty() {
+            return Err(Problem::new(409, "gate_ambiguous", "several gates are open")
+                .with("gates", json!(["a", "b"]))
+                .to_status());
+        }
+        document(json!({"task_id": request.task_id, "gate_id": request.gate_id}))
+    }
+
+    async fn decide(&self, request: Request<DecideRequest>) -> Result<Response<Document>, Status> {
+        let request = request.into_inner();
+        let won = self.with(&request.task_id, |task| !std::mem::replace(&mut task.decided, true))?;
+        if !won {
+            let problem = Problem::new(409, "already_decided", "somebody was faster")
+                .with("decided_by", "local")
+                .with("decided_at", "2030-01-01T00:00:00Z");
+            return Err(problem.to_status());
+        }
+        let decision = serde_json::from_str(&request.decision_json).unwrap();
+        self.decisions.lock().unwrap().push((request.task_id.clone(), decision));
+        document(json!({"task_id": request.task_id, "status": "publishing"}))
+    }
+
+    async fn list_tasks(&self, request: Request<ListTasksRequest>) -> Result<Response<Document>, Status> {
+        let request = request.into_inner();
+        if !request.cursor.is_empty() && request.cursor != "page-2" {
+            return Err(Problem::new(400, "invalid_cursor", "forged").to_status());
+        }
+        let next = request.cursor.is_empty().then_some("page-2");
+        self.lists.lock().unwrap().push(request);
+        list(&[json!({"task_id": "x"})], next)
+    }
+
+    async fn list_approvals(&self, _: Request<ListRequest>) -> Result<Response<Document>, Status> {
+        list(&[], None)
+    }
+
+    async fn control(&self, request: Request<ControlRequest>) -> Result<Response<Document>, Status> {
+        let request = request.into_inner();
+        self.with(&request.task_id, |_| ())?;
+        let answer = json!({"task_id": request.task_id, "status": request.verb});
+        self.controls.lock().unwrap().push(request);
+        document(answer)
+    }
+
+    async fn list_events(&self, request: Request<ListEventsRequest>) -> Result<Response<Document>, Status> {
+        let request = request.into_inner();
+        *self.event_reads.lock().unwrap() += 1;
+        let page: Vec<Value> = self.with(&request.task_id, |task| {
+            let above = |e: &&Value| e["sequence"].as_u64().unwrap() > request.after;
+            task.events
+                .iter()
+                .filter(above)
+                .take(request.limit as usize)
+                .cloned()
+                .collect()
+        })?;
+        list(&page, None)
+    }
+
+    async fn list_tools(&self, request: Request<ListRequest>) -> Result<Response<Document>, Status> {
+        match request.into_inner().cursor.as_str() {
+            "" => list(&[json!({"tool_id": "null"})], Some("more")),
+            _ => list(&[json!({"tool_id": "shop.stock", "category": "api"})], None),
+        }
+    }
+
+    async fn list_finished(&self, _: Request<ListFinishedRequest>) -> Result<Response<ListFinishedResponse>, Status> {
+        Err(Status::unimplemented("not asked by a gateway"))
+    }
+
+    async fn get_records(&self, _: Request<GetRecordsRequest>) -> Result<Response<Self::GetRecordsStream>, Status> {
+        Err(Status::unimplemented("not asked by a gateway"))
+    }
+}
+
+/// Serves until `stop`; its URL.
+pub async fn serve(coordinator: Arc<FakeCoordinator>, stop: CancellationToken) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = Server::builder().add_service(TaskServiceServer::from_arc(coordinator));
+    tokio::spawn(server.serve_with_incoming_shutdown(TcpIncoming::from(listener), stop.cancelled_owned()));
+    url
+}

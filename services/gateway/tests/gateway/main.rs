@@ -1,0 +1,13 @@
+//! The gateway over its real transports, in front of a coordinator and a learner made for the test.
+
+mod api_client;
+mod bad_bodies;
+mod bad_documents;
+mod bad_requests;
+mod decisions;
+mod event_streams;
+mod fake;
+mod grpc;
+mod nats_feed;
+mod submissions;
+mod training_data;
