@@ -237,13 +237,7 @@ impl<'a> Follower<'a> {
         };
         if let Ok(text) = read() {
             self.offset += text.len() as u64;
-            // The banner is printed by the caller itself.
-            for line in text
-                .lines()
-                .filter(|line| line.starts_with(super::PREFIX) || line.starts_with("    "))
-            {
-                eprintln!("{line}");
-            }
+            eprint!("{text}");
         }
     }
 }

@@ -31,7 +31,12 @@ pub async fn run(layout: &Layout, own_session: bool) -> Result<()> {
         }
     };
     if up.is_ok() {
-        banner::ready(layout, supervisor.endpoints());
+        if own_session {
+            // Whoever waits for it shows the addresses.
+            say("ready");
+        } else {
+            banner::ready(layout, supervisor.endpoints());
+        }
         signals.next().await;
         say("stopping");
     }

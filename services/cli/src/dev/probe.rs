@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-const UNTIL_READY: Duration = Duration::from_millis(50);
+const UNTIL_READY: Duration = Duration::from_millis(100);
 const WHILE_READY: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Silent checks in a row that make a ready process not ready: a busy one may miss one.
