@@ -1,1 +1,159 @@
+//! The learner: keeps the record of every finished task and exports training data from it.
+//!
+//! Events tell it which tasks ended; it asks the coordinator for their records. It stands beside the hot path:
+//! whatever it misses, its catch-up finds later.
 
+mod backoff;
+mod coordinator;
+mod export;
+mod ingest;
+mod record;
+mod rpc;
+mod store;
+
+#[cfg(test)]
+mod tests;
+
+use crate::backoff::Backoff;
+use crate::coordinator::Coordinator;
+use crate::export::Exports;
+use crate::ingest::{CatchUp, Fetcher, Ingestion};
+use crate::store::Store;
+use anyhow::Context as _;
+use bus::{Bus, BusConfig, Token};
+use contracts::learner::learner_service_server::LearnerServiceServer;
+use service::config::Secret;
+use service::metrics::names;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+
+/// Name of the durable consumer, on the stream of events.
+const CONSUMER: &str = "learner";
+/// Pause between two looks at whether the database answers.
+const READY_EVERY: Duration = Duration::from_secs(5);
+
+/// Runs the learner until `ctx.shutdown`.
+///
+/// # Errors
+/// When the configuration cannot work, the port is taken, or the schema is not ours. Outages are waited out.
+pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
+    let config = &ctx.config;
+    let url = config
+        .database
+        .learner()
+        .resolve()
+        .context("database.url cannot be read")?;
+    let store = Store::open(&url, config.database.max_connections)?;
+    let coordinator = Coordinator::at(&config.learner.coordinator_url)?;
+    let bus = Bus::connect(&bus_config(&ctx)?).await?;
+    if !migrated(&store, &ctx).await? {
+        return Ok(());
+    }
+
+    let address = config.learner.grpc_addr;
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.with_context(|| format!("cannot listen on {address} for gRPC"))?;
+    let exports = Exports::new(store.clone(), ctx.shutdown.clone());
+    if let Err(error) = exports.resume().await {
+        // Whoever asks for one takes it up, too.
+        tracing::warn!(error = chain(&error), "exports of an earlier process were not taken up");
+    }
+    let ingestion = config.learning.enabled.then(|| {
+        let kept = ctx.metrics.counter(names::TASKS_INGESTED, &[]);
+        let fetcher = Fetcher::new(coordinator.clone(), store.clone(), kept);
+        let ingestion = Ingestion {
+            bus,
+            catch_up: CatchUp {
+                coordinator,
+                store: store.clone(),
+                fetcher: fetcher.clone(),
+            },
+            fetcher,
+            catch_up_every: Duration::from_secs_f64(config.learner.catch_up_seconds),
+        };
+        anyhow::Ok(tokio::spawn(
+            ingestion.run(Token::parse(CONSUMER)?, ctx.shutdown.clone()),
+        ))
+    });
+    let ingestion = ingestion.transpose()?;
+    tokio::spawn(watch_database(store.clone(), ctx.clone()));
+    ctx.ready.set("grpc", true, "");
+    tracing::info!(%address, "serving");
+
+    let service = LearnerServiceServer::new(rpc::Learner::new(exports.clone()));
+    let shutdown = ctx.shutdown.clone();
+    Server::builder()
+        .add_service(service)
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown.cancelled_owned())
+        .await
+        .context("the gRPC server ended")?;
+    if let Some(ingestion) = ingestion {
+        ingestion.await.context("ingestion ended")?;
+    }
+    exports.ended().await;
+    store.close().await;
+    Ok(())
+}
+
+fn bus_config(ctx: &service::Context) -> anyhow::Result<BusConfig> {
+    let nats = &ctx.config.nats;
+    let password = nats.password.as_ref().map(Secret::resolve).transpose();
+    Ok(BusConfig {
+        url: nats.url.clone(),
+        user: nats.user.clone(),
+        password: password.context("nats.password cannot be read")?,
+        prefix: nats.prefix.clone(),
+        name: ctx.instance.clone(),
+    })
+}
+
+/// Brings the schema up to date as soon as the database answers. False: told to stop before.
+async fn migrated(store: &Store, ctx: &service::Context) -> anyhow::Result<bool> {
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+    loop {
+        match store.migrate().await {
+            Ok(()) => {
+                ctx.ready.set("database", true, "");
+                return Ok(true);
+            }
+            Err(error) if error.is_retryable() => ctx.ready.set("database", false, &chain(&error)),
+            Err(error) => return Err(error.into()),
+        }
+        if !slept(backoff.pause(), &ctx.shutdown).await {
+            return Ok(false);
+        }
+    }
+}
+
+async fn watch_database(store: Store, ctx: service::Context) {
+    while slept(READY_EVERY, &ctx.shutdown).await {
+        match store.ping().await {
+            Ok(()) => ctx.ready.set("database", true, ""),
+            Err(error) => ctx.ready.set("database", false, &chain(&error)),
+        }
+    }
+}
+
+/// False: told to stop.
+async fn slept(pause: Duration, shutdown: &CancellationToken) -> bool {
+    tokio::select! {
+        () = shutdown.cancelled() => false,
+        () = sleep(pause) => true,
+    }
+}
+
+/// An error with what caused it, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

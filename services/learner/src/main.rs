@@ -1,1 +1,7 @@
-fn main() {}
+//! The learner's process.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    service::run("learner", learner::run)
+}

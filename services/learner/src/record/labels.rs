@@ -1,0 +1,145 @@
+//! How a task ended and what people decided: the best labels there are.
+
+use super::json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// How a task ended and what people decided.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Labels {
+    /// completed, rejected, failed or cancelled.
+    pub outcome: String,
+    /// The last decision about the result; null: there was none.
+    pub decision: Option<Decision>,
+    /// Who took it; null: nobody.
+    pub decided_by: Option<DecidedBy>,
+    /// Nobody looked: policy approved by the score alone. Then `decision` says nothing about the quality.
+    pub auto: bool,
+    /// A human changed what was published.
+    pub edited: bool,
+    /// How often a human asked for a revision.
+    pub revisions: u64,
+    /// What humans wrote, in order.
+    pub feedback: Vec<String>,
+    /// The results as they stood at the end, edits included.
+    pub deliverables: Vec<Deliverable>,
+}
+
+/// A decision about the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Good as it is, or as edited.
+    Approved,
+    /// Not good.
+    Rejected,
+    /// To be done differently, and it never came to another decision.
+    Revised,
+}
+
+/// Who decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DecidedBy {
+    /// A person.
+    Human,
+    /// `auto_approve`.
+    Policy,
+    /// Nobody in time.
+    Expiry,
+}
+
+/// A result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Deliverable {
+    /// Where it was to go; `result`: nowhere.
+    pub channel: String,
+    /// Its title.
+    pub title: Option<String>,
+    /// The text itself.
+    pub content: Option<String>,
+    /// Media type.
+    pub content_type: Option<String>,
+    /// Hex SHA-256 of the content.
+    pub content_hash: Option<String>,
+}
+
+pub(super) fn read(raw: &Value) -> Labels {
+    let gates: Vec<&Value> = json::list(raw, "/gates")
+        .iter()
+        .filter(|gate| action(gate).is_some())
+        .collect();
+    let last = gates
+        .iter()
+        .rev()
+        .find_map(|gate| Some((decision(gate)?, decider(gate))));
+    let by_human = || gates.iter().filter(|gate| decider(gate) == DecidedBy::Human);
+    let feedback = by_human().filter_map(|gate| json::text(gate, "/feedback"));
+    Labels {
+        outcome: json::text_or_empty(raw, "/task/status"),
+        decision: last.map(|(decision, _)| decision),
+        decided_by: last.map(|(_, by)| by),
+        auto: last == Some((Decision::Approved, DecidedBy::Policy)),
+        edited: by_human().any(|gate| is_edit(gate)),
+        revisions: by_human().filter(|gate| action(gate) == Some("revise")).count() as u64,
+        feedback: feedback.filter(|text| !text.is_empty()).collect(),
+        deliverables: deliverables(raw),
+    }
+}
+
+fn action(gate: &Value) -> Option<&str> {
+    gate.get("action").and_then(Value::as_str)
+}
+
+/// What a gate's answer says about the result. Gates about plans and single steps say nothing of it.
+fn decision(gate: &Value) -> Option<Decision> {
+    if matches!(gate.get("kind").and_then(Value::as_str), Some("plan" | "step")) {
+        return None;
+    }
+    match action(gate)? {
+        "approve" | "edit" => Some(Decision::Approved),
+        "reject" => Some(Decision::Rejected),
+        "revise" => Some(Decision::Revised),
+        // Retry, more budget, send again, mark done, skip, cancel: about the way, not the result.
+        _ => None,
+    }
+}
+
+fn decider(gate: &Value) -> DecidedBy {
+    match gate.get("actor").and_then(Value::as_str) {
+        Some("policy") => DecidedBy::Policy,
+        Some("expiry") => DecidedBy::Expiry,
+        _ => DecidedBy::Human,
+    }
+}
+
+fn is_edit(gate: &Value) -> bool {
+    let edits = gate.get("edits").or_else(|| gate.get("edited"));
+    let has_edits = match edits {
+        Some(Value::Bool(edited)) => *edited,
+        Some(Value::Array(channels)) => !channels.is_empty(),
+        Some(Value::Object(channels)) => !channels.is_empty(),
+        _ => false,
+    };
+    has_edits || action(gate) == Some("edit")
+}
+
+fn deliverables(raw: &Value) -> Vec<Deliverable> {
+    let own = json::list(raw, "/deliverables");
+    let listed = if own.is_empty() {
+        json::list(raw, "/task/deliverables")
+    } else {
+        own
+    };
+    let read = |deliverable: &Value| Deliverable {
+        channel: json::text_or_empty(deliverable, "/channel"),
+        title: json::text(deliverable, "/title"),
+        content: json::text(deliverable, "/content"),
+        content_type: json::text(deliverable, "/content_type"),
+        content_hash: json::text(deliverable, "/content_hash"),
+    };
+    listed.iter().map(read).collect()
+}

@@ -1,0 +1,114 @@
+//! The gRPC service.
+
+use crate::export::{self, Exports, StartError};
+use crate::record;
+use crate::store::{ExportRow, ExportState, StoreError};
+use contracts::learner::learner_service_server::LearnerService;
+use contracts::learner::{ExportChunk, ExportDocument, GetExportRequest, GetRecordSchemaRequest, StartExportRequest};
+use contracts::problem::Problem;
+use futures::stream::{self, BoxStream, StreamExt};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+/// Answers the gateway. Whoever asks was authenticated there; the tenant comes from the credential.
+pub struct Learner {
+    exports: Exports,
+}
+
+impl Learner {
+    /// Over these exports.
+    pub fn new(exports: Exports) -> Self {
+        Self { exports }
+    }
+
+    async fn find(&self, request: &GetExportRequest) -> Result<ExportRow, Problem> {
+        let id = Uuid::parse_str(&request.export_id)
+            .map_err(|_| Problem::new(400, "invalid_id", "an export's id is a UUID"))?;
+        let found = self
+            .exports
+            .find(id, &request.tenant)
+            .await
+            .map_err(|error| away(&error))?;
+        found.ok_or_else(not_found)
+    }
+}
+
+#[tonic::async_trait]
+impl LearnerService for Learner {
+    async fn start_export(&self, request: Request<StartExportRequest>) -> Result<Response<ExportDocument>, Status> {
+        let request = request.into_inner();
+        let options = export::parse(&request.options_json)?;
+        let started = self.exports.start(service::ids::v7(), &request.tenant, &options).await;
+        let export = started.map_err(|error| match error {
+            StartError::TooMany => Problem::new(
+                429,
+                "too_many_exports",
+                "wait until one of the running exports has ended",
+            ),
+            StartError::Store(error) => away(&error),
+            StartError::Options(_) => Problem::new(500, "internal", "the export could not be started"),
+        })?;
+        Ok(Response::new(export::document(&export.ok_or_else(not_found)?)))
+    }
+
+    async fn get_export(&self, request: Request<GetExportRequest>) -> Result<Response<ExportDocument>, Status> {
+        let export = self.find(request.get_ref()).await?;
+        Ok(Response::new(export::document(&export)))
+    }
+
+    type DownloadExportStream = BoxStream<'static, Result<ExportChunk, Status>>;
+
+    async fn download_export(
+        &self,
+        request: Request<GetExportRequest>,
+    ) -> Result<Response<Self::DownloadExportStream>, Status> {
+        let export = self.find(request.get_ref()).await?;
+        match &export.state {
+            ExportState::Completed(_) => {}
+            ExportState::Running => {
+                return Err(Problem::new(
+                    409,
+                    "export_running",
+                    "the export is not complete yet; ask for it again",
+                )
+                .into());
+            }
+            ExportState::Failed(reason) => {
+                return Err(Problem::new(409, "export_failed", format!("the export failed: {reason}")).into());
+            }
+        }
+        let exports = self.exports.clone();
+        // The next piece is read when the one before has been taken.
+        let chunks = stream::try_unfold(0, move |no: i32| {
+            let exports = exports.clone();
+            async move {
+                let chunk = exports.chunk(export.id, no).await.map_err(|error| away(&error))?;
+                Ok(chunk.map(|chunk| (ExportChunk { chunk }, no.saturating_add(1))))
+            }
+        });
+        Ok(Response::new(chunks.boxed()))
+    }
+
+    async fn get_record_schema(
+        &self,
+        _request: Request<GetRecordSchemaRequest>,
+    ) -> Result<Response<ExportDocument>, Status> {
+        Ok(Response::new(ExportDocument {
+            json: record::schema().to_string(),
+            running: false,
+        }))
+    }
+}
+
+fn not_found() -> Problem {
+    Problem::new(404, "export_not_found", "there is no such export")
+}
+
+fn away(error: &StoreError) -> Problem {
+    tracing::warn!(error = crate::chain(error), "the database did not answer");
+    if error.is_retryable() {
+        Problem::new(503, "unavailable", "the database does not answer; try again")
+    } else {
+        Problem::new(500, "internal", "the request could not be processed")
+    }
+}

@@ -1,0 +1,111 @@
+//! The learner's own Postgres schema, `learner`. Row types stay in here.
+
+mod catch_up;
+mod exports;
+mod migrate;
+mod records;
+
+pub use exports::{ExportRow, ExportState};
+pub use records::{Counts, NewRecord, Page, Selection};
+
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Wait for a connection, made or free.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the database could not do.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The address is not one.
+    #[error("the database URL cannot be used")]
+    Url(#[source] sqlx::Error),
+    /// The schema is not, or cannot be made, what this version needs.
+    #[error("the schema `learner` cannot be brought up to date")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    /// A statement failed.
+    #[error("cannot {action}")]
+    Query {
+        /// What was to be done.
+        action: &'static str,
+        /// Why not.
+        #[source]
+        source: sqlx::Error,
+    },
+}
+
+impl StoreError {
+    fn query(action: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Query { action, source }
+    }
+
+    /// Waiting may help: the database is away, or starts, or ends.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Url(_) => false,
+            Self::Migrate(error) => match error {
+                sqlx::migrate::MigrateError::Execute(source) => is_outage(source),
+                sqlx::migrate::MigrateError::ExecuteMigration(source, _) => is_outage(source),
+                _ => false,
+            },
+            Self::Query { source, .. } => is_outage(source),
+        }
+    }
+}
+
+fn is_outage(error: &sqlx::Error) -> bool {
+    match error {
+        // Classes: connection, resources, operator's intervention, serialisation.
+        sqlx::Error::Database(database) => database
+            .code()
+            .is_some_and(|code| ["08", "53", "57", "40"].iter().any(|class| code.starts_with(class))),
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        _ => false,
+    }
+}
+
+/// The learner's tables. Clones share one pool.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: PgPool,
+}
+
+impl Store {
+    /// Connects when first used, so that a database that is away is waited for and not a reason to end.
+    ///
+    /// # Errors
+    /// When the URL is none.
+    pub fn open(url: &str, max_connections: u32) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(url).map_err(StoreError::Url)?;
+        let options = options.application_name("learner");
+        let pool = PgPoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_lazy_with(options);
+        Ok(Self { pool })
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1")
+            .execute(&self.pool)
+            .await
+            .map_err(StoreError::query("reach the database"))?;
+        Ok(())
+    }
+
+    /// Ends all connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}

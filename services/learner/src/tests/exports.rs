@@ -1,0 +1,269 @@
+//! Exports from planted records, by way of the gRPC service.
+
+use super::{eventually, store, task};
+use crate::export::Exports;
+use crate::record;
+use crate::rpc::Learner;
+use crate::store::{NewRecord, Store};
+use contracts::learner::learner_service_server::LearnerService;
+use contracts::learner::{ExportDocument, GetExportRequest, GetRecordSchemaRequest, StartExportRequest};
+use contracts::problem::Problem;
+use futures::TryStreamExt;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+use tonic::Request;
+
+/// Ended at second `n` after a fixed time.
+fn planted(n: u32, tenant: &str, quality: Option<f64>) -> NewRecord {
+    let mut raw = record::tests::completed();
+    raw["submission"]["request"] = json!(format!("request {n}"));
+    NewRecord {
+        task: task(n),
+        tenant: tenant.to_owned(),
+        status: "completed".to_owned(),
+        quality,
+        passed: quality.map(|quality| quality >= 0.7),
+        finished_at: chrono::DateTime::from_timestamp(1_900_000_000 + i64::from(n), 0).unwrap(),
+        json: raw.to_string(),
+    }
+}
+
+fn learner(store: &Store) -> Learner {
+    Learner::new(Exports::new(store.clone(), CancellationToken::new()))
+}
+
+async fn start(learner: &Learner, tenant: &str, options: Value) -> Result<ExportDocument, Problem> {
+    let request = StartExportRequest {
+        tenant: tenant.to_owned(),
+        options_json: options.to_string(),
+    };
+    let started = learner.start_export(Request::new(request)).await;
+    started
+        .map(tonic::Response::into_inner)
+        .map_err(|status| Problem::from_status(&status))
+}
+
+fn named(tenant: &str, document: &Value) -> Request<GetExportRequest> {
+    Request::new(GetExportRequest {
+        tenant: tenant.to_owned(),
+        export_id: document["export_id"].as_str().unwrap().to_owned(),
+    })
+}
+
+async fn download(learner: &Learner, tenant: &str, document: &Value) -> Result<Vec<u8>, Problem> {
+    let stream = learner
+        .download_export(named(tenant, document))
+        .await
+        .map_err(|status| Problem::from_status(&status))?;
+    let chunks: Vec<_> = stream
+        .into_inner()
+        .try_collect()
+        .await
+        .map_err(|status| Problem::from_status(&status))?;
+    Ok(chunks.into_iter().flat_map(|chunk| chunk.chunk).collect())
+}
+
+async fn completed(learner: &Learner, options: Value) -> (Value, Vec<u8>) {
+    let document = start(learner, "acme", options).await.unwrap();
+    assert!(!document.running);
+    let document: Value = serde_json::from_str(&document.json).unwrap();
+    let bytes = download(learner, "acme", &document).await.unwrap();
+    (document, bytes)
+}
+
+fn requests(bytes: &[u8]) -> Vec<String> {
+    let lines = std::str::from_utf8(bytes).unwrap().lines();
+    lines
+        .map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["request"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_small_export_is_complete_in_the_answer_and_the_same_bytes_each_time() {
+    let store = store().await;
+    let records = (0..300).rev().map(|n| planted(n, "acme", Some(0.9))).collect();
+    store.keep(records).await.unwrap();
+    store.keep(vec![planted(1000, "other", Some(0.9))]).await.unwrap();
+    let learner = learner(&store);
+    let (document, bytes) = completed(&learner, json!({"format": "jsonl"})).await;
+    assert_eq!(
+        (&document["state"], &document["count"]),
+        (&json!("completed"), &json!(300))
+    );
+    assert_eq!(document["size"], json!(bytes.len()));
+    let hash: String = Sha256::digest(&bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(document["sha256"], json!(hash));
+    assert_eq!(document["manifest"]["considered"], 300);
+    let url = format!(
+        "/api/orchestrator/training-data/exports/{}/file",
+        document["export_id"].as_str().unwrap()
+    );
+    assert_eq!(document["download_url"], json!(url));
+
+    // In the order of their end, although they were kept the other way round.
+    assert_eq!(
+        requests(&bytes),
+        (0..300).map(|n| format!("request {n}")).collect::<Vec<_>>()
+    );
+    let schema = learner
+        .get_record_schema(Request::new(GetRecordSchemaRequest {}))
+        .await
+        .unwrap()
+        .into_inner();
+    let schema = jsonschema::validator_for(&serde_json::from_str(&schema.json).unwrap()).unwrap();
+    for line in std::str::from_utf8(&bytes).unwrap().lines() {
+        assert!(schema.is_valid(&serde_json::from_str(line).unwrap()), "{line}");
+    }
+    let (again, same) = completed(&learner, json!({})).await;
+    assert_eq!((&again["sha256"], same == bytes), (&document["sha256"], true));
+    assert_ne!(again["export_id"], document["export_id"]);
+}
+
+#[tokio::test]
+async fn filters_take_what_they_say_and_the_manifest_counts_what_they_leave() {
+    let store = store().await;
+    let quality = [Some(0.9), Some(0.75), Some(0.5), None, Some(0.8), Some(0.95)];
+    let records = (0_u32..)
+        .zip(quality)
+        .map(|(n, quality)| planted(n, "acme", quality))
+        .collect();
+    store.keep(records).await.unwrap();
+    let learner = learner(&store);
+    let case = async |options: Value| {
+        let (document, bytes) = completed(&learner, options).await;
+        let removed = document["manifest"]["removed_by"].clone();
+        let removed = ["period", "quality_unknown", "quality", "limit"].map(|why| removed[why].as_u64().unwrap());
+        let taken: Vec<_> = requests(&bytes)
+            .iter()
+            .map(|request| request.replace("request ", ""))
+            .collect();
+        (taken.join(" "), removed)
+    };
+    assert_eq!(
+        case(json!({"filter_by_quality": 0.8})).await,
+        ("0 4 5".to_owned(), [0, 1, 2, 0])
+    );
+    assert_eq!(
+        case(json!({"filter_by_quality": true})).await,
+        ("0 1 4 5".to_owned(), [0, 1, 1, 0])
+    );
+    assert_eq!(
+        case(json!({"filter_by_quality": false})).await,
+        ("0 1 2 3 4 5".to_owned(), [0, 0, 0, 0])
+    );
+    assert_eq!(case(json!({"limit": 2})).await, ("0 1".to_owned(), [0, 0, 0, 4]));
+    let at = |n: i64| service::clock::rfc3339((1_900_000_000 + n) * 1000);
+    let period = json!({"since": at(1), "until": at(4), "filter_by_quality": 0.7, "limit": 5});
+    assert_eq!(case(period).await, ("1".to_owned(), [3, 1, 1, 0]));
+    let (empty, bytes) = completed(&learner, json!({"since": at(100)})).await;
+    assert_eq!((empty["count"].as_u64(), bytes.len()), (Some(0), 0));
+}
+
+#[tokio::test]
+async fn a_large_export_runs_in_the_background() {
+    let store = store().await;
+    let small = |n| NewRecord {
+        json: json!({"task": {"status": "completed"}, "submission": {"request": format!("request {n}")}}).to_string(),
+        ..planted(n, "acme", None)
+    };
+    store.keep((0..10_001).map(small).collect()).await.unwrap();
+    let learner = learner(&store);
+    let document = start(&learner, "acme", json!({})).await.unwrap();
+    assert!(document.running);
+    let document: Value = serde_json::from_str(&document.json).unwrap();
+    assert_eq!(document["state"], "running");
+    let early = download(&learner, "acme", &document).await;
+    assert!(early.is_ok() || early.unwrap_err().code == "export_running");
+    eventually("the export is complete", || async {
+        !learner
+            .get_export(named("acme", &document))
+            .await
+            .unwrap()
+            .into_inner()
+            .running
+    })
+    .await;
+    let bytes = download(&learner, "acme", &document).await.unwrap();
+    assert_eq!(requests(&bytes).len(), 10_001);
+}
+
+#[tokio::test]
+async fn an_export_that_its_process_left_is_taken_up_by_the_next_and_by_whoever_is_asked_for_it() {
+    let store = store().await;
+    store
+        .keep((0..3).map(|n| planted(n, "acme", Some(0.9))).collect())
+        .await
+        .unwrap();
+    let options = serde_json::to_string(&crate::export::parse("{}").unwrap()).unwrap();
+    let left = [service::ids::v7(), service::ids::v7()];
+    store.create_export(left[0], "acme", &options).await.unwrap();
+    let exports = Exports::new(store.clone(), CancellationToken::new());
+    exports.resume().await.unwrap();
+    exports.ended().await;
+    let learner = learner(&store);
+    let first = json!({"export_id": left[0]});
+    assert_eq!(requests(&download(&learner, "acme", &first).await.unwrap()).len(), 3);
+
+    store.create_export(left[1], "acme", &options).await.unwrap();
+    let second = json!({"export_id": left[1]});
+    eventually("the export is complete", || async {
+        !learner
+            .get_export(named("acme", &second))
+            .await
+            .unwrap()
+            .into_inner()
+            .running
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_damaged_export_fails_and_says_so() {
+    let store = store().await;
+    let id = service::ids::v7();
+    store.create_export(id, "acme", "no JSON").await.unwrap();
+    let exports = Exports::new(store.clone(), CancellationToken::new());
+    exports.resume().await.unwrap();
+    exports.ended().await;
+    let learner = learner(&store);
+    let document = json!({"export_id": id});
+    let export = learner.get_export(named("acme", &document)).await.unwrap().into_inner();
+    assert_eq!(serde_json::from_str::<Value>(&export.json).unwrap()["state"], "failed");
+    assert_eq!(
+        download(&learner, "acme", &document).await.unwrap_err().code,
+        "export_failed"
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_for_is_refused_with_its_code() {
+    let store = store().await;
+    store.keep(vec![planted(1, "acme", Some(0.9))]).await.unwrap();
+    let learner = learner(&store);
+    let (document, _) = completed(&learner, json!({})).await;
+    let foreign = learner.get_export(named("other", &document)).await.unwrap_err();
+    assert_eq!(Problem::from_status(&foreign).code, "export_not_found");
+    assert_eq!(download(&learner, "other", &document).await.unwrap_err().status, 404);
+    let nothing = learner
+        .get_export(named("acme", &json!({"export_id": "x"})))
+        .await
+        .unwrap_err();
+    assert_eq!(Problem::from_status(&nothing).code, "invalid_id");
+    for (options, code) in [
+        (json!({"format": "parquet"}), "unsupported_format"),
+        (json!({"min_quality": 1}), "unknown_field"),
+        (json!({"limit": 0}), "validation"),
+    ] {
+        let problem = start(&learner, "acme", options).await.unwrap_err();
+        assert_eq!((problem.status, problem.code.as_str()), (422, code));
+    }
+}
