@@ -1,0 +1,141 @@
+//! Tools, plans and submissions of the simulation.
+
+use super::random::Random;
+use super::world::Row;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use workflow::plan::{Plan, PlanLimits};
+use workflow::state::Unit;
+use workflow::submission::{Dimension, OnExhausted, Policy, Submission};
+use workflow::tool::{Catalog, CatalogTool, RetryPolicy, ToolSource, ToolSpecification};
+use workflow::vocabulary::{EffectClass, ToolState};
+
+pub fn catalog() -> Catalog {
+    let tool = |id: &str, effects, requires_approval| {
+        let spec = ToolSpecification {
+            tool_id: id.to_owned(),
+            name: id.to_owned(),
+            description: id.to_owned(),
+            category: "test".to_owned(),
+            input_schema: json!({}),
+            output_schema: json!(true),
+            estimated_cost: Some(0.000_002),
+            estimated_duration: Some(0.1),
+            requires_approval,
+            source: ToolSource::Builtin,
+            effects,
+            retry: RetryPolicy::default(),
+            timeout_seconds: 60.0,
+            pool: "default".to_owned(),
+        };
+        (
+            id.to_owned(),
+            Arc::new(CatalogTool::new(spec, ToolState::Active).unwrap()),
+        )
+    };
+    Catalog {
+        tools: BTreeMap::from([
+            tool("pure", EffectClass::ReadOnly, false),
+            tool("keyed", EffectClass::Keyed, false),
+            tool("once", EffectClass::Once, false),
+            tool("asks", EffectClass::ReadOnly, true),
+            tool("poison", EffectClass::ReadOnly, false),
+        ]),
+    }
+}
+
+pub fn limits() -> PlanLimits {
+    PlanLimits {
+        max_steps: 50,
+        max_fan_out: 50,
+        max_depth: 50,
+    }
+}
+
+/// 1, then three side by side, then 1; some of them have effects, ask first, or are not needed.
+pub fn plan_document(random: &mut Random) -> Value {
+    let mut tool = |usual: &'static str| match random.below(48) {
+        0..4 => "once",
+        4..8 => "keyed",
+        8..12 => "asks",
+        12 => "poison",
+        _ => usual,
+    };
+    let from = |key: &str| json!({ "v": { "$step": key, "pointer": "" } });
+    json!({ "steps": [
+        { "key": "a", "tool_id": tool("pure"), "arguments": {} },
+        { "key": "b1", "tool_id": tool("pure"), "arguments": from("a") },
+        { "key": "b2", "tool_id": tool("pure"), "arguments": from("a") },
+        { "key": "b3", "tool_id": tool("keyed"), "arguments": {}, "depends_on": ["a"] },
+        { "key": "c", "tool_id": tool("pure"), "arguments": {
+            "x": { "$step": "b1", "pointer": "" }, "y": { "$step": "b2", "pointer": "" }, "z": { "$step": "b3", "pointer": "" } } },
+    ] })
+}
+
+pub fn submission(random: &mut Random) -> Submission {
+    let plan: Option<Plan> = random
+        .chance(60)
+        .then(|| serde_json::from_value(plan_document(random)).expect("a plan"));
+    let channels = ["blog", "linkedin"]
+        .iter()
+        .take(random.below(3))
+        .map(|c| (*c).to_owned())
+        .collect();
+    Submission {
+        request: "r".to_owned(),
+        business_metrics: BTreeMap::new(),
+        preferences: serde_json::Map::new(),
+        metadata: BTreeMap::new(),
+        plan,
+        channels,
+        policy: Policy {
+            threshold: 0.5,
+            dimensions: BTreeMap::from([(
+                "relevance".to_owned(),
+                Dimension {
+                    weight: 1.0,
+                    floor: 0.3,
+                },
+            )]),
+            max_refinements: 2,
+            plan_review: random.chance(15),
+            auto_approve: random.chance(50),
+            auto_approve_min_quality: 0.5,
+            on_exhausted: if random.chance(20) {
+                OnExhausted::Fail
+            } else {
+                OnExhausted::NeedsAttention
+            },
+            max_cost_usd_micros: random.chance(20).then_some(11),
+            max_tokens: None,
+            max_duration_seconds: random.chance(20).then_some(120.0),
+            gate_ttl_seconds: if random.chance(20) { 30.0 } else { 100_000.0 },
+            job_timeout_seconds: 60.0,
+            grant_usd_micros: 5,
+            step_events: true,
+            priority: 0,
+        },
+        actor: "a".to_owned(),
+        traceparent: String::new(),
+    }
+}
+
+/// Whether a unit kills every worker that runs it.
+pub fn is_poison(row: Option<&Row>, unit: Unit) -> bool {
+    let Unit::Step(i) = unit else { return false };
+    row.and_then(|r| r.plan.as_ref()?.plan.steps.get(usize::from(i)))
+        .is_some_and(|s| s.tool_id == "poison")
+}
+
+/// The outside effect a unit has.
+pub fn effect_of(row: Option<&Row>, unit: Unit) -> Option<EffectClass> {
+    match unit {
+        Unit::Publish(_) => Some(EffectClass::Keyed),
+        Unit::Step(i) => {
+            let class = row?.plan.as_ref()?.steps.get(usize::from(i))?.effects;
+            (class != EffectClass::ReadOnly).then_some(class)
+        }
+        _ => None,
+    }
+}
