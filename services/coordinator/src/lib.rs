@@ -1,1 +1,192 @@
+//! The coordinator: applies submissions, results, decisions and timers to tasks, dispatches work and
+//! emits events. The decisions are `workflow`'s; this is the shell around them.
 
+mod beats;
+mod catalog;
+mod clock;
+mod grpc;
+mod lanes;
+mod metrics;
+mod policy;
+mod results;
+mod store;
+mod sweep;
+mod view;
+mod work;
+mod writer;
+
+use anyhow::Context as _;
+use bus::{Bus, BusConfig};
+use catalog::SharedCatalog;
+use clock::DatabaseClock;
+use contracts::coordinator::task_service_server::TaskServiceServer;
+use contracts::coordinator::worker_service_server::WorkerServiceServer;
+use metrics::Metrics;
+use service::Context;
+use service::config::Config;
+use sqlx::PgPool;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::time::Duration;
+use tokio::sync::watch;
+use tracing::warn;
+use workflow::plan::PlanLimits;
+use writer::inbox::Inbox;
+use writer::{Shared, Writer, WriterConfig};
+
+/// Largest message of the internal gRPC services: a payload chunk, a status document.
+const MAX_MESSAGE: usize = 64 << 20;
+
+/// Runs the coordinator until shutdown.
+///
+/// # Errors
+/// When it cannot start; what fails later is retried.
+pub async fn run(ctx: Context) -> anyhow::Result<()> {
+    let config = Arc::clone(&ctx.config);
+    let url = config.database.url.resolve().context("database.url")?;
+    let pool = store::pool(&url, config.database.max_connections)?;
+    prepare(&ctx, &pool).await?;
+    let bus = Bus::connect(&bus_config(&config, &ctx.instance)?).await?;
+    let clock = Arc::new(DatabaseClock::new(database_time(&pool).await?));
+    let (beats_in, beats) = watch::channel(beats::Beats::default());
+    let (inbox, envelopes) = Inbox::new();
+    let shared = Arc::new(Shared {
+        bus: bus.clone(),
+        pool: pool.clone(),
+        clock,
+        catalog: SharedCatalog::default(),
+        limits: plan_limits(&config),
+        inbox,
+        lane: lanes::home(&ctx.instance),
+        leases_end: AtomicBool::new(false),
+        events_created: Arc::new(AtomicI64::new(0)),
+        beats,
+        metrics: Metrics::new(&ctx.metrics),
+    });
+    shared.catalog.refresh(&pool).await?;
+    let background = spawn_background(&ctx, &shared, beats_in);
+    let settings = WriterConfig {
+        database_url: url,
+        max_batch: config.coordinator.max_batch,
+        cached_tasks: config.coordinator.cached_tasks,
+    };
+    // The writer goes on after the servers have stopped, so that everything accepted is decided.
+    let stop_writer = tokio_util::sync::CancellationToken::new();
+    let writer = tokio::spawn(Writer::new(Arc::clone(&shared), settings).run(envelopes, stop_writer.clone()));
+    let served = serve(&ctx, &shared).await;
+    stop_writer.cancel();
+    writer.await.context("the writer")?;
+    background.into_iter().for_each(|task| task.abort());
+    served
+}
+
+/// Waits for the database and brings the schema up to date.
+async fn prepare(ctx: &Context, pool: &PgPool) -> anyhow::Result<()> {
+    loop {
+        match store::migrate(pool).await {
+            Ok(()) => return Ok(()),
+            Err(error) if error.is_outage() && !ctx.shutdown.is_cancelled() => {
+                ctx.ready.set("database", false, "the database does not answer");
+                warn!(error = &error as &dyn std::error::Error, "waits for the database");
+                tokio::time::sleep(Duration::from_millis(300)).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+async fn database_time(pool: &PgPool) -> anyhow::Result<chrono::DateTime<chrono::Utc>> {
+    Ok(sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(pool).await?)
+}
+
+fn bus_config(config: &Config, instance: &str) -> anyhow::Result<BusConfig> {
+    Ok(BusConfig {
+        url: config.nats.url.clone(),
+        user: config.nats.user.clone(),
+        password: config.nats.password.as_ref().map(|p| p.resolve()).transpose().context("nats.password")?,
+        prefix: config.nats.prefix.clone(),
+        name: instance.to_owned(),
+    })
+}
+
+fn plan_limits(config: &Config) -> PlanLimits {
+    PlanLimits {
+        max_steps: config.policy.max_steps,
+        max_fan_out: config.policy.max_fan_out,
+        max_depth: config.policy.max_depth,
+    }
+}
+
+fn spawn_background(
+    ctx: &Context,
+    shared: &Arc<Shared>,
+    beats_in: watch::Sender<beats::Beats>,
+) -> Vec<tokio::task::JoinHandle<()>> {
+    let relay = outbox::Relay::new(
+        shared.pool.clone(),
+        shared.bus.clone(),
+        ctx.config.events.max_age_days,
+        Arc::clone(&shared.events_created),
+    );
+    let sweep_every = Duration::from_secs_f64(ctx.config.coordinator.sweep_seconds);
+    vec![
+        tokio::spawn(beats::run(shared.pool.clone(), ctx.instance.clone(), beats_in)),
+        tokio::spawn(lanes::run(Arc::clone(shared), ctx.instance.clone(), ctx.shutdown.clone())),
+        tokio::spawn(results::guard_leases(Arc::clone(shared))),
+        tokio::spawn(sweep::run(Arc::clone(shared), sweep_every)),
+        tokio::spawn(sweep::watch_connection(Arc::clone(shared))),
+        tokio::spawn(refresh_catalog(Arc::clone(shared))),
+        tokio::spawn(relay.run()),
+        tokio::spawn(report_readiness(ctx.clone(), Arc::clone(shared))),
+    ]
+}
+
+/// Other replicas and operators change the catalog too.
+async fn refresh_catalog(shared: Arc<Shared>) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = shared.catalog.refresh(&shared.pool).await {
+            warn!(error = &error as &dyn std::error::Error, "the catalog could not be read");
+        }
+    }
+}
+
+/// NATS away is no reason not to accept tasks; without the database nothing can be accepted.
+async fn report_readiness(ctx: Context, shared: Arc<Shared>) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(500));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut topology = false;
+    loop {
+        ticks.tick().await;
+        let answers = sqlx::query("SELECT 1").execute(&shared.pool).await.is_ok();
+        ctx.ready.set("database", answers, "the database does not answer");
+        // Once, before anything is dispatched; later losses are repaired while the service goes on.
+        if !topology {
+            topology = shared.bus.is_connected() && bus::topology::ensure(&shared.bus).await.is_ok();
+            ctx.ready.set("topology", topology, "the streams are not there yet");
+        }
+    }
+}
+
+async fn serve(ctx: &Context, shared: &Arc<Shared>) -> anyhow::Result<()> {
+    let tasks = grpc::tasks::Tasks { shared: Arc::clone(shared), config: Arc::clone(&ctx.config) };
+    let workers = grpc::worker::Workers::new(Arc::clone(shared));
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<TaskServiceServer<grpc::tasks::Tasks>>().await;
+    health.set_serving::<WorkerServiceServer<grpc::worker::Workers>>().await;
+    let address = ctx.config.coordinator.grpc_addr;
+    let listener = tokio::net::TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    ctx.ready.set("grpc", true, "");
+    let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
+    tonic::transport::Server::builder()
+        .http2_keepalive_interval(Some(Duration::from_secs(10)))
+        .max_concurrent_streams(Some(4096))
+        .add_service(health_service)
+        .add_service(TaskServiceServer::new(tasks).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE))
+        .add_service(WorkerServiceServer::new(workers).max_decoding_message_size(MAX_MESSAGE))
+        .serve_with_incoming_shutdown(incoming, ctx.shutdown.clone().cancelled_owned())
+        .await
+        .context("the gRPC server")
+}

@@ -62,3 +62,8 @@ pub const TASKS_INGESTED: Metric = Metric {
     name: "orchestrator_tasks_ingested_total",
     help: "Finished tasks whose record was kept.",
 };
+/// Coordinator: how busy the writer is.
+pub const WRITER_BUSY: Metric = Metric {
+    name: "orchestrator_writer_busy_microseconds_total",
+    help: "Time the writer spent on batches, from the first look at their inputs to the commit.",
+};

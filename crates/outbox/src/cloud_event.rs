@@ -1,0 +1,107 @@
+//! CloudEvents 1.0, structured JSON.
+
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+use workflow::vocabulary::EventKind;
+
+/// Result content above this many bytes travels as a URL and its hash.
+pub const MAX_INLINE_RESULT: usize = 256 * 1024;
+
+/// One event as subscribers read it.
+#[derive(Serialize)]
+pub struct CloudEvent<'a> {
+    specversion: &'static str,
+    id: Uuid,
+    source: &'static str,
+    #[serde(rename = "type")]
+    kind: String,
+    subject: &'a str,
+    time: &'a str,
+    datacontenttype: &'static str,
+    /// Position in the task, from 1, without gap.
+    sequence: u64,
+    tenant: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    traceparent: &'a str,
+    data: &'a Value,
+}
+
+/// What the event of one entity is about.
+pub struct Attachment<'a> {
+    /// The event's id, also its `Nats-Msg-Id`.
+    pub id: Uuid,
+    /// Which event.
+    pub kind: EventKind,
+    /// Id of the entity: the task's for task, step and gate events.
+    pub subject: &'a str,
+    /// RFC 3339, UTC.
+    pub time: &'a str,
+    /// From 1.
+    pub sequence: u64,
+    /// Whose.
+    pub tenant: &'a str,
+    /// W3C trace context of the request, or empty.
+    pub traceparent: &'a str,
+    /// The event's own members.
+    pub data: &'a Value,
+}
+
+impl<'a> CloudEvent<'a> {
+    /// The event.
+    pub fn new(event: &Attachment<'a>) -> Self {
+        Self {
+            specversion: "1.0",
+            id: event.id,
+            source: "/orchestrator/coordinator",
+            kind: format!("io.orchestrator.{}.v1", event.kind),
+            subject: event.subject,
+            time: event.time,
+            datacontenttype: "application/json",
+            sequence: event.sequence,
+            tenant: event.tenant,
+            traceparent: event.traceparent,
+            data: event.data,
+        }
+    }
+
+    /// As JSON text.
+    ///
+    /// # Errors
+    /// When a number in the data is none.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_event_is_a_structured_cloud_event_with_our_extensions() {
+        let data = json!({ "status": "completed" });
+        let id = Uuid::from_u128(7);
+        let event = CloudEvent::new(&Attachment {
+            id,
+            kind: EventKind::TaskCompleted,
+            subject: "t",
+            time: "2026-01-01T00:00:00.000Z",
+            sequence: 9,
+            tenant: "default",
+            traceparent: "",
+            data: &data,
+        });
+        let json: Value = serde_json::from_str(&event.to_json().unwrap()).unwrap();
+        assert_eq!(
+            json,
+            json!({
+                "specversion": "1.0", "id": id.to_string(), "source": "/orchestrator/coordinator",
+                "type": "io.orchestrator.task.completed.v1", "subject": "t", "time": "2026-01-01T00:00:00.000Z",
+                "datacontenttype": "application/json", "sequence": 9, "tenant": "default",
+                "data": { "status": "completed" }
+            })
+        );
+    }
+}

@@ -1,0 +1,266 @@
+//! Work results: from a lane's messages to inputs, and back to acknowledgements.
+
+use crate::work::body;
+use crate::writer::Shared;
+use crate::writer::inbox::{Ask, Envelope, Receipt};
+use bus::Lane;
+use bus::names::StreamName;
+use bus::dead_letter::DeadLetter;
+use bus::intake::{Delivery, Intake, ack_all};
+use bus::topology::ConsumerSpec;
+use contracts::work::{JobResult, Usage, WorkResult, job_result};
+use prost::Message;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tracing::warn;
+use workflow::decide::LEASE;
+use workflow::ids::{JobId, RunId, TaskId};
+use workflow::input::{Assessment, Body, Cost, Failure, Input, Outcome};
+use workflow::time::Millis;
+
+/// Messages of a lane in hand at once.
+const CAPACITY: usize = 1024;
+/// Messages in one go.
+const FETCH: usize = 256;
+/// Results in one message.
+const MAX_RESULTS: usize = 64;
+/// While the oldest unread result is older than this, no lease ends.
+const STALE_MS: i64 = 2_000;
+
+/// Reads a lane for ever.
+pub async fn read(shared: Arc<Shared>, lane: Lane) {
+    let (done, finished) = mpsc::unbounded_channel();
+    let acks = tokio::spawn(acknowledge(finished));
+    let mut intake = Intake::open(&shared.bus, ConsumerSpec::results(&shared.bus, lane), CAPACITY);
+    let mut batch = Vec::new();
+    loop {
+        if intake.next_batch(&mut batch, FETCH).await == 0 {
+            break;
+        }
+        for delivery in batch.drain(..) {
+            take(&shared, delivery, &done).await;
+        }
+    }
+    drop(done);
+    if acks.await.is_err() {
+        warn!("acknowledging results ended early; redelivery repeats what is done");
+    }
+}
+
+/// Acknowledges what is committed, many at a time, beside the next commit.
+async fn acknowledge(mut finished: mpsc::UnboundedReceiver<Delivery>) {
+    let mut batch = Vec::new();
+    while finished.recv_many(&mut batch, FETCH).await > 0 {
+        ack_all(std::mem::take(&mut batch)).await;
+    }
+}
+
+async fn take(shared: &Arc<Shared>, delivery: Delivery, done: &mpsc::UnboundedSender<Delivery>) {
+    let inputs = match decode(delivery.payload()) {
+        Ok(inputs) => inputs,
+        Err(reason) => return bury(shared, delivery, reason).await,
+    };
+    if inputs.is_empty() {
+        if let Err(error) = done.send(delivery) {
+            drop(error);
+        }
+        return;
+    }
+    let receipt = Receipt::new(inputs.len(), delivery, done.clone());
+    for (task, input) in inputs {
+        let envelope = Envelope { task, ask: Ask::Input(input), reply: None, receipt: Some(Arc::clone(&receipt)) };
+        shared.inbox.send(envelope).await;
+    }
+}
+
+/// A message nobody can read goes to the dead letters, and only then off the stream.
+async fn bury(shared: &Arc<Shared>, delivery: Delivery, reason: &str) {
+    warn!(reason, "a work result cannot be read");
+    shared.metrics.quarantined();
+    let letter = DeadLetter {
+        origin: delivery.subject().to_owned(),
+        reason: reason.to_owned(),
+        message_id: format!("dead:{}:{}", delivery.subject(), delivery.stream_sequence()),
+        payload: delivery.payload().clone(),
+    };
+    match shared.bus.bury(letter).await {
+        Ok(()) => ack_all(vec![delivery]).await,
+        // Delivered again after the ack wait.
+        Err(error) => warn!(error = &error as &dyn std::error::Error, "a dead letter was not stored"),
+    }
+}
+
+/// The inputs of a message; it is refused whole when any part cannot be read.
+fn decode(payload: &[u8]) -> Result<Vec<(TaskId, Input)>, &'static str> {
+    let message = WorkResult::decode(payload).map_err(|_| "not a WorkResult")?;
+    if message.results.len() > MAX_RESULTS {
+        return Err("more than 64 results in one message");
+    }
+    message.results.into_iter().map(input).collect()
+}
+
+fn input(result: JobResult) -> Result<(TaskId, Input), &'static str> {
+    let task: TaskId = result.task_id.parse().map_err(|_| "the task id is no UUID")?;
+    let job: JobId = result.job_id.parse().map_err(|_| "the job id is no UUID")?;
+    let run: RunId = result.run_id.parse().map_err(|_| "the run id is no UUID")?;
+    let dispatch = result.dispatch;
+    let cost = result.usage.map(cost).unwrap_or_default();
+    let outcome = result.outcome.ok_or("no outcome")?;
+    let succeeded = |outcome| Input::JobSucceeded { job, dispatch, run, cost: cost.clone(), outcome };
+    let failed = |failure| Input::JobFailed { job, dispatch, run, cost: cost.clone(), failure };
+    let input = match outcome {
+        job_result::Outcome::Planned(planned) => match planned_outcome(&planned) {
+            Some(outcome) => succeeded(outcome),
+            None => failed(protocol("the plan is not JSON")),
+        },
+        job_result::Outcome::Output(payload) => match body::from_payload(Some(payload)) {
+            Some(body) => succeeded(Outcome::Output(body)),
+            None => failed(protocol("the output is not JSON")),
+        },
+        job_result::Outcome::Skipped(skipped) => succeeded(Outcome::Skipped { reason: skipped.reason }),
+        job_result::Outcome::Assessed(assessed) => match assessment(&assessed.assessment_json) {
+            Some(assessment) => succeeded(Outcome::Assessed {
+                assessment,
+                document: Body::new(assessed.assessment_json),
+            }),
+            None => failed(protocol("the assessment is not JSON")),
+        },
+        job_result::Outcome::Deliverable(payload) => match body::from_payload(Some(payload)) {
+            Some(body) => succeeded(Outcome::Deliverable(body)),
+            None => failed(protocol("the deliverable is not JSON")),
+        },
+        job_result::Outcome::Published(published) => succeeded(Outcome::Published { location: published.location }),
+        job_result::Outcome::Failure(failure) => failed(Failure {
+            code: failure.code,
+            message: failure.message,
+            retryable: failure.retryable,
+            retry_after: (failure.retry_after_seconds > 0.0)
+                .then(|| Millis::from_secs_f64(failure.retry_after_seconds.min(86_400.0))),
+            effect_unknown: failure.effect_unknown,
+        }),
+        job_result::Outcome::Released(_) => Input::JobReleased { job, dispatch, run },
+    };
+    Ok((task, input))
+}
+
+fn protocol(message: &str) -> Failure {
+    Failure { code: "worker_protocol".to_owned(), message: message.to_owned(), retryable: true, ..Failure::default() }
+}
+
+/// A run that used nothing costs nothing; nobody need know which model it did not use.
+fn cost(usage: Usage) -> Cost {
+    let used = usage.calls != 0 || usage.input_tokens != 0 || usage.output_tokens != 0;
+    if !used && usage.usd_micros.is_none_or(|u| u == 0) {
+        return Cost::default();
+    }
+    Cost {
+        usd_micros: usage.usd_micros,
+        input_tokens: usage.input_tokens,
+        output_tokens: usage.output_tokens,
+        calls: usage.calls,
+        model: usage.model,
+    }
+}
+
+fn planned_outcome(planned: &contracts::work::PlanOutcome) -> Option<Outcome> {
+    let plan: Value = serde_json::from_str(&planned.plan_json).ok()?;
+    let intent: Value = serde_json::from_str(&planned.intent_json).unwrap_or(Value::Null);
+    let document = json!({
+        "intent": intent,
+        "reasoning": planned.reasoning,
+        "patterns_used": planned.patterns_used,
+        "memory": planned.memory,
+        "engine": planned.engine,
+    });
+    Some(Outcome::Planned { plan, document: Body::new(document.to_string()) })
+}
+
+/// The parts of an assessment that decide. What is not a number between 0 and 1 is no score.
+fn assessment(text: &str) -> Option<Assessment> {
+    let document: Value = serde_json::from_str(text).ok()?;
+    let members = |name: &str| document.get(name).and_then(Value::as_object).into_iter().flatten();
+    let scores = members("dimensions")
+        .filter_map(|(name, d)| Some((name.clone(), d.get("score")?.as_f64()?)))
+        .filter(|(_, score)| (0.0..=1.0).contains(score));
+    let blamed = members("blamed").map(|(key, feedback)| (key.clone(), text_of(feedback)));
+    let mut failed_checks: BTreeMap<String, String> = BTreeMap::new();
+    for check in document.get("failed_checks").and_then(Value::as_array).into_iter().flatten() {
+        let Some(key) = check.get("step_key").and_then(Value::as_str) else { continue };
+        let line = format!(
+            "check at {:?} failed: {}",
+            check.get("pointer").and_then(Value::as_str).unwrap_or(""),
+            check.get("detail").map(text_of).unwrap_or_default()
+        );
+        let all = failed_checks.entry(key.to_owned()).or_default();
+        if !all.is_empty() {
+            all.push('\n');
+        }
+        all.push_str(&line);
+    }
+    Some(Assessment { scores: scores.collect(), blamed: blamed.collect(), failed_checks })
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Lets leases end only where everybody has had time to be heard: one lease after start and after
+/// each reconnect, and not while results lie unread.
+pub async fn guard_leases(shared: Arc<Shared>) {
+    let mut generation = u64::MAX;
+    let mut quiet_until = Instant::now();
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let connection = *shared.bus.watch_connection().borrow();
+        if !connection.up || connection.generation != generation {
+            generation = connection.generation;
+            quiet_until = Instant::now() + Duration::from_millis(u64::try_from(LEASE.0).unwrap_or(15_000));
+        }
+        let unread = connection.up && oldest_unread_is_stale(&shared).await;
+        let may_end = connection.up && !unread && Instant::now() >= quiet_until;
+        shared.leases_end.store(may_end, Ordering::Relaxed);
+    }
+}
+
+/// Whether some lane holds a result that is older than 2 s and was not read.
+async fn oldest_unread_is_stale(shared: &Shared) -> bool {
+    let name = shared.bus.names().stream(StreamName::Results);
+    // Results are deleted when they are acknowledged, so the first message is the oldest unread.
+    match shared.bus.jetstream().get_stream(name).await {
+        Ok(stream) => {
+            let state = &stream.cached_info().state;
+            let age = service::clock::now_ms() - state.first_timestamp.timestamp_millis();
+            state.messages > 0 && age > STALE_MS
+        }
+        // Nobody knows: better no lease ends.
+        Err(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_score_that_is_no_number_between_0_and_1_is_no_score() {
+        let text = r#"{"dimensions":{"a":{"score":0.5},"b":{"score":"high"},"c":{"score":7},"d":{}},
+            "blamed":{"draft":"longer"},"failed_checks":[{"step_key":"x","pointer":"/t","detail":"too short"}]}"#;
+        let assessment = assessment(text).unwrap();
+        assert_eq!(assessment.scores, BTreeMap::from([("a".to_owned(), 0.5)]));
+        assert_eq!(assessment.blamed, BTreeMap::from([("draft".to_owned(), "longer".to_owned())]));
+        assert!(assessment.failed_checks.contains_key("x"));
+    }
+
+    #[test]
+    fn a_message_that_is_no_result_or_names_no_ids_is_refused() {
+        assert!(decode(b"\xff\xff\xff").is_err());
+        let nameless = WorkResult { results: vec![JobResult::default()] };
+        assert_eq!(decode(&nameless.encode_to_vec()), Err("the task id is no UUID"));
+    }
+}

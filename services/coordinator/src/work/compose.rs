@@ -1,0 +1,307 @@
+//! Composing work items from queued jobs.
+
+use super::body;
+use crate::writer::draft::Entry;
+use bus::names::{Names, Token};
+use bus::{Lane, Outgoing};
+use contracts::work::{
+    AssessSpec, FormatSpec, Grant, Input, Job as WorkJob, Payload, PlanSpec, PublishSpec, StepSpec, WorkItem, job, payload,
+};
+use prost::Message;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use workflow::decide::LOSSES_BEFORE_ALONE;
+use workflow::ids::{JobId, Serial};
+use workflow::plan::FrozenPlan;
+use workflow::state::{Job, PayloadNo, Unit};
+use workflow::vocabulary::StepStatus;
+
+/// Jobs in one message.
+const MAX_JOBS: usize = 16;
+/// Bytes of a message's payloads; the rest of 512 KiB is for everything around them.
+const MAX_BYTES: usize = 448 * 1024;
+
+/// A message and the dispatches it carries.
+pub struct Item {
+    pub message: Outgoing,
+    pub jobs: Vec<(JobId, u32)>,
+    /// Bodies that did not fit and must be blobs before the message goes out.
+    pub spilled: Vec<Arc<str>>,
+}
+
+/// Payloads whose bodies the items of `serials` need.
+pub fn needed(entry: &Entry, serials: &[Serial]) -> Vec<PayloadNo> {
+    let mut wanted = Vec::new();
+    for job in jobs_of(entry, serials) {
+        match job.unit {
+            Unit::Plan => wanted.extend(&entry.task.plan_feedback),
+            Unit::Step(index) => {
+                let step = entry.task.steps.get(usize::from(index));
+                wanted.extend(step.and_then(|s| s.feedback));
+                wanted.extend(input_steps(entry, index).filter_map(|i| output_no(entry, i)));
+            }
+            Unit::Assess => wanted.extend(all_steps(entry).filter_map(|i| output_no(entry, i))),
+            Unit::Format(_) => wanted.extend(all_steps(entry).filter_map(|i| output_no(entry, i))),
+            Unit::Publish(index) => {
+                wanted.extend(entry.task.deliveries.get(usize::from(index)).and_then(|d| d.content).map(|c| c.payload));
+            }
+        }
+    }
+    wanted.retain(|no| !entry.bodies.contains_key(no));
+    wanted.sort_unstable();
+    wanted.dedup();
+    wanted
+}
+
+/// The messages that carry `serials`: short first runs together, everything else alone.
+pub fn items(entry: &mut Entry, serials: &[Serial], together: bool, names: &Names, lane: Lane) -> Vec<Item> {
+    let submission = context(entry);
+    let entry = &*entry;
+    let mut items = Vec::new();
+    let jobs: Vec<&Job> = jobs_of(entry, serials).collect();
+    let mut groups: Vec<(String, Vec<&Job>)> = Vec::new();
+    for job in jobs {
+        let pool = pool(entry, job);
+        let open = groups.last_mut().filter(|(p, g)| {
+            together && *p == pool && g.len() < MAX_JOBS && g.first().is_some_and(|f| joins(entry, f, job))
+        });
+        match open {
+            Some((_, group)) => group.push(job),
+            None => groups.push((pool, vec![job])),
+        }
+    }
+    for (pool, group) in groups {
+        let Ok(token) = Token::parse(&pool) else { continue };
+        let Some(first) = group.first() else { continue };
+        let kind = first.unit.kind();
+        let mut room = Room { left: MAX_BYTES, spilled: Vec::new() };
+        let work = WorkItem {
+            task_id: entry.task.id.to_string(),
+            tenant: entry.task.tenant.clone(),
+            kind: kind.as_str().to_owned(),
+            pool: pool.clone(),
+            result_subject: names.result_subject(lane),
+            traceparent: entry.submission.traceparent.clone(),
+            submission: Some(room.payload(&submission)),
+            jobs: group.iter().map(|j| work_job(entry, j, &mut room)).collect(),
+        };
+        let id = format!("{}:{}", entry.task.id.job(first.serial), first.dispatch);
+        items.push(Item {
+            message: Outgoing::new(
+                names.work_subject(kind, &token),
+                id,
+                &entry.submission.traceparent,
+                work.encode_to_vec(),
+            ),
+            jobs: group.iter().map(|j| (entry.task.id.job(j.serial), j.dispatch)).collect(),
+            spilled: room.spilled,
+        });
+    }
+    items
+}
+
+/// The message id a dispatch was published under, when it was published alone.
+pub fn message_id(job: JobId, dispatch: u32) -> String {
+    format!("{job}:{dispatch}")
+}
+
+/// What templates may read, made once a task.
+fn context(entry: &mut Entry) -> Arc<str> {
+    if let Some(context) = &entry.context {
+        return Arc::clone(context);
+    }
+    let submission = &entry.submission;
+    let context: Arc<str> = json!({
+        "request": submission.request,
+        "business_metrics": submission.business_metrics,
+        "preferences": submission.preferences,
+        "channels": submission.channels,
+    })
+    .to_string()
+    .into();
+    entry.context = Some(Arc::clone(&context));
+    context
+}
+
+/// Only first runs of short siblings share a message; a repeated dispatch travels alone.
+fn joins(entry: &Entry, first: &Job, job: &Job) -> bool {
+    let short = |j: &Job| {
+        let fresh = j.dispatch == 1 && j.losses == 0 && entry.task.round == 0;
+        fresh
+            && match j.unit {
+                Unit::Step(i) => plan_step(entry, i).is_some_and(|(_, f)| f.short),
+                Unit::Format(_) | Unit::Publish(_) => false,
+                Unit::Plan | Unit::Assess => false,
+            }
+    };
+    first.unit.kind() == job.unit.kind() && short(first) && short(job)
+}
+
+fn jobs_of<'a>(entry: &'a Entry, serials: &'a [Serial]) -> impl Iterator<Item = &'a Job> {
+    entry.task.jobs.iter().filter(|j| serials.contains(&j.serial))
+}
+
+fn pool(entry: &Entry, job: &Job) -> String {
+    match job.unit {
+        Unit::Step(i) => plan_step(entry, i).map_or_else(|| "default".to_owned(), |(_, f)| f.pool.clone()),
+        _ => "default".to_owned(),
+    }
+}
+
+fn plan_step(entry: &Entry, index: u16) -> Option<(&workflow::plan::PlanStep, &workflow::plan::FrozenStep)> {
+    let plan = entry.plan.as_ref()?;
+    plan.plan.steps.get(usize::from(index)).zip(plan.steps.get(usize::from(index)))
+}
+
+fn all_steps(entry: &Entry) -> impl Iterator<Item = u16> + '_ {
+    entry.plan.iter().flat_map(|p| p.order.iter().copied())
+}
+
+fn input_steps(entry: &Entry, index: u16) -> impl Iterator<Item = u16> + '_ {
+    plan_step(entry, index).into_iter().flat_map(|(_, f)| f.inputs.iter().copied())
+}
+
+fn output_no(entry: &Entry, index: u16) -> Option<PayloadNo> {
+    let step = entry.task.steps.get(usize::from(index))?;
+    if step.status != StepStatus::Succeeded {
+        return None;
+    }
+    step.output.map(|o| o.payload)
+}
+
+/// Bytes left in a message.
+struct Room {
+    left: usize,
+    spilled: Vec<Arc<str>>,
+}
+
+impl Room {
+    /// Inline while it fits, by hash beyond.
+    fn payload(&mut self, text: &Arc<str>) -> Payload {
+        if text.len() <= self.left || body::as_blob(text).is_some() {
+            self.left = self.left.saturating_sub(text.len());
+            return body::to_payload(text);
+        }
+        self.spilled.push(Arc::clone(text));
+        Payload { body: Some(payload::Body::Blob(crate::store::payloads::blob_ref(text.as_bytes()))) }
+    }
+}
+
+fn work_job(entry: &Entry, job: &Job, room: &mut Room) -> WorkJob {
+    let policy = &entry.submission.policy;
+    let spec = match job.unit {
+        Unit::Plan => job::Spec::Plan(PlanSpec {
+            version: entry.task.plan.as_ref().map_or(1, |p| p.version + 1),
+            feedback: entry.task.plan_feedback.iter().filter_map(|no| text_of(entry, *no)).collect(),
+        }),
+        Unit::Step(index) => job::Spec::Step(step_spec(entry, index, room)),
+        Unit::Assess => job::Spec::Assess(assess_spec(entry, room)),
+        Unit::Format(index) => job::Spec::Format(format_spec(entry, index, room)),
+        Unit::Publish(index) => job::Spec::Publish(publish_spec(entry, index, room)),
+    };
+    let timeout = match job.unit {
+        Unit::Step(i) => plan_step(entry, i).map_or(policy.job_timeout_seconds, |(_, f)| f.timeout_seconds),
+        _ => policy.job_timeout_seconds,
+    };
+    WorkJob {
+        job_id: entry.task.id.job(job.serial).to_string(),
+        dispatch: job.dispatch,
+        attempt: job.attempt + 1,
+        round: entry.task.round,
+        losses: job.losses,
+        alone: job.losses >= LOSSES_BEFORE_ALONE,
+        timeout_seconds: timeout,
+        grant: Some(Grant {
+            usd_micros: job.grant.usd_micros,
+            tokens: job.grant.tokens,
+            calls: job.grant.calls,
+        }),
+        spec: Some(spec),
+    }
+}
+
+/// A payload that holds a JSON string.
+fn text_of(entry: &Entry, no: PayloadNo) -> Option<String> {
+    let body = entry.bodies.get(&no)?;
+    serde_json::from_str(body).ok()
+}
+
+fn input(entry: &Entry, index: u16, room: &mut Room) -> Option<Input> {
+    let (definition, _) = plan_step(entry, index)?;
+    let no = output_no(entry, index)?;
+    Some(Input {
+        step_key: definition.key.clone(),
+        tool_id: definition.tool_id.clone(),
+        channel: definition.channel.clone().unwrap_or_default(),
+        output: entry.bodies.get(&no).map(|b| room.payload(b)),
+    })
+}
+
+fn step_spec(entry: &Entry, index: u16, room: &mut Room) -> StepSpec {
+    let Some((definition, frozen)) = plan_step(entry, index) else { return StepSpec::default() };
+    let feedback = entry.task.steps.get(usize::from(index)).and_then(|s| s.feedback);
+    StepSpec {
+        key: definition.key.clone(),
+        tool_id: definition.tool_id.clone(),
+        tool_version_hash: frozen.tool_version_hash.to_string(),
+        arguments_json: serde_json::to_string(&definition.arguments).unwrap_or_default(),
+        when_json: definition.when.as_ref().and_then(|w| serde_json::to_string(w).ok()).unwrap_or_default(),
+        inputs: input_steps(entry, index).filter_map(|i| input(entry, i, room)).collect(),
+        feedback: feedback.and_then(|no| text_of(entry, no)).into_iter().collect(),
+        effects: frozen.effects.as_str().to_owned(),
+    }
+}
+
+fn plan_document(plan: Option<&Arc<FrozenPlan>>) -> String {
+    plan.and_then(|p| serde_json::to_string(&p.plan).ok()).unwrap_or_default()
+}
+
+fn assess_spec(entry: &Entry, room: &mut Room) -> AssessSpec {
+    let policy = &entry.submission.policy;
+    let quality: Value = json!({ "threshold": policy.threshold, "dimensions": policy.dimensions });
+    AssessSpec {
+        plan_json: plan_document(entry.plan.as_ref()),
+        outputs: all_steps(entry).filter_map(|i| input(entry, i, room)).collect(),
+        quality_json: quality.to_string(),
+        round: entry.task.round,
+    }
+}
+
+/// What a channel's deliverable is made from: the steps tagged with it, and those nobody consumes.
+fn format_spec(entry: &Entry, index: u16, room: &mut Room) -> FormatSpec {
+    let Some(delivery) = entry.task.deliveries.get(usize::from(index)) else { return FormatSpec::default() };
+    let consumed = |i: u16| entry.plan.iter().any(|p| p.steps.iter().any(|s| s.inputs.contains(&i)));
+    let wanted = |i: &u16| {
+        let tag = plan_step(entry, *i).and_then(|(d, _)| d.channel.as_deref());
+        match tag {
+            Some(channel) => channel == delivery.channel,
+            None => !consumed(*i) || feeds_only_tagged(entry, *i),
+        }
+    };
+    FormatSpec {
+        channel: delivery.channel.clone(),
+        plan_summary: entry.plan.as_ref().and_then(|p| p.plan.summary.clone()).unwrap_or_default(),
+        inputs: all_steps(entry).filter(wanted).filter_map(|i| input(entry, i, room)).collect(),
+        feedback: Vec::new(),
+    }
+}
+
+/// A draft that only a channel's own version is made from is final for the other channels.
+fn feeds_only_tagged(entry: &Entry, index: u16) -> bool {
+    let Some(plan) = &entry.plan else { return false };
+    let mut consumers = plan.steps.iter().zip(&plan.plan.steps).filter(|(f, _)| f.inputs.contains(&index)).peekable();
+    consumers.peek().is_some() && consumers.all(|(_, d)| d.channel.is_some())
+}
+
+fn publish_spec(entry: &Entry, index: u16, room: &mut Room) -> PublishSpec {
+    let Some(delivery) = entry.task.deliveries.get(usize::from(index)) else { return PublishSpec::default() };
+    let gate = entry.task.decided.iter().rev().find(|d| d.kind == workflow::vocabulary::GateKind::Publication);
+    PublishSpec {
+        channel: delivery.channel.clone(),
+        deliverable: delivery
+            .content
+            .and_then(|c| entry.bodies.get(&c.payload))
+            .map(|b| room.payload(b)),
+        gate_id: gate.map(|d| entry.task.id.gate(d.serial).to_string()).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,4 @@
+//! Work items: what a queued job needs to be run by somebody who has no database.
+
+pub mod body;
+pub mod compose;

@@ -1,0 +1,318 @@
+//! After the commit: work goes out, events are told, queued jobs are looked up.
+
+use super::draft::{Draft, Entry};
+use super::inbox::Envelope;
+use super::{Shared, Writer};
+use crate::store::commit::{BatchAck, EventRow, Rows};
+use crate::store::{self};
+use crate::work::{body, compose};
+use bus::publish::PendingAck;
+use bus::{Outgoing, Token};
+use outbox::{Attachment, CloudEvent, MAX_INLINE_RESULT};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::time::Instant;
+use tracing::{debug, warn};
+use workflow::decision::{Event, Lookup};
+use workflow::ids::{JobId, TaskId};
+use workflow::input::{Found, Input};
+use workflow::state::{JobState, Stored, Unit};
+
+/// Wait for the stream's word.
+const ACK_DEADLINE: Duration = Duration::from_secs(5);
+
+/// A publication that was acknowledged.
+pub(super) enum Report {
+    /// All events of a commit.
+    Events(BatchAck),
+    /// A work item.
+    Work {
+        task: TaskId,
+        jobs: Vec<(JobId, u32)>,
+        stored: Stored,
+        /// Written with a commit of its own: nothing else will write the task soon.
+        keep: bool,
+    },
+}
+
+/// An event as it is stored and told.
+pub(super) fn event_row(entry: &Entry, event: &Event, shared: &Shared) -> Result<EventRow, serde_json::Error> {
+    let task = &entry.task;
+    let mut data = event.data.clone();
+    for (member, numbers) in &event.attach {
+        let bodies: Vec<&Arc<str>> = numbers.iter().filter_map(|no| entry.bodies.get(no)).collect();
+        data[*member] = attached(task.id, &bodies);
+    }
+    let id = task.id.event(event.sequence);
+    let (subject, time) = (task.id.to_string(), service::clock::rfc3339(event.at.0));
+    let cloud_event = CloudEvent::new(&Attachment {
+        id,
+        kind: event.kind,
+        subject: &subject,
+        time: &time,
+        sequence: event.sequence,
+        tenant: &task.tenant,
+        traceparent: &entry.submission.traceparent,
+        data: &data,
+    });
+    let body = cloud_event.to_json()?.into();
+    // Tenants are checked where they enter; one that cannot be a subject has no events.
+    let subject = Token::parse(&task.tenant).map(|t| shared.bus.names().event_subject(event.kind, &t));
+    Ok(EventRow { task: task.id, sequence: event.sequence, subject: subject.unwrap_or_default(), body })
+}
+
+/// Payloads inside an event, or where they are when they are too large for it.
+fn attached(task: TaskId, bodies: &[&Arc<str>]) -> Value {
+    let size: usize = bodies.iter().map(|b| b.len()).sum();
+    if size > MAX_INLINE_RESULT || bodies.iter().any(|b| body::as_blob(b).is_some()) {
+        let joined: String = bodies.iter().map(|b| &***b).collect();
+        let hash = store::payloads::blob_ref(joined.as_bytes()).sha256;
+        return json!({ "url": format!("/api/orchestrator/status/{task}"), "sha256": hash, "size": size });
+    }
+    bodies.iter().map(|b| serde_json::from_str::<Value>(b).unwrap_or(Value::Null)).collect()
+}
+
+impl Writer {
+    /// Publishes what a commit brought: calls go out in order now, answers are awaited beside the
+    /// next commit.
+    pub(super) async fn announce(&mut self, drafts: &mut [Draft], rows: &Rows, batch: Option<i64>) {
+        let deadline = Instant::now() + ACK_DEADLINE;
+        let mut work = Vec::new();
+        for item in self.items(drafts).await {
+            work.extend(self.send_item(item, deadline).await);
+        }
+        let mut events = Vec::with_capacity(rows.events.len());
+        let mut all_sent = true;
+        for event in &rows.events {
+            match self.shared.bus.publish(event_message(event), deadline).await {
+                Ok(pending) => events.push(pending),
+                Err(error) => {
+                    debug!(error = &error as &dyn std::error::Error, "the relay will tell this event");
+                    all_sent = false;
+                }
+            }
+        }
+        let batch = batch.filter(|_| all_sent);
+        self.await_acks(work, events, batch, deadline);
+    }
+
+    fn await_acks(
+        &self,
+        work: Vec<(TaskId, Vec<(JobId, u32)>, PendingAck)>,
+        events: Vec<PendingAck>,
+        batch: Option<i64>,
+        deadline: Instant,
+    ) {
+        let reports = self.reports.0.clone();
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            for (task, jobs, pending) in work {
+                report_work(&shared, &reports, task, jobs, pending, deadline, false).await;
+            }
+            if let Some(ack) = told(&shared, events, batch, deadline).await {
+                drop(reports.send(Report::Events(ack)));
+            }
+        });
+    }
+
+    /// Work items of all drafts, with the bodies they need fetched.
+    async fn items(&mut self, drafts: &mut [Draft]) -> Vec<(TaskId, compose::Item)> {
+        let missing: Vec<_> = drafts
+            .iter()
+            .flat_map(|d| compose::needed(&d.entry, &d.publish).into_iter().map(|no| (d.id(), no)))
+            .collect();
+        if !missing.is_empty() && !self.fetch(drafts, &missing).await {
+            // Whatever is queued without a message is found by the sweeper.
+            return Vec::new();
+        }
+        let (names, lane) = (self.shared.bus.names(), self.shared.lane);
+        let mut items = Vec::new();
+        for draft in drafts.iter_mut().filter(|d| !d.publish.is_empty()) {
+            let serials = std::mem::take(&mut draft.publish);
+            let task = draft.id();
+            items.extend(compose::items(&mut draft.entry, &serials, true, names, lane).into_iter().map(|i| (task, i)));
+        }
+        items
+    }
+
+    async fn fetch(&mut self, drafts: &mut [Draft], missing: &[(TaskId, workflow::state::PayloadNo)]) -> bool {
+        let Ok(connection) = self.connection().await else { return false };
+        match store::load::bodies(connection, missing).await {
+            Ok(bodies) => {
+                for ((task, no), body) in bodies {
+                    if let Some(draft) = drafts.iter_mut().find(|d| d.id() == task) {
+                        draft.entry.bodies.insert(no, body);
+                    }
+                }
+                true
+            }
+            Err(error) => {
+                warn!(error = &error as &dyn std::error::Error, "payloads of work items could not be read");
+                self.connection = None;
+                false
+            }
+        }
+    }
+
+    async fn send_item(
+        &self,
+        (task, item): (TaskId, compose::Item),
+        deadline: Instant,
+    ) -> Option<(TaskId, Vec<(JobId, u32)>, PendingAck)> {
+        for text in &item.spilled {
+            if let Err(error) = store::payloads::put(&self.shared.pool, task, text.as_bytes()).await {
+                warn!(error = &error as &dyn std::error::Error, "a large input could not be kept");
+                return None;
+            }
+        }
+        match self.shared.bus.publish(item.message, deadline).await {
+            Ok(pending) => Some((task, item.jobs, pending)),
+            Err(error) => {
+                debug!(error = &error as &dyn std::error::Error, "the sweeper will publish this item");
+                None
+            }
+        }
+    }
+
+    /// Looks up queued jobs that are silent; what was never known to be stored is published again.
+    pub(super) fn look_up(&mut self, drafts: &mut [Draft]) {
+        for draft in drafts {
+            for lookup in std::mem::take(&mut draft.lookups) {
+                match lookup.stored {
+                    Some(stored) => self.spawn_lookup(draft, &lookup, stored),
+                    None => self.spawn_republish(draft, &lookup),
+                }
+            }
+        }
+    }
+
+    fn spawn_lookup(&self, draft: &Draft, lookup: &Lookup, stored: Stored) {
+        let shared = Arc::clone(&self.shared);
+        let (task, job, dispatch) = (draft.id(), lookup.job, lookup.dispatch);
+        let pool = (job_kind(draft, lookup), job_pool(draft, lookup));
+        let ids = message_ids(draft, stored);
+        tokio::spawn(async move {
+            let mut found = Found::Gone;
+            for id in ids {
+                found = match shared.bus.lookup(stored.sequence, stored.stream_created, &id).await {
+                    bus::lookup::Lookup::There if shared.beats.borrow().is_idle(&pool) => Found::ThereUnclaimed,
+                    bus::lookup::Lookup::There => Found::There,
+                    bus::lookup::Lookup::Gone => Found::Gone,
+                    bus::lookup::Lookup::Outage => Found::Outage,
+                };
+                if found != Found::Gone {
+                    break;
+                }
+            }
+            if found != Found::There {
+                shared.inbox.tell(task, Input::LookedUp { job, dispatch, found }).await;
+            }
+        });
+    }
+
+    /// Publishes dispatch k once more under its own id.
+    fn spawn_republish(&self, draft: &Draft, lookup: &Lookup) {
+        let shared = Arc::clone(&self.shared);
+        let reports = self.reports.0.clone();
+        let mut entry = draft.entry.clone();
+        let serial = lookup.serial;
+        tokio::spawn(async move {
+            let task = entry.task.id;
+            let missing: Vec<_> = compose::needed(&entry, &[serial]).into_iter().map(|no| (task, no)).collect();
+            let Ok(mut connection) = shared.pool.acquire().await else { return };
+            let Ok(bodies) = store::load::bodies(&mut connection, &missing).await else { return };
+            drop(connection);
+            entry.bodies.extend(bodies.into_iter().map(|((_, no), body)| (no, body)));
+            let deadline = Instant::now() + ACK_DEADLINE;
+            for item in compose::items(&mut entry, &[serial], false, shared.bus.names(), shared.lane) {
+                for text in &item.spilled {
+                    if store::payloads::put(&shared.pool, task, text.as_bytes()).await.is_err() {
+                        return;
+                    }
+                }
+                if let Ok(pending) = shared.bus.publish(item.message, deadline).await {
+                    report_work(&shared, &reports, task, item.jobs, pending, deadline, true).await;
+                }
+            }
+        });
+    }
+}
+
+/// Ids the message may bear: a job shares the message of a sibling that was dispatched with it.
+fn message_ids(draft: &Draft, stored: Stored) -> Vec<String> {
+    let id = draft.id();
+    let task = &draft.entry.task;
+    // The first of the message may have ended since; its serial is below its siblings'.
+    let low = task.jobs.iter().filter(|j| is_stored(&j.state, stored)).map(|j| j.serial.0).max().unwrap_or(0);
+    let from = low.saturating_sub(16);
+    let own = task.jobs.iter().filter(|j| is_stored(&j.state, stored)).map(|j| (j.serial, j.dispatch));
+    let mut ids: Vec<String> = own.map(|(s, k)| compose::message_id(id.job(s), k)).collect();
+    ids.extend((from..low).map(|s| compose::message_id(id.job(workflow::ids::Serial(s)), 1)));
+    ids.dedup();
+    ids
+}
+
+fn is_stored(state: &JobState, stored: Stored) -> bool {
+    matches!(state, JobState::Queued { stored: Some(s), .. } if *s == stored)
+}
+
+fn job_kind(draft: &Draft, lookup: &Lookup) -> workflow::vocabulary::WorkKind {
+    let job = draft.entry.task.jobs.iter().find(|j| j.serial == lookup.serial);
+    job.map_or(workflow::vocabulary::WorkKind::Execute, |j| j.unit.kind())
+}
+
+fn job_pool(draft: &Draft, lookup: &Lookup) -> String {
+    let job = draft.entry.task.jobs.iter().find(|j| j.serial == lookup.serial);
+    let step = job.and_then(|j| match j.unit {
+        Unit::Step(i) => draft.entry.plan.as_ref()?.steps.get(usize::from(i)),
+        _ => None,
+    });
+    step.map_or_else(|| "default".to_owned(), |s| s.pool.clone())
+}
+
+fn event_message(event: &EventRow) -> Outgoing {
+    let id = event.task.event(event.sequence);
+    let mut message = Outgoing::new(event.subject.clone(), id.to_string(), "", event.body.as_bytes().to_vec());
+    message.headers.push(("ce-subject", event.task.to_string()));
+    message
+}
+
+async fn report_work(
+    shared: &Shared,
+    reports: &tokio::sync::mpsc::UnboundedSender<Report>,
+    task: TaskId,
+    jobs: Vec<(JobId, u32)>,
+    pending: PendingAck,
+    deadline: Instant,
+    keep: bool,
+) {
+    let Ok(stored) = pending.stored(deadline).await else { return };
+    let bus::lookup::StreamCreated::At(stream_created) = shared.bus.work_stream_created().await else { return };
+    let stored = Stored { sequence: stored.sequence, stream_created };
+    drop(reports.send(Report::Work { task, jobs, stored, keep }));
+}
+
+/// What the events stream acknowledged, when it acknowledged all of a commit.
+async fn told(shared: &Shared, events: Vec<PendingAck>, batch: Option<i64>, deadline: Instant) -> Option<BatchAck> {
+    let mut range: Option<(u64, u64)> = None;
+    let mut complete = true;
+    for pending in events {
+        match pending.stored(deadline).await {
+            Ok(stored) => {
+                let (first, last) = range.unwrap_or((stored.sequence, stored.sequence));
+                range = Some((first.min(stored.sequence), last.max(stored.sequence)));
+            }
+            Err(_) => complete = false,
+        }
+    }
+    let created = shared.events_created.load(Ordering::Relaxed);
+    let (first, last) = range.filter(|_| complete && created != 0)?;
+    Some(BatchAck { batch: batch?, stream_created: created, first, last })
+}
+
+/// For the sweeper: a look at a task.
+pub fn look(task: TaskId) -> Envelope {
+    Envelope { task, ask: super::inbox::Ask::Input(Input::TimerFired), reply: None, receipt: None }
+}

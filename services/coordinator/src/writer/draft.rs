@@ -1,0 +1,160 @@
+//! A task while a batch is decided: its state so far, and everything that follows.
+
+use crate::store::load::Loaded;
+use std::collections::HashMap;
+use std::sync::Arc;
+use workflow::decide::{Env, Snapshot, accept, decide, dispatch, ready_jobs};
+use workflow::decision::{Changes, Lookup, Refusal, Reply, Transition};
+use workflow::ids::{Serial, TaskId};
+use workflow::input::Input;
+use workflow::plan::FrozenPlan;
+use workflow::state::{PayloadNo, Task};
+use workflow::submission::Submission;
+use workflow::time::Timestamp;
+
+/// A task as the writer knows it.
+#[derive(Clone)]
+pub struct Entry {
+    pub task: Task,
+    pub submission: Arc<Submission>,
+    pub plan: Option<Arc<FrozenPlan>>,
+    /// The row's `next_at`, as far as we wrote or read it.
+    pub next_at: Option<Timestamp>,
+    /// Bodies that a coming work item or event may need.
+    pub bodies: HashMap<PayloadNo, Arc<str>>,
+    /// What templates may read, as every work item carries it.
+    pub context: Option<Arc<str>>,
+}
+
+impl From<Loaded> for Entry {
+    fn from(loaded: Loaded) -> Self {
+        Self {
+            task: loaded.task,
+            submission: loaded.submission,
+            plan: loaded.plan,
+            next_at: loaded.next_at,
+            bodies: HashMap::new(),
+            context: None,
+        }
+    }
+}
+
+/// A task under decision.
+pub struct Draft {
+    pub entry: Entry,
+    /// The version it was read at; none for a task that is new.
+    pub base: Option<u64>,
+    /// Read from the database for this batch, and not from the cache.
+    pub fresh: bool,
+    pub changes: Changes,
+    pub publish: Vec<Serial>,
+    pub lookups: Vec<Lookup>,
+    /// Key and body hash of a new task.
+    pub idempotency: Option<(String, String)>,
+}
+
+impl Draft {
+    pub fn on(entry: Entry, fresh: bool) -> Self {
+        let base = Some(entry.task.version);
+        Self {
+            entry,
+            base,
+            fresh,
+            changes: Changes::default(),
+            publish: Vec::new(),
+            lookups: Vec::new(),
+            idempotency: None,
+        }
+    }
+
+    /// A task that is accepted.
+    ///
+    /// # Errors
+    /// Its plan is refused.
+    pub fn accepted(
+        id: TaskId,
+        tenant: &str,
+        submission: &Arc<Submission>,
+        env: &Env<'_>,
+    ) -> Result<Self, Refusal> {
+        let transition = accept(id, tenant, submission, env)?;
+        let Some(task) = transition.task else { return Err(Refusal::Exists) };
+        let plan = transition.changes.plan.clone();
+        let entry = Entry {
+            task,
+            submission: Arc::clone(submission),
+            plan,
+            next_at: None,
+            bodies: HashMap::new(),
+            context: None,
+        };
+        let mut draft = Self {
+            entry,
+            base: None,
+            fresh: true,
+            changes: Changes::default(),
+            publish: transition.publish,
+            lookups: Vec::new(),
+            idempotency: None,
+        };
+        draft.keep(transition.changes);
+        Ok(draft)
+    }
+
+    pub fn id(&self) -> TaskId {
+        self.entry.task.id
+    }
+
+    /// Something is to be written with a guarded update.
+    pub fn is_written(&self) -> bool {
+        self.base != Some(self.entry.task.version)
+    }
+
+    /// Something is to be written at all: costs of ignored runs go beside the task.
+    pub fn has_rows(&self) -> bool {
+        self.is_written() || !self.changes.costs.is_empty()
+    }
+
+    fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot { task: &self.entry.task, submission: &self.entry.submission, plan: self.entry.plan.as_ref() }
+    }
+
+    pub fn decide(&mut self, input: &Input, env: &Env<'_>) -> Reply {
+        let transition = decide(self.snapshot(), input, env);
+        self.apply(transition)
+    }
+
+    /// Jobs that wait for room.
+    pub fn ready(&self, now: Timestamp) -> Vec<workflow::decide::ReadyJob> {
+        ready_jobs(self.snapshot(), now)
+    }
+
+    pub fn dispatch(&mut self, serials: &[Serial], env: &Env<'_>) {
+        let transition = dispatch(self.snapshot(), serials, env);
+        self.apply(transition);
+    }
+
+    fn apply(&mut self, transition: Transition) -> Reply {
+        if let Some(task) = transition.task {
+            self.entry.task = task;
+        }
+        self.publish.extend(transition.publish);
+        self.lookups.extend(transition.lookups);
+        self.keep(transition.changes);
+        transition.reply
+    }
+
+    fn keep(&mut self, changes: Changes) {
+        for payload in &changes.payloads {
+            self.entry.bodies.insert(payload.no, Arc::clone(&payload.body.text));
+        }
+        if let Some(plan) = changes.plan {
+            self.entry.plan = Some(plan);
+        }
+        self.changes.payloads.extend(changes.payloads);
+        self.changes.events.extend(changes.events);
+        self.changes.gates.extend(changes.gates);
+        self.changes.effects.extend(changes.effects);
+        self.changes.costs.extend(changes.costs);
+    }
+}

@@ -1,0 +1,126 @@
+//! What reaches the writer, and what it answers.
+
+use bus::intake::Delivery;
+use std::sync::{Arc, Mutex};
+use tokio::sync::{mpsc, oneshot};
+use workflow::decision::{Refusal, Reply};
+use workflow::ids::TaskId;
+use workflow::input::Input;
+use workflow::submission::Submission;
+use workflow::time::Timestamp;
+use workflow::vocabulary::Status;
+
+/// Inputs that wait; beyond, senders wait or are refused.
+const CAPACITY: usize = 4096;
+
+/// One thing for the writer.
+pub struct Envelope {
+    /// Whom it is about.
+    pub task: TaskId,
+    /// What it is.
+    pub ask: Ask,
+    /// Who waits for an answer.
+    pub reply: Option<oneshot::Sender<Answer>>,
+    /// The message it came with.
+    pub receipt: Option<Arc<Receipt>>,
+}
+
+/// What is asked.
+pub enum Ask {
+    /// A new task.
+    Submit(Submit),
+    /// Something that happened.
+    Input(Input),
+    /// The window may have room now.
+    Dispatch,
+}
+
+/// A new task.
+pub struct Submit {
+    pub tenant: String,
+    pub submission: Arc<Submission>,
+    /// Key and body hash.
+    pub idempotency: Option<(String, String)>,
+}
+
+/// The writer's answer; given after the commit.
+#[derive(Debug)]
+pub enum Answer {
+    /// The core's answer.
+    Reply { reply: Reply, at: Timestamp },
+    /// The task is accepted, now or by an earlier request of the same key.
+    Accepted { task: TaskId, status: Status, replayed: bool },
+    /// The key belongs to another request.
+    KeyReused,
+    /// The request cannot become a task.
+    Refused(Refusal),
+    /// There is no such task.
+    NotFound,
+    /// The database is away; nothing is known to be written.
+    Unavailable,
+    /// The input could not be processed and is in quarantine.
+    Quarantined,
+}
+
+/// A message that is acknowledged when everything in it is committed.
+pub struct Receipt {
+    state: Mutex<(usize, Option<Delivery>)>,
+    done: mpsc::UnboundedSender<Delivery>,
+}
+
+impl Receipt {
+    /// For a message with `inputs` inputs; `done` gets it when all are committed.
+    pub fn new(inputs: usize, delivery: Delivery, done: mpsc::UnboundedSender<Delivery>) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new((inputs, Some(delivery))), done })
+    }
+
+    /// One input is committed, or needs no commit.
+    pub fn settle(&self) {
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        state.0 = state.0.saturating_sub(1);
+        if state.0 == 0
+            && let Some(delivery) = state.1.take()
+        {
+            // The receiver lives as long as the process; without it redelivery repeats what is done.
+            if self.done.send(delivery).is_err() {
+                tracing::debug!("nobody acknowledges any more");
+            }
+        }
+    }
+}
+
+/// The way to the writer.
+#[derive(Clone)]
+pub struct Inbox {
+    sender: mpsc::Sender<Envelope>,
+}
+
+impl Inbox {
+    /// A new inbox and its other end.
+    pub fn new() -> (Self, mpsc::Receiver<Envelope>) {
+        let (sender, receiver) = mpsc::channel(CAPACITY);
+        (Self { sender }, receiver)
+    }
+
+    /// Sends and waits for the answer. Refused at once where the writer is behind.
+    pub async fn ask(&self, task: TaskId, ask: Ask) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        let envelope = Envelope { task, ask, reply: Some(reply), receipt: None };
+        if self.sender.try_send(envelope).is_err() {
+            return Answer::Unavailable;
+        }
+        answer.await.unwrap_or(Answer::Unavailable)
+    }
+
+    /// Sends without waiting for an answer; waits for room.
+    pub async fn send(&self, envelope: Envelope) {
+        if self.sender.send(envelope).await.is_err() {
+            tracing::debug!("the writer has stopped");
+        }
+    }
+
+    /// Sends an input nobody waits for.
+    pub async fn tell(&self, task: TaskId, input: Input) {
+        self.send(Envelope { task, ask: Ask::Input(input), reply: None, receipt: None }).await;
+    }
+}

@@ -1,0 +1,321 @@
+//! The batch shell around the core: take inputs, decide them, write once, tell the world.
+//!
+//! One writer, no timer: while a commit runs, the next batch gathers by itself. The tasks it works
+//! on stay in memory, as a cache that may only propose writes: whatever would end without a guarded
+//! write is decided again on a freshly read row.
+
+mod announce;
+mod batch;
+pub mod draft;
+pub mod inbox;
+pub mod window;
+
+use crate::catalog::SharedCatalog;
+use crate::clock::DatabaseClock;
+use crate::store::commit::{BatchAck, Rows};
+use crate::store::{self, StoreError};
+use announce::Report;
+use bus::{Bus, Lane};
+use draft::Entry;
+use inbox::{Answer, Envelope, Inbox};
+use sqlx::postgres::{PgConnection, PgPool};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+use workflow::decide::Env;
+use workflow::ids::TaskId;
+use workflow::input::Input;
+use workflow::plan::PlanLimits;
+
+/// How long askers wait through an outage of the database before they are told.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Races lost in a row before a batch is taken apart.
+const MAX_CONFLICTS: u32 = 4;
+/// Acknowledgements are written by themselves when no commit carries them for this long.
+const ACK_IDLE: Duration = Duration::from_millis(500);
+
+/// What the writer shares with the rest of the process.
+pub struct Shared {
+    pub bus: Bus,
+    pub pool: PgPool,
+    pub clock: Arc<DatabaseClock>,
+    pub catalog: SharedCatalog,
+    pub limits: PlanLimits,
+    pub inbox: Inbox,
+    /// The lane results of our items come back on.
+    pub lane: Lane,
+    /// Leases may end.
+    pub leases_end: AtomicBool,
+    /// When the events stream was created, in microseconds; 0: not known.
+    pub events_created: Arc<AtomicI64>,
+    /// Slots of each pool, and how many coordinators share the windows.
+    pub beats: tokio::sync::watch::Receiver<crate::beats::Beats>,
+    pub metrics: crate::metrics::Metrics,
+}
+
+impl Shared {
+    /// What a decision made now is made with.
+    fn env<'a>(&'a self, catalog: &'a workflow::tool::Catalog) -> Env<'a> {
+        Env {
+            now: self.clock.now(),
+            catalog,
+            limits: &self.limits,
+            leases_end: self.leases_end.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// The writer's settings.
+pub struct WriterConfig {
+    pub database_url: String,
+    pub max_batch: usize,
+    pub cached_tasks: usize,
+}
+
+/// The one that writes.
+pub struct Writer {
+    shared: Arc<Shared>,
+    config: WriterConfig,
+    connection: Option<PgConnection>,
+    cache: HashMap<TaskId, Entry>,
+    window: window::Window,
+    reports: (mpsc::UnboundedSender<Report>, mpsc::UnboundedReceiver<Report>),
+    acknowledged: Vec<BatchAck>,
+}
+
+impl Writer {
+    pub fn new(shared: Arc<Shared>, config: WriterConfig) -> Self {
+        Self {
+            shared,
+            config,
+            connection: None,
+            cache: HashMap::new(),
+            window: window::Window::default(),
+            reports: mpsc::unbounded_channel(),
+            acknowledged: Vec::new(),
+        }
+    }
+
+    /// Writes until `shutdown`, then what is in the inbox.
+    pub async fn run(mut self, mut inbox: mpsc::Receiver<Envelope>, shutdown: CancellationToken) {
+        let mut batch = Vec::with_capacity(self.config.max_batch);
+        loop {
+            tokio::select! {
+                biased;
+                taken = inbox.recv_many(&mut batch, self.config.max_batch) => if taken == 0 { return },
+                () = shutdown.cancelled(), if inbox.is_empty() => return,
+                () = tokio::time::sleep(ACK_IDLE), if !self.acknowledged.is_empty() => {}
+                Some(report) = self.reports.1.recv() => self.note(report).await,
+            }
+            self.drain_reports().await;
+            if batch.is_empty() {
+                self.flush_acknowledged().await;
+                continue;
+            }
+            self.refresh_widths();
+            self.process(std::mem::take(&mut batch)).await;
+            batch.reserve(self.config.max_batch);
+        }
+    }
+
+    /// Whatever happens, every envelope is answered and every receipt settled exactly once.
+    async fn process(&mut self, envelopes: Vec<Envelope>) {
+        let started = Instant::now();
+        let mut groups = batch::group(envelopes);
+        let mut conflicts = 0;
+        let mut fresh = false;
+        loop {
+            match self.attempt(&mut groups, fresh).await {
+                Ok(()) => {
+                    self.shared.metrics.batch_seconds(started.elapsed());
+                    return batch::deliver(groups);
+                }
+                Err(error) => {
+                    self.forget(&groups);
+                    fresh = true;
+                    if error.is_outage() {
+                        warn!(error = &error as &dyn std::error::Error, "the database is away");
+                        self.connection = None;
+                        if started.elapsed() > PATIENCE {
+                            batch::refuse_askers(&mut groups);
+                        }
+                        if groups.is_empty() {
+                            return;
+                        }
+                        tokio::time::sleep(Duration::from_millis(200)).await;
+                    } else if error.is_conflict() && conflicts < MAX_CONFLICTS {
+                        conflicts += 1;
+                        self.shared.metrics.conflict();
+                    } else if let Some(groups) = batch::split(&mut groups) {
+                        for group in groups {
+                            Box::pin(self.process(group)).await;
+                        }
+                        return;
+                    } else {
+                        return self.quarantine(groups, &error).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The guilty input, alone at last.
+    async fn quarantine(&mut self, groups: Vec<batch::Group>, cause: &StoreError) {
+        let reason = describe(cause);
+        for group in groups {
+            let task = group.task;
+            for mut slot in group.slots {
+                let text = slot.describe();
+                error!(task_id = %task, reason, "quarantined an input");
+                self.shared.metrics.quarantined();
+                if let Err(error) = store::quarantine::keep(&self.shared.pool, Some(task), &reason, &text).await {
+                    error!(error = &error as &dyn std::error::Error, "the quarantine could not be written");
+                }
+                self.bury(task, &reason, text);
+                slot.answer = Some(Answer::Quarantined);
+                if !slot.is_poison_notice() {
+                    let detail = format!("an input could not be processed: {reason}");
+                    self.tell_later(task, Input::Poisoned { detail });
+                }
+                batch::deliver_slot(slot);
+            }
+        }
+    }
+
+    fn bury(&self, task: TaskId, reason: &str, text: String) {
+        let bus = self.shared.bus.clone();
+        let letter = bus::dead_letter::DeadLetter {
+            origin: bus.names().result_subject(self.shared.lane),
+            reason: reason.to_owned(),
+            message_id: format!("quarantine:{task}:{}", workflow::hash::Fingerprint::of([text.as_bytes()])),
+            payload: text.into(),
+        };
+        tokio::spawn(async move {
+            if let Err(error) = bus.bury(letter).await {
+                warn!(error = &error as &dyn std::error::Error, "a dead letter was not stored; the quarantine has it");
+            }
+        });
+    }
+
+    fn tell_later(&self, task: TaskId, input: Input) {
+        let inbox = self.shared.inbox.clone();
+        tokio::spawn(async move { inbox.tell(task, input).await });
+    }
+
+    async fn connection(&mut self) -> Result<&mut PgConnection, StoreError> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => store::writer_connection(&self.config.database_url).await?,
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    /// What was read before a failed write is not trusted again.
+    fn forget(&mut self, groups: &[batch::Group]) {
+        for group in groups {
+            self.cache.remove(&group.task);
+        }
+    }
+
+    async fn flush_acknowledged(&mut self) {
+        if self.acknowledged.is_empty() {
+            return;
+        }
+        let acks = std::mem::take(&mut self.acknowledged);
+        let Ok(connection) = self.connection().await else { return };
+        if let Err(error) = store::outbox::record(connection, &acks).await {
+            warn!(error = &error as &dyn std::error::Error, "acknowledgements were not recorded; the relay repeats");
+            self.connection = None;
+        }
+    }
+
+    async fn drain_reports(&mut self) {
+        while let Ok(report) = self.reports.1.try_recv() {
+            self.note(report).await;
+        }
+    }
+
+    /// A publication was acknowledged.
+    async fn note(&mut self, report: Report) {
+        match report {
+            Report::Events(ack) => self.acknowledged.push(ack),
+            Report::Work { task, jobs, stored, keep } => {
+                for (job, dispatch) in jobs {
+                    if let Some(entry) = self.cache.get_mut(&task) {
+                        workflow::decide::note_published(&mut entry.task, job, dispatch, stored);
+                    }
+                    if keep {
+                        self.tell_later(task, Input::Published { job, dispatch, stored });
+                    }
+                }
+            }
+        }
+    }
+
+    fn refresh_widths(&mut self) {
+        if self.shared.beats.has_changed().unwrap_or(false) {
+            let mut beats = self.shared.beats.clone();
+            let now = beats.borrow_and_update().clone();
+            self.window.set_widths(&now.slots, now.coordinators);
+            let doubtful = self.window.doubtful();
+            for task in doubtful {
+                // Read afresh, so that what another replica saw end gives its room back.
+                self.cache.remove(&task);
+                self.wake(task);
+            }
+        }
+    }
+
+    fn wake(&self, task: TaskId) {
+        let inbox = self.shared.inbox.clone();
+        tokio::spawn(async move {
+            inbox.send(Envelope { task, ask: inbox::Ask::Dispatch, reply: None, receipt: None }).await;
+        });
+    }
+
+    /// Keeps the cache within its bound; what goes is read again when it is needed.
+    fn trim_cache(&mut self) {
+        if self.cache.len() <= self.config.cached_tasks {
+            return;
+        }
+        let excess = self.cache.len() - self.config.cached_tasks * 3 / 4;
+        let mut idle: Vec<(workflow::time::Timestamp, TaskId)> =
+            self.cache.values().map(|e| (e.task.updated_at, e.task.id)).collect();
+        idle.sort_unstable();
+        for (_, task) in idle.into_iter().take(excess) {
+            self.cache.remove(&task);
+        }
+    }
+}
+
+/// An error with its causes on one line.
+fn describe(error: &StoreError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(source) = cause {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        cause = source.source();
+    }
+    text
+}
+
+/// Rows of one commit; a gate, effect or cost that is written twice in a batch is written once, last.
+fn fold(rows: &mut Rows) {
+    let mut seen = std::collections::HashSet::new();
+    keep_last(&mut rows.gates, |(_, _, row)| seen.insert(row.gate));
+    let mut seen = std::collections::HashSet::new();
+    keep_last(&mut rows.effects, |(_, row)| seen.insert((row.job, row.ordinal)));
+    let mut seen = std::collections::HashSet::new();
+    keep_last(&mut rows.costs, |(_, row)| seen.insert((row.job, row.run)));
+}
+
+fn keep_last<T>(rows: &mut Vec<T>, mut first_seen: impl FnMut(&T) -> bool) {
+    rows.reverse();
+    rows.retain(|row| first_seen(row));
+    rows.reverse();
+}
