@@ -1,0 +1,69 @@
+//! Publishing and looking up.
+
+use crate::fixture::{bus, config, pool};
+use bus::lookup::{Lookup, StreamCreated};
+use bus::names::StreamName;
+use bus::publish::MAX_PAYLOAD;
+use bus::{Bus, Outgoing, PublishError, topology};
+use workflow::vocabulary::WorkKind;
+
+fn message(bus: &Bus, id: &str) -> Outgoing {
+    let subject = bus.names().work_subject(WorkKind::Execute, &pool());
+    Outgoing::new(subject, id.to_owned(), "", "payload")
+}
+
+#[tokio::test]
+async fn a_burst_is_stored_in_order_and_a_copy_is_told() {
+    let bus = bus().await;
+    let burst: Vec<Outgoing> = (0..500).map(|n| message(&bus, &format!("id-{n}"))).collect();
+    let stored: Vec<_> = bus.publish_all(burst).await.into_iter().map(Result::unwrap).collect();
+    let sequences: Vec<u64> = stored.iter().map(|stored| stored.sequence).collect();
+    assert_eq!(sequences, (1..=500).collect::<Vec<u64>>());
+    let copy = bus.publish_one(message(&bus, "id-7")).await.unwrap();
+    assert_eq!((copy.sequence, copy.duplicate), (8, true));
+}
+
+#[tokio::test]
+async fn what_cannot_be_stored_says_why_and_the_rest_is_stored() {
+    let bus = bus().await;
+    let mut large = message(&bus, "large");
+    large.payload = vec![0_u8; MAX_PAYLOAD + 1].into();
+    let mut nowhere = message(&bus, "nowhere");
+    nowhere.subject = format!("{}x", bus.names().work_subject(WorkKind::Execute, &pool())).replace(".work.", ".none.");
+    let subject = nowhere.subject.clone();
+    let answers = bus.publish_all(vec![large, nowhere, message(&bus, "good")]).await;
+    assert_eq!(answers[0], Err(PublishError::TooLarge { size: MAX_PAYLOAD + 1 }));
+    assert_eq!(answers[1], Err(PublishError::NoStream { subject }));
+    assert_eq!(answers[2].as_ref().unwrap().sequence, 1);
+}
+
+#[tokio::test]
+async fn without_a_server_nothing_waits_and_nothing_is_sent_later() {
+    let bus = Bus::connect(&config("nats://127.0.0.1:1", "absent")).await.unwrap();
+    assert!(!bus.is_connected());
+    assert_eq!(
+        bus.publish_one(message(&bus, "a")).await,
+        Err(PublishError::Disconnected)
+    );
+    assert_eq!(bus.work_stream_created().await, StreamCreated::Outage);
+}
+
+#[tokio::test]
+async fn a_queued_message_is_there_until_it_is_gone() {
+    let bus = bus().await;
+    let stored = bus.publish_one(message(&bus, "job:1")).await.unwrap();
+    let StreamCreated::At(created) = bus.work_stream_created().await else {
+        panic!("no work stream");
+    };
+    assert_eq!(bus.lookup(stored.sequence, created, "job:1").await, Lookup::There);
+    assert_eq!(bus.lookup(stored.sequence, created, "job:2").await, Lookup::Gone);
+    assert_eq!(bus.lookup(stored.sequence, created - 1, "job:1").await, Lookup::Gone);
+    assert_eq!(bus.lookup(stored.sequence + 1, created, "job:1").await, Lookup::Gone);
+
+    let name = bus.names().stream(StreamName::Work);
+    bus.jetstream().delete_stream(&name).await.unwrap();
+    assert_eq!(bus.lookup(stored.sequence, created, "job:1").await, Lookup::Gone);
+    topology::ensure(&bus).await.unwrap();
+    bus.publish_one(message(&bus, "job:1")).await.unwrap();
+    assert_eq!(bus.lookup(stored.sequence, created, "job:1").await, Lookup::Gone);
+}
