@@ -3,7 +3,7 @@
 use crate::application::Application;
 use crate::json;
 use crate::refusal::Refusal;
-use axum::body::{Body, HttpBody};
+use axum::body::{BodyDataStream, HttpBody};
 use axum::extract::{FromRequest, Request};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
@@ -14,6 +14,9 @@ use std::time::Duration;
 
 /// How long a client may take to send its body.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long, and how far, a body over the limit is read on.
+const DISCARD_PATIENCE: Duration = Duration::from_secs(5);
+const MAX_DISCARDED: usize = 64 << 20;
 
 /// A JSON object that must be there.
 pub struct JsonBody(pub Map<String, Value>);
@@ -56,23 +59,28 @@ async fn read(request: Request, app: &Application) -> Result<Option<Bytes>, Refu
     }
     check_media_type(&parts.headers)?;
     let limit = app.limits.body_bytes;
+    let mut pieces = body.into_data_stream();
     if size.lower() > limit as u64 {
+        // A client that waits for our word sends nothing; any other must be heard out to hear the answer.
+        if !parts.headers.contains_key(header::EXPECT) {
+            discard(&mut pieces).await;
+        }
         return Err(too_large(limit));
     }
-    let bytes = tokio::time::timeout(PATIENCE, collect(body, limit))
+    let bytes = tokio::time::timeout(PATIENCE, collect(&mut pieces, limit))
         .await
         .map_err(|_| Refusal::new(408, "request_timeout", "the body did not arrive within 30 seconds"))??;
     Ok((!bytes.is_empty()).then_some(bytes))
 }
 
 /// Collects at most `limit` bytes; a body that came in one piece is not copied.
-async fn collect(body: Body, limit: usize) -> Result<Bytes, Refusal> {
-    let mut pieces = body.into_data_stream();
+async fn collect(pieces: &mut BodyDataStream, limit: usize) -> Result<Bytes, Refusal> {
     let mut whole = Bytes::new();
     let mut joined = BytesMut::new();
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|_| Refusal::new(400, "body_incomplete", "the body ended before its end"))?;
         if whole.len() + joined.len() + piece.len() > limit {
+            discard(pieces).await;
             return Err(too_large(limit));
         }
         if whole.is_empty() && joined.is_empty() {
@@ -83,6 +91,22 @@ async fn collect(body: Body, limit: usize) -> Result<Bytes, Refusal> {
         }
     }
     Ok(if joined.is_empty() { whole } else { joined.freeze() })
+}
+
+/// Reads on for a while: closing a connection that still sends would reset it, and the answer with it.
+async fn discard(pieces: &mut BodyDataStream) {
+    let read = async {
+        let mut heard = 0;
+        while let Some(Ok(piece)) = pieces.next().await {
+            heard += piece.len();
+            if heard > MAX_DISCARDED {
+                break;
+            }
+        }
+    };
+    if tokio::time::timeout(DISCARD_PATIENCE, read).await.is_err() {
+        tracing::debug!("a body over the limit is still being sent");
+    }
 }
 
 fn too_large(limit: usize) -> Refusal {

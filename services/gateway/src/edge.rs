@@ -63,7 +63,8 @@ pub async fn pass(State(edge): State<Arc<Edge>>, mut request: Request, next: Nex
 fn write(refusal: Refusal, shell: Response, head_only: bool) -> Response {
     let problem = refusal.problem();
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if status.is_server_error() {
+    // An outage must not fill the log: it is counted, and `/readyz` tells of it.
+    if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
         tracing::warn!(
             code = problem.code,
             trace_id = problem.trace_id,

@@ -146,3 +146,18 @@ async fn only_json_is_taken() {
     let bare = request(Method::POST, "/process").body(Body::empty()).unwrap();
     assert_eq!(gateway.send(bare).await.problem(), (400, "body_required".to_owned()));
 }
+
+#[tokio::test]
+async fn a_client_that_sends_far_too_much_still_hears_the_answer() {
+    let gateway = Gateway::start().await;
+    let url = format!("{}/api/orchestrator/process", gateway.listen().await);
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    for _ in 0..3 {
+        let post = http
+            .post(&url)
+            .header("content-type", "application/json")
+            .body("x".repeat(24 << 20));
+        assert_eq!(post.send().await.unwrap().status().as_u16(), 413);
+    }
+    assert_eq!(gateway.coordinator.submitted(), 0);
+}

@@ -37,7 +37,6 @@ async fn repeated_reordered_and_lost_events_do_not_show() {
     let task = gateway.task().await;
     let other = gateway.task().await;
     let (_, mut frames) = gateway.stream(&task, None).await;
-    // The stream's future is lazy: wanting the first event is what starts it.
     let first = gateway.coordinator.happen(&task, "task.submitted");
     gateway.feed.subscribed(1).await;
     gateway.feed.publish(&first);
