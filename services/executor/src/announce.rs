@@ -1,0 +1,58 @@
+//! Telling the coordinator which tools and channels this executor serves.
+
+use crate::work::Executor;
+use bus::worker::Coordinator;
+use contracts::coordinator::AnnounceToolsRequest;
+use serde_json::json;
+use service::Context;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// A coordinator that lost its catalog has it again after this.
+const INTERVAL: Duration = Duration::from_secs(60);
+/// Between attempts while the coordinator is away, so that its return is noticed at once.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Announces at start, as soon as an absent coordinator is back, and every minute, until shutdown.
+pub async fn keep_announcing(ctx: Context, coordinator: Coordinator, executor: Arc<Executor>) {
+    let request = announcement(&ctx.instance, &ctx.config.worker.pool, &executor);
+    loop {
+        let announced = coordinator
+            .client()
+            .announce_tools(Coordinator::unary(request.clone()))
+            .await;
+        let pause = match announced {
+            Ok(_) => {
+                ctx.ready.set("tools", true, "");
+                INTERVAL
+            }
+            Err(status) => {
+                ctx.ready.set(
+                    "tools",
+                    false,
+                    "the coordinator does not take the announcement of tools",
+                );
+                tracing::debug!(code = ?status.code(), "tools not announced: {}", status.message());
+                RETRY
+            }
+        };
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = ctx.shutdown.cancelled() => return,
+        }
+    }
+}
+
+fn announcement(worker_id: &str, pool: &str, executor: &Executor) -> AnnounceToolsRequest {
+    AnnounceToolsRequest {
+        worker_id: worker_id.to_owned(),
+        pool: pool.to_owned(),
+        tools_json: executor
+            .tools
+            .specifications()
+            .map(|spec| json!(spec).to_string())
+            .collect(),
+        channels_json: executor.channels.announcements().map(ToString::to_string).collect(),
+    }
+}

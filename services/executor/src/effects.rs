@@ -1,0 +1,271 @@
+//! Outside effects of a run: asked for, sent once licensed, and recorded (design, section 4, I4).
+//!
+//! | how sending ended        | keyed                         | once                                          |
+//! |--------------------------|-------------------------------|-----------------------------------------------|
+//! | receiver acted           | confirmed                     | confirmed                                     |
+//! | receiver said no         | rejected                      | rejected                                      |
+//! | nobody knows             | left `sent`, another attempt  | unknown, a human decides                      |
+//! | certainly nothing happened | left `sent`, another attempt | rejected as not done, another attempt asks for the next ordinal |
+//!
+//! A keyed effect stays `sent` even when this sending certainly did nothing, because an earlier one may
+//! have arrived; its key makes the next sending harmless. A `once` effect is licensed a single time, so
+//! "not done" is final for its ledger row, and the next attempt is a new row and never a resend.
+
+use crate::failure::RunFailure;
+use async_trait::async_trait;
+use bus::worker::{CallError, EffectEnd, EffectRequest, JobContext, Licence};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout_at};
+use workflow::vocabulary::EffectClass;
+
+/// A job has at most as many attempts as a retry policy allows.
+const MAX_ORDINALS: u32 = 20;
+/// Between two questions while another run may be sending.
+const BUSY_PAUSE: Duration = Duration::from_millis(500);
+/// Time kept at the end of a run to say why it ended.
+const MARGIN: Duration = Duration::from_millis(300);
+
+/// The ledger, as a run sees it.
+#[async_trait]
+pub trait EffectPort: Send + Sync {
+    /// Asks to send.
+    async fn begin(&self, effect: &EffectRequest) -> Result<Licence, CallError>;
+    /// Records how it ended.
+    async fn end(&self, effect: &EffectRequest, end: EffectEnd, response_json: String) -> Result<(), CallError>;
+    /// When the run's time is over.
+    fn deadline(&self) -> Instant;
+}
+
+#[async_trait]
+impl EffectPort for JobContext {
+    async fn begin(&self, effect: &EffectRequest) -> Result<Licence, CallError> {
+        self.begin_effect(effect).await
+    }
+
+    async fn end(&self, effect: &EffectRequest, end: EffectEnd, response_json: String) -> Result<(), CallError> {
+        self.end_effect(effect, end, response_json).await
+    }
+
+    fn deadline(&self) -> Instant {
+        self.deadline
+    }
+}
+
+/// What a run wants to send.
+#[derive(Clone, Debug)]
+pub struct Intent {
+    /// What repeating it does.
+    pub class: EffectClass,
+    /// Who receives it, for people.
+    pub target: String,
+    /// Frozen by the first run that asks.
+    pub request_json: String,
+    /// Longest time for sending.
+    pub send_within: Duration,
+    /// How long the receiver remembers a key.
+    pub key_ttl: Duration,
+}
+
+/// A licence to send.
+#[derive(Clone, Debug)]
+pub struct Licensed {
+    /// What to send, whatever this run would have sent.
+    pub request_json: String,
+    /// Stable for the effect.
+    pub key: String,
+    /// Sending must be over by then.
+    pub send_before: Instant,
+}
+
+/// How sending ended.
+#[derive(Debug)]
+pub enum Sent {
+    /// The receiver acted; its answer.
+    Confirmed(Value),
+    /// The receiver said no, and will again.
+    Refused(RunFailure),
+    /// The receiver certainly did nothing.
+    NotDone(RunFailure),
+    /// Nobody knows.
+    Unclear(RunFailure),
+}
+
+/// Sends what is licensed.
+#[async_trait]
+pub trait Sender: Send + Sync {
+    /// Sends the frozen request, once.
+    async fn send(&self, licensed: &Licensed) -> Sent;
+}
+
+/// Why a run has no result.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Stop {
+    /// It failed.
+    Failed(RunFailure),
+    /// It could not be tried; costs no attempt.
+    Released,
+    /// Nobody wants it any more.
+    Dropped,
+}
+
+impl From<RunFailure> for Stop {
+    fn from(failure: RunFailure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// The instant a run has to end by itself, so that it can still say why.
+pub fn give_up_at(deadline: Instant) -> Instant {
+    let left = deadline.saturating_duration_since(Instant::now());
+    deadline.checked_sub(MARGIN.min(left / 10)).unwrap_or(deadline)
+}
+
+/// Performs one outside effect, or learns how it ended earlier; the value is the receiver's answer.
+///
+/// # Errors
+/// [`Stop`].
+pub async fn perform(port: &dyn EffectPort, intent: &Intent, sender: &dyn Sender) -> Result<Value, Stop> {
+    for ordinal in 0..MAX_ORDINALS {
+        let effect = request(port, intent, ordinal);
+        match begin(port, &effect).await? {
+            Licence::Send {
+                frozen_request_json,
+                effect_key,
+                send_before,
+            } => {
+                let licensed = Licensed {
+                    request_json: frozen_request_json,
+                    key: effect_key,
+                    send_before,
+                };
+                return send(port, &effect, &licensed, sender).await;
+            }
+            Licence::Confirmed { response_json } => return Ok(recorded(&response_json)),
+            Licence::Rejected { response_json } => match refusal(&recorded(&response_json)) {
+                Some(failure) => return Err(failure.into()),
+                None => continue,
+            },
+            Licence::Unknown => return Err(unknown(&effect.target).into()),
+            Licence::Busy => return Err(busy(&effect.target).into()),
+            Licence::Refused { reason } => return Err(refused(&reason, &effect.target)),
+        }
+    }
+    Err(RunFailure::permanent("effect_attempts", format!("{} could not be reached", intent.target)).into())
+}
+
+fn request(port: &dyn EffectPort, intent: &Intent, ordinal: u32) -> EffectRequest {
+    let left = give_up_at(port.deadline()).saturating_duration_since(Instant::now());
+    EffectRequest {
+        ordinal,
+        class: intent.class,
+        target: intent.target.clone(),
+        request_json: intent.request_json.clone(),
+        send_within: intent.send_within.min(left),
+        key_ttl: intent.key_ttl,
+    }
+}
+
+/// Waits while the coordinator is away or another run may be sending.
+async fn begin(port: &dyn EffectPort, effect: &EffectRequest) -> Result<Licence, Stop> {
+    let give_up = give_up_at(port.deadline());
+    loop {
+        match timeout_at(give_up, port.begin(effect)).await {
+            // Nothing was sent: the job goes back as it is.
+            Err(_) | Ok(Err(CallError::Away | CallError::Interrupted)) => return Err(Stop::Released),
+            Ok(Err(CallError::Refused { code, message })) => {
+                let message = format!("the coordinator refused the effect: {code}: {message}");
+                return Err(RunFailure::permanent("effect_refused", message).into());
+            }
+            Ok(Ok(Licence::Busy)) if Instant::now() + BUSY_PAUSE < give_up => sleep(BUSY_PAUSE).await,
+            Ok(Ok(licence)) => return Ok(licence),
+        }
+    }
+}
+
+async fn send(
+    port: &dyn EffectPort,
+    effect: &EffectRequest,
+    licensed: &Licensed,
+    sender: &dyn Sender,
+) -> Result<Value, Stop> {
+    let sent = if licensed.send_before > Instant::now() {
+        sender.send(licensed).await
+    } else {
+        Sent::NotDone(RunFailure::transient(
+            "effect_late",
+            "the licence to send was over when it came",
+        ))
+    };
+    let repeatable = effect.class == EffectClass::Keyed;
+    match sent {
+        Sent::Confirmed(response) => {
+            record(port, effect, EffectEnd::Confirmed, &response).await;
+            Ok(response)
+        }
+        Sent::Refused(failure) => {
+            let response = json!({"code": failure.code, "message": failure.message});
+            record(port, effect, EffectEnd::Rejected, &response).await;
+            Err(failure.into())
+        }
+        Sent::NotDone(failure) if repeatable => Err(failure.into()),
+        Sent::NotDone(failure) => {
+            let response = json!({"not_done": true, "code": failure.code, "message": failure.message});
+            record(port, effect, EffectEnd::Rejected, &response).await;
+            Err(failure.into())
+        }
+        Sent::Unclear(failure) if repeatable => Err(RunFailure {
+            retryable: true,
+            ..failure
+        }
+        .into()),
+        Sent::Unclear(failure) => {
+            let response = json!({"code": failure.code, "message": failure.message});
+            record(port, effect, EffectEnd::Unknown, &response).await;
+            Err(RunFailure::effect_unknown(failure.to_string()).into())
+        }
+    }
+}
+
+async fn record(port: &dyn EffectPort, effect: &EffectRequest, end: EffectEnd, response: &Value) {
+    if let Err(error) = port.end(effect, end, response.to_string()).await {
+        // The result tells as much; the ledger row ends as unknown at worst.
+        tracing::warn!(%error, target = effect.target, ?end, "the end of an effect could not be recorded");
+    }
+}
+
+fn recorded(response_json: &str) -> Value {
+    serde_json::from_str(response_json).unwrap_or_default()
+}
+
+/// What the receiver said; none: it was never asked.
+fn refusal(response: &Value) -> Option<RunFailure> {
+    if response.get("not_done").and_then(Value::as_bool) == Some(true) {
+        return None;
+    }
+    let text = |name: &str| response.get(name).and_then(Value::as_str);
+    let code = text("code").unwrap_or("tool_rejected");
+    let message = text("message").unwrap_or("the receiver refused it earlier");
+    Some(RunFailure::permanent(code, message))
+}
+
+fn unknown(target: &str) -> RunFailure {
+    RunFailure::effect_unknown(format!("nobody knows whether an earlier sending reached {target}"))
+}
+
+fn busy(target: &str) -> RunFailure {
+    RunFailure::transient("effect_busy", format!("another run may still be sending to {target}"))
+}
+
+fn refused(reason: &str, target: &str) -> Stop {
+    match reason {
+        "gate" | "budget" => RunFailure::permanent(
+            "effect_refused",
+            format!("sending to {target} is held back by its {reason}"),
+        )
+        .into(),
+        "once_already_sent" => unknown(target).into(),
+        // superseded, cancelled, finished: the run is over.
+        _ => Stop::Dropped,
+    }
+}

@@ -1,0 +1,141 @@
+//! Sending an endpoint's request, and what its answer means for the effect.
+
+use super::request::{FrozenRequest, RequestMaker};
+use crate::effects::{Licensed, Sender, Sent};
+use crate::failure::RunFailure;
+use async_trait::async_trait;
+use outbound::{
+    Client, Failure, HeaderMap, HeaderName, HeaderValue, Method, OutboundError, Redirects, Request, RequestSent,
+    Response, StatusCode, Url,
+};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Sends requests of one endpoint.
+pub struct HttpSender<'a> {
+    pub client: &'a Client,
+    pub requests: &'a RequestMaker,
+    /// The receiver honours `Idempotency-Key`.
+    pub keyed: bool,
+}
+
+/// A call that may be repeated freely: no ledger.
+pub async fn call_directly(sender: &HttpSender<'_>, frozen: &FrozenRequest, end: Instant) -> Result<Value, RunFailure> {
+    let mut request = sender.request(frozen, end)?;
+    request.redirects = Redirects::Followed;
+    let response = sender.client.send(request).await.map_err(failure_of)?;
+    match judge(response.status, false) {
+        Verdict::Done => Ok(recorded(&response)),
+        Verdict::No | Verdict::NotDone | Verdict::Unclear => Err(refusal(&response)),
+    }
+}
+
+impl HttpSender<'_> {
+    fn request(&self, frozen: &FrozenRequest, end: Instant) -> Result<Request, RunFailure> {
+        let broken = || RunFailure::permanent("tool_bad_arguments", "the request cannot be sent as it stands");
+        let method = Method::from_bytes(frozen.method.as_bytes()).map_err(|_| broken())?;
+        let url = Url::parse(&frozen.url).map_err(|_| broken())?;
+        let left = end.saturating_duration_since(Instant::now());
+        let mut headers: HeaderMap = self.requests.fixed_headers().clone();
+        for (name, value) in &frozen.headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| broken())?;
+            headers.insert(name, HeaderValue::from_str(value).map_err(|_| broken())?);
+        }
+        Ok(Request {
+            headers,
+            body: frozen.body.clone().unwrap_or_default().into(),
+            ..Request::new(method, url, left.max(Duration::from_millis(1)))
+        })
+    }
+}
+
+#[async_trait]
+impl Sender for HttpSender<'_> {
+    async fn send(&self, licensed: &Licensed) -> Sent {
+        let made = serde_json::from_str::<FrozenRequest>(&licensed.request_json)
+            .map_err(|_| RunFailure::permanent("effect_request", "the frozen request cannot be read"))
+            .and_then(|frozen| self.request(&frozen, licensed.send_before));
+        let mut request = match made {
+            Ok(request) => request,
+            Err(failure) => return Sent::NotDone(failure),
+        };
+        if self.keyed {
+            match HeaderValue::from_str(&licensed.key) {
+                Ok(key) => drop(request.headers.insert("idempotency-key", key)),
+                Err(_) => return Sent::NotDone(RunFailure::permanent("effect_request", "the key cannot be sent")),
+            }
+        }
+        match self.client.send(request).await {
+            Ok(response) => match judge(response.status, self.keyed) {
+                Verdict::Done => Sent::Confirmed(recorded(&response)),
+                Verdict::No => Sent::Refused(refusal(&response)),
+                Verdict::NotDone => Sent::NotDone(refusal(&response)),
+                Verdict::Unclear => Sent::Unclear(refusal(&response)),
+            },
+            Err(error) => ended(error),
+        }
+    }
+}
+
+/// A sending without an answer.
+pub fn ended(error: OutboundError) -> Sent {
+    match (&error.failure, error.request_sent) {
+        // The head said that it was done; only the body is of no use.
+        (Failure::ResponseTooLarge { status, .. }, _) if status.is_success() => {
+            Sent::Confirmed(json!({"status": status.as_u16(), "too_large": true}))
+        }
+        (_, RequestSent::No) => Sent::NotDone(failure_of(error)),
+        (_, RequestSent::Maybe) => Sent::Unclear(failure_of(error)),
+    }
+}
+
+/// What a status says about the effect.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// It happened.
+    Done,
+    /// It did not happen, and will not.
+    No,
+    /// It did not happen this time.
+    NotDone,
+    /// It may have happened.
+    Unclear,
+}
+
+/// Judges a status. A conflict under a key may be the echo of an earlier sending that arrived.
+pub fn judge(status: StatusCode, keyed: bool) -> Verdict {
+    match status.as_u16() {
+        200..=299 => Verdict::Done,
+        409 if keyed => Verdict::Unclear,
+        425 | 429 => Verdict::NotDone,
+        408 => Verdict::Unclear,
+        300..=499 => Verdict::No,
+        _ => Verdict::Unclear,
+    }
+}
+
+/// The failure an answer that is no success stands for.
+pub fn refusal(response: &Response) -> RunFailure {
+    let status = response.status.as_u16();
+    let message = format!("the receiver answered {status}");
+    let later = matches!(status, 408 | 409 | 425 | 429 | 500..);
+    RunFailure {
+        retryable: later && status != 409,
+        retry_after_seconds: response.retry_after_seconds().filter(|_| later),
+        ..RunFailure::permanent(if later { "tool_unavailable" } else { "tool_rejected" }, message)
+    }
+}
+
+/// The failure a call without answer stands for.
+pub fn failure_of(error: OutboundError) -> RunFailure {
+    RunFailure {
+        retryable: error.retryable(),
+        ..RunFailure::permanent(error.code(), error.to_string())
+    }
+}
+
+/// The answer as the ledger keeps it.
+fn recorded(response: &Response) -> Value {
+    json!({"status": response.status.as_u16(), "body": String::from_utf8_lossy(&response.body)})
+}

@@ -1,0 +1,62 @@
+//! Tools: what a step can call. A source makes them from the configuration; all are called the same way.
+
+pub mod agent;
+pub mod http_endpoint;
+pub mod null;
+pub mod registry;
+
+use crate::effects::{EffectPort, Stop};
+use async_trait::async_trait;
+use contracts::work::Usage;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use workflow::tool::ToolSpecification;
+
+/// One call of a tool.
+pub struct Call<'a> {
+    /// Resolved and checked against the tool's input schema.
+    pub arguments: Map<String, Value>,
+    /// JSON text `{request, business_metrics, preferences, channels}`.
+    pub submission_json: &'a str,
+    /// What was wrong with earlier rounds, oldest first.
+    pub feedback: &'a [String],
+    /// The run: its deadline, and the ledger for effects that are not read-only.
+    pub run: &'a dyn EffectPort,
+}
+
+/// What a call gave.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Output {
+    /// JSON text.
+    pub json: String,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+/// Does the work of one tool. May be called again for the same step after a crash.
+#[async_trait]
+pub trait Tool: Send + Sync {
+    /// Calls it.
+    async fn call(&self, call: Call<'_>) -> Result<Output, Stop>;
+}
+
+/// A tool and its definition.
+pub struct Offer {
+    /// As announced.
+    pub spec: ToolSpecification,
+    /// As called.
+    pub tool: Arc<dyn Tool>,
+}
+
+impl Output {
+    /// An output that cost nothing.
+    pub fn free(json: String) -> Self {
+        Self {
+            json,
+            usage: Usage {
+                usd_micros: Some(0),
+                ..Usage::default()
+            },
+        }
+    }
+}

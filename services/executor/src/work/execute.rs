@@ -1,0 +1,74 @@
+//! Steps: condition, arguments, tool.
+
+use super::{Executor, ended};
+use crate::arguments::resolve;
+use crate::effects::Stop;
+use crate::failure::RunFailure;
+use crate::scope::{Outputs, Scope};
+use crate::tools::registry::Registry;
+use crate::tools::{Call, Output};
+use crate::when::skip_reason;
+use bus::worker::{Ended, JobContext, json_of};
+use contracts::work::job_result::Outcome;
+use contracts::work::{Input, Skipped, StepSpec};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use workflow::plan::When;
+
+/// How a step ended well.
+enum Done {
+    Called(Output),
+    Skipped(String),
+}
+
+pub async fn run(executor: &Executor, job: &JobContext, step: &StepSpec) -> Ended {
+    match call(&executor.tools, job, step).await {
+        Ok(Done::Called(output)) if output.json.len() > executor.max_output_bytes => {
+            let message = format!("the output is longer than {} bytes", executor.max_output_bytes);
+            Ended::failure("output_too_large", message, false).costing(output.usage)
+        }
+        Ok(Done::Called(output)) => Ended::output(output.json).costing(output.usage),
+        Ok(Done::Skipped(reason)) => Ended::with(Outcome::Skipped(Skipped { reason })),
+        Err(stop) => ended(stop),
+    }
+}
+
+async fn call(tools: &Registry, job: &JobContext, step: &StepSpec) -> Result<Done, Stop> {
+    let outputs = outputs_of(&step.inputs)?;
+    let called = {
+        let scope = Scope::new(&job.submission, &outputs, &step.feedback);
+        if !step.when_json.is_empty() {
+            let when: When = parse(&step.when_json, "plan_when")?;
+            if let Some(reason) = skip_reason(&when, &scope) {
+                return Ok(Done::Skipped(reason));
+            }
+        }
+        let served = tools.get(&step.tool_id)?;
+        served.check_version(&step.tool_version_hash)?;
+        let written: Map<String, Value> = parse(&step.arguments_json, "plan_arguments")?;
+        let arguments = resolve(written, &scope, &served.spec().input_schema)?;
+        (served, served.checked(arguments)?)
+    };
+    let (served, arguments) = called;
+    let call = Call {
+        arguments,
+        submission_json: &job.submission,
+        feedback: &step.feedback,
+        run: job,
+    };
+    Ok(Done::Called(served.tool.call(call).await?))
+}
+
+fn outputs_of(inputs: &[Input]) -> Result<Outputs, RunFailure> {
+    let output = |input: &Input| {
+        Ok((
+            input.step_key.clone(),
+            parse(json_of(input.output.as_ref()), "internal")?,
+        ))
+    };
+    inputs.iter().map(output).collect()
+}
+
+fn parse<T: DeserializeOwned>(json: &str, code: &str) -> Result<T, RunFailure> {
+    serde_json::from_str(json).map_err(|error| RunFailure::permanent(code, format!("the work item: {error}")))
+}

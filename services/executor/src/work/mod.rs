@@ -1,0 +1,43 @@
+//! What this worker does with a job, by kind.
+
+mod execute;
+mod format;
+mod publish;
+
+use crate::channels::Channels;
+use crate::effects::Stop;
+use crate::tools::registry::Registry;
+use bus::worker::{Ended, Handler, JobContext};
+use contracts::work::job::Spec;
+use contracts::work::job_result::Outcome;
+
+/// Serves execute, format and publish.
+pub struct Executor {
+    /// What steps can call.
+    pub tools: Registry,
+    /// Where deliverables go.
+    pub channels: Channels,
+    /// Longest output of a step, in bytes.
+    pub max_output_bytes: usize,
+}
+
+impl Handler for Executor {
+    async fn run(&self, job: JobContext) -> Ended {
+        match &job.job.spec {
+            Some(Spec::Step(step)) => execute::run(self, &job, step).await,
+            Some(Spec::Format(spec)) => format::run(&job, spec),
+            Some(Spec::Publish(spec)) => publish::run(&self.channels, &job, spec).await,
+            Some(Spec::Plan(_) | Spec::Assess(_)) | None => {
+                Ended::failure("internal", "this worker does no work of this kind", false)
+            }
+        }
+    }
+}
+
+fn ended(stop: Stop) -> Ended {
+    match stop {
+        Stop::Failed(failure) => Ended::with(Outcome::Failure(failure.into())),
+        Stop::Released => Ended::released(),
+        Stop::Dropped => Ended::dropped(),
+    }
+}
