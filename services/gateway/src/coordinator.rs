@@ -24,6 +24,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// Flow-control windows; the default 64 KiB would stall pages of documents.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 8 << 20;
+/// Problems ride in headers; one with 64 faults is far over the default of 16 KiB.
+const MAX_HEADERS: u32 = 256 << 10;
 /// Largest document read: a task's outputs may be tens of megabytes.
 const MAX_DOCUMENT: usize = 64 << 20;
 const MAX_REQUEST: usize = 4 << 20;
@@ -43,7 +45,8 @@ pub fn channel(url: &str) -> Result<Channel, tonic::transport::Error> {
         .keep_alive_timeout(KEEP_ALIVE)
         .keep_alive_while_idle(true)
         .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW);
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_max_header_list_size(MAX_HEADERS);
     Ok(endpoint.connect_lazy())
 }
 

@@ -4,6 +4,9 @@ use axum::response::{IntoResponse, Response};
 use contracts::problem::{FieldError, Problem};
 use serde_json::Value;
 
+/// Bytes of single faults in a gRPC status.
+const MAX_FAULTS_IN_HEADER: usize = 2048;
+
 /// Why a request is not served. Boxed: results stay small.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Refusal(Box<Problem>);
@@ -50,7 +53,13 @@ impl From<Problem> for Refusal {
 }
 
 impl From<Refusal> for tonic::Status {
-    fn from(refusal: Refusal) -> Self {
+    /// The document rides in a header, and clients take few bytes of those: of many faults the first are told.
+    fn from(mut refusal: Refusal) -> Self {
+        let mut size = 0;
+        refusal.0.errors.retain(|error| {
+            size += error.pointer.len() + error.detail.len();
+            size <= MAX_FAULTS_IN_HEADER
+        });
         refusal.0.to_status()
     }
 }

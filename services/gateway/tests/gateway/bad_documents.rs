@@ -1,6 +1,6 @@
 //! Documents that can be read and are not acceptable.
 
-use crate::fake::Gateway;
+use crate::fake::{Gateway, MANY_FAULTS};
 use serde_json::{Value, json};
 
 /// The body with one member changed.
@@ -191,4 +191,14 @@ async fn the_largest_that_is_allowed_is_allowed() {
     });
     let answer = gateway.post_json("/process", &body).await;
     assert_eq!(answer.status, 202, "{}", answer.json());
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_coordinator_arrives_whole_however_long_it_is() {
+    let gateway = Gateway::start().await;
+    let answer = gateway
+        .post_json("/process", &with("request", json!(MANY_FAULTS)))
+        .await;
+    assert_eq!(answer.problem(), (422, "plan_arguments".to_owned()));
+    assert_eq!(answer.pointers().len(), 64);
 }

@@ -1,6 +1,6 @@
 //! The gRPC interface: the same rules as REST.
 
-use crate::fake::Gateway;
+use crate::fake::{Gateway, MANY_FAULTS};
 use contracts::problem::Problem;
 use contracts::v1::orchestrator_service_client::OrchestratorServiceClient;
 use contracts::v1::{Budget, ChannelList, DecideApprovalRequest, GetTaskRequest, SubmitTaskRequest, WatchTaskRequest};
@@ -175,6 +175,13 @@ async fn bad_input_gets_the_problems_of_rest() {
         .await
         .unwrap_err();
     assert_eq!(problem(&status), (Code::InvalidArgument, "invalid_id".to_owned()));
+    let faulty = SubmitTaskRequest {
+        request: MANY_FAULTS.to_owned(),
+        ..submission()
+    };
+    let status = client.submit_task(faulty).await.unwrap_err();
+    assert_eq!(problem(&status), (Code::InvalidArgument, "plan_arguments".to_owned()));
+    assert!(status.details().len() < 4096);
     let unknown = GetTaskRequest {
         task_id: "01900000-0000-7000-8000-0000000fffff".to_owned(),
     };

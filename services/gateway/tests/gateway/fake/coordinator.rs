@@ -2,7 +2,7 @@
 
 use contracts::coordinator::task_service_server::{TaskService, TaskServiceServer};
 use contracts::coordinator::*;
-use contracts::problem::Problem;
+use contracts::problem::{FieldError, Problem};
 use futures::stream::BoxStream;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -57,6 +57,17 @@ impl FakeCoordinator {
     }
 }
 
+/// A request whose plan has as many faults as can be told.
+pub const MANY_FAULTS: &str = "a plan full of faults";
+
+fn many_faults() -> Problem {
+    let fault = |step| FieldError {
+        pointer: format!("/plan/steps/{step}/arguments"),
+        detail: "wrong ".repeat(100),
+    };
+    Problem::new(422, "plan_arguments", "the plan is refused").with_errors((0..64).map(fault).collect())
+}
+
 fn document(json: Value) -> Result<Response<Document>, Status> {
     Ok(Response::new(Document {
         json: json.to_string(),
@@ -74,6 +85,9 @@ impl TaskService for FakeCoordinator {
 
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitResponse>, Status> {
         let request = request.into_inner();
+        if request.submission_json.contains(MANY_FAULTS) {
+            return Err(many_faults().to_status());
+        }
         let mut submissions = self.submissions.lock().unwrap();
         let known = submissions
             .iter()

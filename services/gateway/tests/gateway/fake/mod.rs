@@ -4,7 +4,7 @@ mod coordinator;
 mod feed;
 pub mod learner;
 
-pub use coordinator::FakeCoordinator;
+pub use coordinator::{FakeCoordinator, MANY_FAULTS};
 pub use feed::FakeFeed;
 
 use axum::Router;
