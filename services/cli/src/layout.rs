@@ -34,6 +34,17 @@ impl Layout {
         Ok(Self { here, root, state })
     }
 
+    /// Everything in one directory, for tests.
+    #[cfg(test)]
+    pub fn at(state: &Path) -> Self {
+        let here = state.to_path_buf();
+        Self {
+            root: here.clone(),
+            state: here.clone(),
+            here,
+        }
+    }
+
     /// Makes the state directory and what stands in it.
     ///
     /// # Errors

@@ -154,3 +154,87 @@ async fn end_child(child: &mut Child, pid: u32, specification: &Specification) -
     ));
     child.kill().await.context("killing the process")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dev::endpoints::Endpoints;
+
+    /// A supervisor's surroundings in a directory of its own.
+    fn surroundings(name: &str) -> (Arc<Shared>, mpsc::UnboundedReceiver<String>) {
+        let state = std::env::temp_dir().join(format!("supervise-{name}-{}", std::process::id()));
+        let layout = Layout::at(&state);
+        layout.create().unwrap();
+        let endpoints = Endpoints {
+            rest_url: String::new(),
+            grpc_url: String::new(),
+            nats_url: String::new(),
+            database_url: String::new(),
+        };
+        let (hopeless, receiver) = mpsc::unbounded_channel();
+        let shared = Shared {
+            board: Board::new(&layout, endpoints, vec![(name.to_owned(), None)]).unwrap(),
+            records: Records::new(&layout),
+            prober: Prober::new().unwrap(),
+            layout,
+            hopeless,
+        };
+        (Arc::new(shared), receiver)
+    }
+
+    fn specification(name: &str, script: &str) -> Specification {
+        Specification {
+            name: name.to_owned(),
+            stage: Stage::Workers,
+            argv: ["sh", "-c", script].map(Into::into).to_vec(),
+            environment: Vec::new(),
+            directory: PathBuf::from("/"),
+            probe: Probe::Http("http://127.0.0.1:1/readyz".to_owned()),
+            grace: Duration::from_millis(300),
+        }
+    }
+
+    async fn pid_other_than(shared: &Shared, name: &str, other: Option<u32>) -> u32 {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let pid = shared.records.pid(name);
+            if let Some(pid) = pid.filter(|pid| Some(*pid) != other) {
+                return pid;
+            }
+            assert!(Instant::now() < deadline, "{name} was not started");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_killed_process_is_started_again_and_a_stopped_one_is_gone() {
+        let (shared, _hopeless) = surroundings("killed");
+        let stop = CancellationToken::new();
+        // Deaf to the polite signal, so that the stop has to kill it.
+        let deaf = specification("killed", "trap '' TERM; while :; do sleep 1; done");
+        let task = tokio::spawn(supervise(deaf, Arc::clone(&shared), stop.clone()));
+        let first = pid_other_than(&shared, "killed", None).await;
+        process::send(first, nix::sys::signal::Signal::SIGKILL);
+        let second = pid_other_than(&shared, "killed", Some(first)).await;
+        stop.cancel();
+        task.await.unwrap();
+        assert_eq!(process::birth(second), None);
+        assert_eq!(shared.records.pid("killed"), None);
+        fs::remove_dir_all(shared.layout.state()).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_refused_configuration_is_told_at_once() {
+        let (shared, mut hopeless) = surroundings("refused");
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(supervise(
+            specification("refused", "exit 64"),
+            Arc::clone(&shared),
+            stop.clone(),
+        ));
+        assert_eq!(hopeless.recv().await.as_deref(), Some("refused"));
+        stop.cancel();
+        task.await.unwrap();
+        fs::remove_dir_all(shared.layout.state()).unwrap();
+    }
+}

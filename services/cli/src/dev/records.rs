@@ -55,6 +55,12 @@ impl Records {
         self.write(&entries);
     }
 
+    /// Process id of what runs under a name.
+    #[cfg(test)]
+    pub fn pid(&self, name: &str) -> Option<u32> {
+        self.entries().get(name).map(|record| record.pid)
+    }
+
     fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Record>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -101,4 +107,33 @@ pub async fn stop_orphans(layout: &Layout) -> Result<Vec<String>> {
     }
     std::fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
     Ok(stopped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_killed_supervisor_left_is_stopped_and_a_reused_id_is_left_alone() {
+        let state = std::env::temp_dir().join(format!("orphans-{}", std::process::id()));
+        let layout = Layout::at(&state);
+        layout.create().unwrap();
+        let start = || std::process::Command::new("sleep").arg("600").spawn().unwrap();
+        let (mut orphan, mut stranger) = (start(), start());
+        let records = Records::new(&layout);
+        records.add("executor-1", orphan.id(), Stage::Workers);
+        records.add("planner-1", stranger.id(), Stage::Workers);
+        if let Some(record) = records.entries().get_mut("planner-1") {
+            record.born = "long ago".to_owned();
+        }
+        records.write(&records.entries());
+
+        assert_eq!(stop_orphans(&layout).await.unwrap(), ["executor-1"]);
+        assert!(orphan.try_wait().unwrap().is_some());
+        assert!(stranger.try_wait().unwrap().is_none());
+        assert_eq!(stop_orphans(&layout).await.unwrap(), Vec::<String>::new());
+        stranger.kill().unwrap();
+        stranger.wait().unwrap();
+        std::fs::remove_dir_all(&state).unwrap();
+    }
 }
