@@ -76,13 +76,12 @@ impl Ended {
 /// # Errors
 /// When the database does not answer, or holds what cannot be read.
 pub async fn tasks(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<Ended>, StoreError> {
-    let rows: Vec<(Uuid, String, i64, String)> = sqlx::query_as(
-        "SELECT id, tenant, version, state FROM task WHERE id = ANY ($1::uuid[]) AND done ORDER BY id",
-    )
-    .bind(ids)
-    .fetch_all(pool)
-    .await
-    .map_err(StoreError::at("read ended tasks"))?;
+    let rows: Vec<(Uuid, String, i64, String)> =
+        sqlx::query_as("SELECT id, tenant, version, state FROM task WHERE id = ANY ($1::uuid[]) AND done ORDER BY id")
+            .bind(ids)
+            .fetch_all(pool)
+            .await
+            .map_err(StoreError::at("read ended tasks"))?;
     let gates: Vec<GateLine> = sqlx::query_as(
         "SELECT task_id, id, kind, step_key, opened_at, action, actor, decided_at, feedback
          FROM gate WHERE task_id = ANY ($1::uuid[]) ORDER BY opened_at, id",

@@ -1,0 +1,94 @@
+//! TaskService: what the gateway and the learner ask. Documents are the JSON of the public contract.
+
+mod asking;
+mod control;
+mod cursor;
+mod decide;
+mod decision;
+mod facts;
+mod lists;
+mod records;
+mod submit;
+
+use crate::writer::Shared;
+use contracts::coordinator::task_service_server::TaskService;
+use contracts::coordinator::{
+    ApprovalRequest, ControlRequest, DecideRequest, Document, GetRecordsRequest, ListEventsRequest,
+    ListFinishedRequest, ListFinishedResponse, ListRequest, ListTasksRequest, SubmitRequest, SubmitResponse,
+    TaskRequest,
+};
+use serde_json::Value;
+use service::config::Config;
+use std::sync::Arc;
+use tonic::{Request, Response, Status};
+
+/// The service.
+pub struct Tasks {
+    pub shared: Arc<Shared>,
+    pub config: Arc<Config>,
+}
+
+fn document(json: &Value) -> Response<Document> {
+    text(json.to_string())
+}
+
+fn text(json: String) -> Response<Document> {
+    Response::new(Document { json, replayed: false })
+}
+
+#[tonic::async_trait]
+impl TaskService for Tasks {
+    type GetRecordsStream = records::Records;
+
+    async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitResponse>, Status> {
+        self.accept(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_task(&self, request: Request<TaskRequest>) -> Result<Response<Document>, Status> {
+        let request = request.into_inner();
+        let caller = asking::caller(request.caller)?;
+        self.status(&caller.tenant, asking::task_id(&request.task_id)?).await
+    }
+
+    async fn get_approval(&self, request: Request<ApprovalRequest>) -> Result<Response<Document>, Status> {
+        self.approval(request.into_inner()).await
+    }
+
+    async fn decide(&self, request: Request<DecideRequest>) -> Result<Response<Document>, Status> {
+        self.take_decision(request.into_inner()).await
+    }
+
+    async fn list_tasks(&self, request: Request<ListTasksRequest>) -> Result<Response<Document>, Status> {
+        self.page_of_tasks(request.into_inner()).await
+    }
+
+    async fn list_approvals(&self, request: Request<ListRequest>) -> Result<Response<Document>, Status> {
+        self.page_of_approvals(request.into_inner()).await
+    }
+
+    async fn control(&self, request: Request<ControlRequest>) -> Result<Response<Document>, Status> {
+        self.steer(request.into_inner()).await
+    }
+
+    async fn list_events(&self, request: Request<ListEventsRequest>) -> Result<Response<Document>, Status> {
+        self.page_of_events(request.into_inner()).await
+    }
+
+    async fn list_tools(&self, request: Request<ListRequest>) -> Result<Response<Document>, Status> {
+        self.page_of_tools(request.into_inner()).await
+    }
+
+    async fn list_finished(
+        &self,
+        request: Request<ListFinishedRequest>,
+    ) -> Result<Response<ListFinishedResponse>, Status> {
+        self.page_of_finished(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_records(
+        &self,
+        request: Request<GetRecordsRequest>,
+    ) -> Result<Response<Self::GetRecordsStream>, Status> {
+        self.records(request.into_inner())
+    }
+}

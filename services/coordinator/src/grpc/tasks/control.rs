@@ -1,0 +1,109 @@
+//! Control: cancel, pause, resume, retry.
+
+use super::{Tasks, asking};
+use crate::grpc::problems::{self, field};
+use crate::policy::usd_micros;
+use crate::writer::inbox::Ask;
+use contracts::api::{Budget, RetryRequest};
+use contracts::coordinator::{ControlRequest, Document};
+use contracts::problem::Problem;
+use tonic::{Response, Status};
+use workflow::input::Input;
+use workflow::state::Money;
+
+impl Tasks {
+    /// Answered with the status document.
+    pub(super) async fn steer(&self, request: ControlRequest) -> Result<Response<Document>, Status> {
+        let caller = asking::caller(request.caller)?;
+        let id = asking::task_id(&request.task_id)?;
+        let input = input(&request.verb, caller.actor, &request.body_json)?;
+        self.own(&caller.tenant, id).await?;
+        let answer = self.shared.inbox.ask(id, Ask::Input(input)).await;
+        problems::settled(answer)?;
+        self.status(&caller.tenant, id).await
+    }
+}
+
+fn input(verb: &str, actor: String, body: &str) -> Result<Input, Status> {
+    match verb {
+        "cancel" => Ok(Input::CancelRequested { actor }),
+        "pause" => Ok(Input::PauseRequested { actor }),
+        "resume" => Ok(Input::ResumeRequested { actor }),
+        "retry" => retry(actor, body),
+        _ => Err(Problem::new(
+            422,
+            "unknown_verb",
+            "a task can be cancelled, paused, resumed and retried",
+        )
+        .to_status()),
+    }
+}
+
+fn retry(actor: String, body: &str) -> Result<Input, Status> {
+    let asked: RetryRequest = if body.is_empty() {
+        RetryRequest::default()
+    } else {
+        asking::json(body)?
+    };
+    Ok(Input::RetryRequested {
+        actor,
+        from_step: asked.from_step,
+        raise_budget: asked.raise_budget.map(raise).transpose()?,
+        send_again: asked.send_again,
+    })
+}
+
+fn raise(more: Budget) -> Result<Money, Status> {
+    if more.max_duration_seconds.is_some() {
+        let detail = "a retry after the deadline begins the whole duration anew; only cost and tokens can be raised";
+        let pointer = "/raise_budget/max_duration_seconds";
+        return Err(field(422, "validation", pointer, detail).to_status());
+    }
+    Ok(Money {
+        usd_micros: more.max_cost_usd.map_or(0, usd_micros),
+        tokens: more.max_tokens.unwrap_or(0).max(0),
+        calls: 0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verb_becomes_its_input() {
+        let actor = || "ann".to_owned();
+        assert_eq!(
+            input("cancel", actor(), "").unwrap(),
+            Input::CancelRequested { actor: actor() }
+        );
+        assert_eq!(
+            input("pause", actor(), "").unwrap(),
+            Input::PauseRequested { actor: actor() }
+        );
+        assert_eq!(
+            input("resume", actor(), "").unwrap(),
+            Input::ResumeRequested { actor: actor() }
+        );
+        let body = r#"{"from_step":"draft","raise_budget":{"max_cost_usd":0.5},"send_again":true}"#;
+        let expected = Input::RetryRequested {
+            actor: actor(),
+            from_step: Some("draft".to_owned()),
+            raise_budget: Some(Money {
+                usd_micros: 500_000,
+                tokens: 0,
+                calls: 0,
+            }),
+            send_again: true,
+        };
+        assert_eq!(input("retry", actor(), body).unwrap(), expected);
+        for (verb, body) in [
+            ("explode", ""),
+            ("retry", "{"),
+            ("retry", r#"{"raise_budget":{"max_duration_seconds":9}}"#),
+        ] {
+            let problem = Problem::from_status(&input(verb, actor(), body).unwrap_err());
+            assert_eq!(problem.status, 422, "{verb} {body}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Decide: a human's answer to a gate.
+
+use super::facts::MAX_SHOWN;
+use super::{Tasks, asking, decision};
+use crate::grpc::problems;
+use crate::store::tasks;
+use crate::view::{Bodies, edited};
+use crate::writer::inbox::Ask;
+use contracts::api::ApproveRequest;
+use contracts::coordinator::{DecideRequest, Document};
+use contracts::problem::Problem;
+use std::collections::BTreeMap;
+use tonic::{Response, Status};
+use workflow::hash::Fingerprint;
+use workflow::ids::TaskId;
+use workflow::input::{Decision, Input};
+
+impl Tasks {
+    /// The first decision wins; answered with the status document.
+    pub(super) async fn take_decision(&self, request: DecideRequest) -> Result<Response<Document>, Status> {
+        let caller = asking::caller(request.caller)?;
+        let id = asking::task_id(&request.task_id)?;
+        let asked: ApproveRequest = asking::json(&request.decision_json)?;
+        // Named here and not by its content: a repetition by the writer is the same decision, a second
+        // click is another one and learns who was first.
+        let name = Fingerprint::of([service::ids::v7().as_bytes().as_slice()]);
+        let mut decision = decision::read(&asked, &caller.actor, name).map_err(|p| p.to_status())?;
+        if asked.edits.is_empty() {
+            self.own(&caller.tenant, id).await?;
+        } else {
+            decision.edits = self.edits(&caller.tenant, id, &mut decision, &asked.edits).await?;
+        }
+        let answer = self
+            .shared
+            .inbox
+            .ask(id, Ask::Input(Input::GateDecided(decision)))
+            .await;
+        problems::settled(answer)?;
+        self.status(&caller.tenant, id).await
+    }
+
+    /// The tenant has that task.
+    pub(super) async fn own(&self, tenant: &str, id: TaskId) -> Result<(), Status> {
+        match tasks::is_owned(&self.shared.pool, tenant, id).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(problems::not_found().to_status()),
+            Err(error) => Err(problems::stored(error)),
+        }
+    }
+
+    /// Whole deliverables with the edited contents.
+    async fn edits(
+        &self,
+        tenant: &str,
+        id: TaskId,
+        decision: &mut Decision,
+        edits: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, String>, Status> {
+        let (task, _) = self.find(tenant, id).await?;
+        let places = decision::bind(&task, decision, edits).map_err(|p| p.to_status())?;
+        let numbers: Vec<_> = places.values().copied().collect();
+        let texts = tasks::texts(&self.shared.pool, id, &numbers, MAX_SHOWN)
+            .await
+            .map_err(problems::stored)?;
+        let bodies = Bodies::new(texts);
+        let edit = |(channel, content): (&String, &String)| {
+            let stored = places.get(channel).and_then(|no| bodies.text(*no));
+            let document = stored.and_then(|text| edited(text, content));
+            let document = document.ok_or_else(|| {
+                let detail = format!("the deliverable for {channel} cannot be edited");
+                Problem::new(409, "not_editable", detail).to_status()
+            })?;
+            Ok((channel.clone(), document))
+        };
+        edits.iter().map(edit).collect()
+    }
+}

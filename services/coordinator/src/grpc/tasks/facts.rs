@@ -1,0 +1,78 @@
+//! Status and approval: reading what a document is made from, and making it.
+
+use super::{Tasks, asking, document};
+use crate::grpc::problems;
+use crate::store::StoreError;
+use crate::store::tasks::{self, CostTotals, Texts};
+use crate::view::{self, Bodies, Facts};
+use contracts::coordinator::{ApprovalRequest, Document};
+use tonic::{Response, Status};
+use workflow::ids::TaskId;
+use workflow::state::{SUBMISSION, Task};
+
+/// Bytes of large outputs shown in one document; a message has 64 MiB.
+pub(super) const MAX_SHOWN: u64 = 40 << 20;
+
+impl Tasks {
+    /// The task, when it is the tenant's.
+    pub(super) async fn find(&self, tenant: &str, id: TaskId) -> Result<(Task, CostTotals), Status> {
+        let found = tasks::find(&self.shared.pool, tenant, id)
+            .await
+            .map_err(problems::stored)?;
+        found.ok_or_else(|| problems::not_found().to_status())
+    }
+
+    async fn facts(&self, (task, costs): (Task, CostTotals)) -> Result<Facts, Status> {
+        let wanted = view::wanted(&task);
+        let texts = tasks::texts(&self.shared.pool, task.id, &wanted, MAX_SHOWN)
+            .await
+            .map_err(problems::stored)?;
+        assemble(task, texts, costs).map_err(problems::stored)
+    }
+
+    /// The status document.
+    pub(super) async fn status(&self, tenant: &str, id: TaskId) -> Result<Response<Document>, Status> {
+        let found = self.find(tenant, id).await?;
+        let facts = self.facts(found).await?;
+        Ok(document(&view::status(&facts)))
+    }
+
+    /// The approval document of an open gate.
+    pub(super) async fn approval(&self, request: ApprovalRequest) -> Result<Response<Document>, Status> {
+        let caller = asking::caller(request.caller)?;
+        let id = asking::task_id(&request.task_id)?;
+        let gate_id = asking::gate_id(&request.gate_id)?;
+        let found = self.find(&caller.tenant, id).await?;
+        let gate = view::choose_gate(&found.0, gate_id);
+        let gate = gate.map_err(|refusal| problems::refused(refusal).to_status())?.clone();
+        let effects = match found.0.effects.as_slice() {
+            [] => Vec::new(),
+            _ => tasks::effects(&self.shared.pool, id).await.map_err(problems::stored)?,
+        };
+        let facts = self.facts(found).await?;
+        Ok(document(&view::approval(&facts, &gate, &effects)))
+    }
+}
+
+/// Facts from what was read of a task.
+///
+/// # Errors
+/// Its submission or plan cannot be read.
+pub(super) fn assemble(task: Task, texts: Texts, costs: CostTotals) -> Result<Facts, StoreError> {
+    let bodies = Bodies::new(texts);
+    let id = task.id.0;
+    let corrupt = |what| move |source| StoreError::Corrupt { what, task: id, source };
+    let text = |no| bodies.text(no).unwrap_or_default();
+    let submission = serde_json::from_str(text(SUBMISSION)).map_err(corrupt("the submission"))?;
+    let plan = task
+        .plan
+        .as_ref()
+        .map(|p| serde_json::from_str(text(p.payload)).map_err(corrupt("the plan")));
+    Ok(Facts {
+        plan: plan.transpose()?,
+        submission,
+        task,
+        bodies,
+        costs,
+    })
+}

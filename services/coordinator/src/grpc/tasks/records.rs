@@ -1,0 +1,133 @@
+//! For the learner: which tasks have ended, and everything that is kept of them.
+
+use super::Tasks;
+use super::cursor::Timed;
+use super::facts::{MAX_SHOWN, assemble};
+use crate::grpc::problems;
+use crate::store::StoreError;
+use crate::store::tasks::ended::{self, Ended, StoredPayload};
+use crate::store::tasks::{Texts, lists, open_blobs};
+use crate::view::{self, Documents};
+use contracts::coordinator::{GetRecordsRequest, ListFinishedRequest, ListFinishedResponse, Record};
+use contracts::problem::Problem;
+use futures::channel::mpsc;
+use futures::{SinkExt, TryStreamExt};
+use sqlx::PgPool;
+use std::collections::BTreeMap;
+use std::pin::pin;
+use tonic::{Response, Status};
+use uuid::Uuid;
+use workflow::ids::TaskId;
+use workflow::state::PayloadNo;
+
+/// Ids of one question.
+const MAX_IDS: usize = 256;
+/// Ids of one page of ended tasks.
+const MAX_PAGE: u32 = 1000;
+/// Records made ahead of who reads them.
+const AHEAD: usize = 4;
+
+/// A stream of records; it ends early, with an error, where the database went away.
+pub type Records = mpsc::Receiver<Result<Record, Status>>;
+
+impl Tasks {
+    pub(super) async fn page_of_finished(&self, request: ListFinishedRequest) -> Result<ListFinishedResponse, Status> {
+        let after = Timed::Finished.read(&request.cursor)?;
+        let limit = if request.limit == 0 {
+            MAX_PAGE
+        } else {
+            request.limit.min(MAX_PAGE)
+        };
+        let rows = lists::finished(&self.shared.pool, after, i64::from(limit))
+            .await
+            .map_err(problems::stored)?;
+        let last = rows.last().map(|(id, at)| Timed::Finished.write(*at, *id));
+        Ok(ListFinishedResponse {
+            task_ids: rows.into_iter().map(|(id, _)| id.to_string()).collect(),
+            cursor: last.unwrap_or(request.cursor),
+        })
+    }
+
+    pub(super) fn records(&self, request: GetRecordsRequest) -> Result<Response<Records>, Status> {
+        if request.task_ids.len() > MAX_IDS {
+            let detail = format!("at most {MAX_IDS} records are given at a time");
+            return Err(Problem::new(422, "too_many_ids", detail).to_status());
+        }
+        let parse = |id: &String| Uuid::try_parse(id).map_err(|_| problems::invalid_id().to_status());
+        let ids = request.task_ids.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        let pool = self.shared.pool.clone();
+        tokio::spawn(async move {
+            let mut out = sender;
+            if let Err(error) = give(&pool, &ids, &mut out).await {
+                // Whoever asked may have gone; then nobody needs the error.
+                drop(out.send(Err(problems::stored(error))).await);
+            }
+        });
+        Ok(Response::new(receiver))
+    }
+}
+
+/// Record after record, while the documents come in by task.
+async fn give(pool: &PgPool, ids: &[Uuid], out: &mut mpsc::Sender<Result<Record, Status>>) -> Result<(), StoreError> {
+    let ended = ended::tasks(pool, ids).await?;
+    let mut open: BTreeMap<TaskId, Ended> = ended.into_iter().map(|e| (e.task.id, e)).collect();
+    let ids: Vec<Uuid> = open.keys().map(|id| id.0).collect();
+    let mut connection = pool.acquire().await.map_err(StoreError::at("connect"))?;
+    let mut payloads = pin!(ended::payloads(&mut connection, &ids));
+    let mut gathered: Vec<StoredPayload> = Vec::new();
+    loop {
+        let next = payloads.try_next().await?;
+        let task = gathered.first().map(|p| p.task);
+        let whole = task.filter(|t| next.as_ref().is_none_or(|n| n.task != *t));
+        if let Some(ended) = whole.and_then(|t| open.remove(&t)) {
+            let record = record(pool, ended, std::mem::take(&mut gathered)).await?;
+            if out.send(Ok(record)).await.is_err() {
+                return Ok(());
+            }
+        }
+        match next {
+            Some(payload) => gathered.push(payload),
+            None => return Ok(()),
+        }
+    }
+}
+
+async fn record(pool: &PgPool, ended: Ended, payloads: Vec<StoredPayload>) -> Result<Record, StoreError> {
+    let of_kind = |kind: &str| {
+        payloads
+            .iter()
+            .filter(|p| p.kind == kind)
+            .map(|p| p.no)
+            .collect::<Vec<PayloadNo>>()
+    };
+    let assessments = of_kind("assessment");
+    let shown = shown(&ended, &assessments);
+    let texts = payloads
+        .into_iter()
+        .filter(|p| shown.contains(&p.no))
+        .map(|p| (p.no, p.text));
+    let mut texts: Texts = texts.collect();
+    open_blobs(pool, ended.task.id, &mut texts, MAX_SHOWN).await?;
+    let costs = ended.totals();
+    let facts = assemble(ended.task, texts, costs)?;
+    let documents = Documents {
+        gates: &ended.gates,
+        costs: &ended.costs,
+        assessments: &assessments,
+    };
+    Ok(Record {
+        task_id: facts.task.id.to_string(),
+        tenant: facts.task.tenant.clone(),
+        json: view::record(&facts, documents).to_string(),
+    })
+}
+
+/// What a record shows; outputs and plans of earlier rounds and versions are not.
+fn shown(ended: &Ended, assessments: &[PayloadNo]) -> Vec<PayloadNo> {
+    let outputs = ended.task.steps.iter().filter_map(|s| s.output).map(|o| o.payload);
+    let mut shown = view::wanted(&ended.task);
+    shown.extend(outputs);
+    shown.extend(assessments);
+    shown
+}

@@ -1,0 +1,43 @@
+//! Submit: a request becomes a task, once.
+
+use super::{Tasks, asking};
+use crate::grpc::problems;
+use crate::policy::{self, Origin};
+use crate::writer::inbox::{Answer, Ask, Submit};
+use contracts::api::ProcessRequest;
+use contracts::coordinator::{SubmitRequest, SubmitResponse};
+use std::sync::Arc;
+use tonic::Status;
+use workflow::ids::TaskId;
+
+impl Tasks {
+    /// Answered after the commit.
+    pub(super) async fn accept(&self, request: SubmitRequest) -> Result<SubmitResponse, Status> {
+        let caller = asking::caller(request.caller)?;
+        let asked: ProcessRequest = asking::json(&request.submission_json)?;
+        let origin = Origin {
+            actor: &caller.actor,
+            traceparent: &caller.traceparent,
+        };
+        let announced = self.shared.catalog.channels();
+        let submission =
+            policy::submission(asked, origin, &self.config, &announced).map_err(|problem| problem.to_status())?;
+        let submit = Submit {
+            tenant: caller.tenant,
+            submission: Arc::new(submission),
+            idempotency: Some((request.idempotency_key, request.body_hash)).filter(|(key, _)| !key.is_empty()),
+        };
+        let id = TaskId(service::ids::v7());
+        match self.shared.inbox.ask(id, Ask::Submit(submit)).await {
+            Answer::Accepted { task, status, replayed } => Ok(SubmitResponse {
+                task_id: task.to_string(),
+                status: status.as_str().to_owned(),
+                replayed,
+            }),
+            other => {
+                problems::settled(other)?;
+                Err(problems::unavailable().to_status())
+            }
+        }
+    }
+}

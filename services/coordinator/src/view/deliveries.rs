@@ -1,0 +1,57 @@
+//! Deliverables, and where they went.
+
+use super::{Facts, member, moment};
+use crate::store::payloads::blob_ref;
+use serde_json::{Value, json};
+use workflow::state::{Delivery, DeliveryState};
+
+/// `[{channel, title, content, content_type, content_hash}]`, in the order of the channels; none before
+/// the first was formatted.
+pub(super) fn deliverables(facts: &Facts) -> Option<Value> {
+    let shown = facts.task.deliveries.iter().filter_map(|d| deliverable(facts, d));
+    let shown: Vec<Value> = shown.collect();
+    (!shown.is_empty()).then(|| Value::Array(shown))
+}
+
+fn deliverable(facts: &Facts, delivery: &Delivery) -> Option<Value> {
+    let document = facts.bodies.value(delivery.content?.payload)?;
+    let content = document.get("content").and_then(Value::as_str);
+    let mut shown = json!({
+        "channel": delivery.channel,
+        "title": member(&document, "title"),
+        "content": content,
+        "content_type": member(&document, "content_type"),
+        // Of the content as it is, whatever the worker said it was.
+        "content_hash": content.map(|c| blob_ref(c.as_bytes()).sha256),
+    });
+    super::put(&mut shown, "$blob", document.get("$blob").cloned());
+    super::put(&mut shown, "size", document.get("size").cloned());
+    Some(shown)
+}
+
+/// `[{channel, state, location, at}]` of what went out, or may have.
+pub(super) fn published(facts: &Facts) -> Option<Value> {
+    let task = &facts.task;
+    let told = |d: &&Delivery| !matches!(d.state, DeliveryState::Pending | DeliveryState::Skipped);
+    let published: Vec<Value> = task.deliveries.iter().filter(told).map(publication).collect();
+    (!published.is_empty() || task.status.is_terminal()).then(|| Value::Array(published))
+}
+
+fn publication(delivery: &Delivery) -> Value {
+    let location = Some(&delivery.location).filter(|l| !l.is_empty());
+    json!({
+        "channel": delivery.channel,
+        "state": delivery.state,
+        "location": location,
+        "at": delivery.at.map(moment),
+    })
+}
+
+/// A stored deliverable with other content, as JSON text. None: it cannot be read.
+pub fn edited(deliverable: &str, content: &str) -> Option<String> {
+    let mut document: Value = serde_json::from_str(deliverable).ok()?;
+    let members = document.as_object_mut()?;
+    members.insert("content".to_owned(), content.into());
+    members.insert("content_hash".to_owned(), blob_ref(content.as_bytes()).sha256.into());
+    Some(document.to_string())
+}

@@ -1,0 +1,69 @@
+//! Pages and their entries.
+
+use super::status::{attention, progress};
+use super::{Risk, moment, put};
+use crate::store::catalog::ToolRow;
+use crate::store::tasks::lists::{Listed, Waiting};
+use serde_json::{Value, json};
+use workflow::state::Gate;
+use workflow::time::Timestamp;
+use workflow::vocabulary::GateKind;
+
+/// `{items, next_cursor}`; null at the end.
+pub fn page(items: Vec<Value>, next_cursor: Option<String>) -> Value {
+    json!({ "items": items, "next_cursor": next_cursor })
+}
+
+/// An entry of `GET /tasks`; `request` is its beginning.
+pub fn task_entry(listed: &Listed) -> Value {
+    let task = &listed.task;
+    let quality = task.quality.as_ref();
+    let mut document = json!({
+        "task_id": task.id.to_string(),
+        "status": task.status,
+        "phase": task.phase(),
+        "request": listed.request,
+        "progress": progress(task),
+        "quality": quality.map(|q| json!({ "overall": q.overall, "passed": q.passed })),
+        "refinements": task.round,
+        "open_gates": task.gates.len(),
+        "created_at": moment(task.created_at),
+        "updated_at": moment(task.updated_at),
+    });
+    put(&mut document, "attention", attention(task));
+    put(&mut document, "finished_at", task.finished_at.map(moment));
+    document
+}
+
+/// An entry of `GET /approvals`.
+pub fn inbox_entry(waiting: &Waiting, gate: &Gate, step_key: Option<&str>, risk: Risk, now: Timestamp) -> Value {
+    let Listed { task, request } = &waiting.of;
+    let mut document = json!({
+        "task_id": task.id.to_string(),
+        "gate_id": waiting.gate.to_string(),
+        "kind": gate.kind,
+        "status": task.status,
+        "request": request,
+        "age_seconds": (now - gate.opened_at).as_secs_f64().max(0.0),
+        "opened_at": moment(gate.opened_at),
+        "expires_at": gate.expires_at.map(moment),
+        "risk": risk,
+    });
+    put(&mut document, "step_key", step_key.map(Value::from));
+    if let (GateKind::Attention, Some(attention)) = (gate.kind, &task.attention) {
+        put(&mut document, "reason", Some(json!(attention.reason)));
+        put(&mut document, "detail", Some(json!(attention.detail)));
+    }
+    document
+}
+
+/// An entry of `GET /tools`. What nobody has measured yet is null.
+pub fn tool(row: &ToolRow) -> Option<Value> {
+    let mut document: Value = serde_json::from_str(&row.spec).ok()?;
+    document.as_object()?;
+    put(&mut document, "state", Some(json!(row.state)));
+    put(&mut document, "version_hash", Some(json!(row.version_hash)));
+    put(&mut document, "success_rate", Some(Value::Null));
+    put(&mut document, "measured", Some(Value::Null));
+    Some(document)
+}

@@ -1,0 +1,74 @@
+//! The JSON documents of the public contract, made from what is stored. Pure: everything comes in.
+
+mod approval;
+mod bodies;
+mod cost;
+mod deliveries;
+mod gates;
+mod list;
+mod plan;
+mod quality;
+mod record;
+mod risk;
+mod status;
+
+pub use approval::{approval, choose_gate};
+pub use bodies::{Bodies, wanted};
+pub use deliveries::edited;
+pub use list::{inbox_entry, page, task_entry, tool};
+pub use record::{Documents, record};
+pub use risk::{Outside, Risk, risk};
+pub use status::status;
+
+use crate::store::tasks::CostTotals;
+use serde_json::{Map, Value};
+use workflow::plan::FrozenPlan;
+use workflow::state::Task;
+use workflow::submission::Submission;
+use workflow::time::Timestamp;
+
+/// What documents about a task are made from.
+#[derive(Debug)]
+pub struct Facts {
+    pub task: Task,
+    pub submission: Submission,
+    /// The plan in force.
+    pub plan: Option<FrozenPlan>,
+    /// Payloads the document shows, as far as they were read.
+    pub bodies: Bodies,
+    pub costs: CostTotals,
+}
+
+impl Facts {
+    /// The planner's document: intent, reasoning, patterns_used, memory, engine. Null for a client's plan.
+    fn planning(&self) -> Value {
+        let intent = self.task.plan.as_ref().and_then(|p| p.intent);
+        intent.and_then(|no| self.bodies.value(no)).unwrap_or(Value::Null)
+    }
+}
+
+/// A moment as users read it.
+fn moment(at: Timestamp) -> Value {
+    service::clock::rfc3339(at.0).into()
+}
+
+/// Adds a member where there is something to tell.
+fn put(document: &mut Value, name: &str, value: Option<Value>) {
+    if let (Value::Object(members), Some(value)) = (document, value) {
+        members.insert(name.to_owned(), value);
+    }
+}
+
+/// A member of an object, else null.
+fn member(document: &Value, name: &str) -> Value {
+    document.get(name).cloned().unwrap_or(Value::Null)
+}
+
+fn members<'v>(document: &'v Value, name: &str) -> Option<&'v Map<String, Value>> {
+    document.get(name).and_then(Value::as_object)
+}
+
+#[cfg(test)]
+pub(crate) mod story;
+#[cfg(test)]
+mod tests;

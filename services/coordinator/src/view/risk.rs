@@ -1,0 +1,79 @@
+//! How much can go wrong outside when a gate is let through.
+
+use serde::Serialize;
+use workflow::plan::{FrozenPlan, FrozenStep};
+use workflow::state::{EffectState, Gate, Task};
+use workflow::vocabulary::{AttentionReason, EffectClass, GateKind};
+
+/// For sorting an inbox by eye.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Risk {
+    /// Nothing goes out.
+    Low,
+    /// Something goes out that can be repeated safely.
+    Medium,
+    /// What goes out cannot be repeated safely, or nobody knows what went out.
+    High,
+}
+
+/// What is known of the places where effects would happen.
+#[derive(Clone, Copy)]
+pub struct Outside<'a> {
+    /// The plan in force; only plan and step gates need it.
+    pub plan: Option<&'a FrozenPlan>,
+    /// What repeating a publication to a channel does; none: nobody knows.
+    pub channel: &'a dyn Fn(&str) -> Option<EffectClass>,
+}
+
+/// The deliverable of a task without channels.
+const RESULT: &str = "result";
+
+/// The risk of letting a gate through.
+pub fn risk(task: &Task, gate: &Gate, outside: Outside<'_>) -> Risk {
+    let unknown = task
+        .effects
+        .iter()
+        .any(|e| e.state == EffectState::Unknown && !e.decided);
+    if unknown {
+        return Risk::High;
+    }
+    match gate.kind {
+        GateKind::Step => step(outside.plan, gate).map_or(Risk::High, |s| of(s.effects)),
+        GateKind::Plan => {
+            let steps = outside.plan.iter().flat_map(|p| &p.steps);
+            steps.map(|s| of(s.effects)).max().unwrap_or(Risk::Low)
+        }
+        GateKind::Publication => publication(task, outside),
+        GateKind::Attention => match task.attention.as_ref().map(|a| a.reason) {
+            Some(AttentionReason::EffectUnknown) => Risk::High,
+            Some(AttentionReason::Publication) => publication(task, outside),
+            _ => Risk::Low,
+        },
+    }
+}
+
+fn step<'p>(plan: Option<&'p FrozenPlan>, gate: &Gate) -> Option<&'p FrozenStep> {
+    plan?.steps.get(usize::from(gate.step?))
+}
+
+fn publication(task: &Task, outside: Outside<'_>) -> Risk {
+    let one = |channel: &str| match (outside.channel)(channel) {
+        Some(class) => of(class).max(Risk::Medium),
+        None if channel == RESULT => Risk::Low,
+        None => Risk::High,
+    };
+    task.deliveries
+        .iter()
+        .map(|d| one(&d.channel))
+        .max()
+        .unwrap_or(Risk::Low)
+}
+
+fn of(class: EffectClass) -> Risk {
+    match class {
+        EffectClass::ReadOnly => Risk::Low,
+        EffectClass::Keyed | EffectClass::Queryable => Risk::Medium,
+        EffectClass::Once => Risk::High,
+    }
+}

@@ -1,0 +1,76 @@
+//! `GET /status/{task_id}`.
+
+use super::plan::{Depth, plan};
+use super::{Facts, cost, deliveries, gates, member, moment, put, quality};
+use serde_json::{Value, json};
+use workflow::state::Task;
+use workflow::vocabulary::{PlanOrigin, Status};
+
+/// The status document.
+pub fn status(facts: &Facts) -> Value {
+    let mut document = outline(facts, Depth::Outputs);
+    put(&mut document, "deliverables", deliveries::deliverables(facts));
+    document
+}
+
+/// The status document without outputs and deliverables.
+pub(super) fn outline(facts: &Facts, depth: Depth) -> Value {
+    let task = &facts.task;
+    let planning = facts.planning();
+    let mut document = json!({
+        "task_id": task.id.to_string(),
+        "status": task.status,
+        "phase": task.phase(),
+        "request": facts.submission.request,
+        "intent": intent(facts, &planning),
+        "progress": progress(task),
+        "plan": plan(facts, depth),
+        "quality": quality::quality(facts),
+        "refinements": task.round,
+        "cost": cost::cost(facts),
+        "budget": cost::budget(facts),
+        "open_gates": gates::open(facts),
+        "model_versions": {},
+        "patterns_used": planning.get("patterns_used").and_then(Value::as_array).cloned().unwrap_or_default(),
+        "memory": member(&planning, "memory"),
+        "created_at": moment(task.created_at),
+        "updated_at": moment(task.updated_at),
+    });
+    put(&mut document, "attention", attention(task));
+    put(&mut document, "published", deliveries::published(facts));
+    put(&mut document, "error", error(task));
+    put(&mut document, "finished_at", task.finished_at.map(moment));
+    document
+}
+
+/// What the planner understood; of a client's plan only the request is known.
+fn intent(facts: &Facts, planning: &Value) -> Value {
+    let is_client = facts.plan.as_ref().is_some_and(|p| p.origin == PlanOrigin::Client);
+    match planning.get("intent") {
+        Some(intent) if intent.is_object() => intent.clone(),
+        _ if is_client => json!({ "goal": facts.submission.request }),
+        _ => Value::Null,
+    }
+}
+
+pub(super) fn progress(task: &Task) -> Value {
+    let done = task.steps.iter().filter(|s| s.status.is_done()).count();
+    json!({ "steps_total": task.steps.len(), "steps_done": done })
+}
+
+/// Why a human is needed, as long as one can help.
+pub(super) fn attention(task: &Task) -> Option<Value> {
+    let attention = task.attention.as_ref().filter(|_| !task.status.is_terminal())?;
+    Some(json!({ "reason": attention.reason, "detail": attention.detail }))
+}
+
+/// Why the task ended without a result: `{code, message}`, as a step's.
+fn error(task: &Task) -> Option<Value> {
+    let message = task.error.as_ref()?;
+    let reason = task.attention.as_ref().filter(|_| task.status == Status::Failed);
+    Some(match (reason, task.status) {
+        (Some(attention), _) => json!({ "code": attention.reason, "message": attention.detail }),
+        (None, Status::Cancelling) => json!({ "code": Status::Cancelled, "message": message }),
+        (None, status) => json!({ "code": status, "message": message }),
+    })
+}
