@@ -4,6 +4,8 @@ pub mod agent;
 pub mod http_endpoint;
 pub mod null;
 pub mod registry;
+#[cfg(test)]
+mod registry_tests;
 
 use crate::effects::{EffectPort, Stop};
 use async_trait::async_trait;
