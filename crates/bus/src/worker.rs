@@ -3,14 +3,17 @@
 //! One task owns all state and reacts to notes; runs, calls and publications are tasks of their own
 //! that send a note when they end. Nothing in the loop waits for anything but the next note.
 
+mod admission;
 mod coordinator;
 mod drain;
 mod effects;
 mod event_loop;
 mod held;
 mod job;
+mod life;
 mod payload;
 mod pulse;
+mod reporting;
 mod results;
 mod run;
 mod take;

@@ -5,7 +5,8 @@ use socket2::SockRef;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -27,11 +28,20 @@ enum Fault {
 }
 
 struct State {
-    target: String,
+    /// Connections wait until it is known.
+    target: watch::Sender<Option<String>>,
     fault: watch::Sender<Fault>,
     /// Rises with each cut.
     cuts: watch::Sender<u64>,
-    pattern: Mutex<Option<Vec<u8>>>,
+    pattern: Mutex<Option<Pattern>>,
+    /// Connections cut for the pattern.
+    pattern_cuts: AtomicU64,
+}
+
+/// What a client must send for its connection to be cut.
+struct Pattern {
+    bytes: Vec<u8>,
+    once: bool,
 }
 
 /// Stands in front of one server. Ends with its handle.
@@ -47,13 +57,24 @@ impl FaultProxy {
     /// # Errors
     /// When no port can be had.
     pub async fn start(target: impl Into<String>) -> io::Result<Self> {
+        let proxy = Self::listen().await?;
+        proxy.set_target(target);
+        Ok(proxy)
+    }
+
+    /// Listens on a free loopback port; connections wait for [`FaultProxy::set_target`].
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub async fn listen() -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let state = Arc::new(State {
-            target: target.into(),
+            target: watch::Sender::new(None),
             fault: watch::Sender::new(Fault::None),
             cuts: watch::Sender::new(0),
             pattern: Mutex::new(None),
+            pattern_cuts: AtomicU64::new(0),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&state))).abort_handle();
         Ok(Self {
@@ -88,17 +109,42 @@ impl FaultProxy {
         self.state.cuts.send_modify(|cuts| *cuts = cuts.wrapping_add(1));
     }
 
+    /// Names the `host:port` that new connections go to.
+    pub fn set_target(&self, target: impl Into<String>) {
+        self.state.target.send_replace(Some(target.into()));
+    }
+
     /// Once: when a client sends `pattern`, the server still gets it, and the client's connection
     /// is reset before the answer.
     pub fn cut_after_pattern(&self, pattern: &[u8]) {
-        let mut armed = self.state.pattern.lock().unwrap_or_else(PoisonError::into_inner);
-        *armed = Some(pattern.to_vec());
+        self.arm(pattern, true);
     }
 
-    /// Whether a pattern still waits to be seen.
+    /// The same, each time, until [`FaultProxy::calm`].
+    pub fn cut_always_after_pattern(&self, pattern: &[u8]) {
+        self.arm(pattern, false);
+    }
+
+    /// No pattern cuts any more.
+    pub fn calm(&self) {
+        *self.state.armed() = None;
+    }
+
+    /// Whether a pattern is waited for.
     pub fn is_armed(&self) -> bool {
-        let armed = self.state.pattern.lock().unwrap_or_else(PoisonError::into_inner);
-        armed.is_some()
+        self.state.armed().is_some()
+    }
+
+    /// How many connections a pattern has cut.
+    pub fn pattern_cuts(&self) -> u64 {
+        self.state.pattern_cuts.load(Ordering::Relaxed)
+    }
+
+    fn arm(&self, pattern: &[u8], once: bool) {
+        *self.state.armed() = Some(Pattern {
+            bytes: pattern.to_vec(),
+            once,
+        });
     }
 
     /// Forwards again as it should. What was swallowed stays lost.
@@ -127,7 +173,15 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
         let state = Arc::clone(&state);
         tokio::spawn(async move {
             let mut cuts = state.cuts.subscribe();
-            if let Ok(server) = TcpStream::connect(&state.target).await {
+            let mut target = state.target.subscribe();
+            let target = target
+                .wait_for(Option::is_some)
+                .await
+                .ok()
+                .and_then(|target| target.clone());
+            if let Some(target) = target
+                && let Ok(server) = TcpStream::connect(target).await
+            {
                 forward(client, server, &state, &mut cuts).await;
             }
             drop(permit);
@@ -219,20 +273,28 @@ async fn pump(
 }
 
 impl State {
-    /// Whether the armed pattern ends in this piece; disarms it then.
+    fn armed(&self) -> MutexGuard<'_, Option<Pattern>> {
+        self.pattern.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the armed pattern ends in this piece.
     fn sees_pattern(&self, recent: &mut Vec<u8>, piece: &[u8]) -> bool {
-        let mut armed = self.pattern.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(pattern) = armed.as_deref().filter(|pattern| !pattern.is_empty()) else {
+        let mut armed = self.armed();
+        let Some(pattern) = armed.as_ref().filter(|pattern| !pattern.bytes.is_empty()) else {
             recent.clear();
             return false;
         };
         recent.extend_from_slice(piece);
-        let seen = recent.windows(pattern.len()).any(|window| window == pattern);
+        let length = pattern.bytes.len();
+        let seen = recent.windows(length).any(|window| window == pattern.bytes);
         // A pattern may be cut in two by the reads.
-        let keep = pattern.len().saturating_sub(1).min(recent.len());
+        let keep = length.saturating_sub(1).min(recent.len());
         recent.drain(..recent.len() - keep);
         if seen {
-            *armed = None;
+            self.pattern_cuts.fetch_add(1, Ordering::Relaxed);
+            if pattern.once {
+                *armed = None;
+            }
         }
         seen
     }

@@ -60,7 +60,8 @@ async fn a_connection_cut_at_commit_has_committed() {
     let mut direct = PgConnection::connect(&database.url).await.unwrap();
     direct.execute("CREATE TABLE written (n int)").await.unwrap();
     let (server, path) = database.url.split_once('@').unwrap().1.split_once('/').unwrap();
-    let proxy = FaultProxy::start(server).await.unwrap();
+    let proxy = FaultProxy::listen().await.unwrap();
+    proxy.set_target(server);
     let through = format!("postgres://orchestrator@{}/{path}", proxy.address());
     let mut connection = PgConnection::connect(&through).await.unwrap();
     connection
@@ -70,6 +71,7 @@ async fn a_connection_cut_at_commit_has_committed() {
     proxy.cut_after_pattern(b"COMMIT");
     assert!(connection.execute("COMMIT").await.is_err());
     assert!(!proxy.is_armed());
+    assert_eq!(proxy.pattern_cuts(), 1);
     let committed = async {
         while direct.fetch_all("SELECT * FROM written").await.unwrap().is_empty() {
             sleep(Duration::from_millis(5)).await;

@@ -1,7 +1,7 @@
 //! One delivered message, with the room it takes.
 
 use crate::connection::Bus;
-use async_nats::jetstream::{AckKind, Message};
+use async_nats::Message;
 use bytes::Bytes;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -16,16 +16,43 @@ pub struct Delivery {
     bus: Bus,
     /// The connection it came over.
     generation: u64,
+    place: Place,
     _room: OwnedSemaphorePermit,
 }
 
+/// What the server says about a delivery, in the subject of its acknowledgement.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+struct Place {
+    delivered: u64,
+    stream_sequence: u64,
+    published_unix_ns: i64,
+}
+
+impl Place {
+    /// Reads `$JS.ACK.[domain.account.]stream.consumer.delivered.stream-seq.consumer-seq.time.pending[.token]`.
+    fn parse(reply: &str) -> Option<Self> {
+        let mut parts = reply.strip_prefix("$JS.ACK.")?.split('.');
+        // The short form has seven elements here, the other one names domain and account first.
+        let skip = if parts.clone().count() == 7 { 2 } else { 4 };
+        let delivered = parts.nth(skip)?.parse().ok()?;
+        let stream_sequence = parts.next()?.parse().ok()?;
+        let published_unix_ns = parts.nth(1)?.parse().ok()?;
+        Some(Self {
+            delivered,
+            stream_sequence,
+            published_unix_ns,
+        })
+    }
+}
+
 impl Delivery {
-    pub(super) fn new(bus: Bus, message: async_nats::Message, generation: u64, room: OwnedSemaphorePermit) -> Self {
-        let context = bus.jetstream().clone();
+    pub(super) fn new(bus: Bus, message: Message, generation: u64, room: OwnedSemaphorePermit) -> Self {
+        let place = message.reply.as_deref().and_then(Place::parse).unwrap_or_default();
         Self {
-            message: Message { message, context },
+            message,
             bus,
             generation,
+            place,
             _room: room,
         }
     }
@@ -52,47 +79,50 @@ impl Delivery {
 
     /// Its place in the stream; 0 when the server did not tell.
     pub fn stream_sequence(&self) -> u64 {
-        self.message.info().map_or(0, |info| info.stream_sequence)
+        self.place.stream_sequence
     }
 
     /// The how-manyth delivery this is, from 1.
     pub fn delivered(&self) -> u64 {
-        let delivered = self.message.info().map_or(1, |info| info.delivered);
-        u64::try_from(delivered).unwrap_or(1)
+        self.place.delivered.max(1)
     }
 
-    /// When the stream took it, milliseconds since the Unix epoch by the server's clock.
-    pub fn published_unix_ms(&self) -> Option<i64> {
-        self.message.info().ok().map(|info| info.published.timestamp_millis())
+    /// When the stream took it, milliseconds since the Unix epoch by the server's clock; 0 when not told.
+    pub fn published_unix_ms(&self) -> i64 {
+        self.place.published_unix_ns / 1_000_000
     }
 
     /// Takes the message off a work queue. Queued, not confirmed: a lost one means a second delivery.
     pub async fn ack(&self) {
-        self.answer(AckKind::Ack).await;
+        self.answer("+ACK").await;
     }
 
     /// Gives it back at once, for another reader.
     pub async fn nak(&self) {
-        self.answer(AckKind::Nak(None)).await;
+        self.answer("-NAK").await;
     }
 
     /// Takes it off for good although it was not handled.
     pub async fn term(&self) {
-        self.answer(AckKind::Term).await;
+        self.answer("+TERM").await;
     }
 
     /// Asks for another 30 s.
     pub async fn progress(&self) {
-        self.answer(AckKind::Progress).await;
+        self.answer("+WPI").await;
     }
 
-    async fn answer(&self, kind: AckKind) {
+    async fn answer(&self, word: &'static str) {
         // After a reconnect the stream may be another one, and the answer would hit whatever message
         // has this number there. Unanswered, this one is delivered again.
         if self.generation != self.bus.generation() {
             return;
         }
-        match timeout(QUEUE_TIMEOUT, self.message.ack_with(kind)).await {
+        let Some(reply) = self.message.reply.clone() else {
+            return;
+        };
+        let sending = self.bus.client().publish(reply, Bytes::from_static(word.as_bytes()));
+        match timeout(QUEUE_TIMEOUT, sending).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!("acknowledgement not sent: {error}"),
             Err(_elapsed) => tracing::debug!("acknowledgement not sent: no connection"),
@@ -114,5 +144,26 @@ impl std::fmt::Debug for Delivery {
 pub async fn ack_all(deliveries: Vec<Delivery>) {
     for delivery in deliveries {
         delivery.ack().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Place;
+
+    #[test]
+    fn both_forms_of_the_acknowledgement_subject_are_read() {
+        let expected = Some(Place {
+            delivered: 2,
+            stream_sequence: 17,
+            published_unix_ns: 1_700_000_000_123_456_789,
+        });
+        let short = "$JS.ACK.WORK.plan-default.2.17.5.1700000000123456789.0";
+        let long = "$JS.ACK._.AbCdEf.WORK.plan-default.2.17.5.1700000000123456789.0.token";
+        assert_eq!(Place::parse(short), expected);
+        assert_eq!(Place::parse(long), expected);
+        for bad in ["", "_INBOX.x", "$JS.ACK.", "$JS.ACK.WORK.plan.x.17.5.1.0"] {
+            assert_eq!(Place::parse(bad), None);
+        }
     }
 }

@@ -37,13 +37,8 @@ pub(super) enum SessionEnd {
     },
 }
 
-/// What a message of the subscription means.
-enum Heard {
-    Delivery(Delivery),
-    /// A sign of life, or a request that ended.
-    Nothing,
-    Lost,
-}
+/// The consumer does not exist any more, or not here.
+struct ConsumerLost;
 
 pub(super) struct Session {
     bus: Bus,
@@ -148,11 +143,7 @@ impl Session {
         let mut lost = false;
         let mut next = Some(first);
         while let Some(message) = next {
-            match self.classify(message) {
-                Heard::Delivery(delivery) => batch.push(delivery),
-                Heard::Nothing => {}
-                Heard::Lost => lost = true,
-            }
+            lost |= self.hear(message, &mut batch).is_err();
             next = if batch.len() < MAX_BATCH {
                 self.subscriber.next().now_or_never().flatten()
             } else {
@@ -165,32 +156,32 @@ impl Session {
         if lost { Err(self.lost()) } else { Ok(()) }
     }
 
-    fn classify(&mut self, message: Message) -> Heard {
-        match message.status {
-            None | Some(StatusCode::OK) => match self.take_room() {
-                Some(room) => Heard::Delivery(Delivery::new(self.bus.clone(), message, self.generation, room)),
-                None => Heard::Nothing,
-            },
-            Some(StatusCode::IDLE_HEARTBEAT) => Heard::Nothing,
-            Some(status) => {
-                let ended = message
-                    .headers
-                    .as_ref()
-                    .and_then(|headers| headers.get("Nats-Pending-Messages"))
-                    .and_then(|count| count.as_str().parse().ok());
-                match ended {
-                    Some(unused) => {
-                        let unused = self.asked.num_permits().min(unused);
-                        drop(self.asked.split(unused));
-                        Heard::Nothing
-                    }
-                    None => {
-                        tracing::debug!(%status, description = message.description.as_deref(), "pull ended");
-                        Heard::Lost
-                    }
+    /// Adds a delivery to the batch, or notes what became of a request.
+    fn hear(&mut self, message: Message, batch: &mut Vec<Delivery>) -> Result<(), ConsumerLost> {
+        let status = match message.status {
+            Some(status) if status != StatusCode::OK => status,
+            _ => {
+                if let Some(room) = self.take_room() {
+                    batch.push(Delivery::new(self.bus.clone(), message, self.generation, room));
                 }
+                return Ok(());
             }
+        };
+        if status == StatusCode::IDLE_HEARTBEAT {
+            return Ok(());
         }
+        // A request that ended tells how much of it was not used; anything else ends the consumer.
+        let headers = message.headers.as_ref();
+        let unused = headers
+            .and_then(|headers| headers.get("Nats-Pending-Messages"))
+            .and_then(|count| count.as_str().parse().ok());
+        let Some(unused) = unused else {
+            tracing::debug!(%status, description = message.description.as_deref(), "pull ended");
+            return Err(ConsumerLost);
+        };
+        let unused = self.asked.num_permits().min(unused);
+        drop(self.asked.split(unused));
+        Ok(())
     }
 
     /// The room that was taken when the message was asked for.
@@ -217,7 +208,11 @@ impl Session {
         }
         let rest = async {
             while let Some(message) = self.subscriber.next().await {
-                if let Heard::Delivery(delivery) = self.classify(message) {
+                let mut late = Vec::new();
+                if self.hear(message, &mut late).is_err() {
+                    break;
+                }
+                for delivery in late {
                     delivery.nak().await;
                 }
             }

@@ -1,5 +1,12 @@
 //! The bus against a real nats-server; workers against a WorkerService of this test's own.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends where it cannot go on, its helpers too"
+)]
+
 mod consuming;
 mod coordinator;
 mod effects;
