@@ -21,7 +21,7 @@ impl Learner {
         Self { exports }
     }
 
-    async fn find(&self, request: &GetExportRequest) -> Result<ExportRow, Problem> {
+    async fn find(&self, request: &GetExportRequest) -> Result<ExportRow, Status> {
         let id = Uuid::parse_str(&request.export_id)
             .map_err(|_| Problem::new(400, "invalid_id", "an export's id is a UUID"))?;
         let found = self
@@ -29,7 +29,7 @@ impl Learner {
             .find(id, &request.tenant)
             .await
             .map_err(|error| away(&error))?;
-        found.ok_or_else(not_found)
+        Ok(found.ok_or_else(not_found)?)
     }
 }
 
@@ -37,7 +37,7 @@ impl Learner {
 impl LearnerService for Learner {
     async fn start_export(&self, request: Request<StartExportRequest>) -> Result<Response<ExportDocument>, Status> {
         let request = request.into_inner();
-        let options = export::parse(&request.options_json)?;
+        let options = export::parse(&request.options_json).map_err(|problem| problem.to_status())?;
         let started = self.exports.start(service::ids::v7(), &request.tenant, &options).await;
         let export = started.map_err(|error| match error {
             StartError::TooMany => Problem::new(

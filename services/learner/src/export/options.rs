@@ -63,11 +63,15 @@ impl Filters {
 ///
 /// # Errors
 /// A problem document: 400 where it is no JSON object, else 422 with every fault.
-pub fn parse(text: &str) -> Result<ExportOptions, Problem> {
+pub fn parse(text: &str) -> Result<ExportOptions, Box<Problem>> {
     let parsed: Result<Value, _> = serde_json::from_str(text);
-    let document = parsed.map_err(|error| Problem::new(400, "json_syntax", error.to_string()))?;
+    let document = parsed.map_err(|error| Box::new(Problem::new(400, "json_syntax", error.to_string())))?;
     let Value::Object(members) = document else {
-        return Err(Problem::new(400, "json_type", "the options are a JSON object"));
+        return Err(Box::new(Problem::new(
+            400,
+            "json_type",
+            "the options are a JSON object",
+        )));
     };
     let mut reader = Reader {
         members,
@@ -145,7 +149,7 @@ impl Reader {
         self.errors.push((code, error));
     }
 
-    fn finish(mut self) -> Result<(), Problem> {
+    fn finish(mut self) -> Result<(), Box<Problem>> {
         for name in std::mem::take(&mut self.members).keys() {
             self.fault("unknown_field", name, "is not an option of an export");
         }
@@ -159,7 +163,8 @@ impl Reader {
             return Ok(());
         };
         let problem = Problem::new(422, code, format!("{}: {}", first.pointer, first.detail));
-        Err(problem.with_errors(self.errors.into_iter().map(|(_, error)| error).collect()))
+        let errors = self.errors.into_iter().map(|(_, error)| error).collect();
+        Err(Box::new(problem.with_errors(errors)))
     }
 }
 

@@ -8,8 +8,8 @@ mod records;
 pub use exports::{ExportRow, ExportState};
 pub use records::{Counts, NewRecord, Page, Selection};
 
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Executor, PgPool};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -88,6 +88,15 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    // A plan made while a table was empty would scan it when it is large.
+                    connection
+                        .execute("SET plan_cache_mode = force_custom_plan")
+                        .await
+                        .map(drop)
+                })
+            })
             .connect_lazy_with(options);
         Ok(Self { pool })
     }

@@ -235,22 +235,23 @@ pub(super) async fn page_in(
     selection: &Selection,
     page: Page,
 ) -> Result<Vec<StoredRecord>, StoreError> {
+    // Always a lower bound, never "or null", so that each page is found by index and not counted off.
+    let first = (selection.since.unwrap_or(DateTime::UNIX_EPOCH), Uuid::nil());
+    let (end, task) = page.after.map_or(first, |(end, task)| (end, task.0));
     let select = sqlx::query(
         "SELECT task_id, finished_at, record FROM learner.record
          WHERE tenant = $1
-           AND ($2::timestamptz IS NULL OR finished_at >= $2) AND ($3::timestamptz IS NULL OR finished_at < $3)
-           AND ($4::float8 IS NULL OR quality >= $4) AND (NOT $5 OR passed)
-           AND ($6::timestamptz IS NULL OR (finished_at, task_id) > ($6, $7::uuid))
-         ORDER BY finished_at, task_id LIMIT $8",
+           AND (finished_at, task_id) > ($2, $3::uuid) AND finished_at < coalesce($4::timestamptz, 'infinity')
+           AND ($5::float8 IS NULL OR quality >= $5) AND (NOT $6 OR passed)
+         ORDER BY finished_at, task_id LIMIT $7",
     );
     let select = select
         .bind(&selection.tenant)
-        .bind(selection.since)
+        .bind(end)
+        .bind(task)
         .bind(selection.until)
         .bind(selection.min_quality)
         .bind(selection.must_pass)
-        .bind(page.after.map(|(end, _)| end))
-        .bind(page.after.map(|(_, task)| task.0))
         .bind(page.limit);
     let read = async {
         let rows = select.fetch_all(connection).await?;
