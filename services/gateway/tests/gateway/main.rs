@@ -1,4 +1,10 @@
 //! The gateway over its real transports, in front of a coordinator and a learner made for the test.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail the test by panicking"
+)]
 
 mod api_client;
 mod bad_bodies;
