@@ -36,6 +36,9 @@ use tools::registry::Registry;
 use work::Executor;
 use workflow::vocabulary::WorkKind;
 
+/// Seconds kept for results and hand-backs after the last running job was given up.
+const HANDING_BACK_SECONDS: f64 = 10.0;
+
 /// Runs the executor until the process is asked to end and what it holds is done.
 ///
 /// # Errors
@@ -89,11 +92,16 @@ fn worker_config(ctx: &Context, status: watch::Sender<Status>) -> anyhow::Result
         worker_id: ctx.instance.clone(),
         pool: Token::parse(&ctx.config.worker.pool)?,
         serves: kinds.into_iter().map(|kind| Serves { kind, slots }).collect(),
-        drain_deadline: Duration::from_secs_f64(ctx.config.service.drain_seconds),
+        drain_deadline: time_for_running_jobs(ctx.config.service.drain_seconds),
         sources: Sources {
             run_id: service::ids::run_id,
             unix_ms: service::clock::now_ms,
         },
         status,
     })
+}
+
+/// Of the time to drain, what running jobs get; the rest is for handing back what did not end.
+fn time_for_running_jobs(drain_seconds: f64) -> Duration {
+    Duration::from_secs_f64((drain_seconds - HANDING_BACK_SECONDS).max(drain_seconds / 2.0))
 }
