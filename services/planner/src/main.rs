@@ -1,1 +1,7 @@
-fn main() {}
+//! The planner: request to intent and plan.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    service::run("planner", planner::run)
+}
