@@ -22,7 +22,11 @@ pub struct Beats {
 
 impl Default for Beats {
     fn default() -> Self {
-        Self { slots: HashMap::new(), coordinators: 1, free_since: HashMap::new() }
+        Self {
+            slots: HashMap::new(),
+            coordinators: 1,
+            free_since: HashMap::new(),
+        }
     }
 }
 
@@ -33,9 +37,14 @@ impl Beats {
     }
 
     fn next(&self, rows: Vec<beats::PoolRow>, coordinators: i64) -> Self {
-        let mut next = Self { coordinators: usize::try_from(coordinators).unwrap_or(1).max(1), ..Self::default() };
+        let mut next = Self {
+            coordinators: usize::try_from(coordinators).unwrap_or(1).max(1),
+            ..Self::default()
+        };
         for row in rows {
-            let Some(kind) = WorkKind::parse(&row.kind) else { continue };
+            let Some(kind) = WorkKind::parse(&row.kind) else {
+                continue;
+            };
             let pool = (kind, row.pool);
             if row.free_slots > 0 {
                 let since = self.free_since.get(&pool).copied().unwrap_or_else(Instant::now);

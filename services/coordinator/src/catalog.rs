@@ -91,7 +91,11 @@ pub fn announced(known: Option<(&str, ToolState)>, spec: &ToolSpecification) -> 
         None => Announced::Store(ToolState::Active),
         Some((_, ToolState::Removed)) => Announced::Keep,
         Some((old, state)) if old == hash => {
-            if state == ToolState::Active { Announced::Store(state) } else { Announced::Keep }
+            if state == ToolState::Active {
+                Announced::Store(state)
+            } else {
+                Announced::Keep
+            }
         }
         Some((_, _)) if spec.source != ToolSource::Mcp => Announced::Store(ToolState::Active),
         Some(_) => Announced::Suspend,
@@ -140,8 +144,14 @@ mod tests {
         let old = spec(ToolSource::Mcp, "old").version_hash().to_string();
         let known = Some((old.as_str(), ToolState::Active));
         assert_eq!(announced(known, &spec(ToolSource::Mcp, "new")), Announced::Suspend);
-        assert_eq!(announced(known, &spec(ToolSource::Builtin, "new")), Announced::Store(ToolState::Active));
-        assert_eq!(announced(None, &spec(ToolSource::Mcp, "new")), Announced::Store(ToolState::Active));
+        assert_eq!(
+            announced(known, &spec(ToolSource::Builtin, "new")),
+            Announced::Store(ToolState::Active)
+        );
+        assert_eq!(
+            announced(None, &spec(ToolSource::Mcp, "new")),
+            Announced::Store(ToolState::Active)
+        );
         let removed = Some((old.as_str(), ToolState::Removed));
         assert_eq!(announced(removed, &spec(ToolSource::Mcp, "old")), Announced::Keep);
     }

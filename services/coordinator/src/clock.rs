@@ -16,7 +16,9 @@ pub struct DatabaseClock {
 impl DatabaseClock {
     /// Set by a first answer.
     pub fn new(answer: DateTime<Utc>) -> Self {
-        Self { anchor: Mutex::new((Instant::now(), answer.timestamp_millis())) }
+        Self {
+            anchor: Mutex::new((Instant::now(), answer.timestamp_millis())),
+        }
     }
 
     /// Sets it by another answer. Never backwards: a later decision must not see an earlier time.

@@ -52,7 +52,10 @@ pub async fn run(shared: Arc<Shared>, instance: String, shutdown: CancellationTo
     }
     readers.into_values().for_each(|r| r.abort());
     if let Err(error) = lanes::release(&shared.pool, &instance).await {
-        warn!(error = &error as &dyn std::error::Error, "lanes were not released; their claims run out");
+        warn!(
+            error = &error as &dyn std::error::Error,
+            "lanes were not released; their claims run out"
+        );
     }
 }
 

@@ -103,7 +103,13 @@ fn bus_config(config: &Config, instance: &str) -> anyhow::Result<BusConfig> {
     Ok(BusConfig {
         url: config.nats.url.clone(),
         user: config.nats.user.clone(),
-        password: config.nats.password.as_ref().map(|p| p.resolve()).transpose().context("nats.password")?,
+        password: config
+            .nats
+            .password
+            .as_ref()
+            .map(|p| p.resolve())
+            .transpose()
+            .context("nats.password")?,
         prefix: config.nats.prefix.clone(),
         name: instance.to_owned(),
     })
@@ -131,7 +137,11 @@ fn spawn_background(
     let sweep_every = Duration::from_secs_f64(ctx.config.coordinator.sweep_seconds);
     vec![
         tokio::spawn(beats::run(shared.pool.clone(), ctx.instance.clone(), beats_in)),
-        tokio::spawn(lanes::run(Arc::clone(shared), ctx.instance.clone(), ctx.shutdown.clone())),
+        tokio::spawn(lanes::run(
+            Arc::clone(shared),
+            ctx.instance.clone(),
+            ctx.shutdown.clone(),
+        )),
         tokio::spawn(results::guard_leases(Arc::clone(shared))),
         tokio::spawn(sweep::run(Arc::clone(shared), sweep_every)),
         tokio::spawn(sweep::watch_connection(Arc::clone(shared))),
@@ -148,7 +158,10 @@ async fn refresh_catalog(shared: Arc<Shared>) {
     loop {
         ticks.tick().await;
         if let Err(error) = shared.catalog.refresh(&shared.pool).await {
-            warn!(error = &error as &dyn std::error::Error, "the catalog could not be read");
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "the catalog could not be read"
+            );
         }
     }
 }
@@ -171,20 +184,29 @@ async fn report_readiness(ctx: Context, shared: Arc<Shared>) {
 }
 
 async fn serve(ctx: &Context, shared: &Arc<Shared>) -> anyhow::Result<()> {
-    let tasks = grpc::tasks::Tasks { shared: Arc::clone(shared), config: Arc::clone(&ctx.config) };
+    let tasks = grpc::tasks::Tasks {
+        shared: Arc::clone(shared),
+        config: Arc::clone(&ctx.config),
+    };
     let workers = grpc::worker::Workers::new(Arc::clone(shared));
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<TaskServiceServer<grpc::tasks::Tasks>>().await;
     health.set_serving::<WorkerServiceServer<grpc::worker::Workers>>().await;
     let address = ctx.config.coordinator.grpc_addr;
-    let listener = tokio::net::TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}"))?;
     ctx.ready.set("grpc", true, "");
     let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
     tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(10)))
         .max_concurrent_streams(Some(4096))
         .add_service(health_service)
-        .add_service(TaskServiceServer::new(tasks).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE))
+        .add_service(
+            TaskServiceServer::new(tasks)
+                .max_decoding_message_size(MAX_MESSAGE)
+                .max_encoding_message_size(MAX_MESSAGE),
+        )
         .add_service(WorkerServiceServer::new(workers).max_decoding_message_size(MAX_MESSAGE))
         .serve_with_incoming_shutdown(incoming, ctx.shutdown.clone().cancelled_owned())
         .await

@@ -34,7 +34,8 @@ impl Metrics {
 
     /// A batch was written, from the first look at its inputs.
     pub fn batch_seconds(&self, took: Duration) {
-        self.busy_micros.add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        self.busy_micros
+            .add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
     }
 
     /// A version guard failed: another replica was first.

@@ -4,9 +4,9 @@ use crate::work::body;
 use crate::writer::Shared;
 use crate::writer::inbox::{Ask, Envelope, Receipt};
 use bus::Lane;
-use bus::names::StreamName;
 use bus::dead_letter::DeadLetter;
 use bus::intake::{Delivery, Intake, ack_all};
+use bus::names::StreamName;
 use bus::topology::ConsumerSpec;
 use contracts::work::{JobResult, Usage, WorkResult, job_result};
 use prost::Message;
@@ -72,7 +72,12 @@ async fn take(shared: &Arc<Shared>, delivery: Delivery, done: &mpsc::UnboundedSe
     }
     let receipt = Receipt::new(inputs.len(), delivery, done.clone());
     for (task, input) in inputs {
-        let envelope = Envelope { task, ask: Ask::Input(input), reply: None, receipt: Some(Arc::clone(&receipt)) };
+        let envelope = Envelope {
+            task,
+            ask: Ask::Input(input),
+            reply: None,
+            receipt: Some(Arc::clone(&receipt)),
+        };
         shared.inbox.send(envelope).await;
     }
 }
@@ -110,8 +115,20 @@ fn input(result: JobResult) -> Result<(TaskId, Input), &'static str> {
     let dispatch = result.dispatch;
     let cost = result.usage.map(cost).unwrap_or_default();
     let outcome = result.outcome.ok_or("no outcome")?;
-    let succeeded = |outcome| Input::JobSucceeded { job, dispatch, run, cost: cost.clone(), outcome };
-    let failed = |failure| Input::JobFailed { job, dispatch, run, cost: cost.clone(), failure };
+    let succeeded = |outcome| Input::JobSucceeded {
+        job,
+        dispatch,
+        run,
+        cost: cost.clone(),
+        outcome,
+    };
+    let failed = |failure| Input::JobFailed {
+        job,
+        dispatch,
+        run,
+        cost: cost.clone(),
+        failure,
+    };
     let input = match outcome {
         job_result::Outcome::Planned(planned) => match planned_outcome(&planned) {
             Some(outcome) => succeeded(outcome),
@@ -133,7 +150,9 @@ fn input(result: JobResult) -> Result<(TaskId, Input), &'static str> {
             Some(body) => succeeded(Outcome::Deliverable(body)),
             None => failed(protocol("the deliverable is not JSON")),
         },
-        job_result::Outcome::Published(published) => succeeded(Outcome::Published { location: published.location }),
+        job_result::Outcome::Published(published) => succeeded(Outcome::Published {
+            location: published.location,
+        }),
         job_result::Outcome::Failure(failure) => failed(Failure {
             code: failure.code,
             message: failure.message,
@@ -148,7 +167,12 @@ fn input(result: JobResult) -> Result<(TaskId, Input), &'static str> {
 }
 
 fn protocol(message: &str) -> Failure {
-    Failure { code: "worker_protocol".to_owned(), message: message.to_owned(), retryable: true, ..Failure::default() }
+    Failure {
+        code: "worker_protocol".to_owned(),
+        message: message.to_owned(),
+        retryable: true,
+        ..Failure::default()
+    }
 }
 
 /// A run that used nothing costs nothing; nobody need know which model it did not use.
@@ -176,7 +200,10 @@ fn planned_outcome(planned: &contracts::work::PlanOutcome) -> Option<Outcome> {
         "memory": planned.memory,
         "engine": planned.engine,
     });
-    Some(Outcome::Planned { plan, document: Body::new(document.to_string()) })
+    Some(Outcome::Planned {
+        plan,
+        document: Body::new(document.to_string()),
+    })
 }
 
 /// The parts of an assessment that decide. What is not a number between 0 and 1 is no score.
@@ -188,8 +215,15 @@ fn assessment(text: &str) -> Option<Assessment> {
         .filter(|(_, score)| (0.0..=1.0).contains(score));
     let blamed = members("blamed").map(|(key, feedback)| (key.clone(), text_of(feedback)));
     let mut failed_checks: BTreeMap<String, String> = BTreeMap::new();
-    for check in document.get("failed_checks").and_then(Value::as_array).into_iter().flatten() {
-        let Some(key) = check.get("step_key").and_then(Value::as_str) else { continue };
+    for check in document
+        .get("failed_checks")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let Some(key) = check.get("step_key").and_then(Value::as_str) else {
+            continue;
+        };
         let line = format!(
             "check at {:?} failed: {}",
             check.get("pointer").and_then(Value::as_str).unwrap_or(""),
@@ -201,7 +235,11 @@ fn assessment(text: &str) -> Option<Assessment> {
         }
         all.push_str(&line);
     }
-    Some(Assessment { scores: scores.collect(), blamed: blamed.collect(), failed_checks })
+    Some(Assessment {
+        scores: scores.collect(),
+        blamed: blamed.collect(),
+        failed_checks,
+    })
 }
 
 fn text_of(value: &Value) -> String {
@@ -253,14 +291,19 @@ mod tests {
             "blamed":{"draft":"longer"},"failed_checks":[{"step_key":"x","pointer":"/t","detail":"too short"}]}"#;
         let assessment = assessment(text).unwrap();
         assert_eq!(assessment.scores, BTreeMap::from([("a".to_owned(), 0.5)]));
-        assert_eq!(assessment.blamed, BTreeMap::from([("draft".to_owned(), "longer".to_owned())]));
+        assert_eq!(
+            assessment.blamed,
+            BTreeMap::from([("draft".to_owned(), "longer".to_owned())])
+        );
         assert!(assessment.failed_checks.contains_key("x"));
     }
 
     #[test]
     fn a_message_that_is_no_result_or_names_no_ids_is_refused() {
         assert!(decode(b"\xff\xff\xff").is_err());
-        let nameless = WorkResult { results: vec![JobResult::default()] };
+        let nameless = WorkResult {
+            results: vec![JobResult::default()],
+        };
         assert_eq!(decode(&nameless.encode_to_vec()), Err("the task id is no UUID"));
     }
 }

@@ -50,7 +50,9 @@ async fn look(shared: &Arc<Shared>, task: TaskId) {
 async fn set_next(shared: &Arc<Shared>, task: TaskId) {
     let outcome = async {
         let mut connection = shared.pool.acquire().await.map_err(StoreError::at("connect"))?;
-        let Some(loaded) = store::load::tasks(&mut connection, &[task]).await?.pop() else { return Ok(()) };
+        let Some(loaded) = store::load::tasks(&mut connection, &[task]).await?.pop() else {
+            return Ok(());
+        };
         let now = shared.clock.now();
         let next = store::commit::next_at(&loaded.task, None, now);
         // Due at once and still there: there was no room, or nothing answered. Look again in a while.
@@ -87,7 +89,10 @@ pub async fn watch_connection(shared: Arc<Shared>) {
 
 async fn make_topology(shared: &Arc<Shared>) {
     if let Err(error) = bus::topology::ensure(&shared.bus).await {
-        warn!(error = &error as &dyn std::error::Error, "streams and consumers could not be made sure of");
+        warn!(
+            error = &error as &dyn std::error::Error,
+            "streams and consumers could not be made sure of"
+        );
     }
 }
 
@@ -99,6 +104,9 @@ async fn doubt_queue(shared: &Arc<Shared>) {
                 shared.inbox.tell(task, Input::QueueDoubted).await;
             }
         }
-        Err(error) => warn!(error = &error as &dyn std::error::Error, "queued work will be looked up by the sweeper"),
+        Err(error) => warn!(
+            error = &error as &dyn std::error::Error,
+            "queued work will be looked up by the sweeper"
+        ),
     }
 }

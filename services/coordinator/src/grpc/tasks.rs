@@ -92,3 +92,6 @@ impl TaskService for Tasks {
         self.records(request.into_inner())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,23 +46,35 @@ impl Workers {
         let job = job.ok_or_else(|| Status::invalid_argument("no job"))?;
         let (task, id): (TaskId, JobId) = (parse(&job.task_id, "task_id")?, parse(&job.job_id, "job_id")?);
         let mut connection = self.shared.pool.acquire().await.map_err(away)?;
-        let loaded = store::load::tasks(&mut connection, &[task]).await.map_err(unavailable)?;
-        let open = loaded.first().and_then(|l| l.task.job(id)).is_some_and(|j| {
-            j.dispatch >= job.dispatch && !matches!(j.state, JobState::Ready { .. })
-        });
-        if open { Ok(task) } else { Err(Status::failed_precondition("the job is not open")) }
+        let loaded = store::load::tasks(&mut connection, &[task])
+            .await
+            .map_err(unavailable)?;
+        let open = loaded
+            .first()
+            .and_then(|l| l.task.job(id))
+            .is_some_and(|j| j.dispatch >= job.dispatch && !matches!(j.state, JobState::Ready { .. }));
+        if open {
+            Ok(task)
+        } else {
+            Err(Status::failed_precondition("the job is not open"))
+        }
     }
 
     async fn payload_text(&self, task: TaskId, no: PayloadNo) -> Result<String, Status> {
         let mut connection = self.shared.pool.acquire().await.map_err(away)?;
-        let bodies = store::load::bodies(&mut connection, &[(task, no)]).await.map_err(unavailable)?;
-        let text = bodies.get(&(task, no)).ok_or_else(|| Status::data_loss("a stored payload is gone"))?;
+        let bodies = store::load::bodies(&mut connection, &[(task, no)])
+            .await
+            .map_err(unavailable)?;
+        let text = bodies
+            .get(&(task, no))
+            .ok_or_else(|| Status::data_loss("a stored payload is gone"))?;
         Ok(text.to_string())
     }
 }
 
 fn parse<T: std::str::FromStr>(text: &str, what: &'static str) -> Result<T, Status> {
-    text.parse().map_err(|_| Status::invalid_argument(format!("{what} is not valid")))
+    text.parse()
+        .map_err(|_| Status::invalid_argument(format!("{what} is not valid")))
 }
 
 fn away(_: sqlx::Error) -> Status {
@@ -71,7 +83,10 @@ fn away(_: sqlx::Error) -> Status {
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn unavailable(error: StoreError) -> Status {
-    tracing::warn!(error = &error as &dyn std::error::Error, "a worker's question could not be answered");
+    tracing::warn!(
+        error = &error as &dyn std::error::Error,
+        "a worker's question could not be answered"
+    );
     Status::unavailable("the database is away")
 }
 
@@ -106,8 +121,11 @@ impl WorkerService for Workers {
         request: Request<BeginEffectRequest>,
     ) -> Result<Response<BeginEffectResponse>, Status> {
         let ask = request.into_inner();
-        let (task, job, run): (TaskId, JobId, RunId) =
-            (parse(&ask.task_id, "task_id")?, parse(&ask.job_id, "job_id")?, parse(&ask.run_id, "run_id")?);
+        let (task, job, run): (TaskId, JobId, RunId) = (
+            parse(&ask.task_id, "task_id")?,
+            parse(&ask.job_id, "job_id")?,
+            parse(&ask.run_id, "run_id")?,
+        );
         let class = EffectClass::parse(&ask.effects).ok_or_else(|| Status::invalid_argument("unknown effects"))?;
         if serde_json::from_str::<serde::de::IgnoredAny>(&ask.request_json).is_err() {
             return Err(Status::invalid_argument("request_json is not JSON"));
@@ -125,7 +143,10 @@ impl WorkerService for Workers {
             key_ttl: Millis::from_secs_f64(ask.key_ttl_seconds.clamp(0.0, 31_536_000.0)),
         });
         let reply = match self.shared.inbox.ask(task, Ask::Input(input)).await {
-            Answer::Reply { reply: Reply::Effect(reply), .. } => reply,
+            Answer::Reply {
+                reply: Reply::Effect(reply),
+                ..
+            } => reply,
             Answer::Reply { .. } | Answer::NotFound => EffectReply::Refused("superseded"),
             Answer::Quarantined => return Err(Status::invalid_argument("the request cannot be stored")),
             _ => return Err(Status::unavailable("the coordinator cannot decide now")),
@@ -150,10 +171,14 @@ impl WorkerService for Workers {
                 effect_key: key,
                 ..BeginEffectResponse::default()
             },
-            EffectReply::Busy => BeginEffectResponse { state: "busy".to_owned(), ..BeginEffectResponse::default() },
-            EffectReply::Recorded(state) => {
-                BeginEffectResponse { state: state.as_str().to_owned(), ..BeginEffectResponse::default() }
-            }
+            EffectReply::Busy => BeginEffectResponse {
+                state: "busy".to_owned(),
+                ..BeginEffectResponse::default()
+            },
+            EffectReply::Recorded(state) => BeginEffectResponse {
+                state: state.as_str().to_owned(),
+                ..BeginEffectResponse::default()
+            },
             EffectReply::Refused(reason) => BeginEffectResponse {
                 state: "refused".to_owned(),
                 reason: reason.to_owned(),
@@ -165,8 +190,11 @@ impl WorkerService for Workers {
 
     async fn end_effect(&self, request: Request<EndEffectRequest>) -> Result<Response<EndEffectResponse>, Status> {
         let end = request.into_inner();
-        let (task, job, run): (TaskId, JobId, RunId) =
-            (parse(&end.task_id, "task_id")?, parse(&end.job_id, "job_id")?, parse(&end.run_id, "run_id")?);
+        let (task, job, run): (TaskId, JobId, RunId) = (
+            parse(&end.task_id, "task_id")?,
+            parse(&end.job_id, "job_id")?,
+            parse(&end.run_id, "run_id")?,
+        );
         let ended = match end.state.as_str() {
             "confirmed" => EffectEnd::Confirmed,
             "rejected" => EffectEnd::Rejected,
@@ -178,14 +206,25 @@ impl WorkerService for Workers {
             Ok(_) => end.response_json,
             Err(_) => serde_json::Value::from(end.response_json).to_string(),
         };
-        let input = Input::EffectEnded { job, run, ordinal: end.ordinal, ended, response: Body::new(response) };
+        let input = Input::EffectEnded {
+            job,
+            run,
+            ordinal: end.ordinal,
+            ended,
+            response: Body::new(response),
+        };
         let state = match self.shared.inbox.ask(task, Ask::Input(input)).await {
-            Answer::Reply { reply: Reply::Effect(EffectReply::Recorded(state)), .. } => state.as_str(),
+            Answer::Reply {
+                reply: Reply::Effect(EffectReply::Recorded(state)),
+                ..
+            } => state.as_str(),
             Answer::Reply { .. } | Answer::NotFound => return Err(Status::not_found("no such effect")),
             Answer::Quarantined => return Err(Status::invalid_argument("the response cannot be stored")),
             _ => return Err(Status::unavailable("the coordinator cannot decide now")),
         };
-        Ok(Response::new(EndEffectResponse { state: state.to_owned() }))
+        Ok(Response::new(EndEffectResponse {
+            state: state.to_owned(),
+        }))
     }
 
     async fn put_payload(
@@ -193,7 +232,10 @@ impl WorkerService for Workers {
         request: Request<Streaming<PutPayloadRequest>>,
     ) -> Result<Response<PutPayloadResponse>, Status> {
         let mut stream = request.into_inner();
-        let first = stream.message().await?.ok_or_else(|| Status::invalid_argument("an empty stream"))?;
+        let first = stream
+            .message()
+            .await?
+            .ok_or_else(|| Status::invalid_argument("an empty stream"))?;
         let task = self.holds(first.job).await?;
         let mut bytes = first.chunk;
         while let Some(next) = stream.message().await? {
@@ -206,8 +248,13 @@ impl WorkerService for Workers {
         if !json {
             return Err(Status::invalid_argument("a payload is a JSON text"));
         }
-        let blob = store::payloads::put(&self.shared.pool, task, &bytes).await.map_err(unavailable)?;
-        Ok(Response::new(PutPayloadResponse { sha256: blob.sha256, size: blob.size }))
+        let blob = store::payloads::put(&self.shared.pool, task, &bytes)
+            .await
+            .map_err(unavailable)?;
+        Ok(Response::new(PutPayloadResponse {
+            sha256: blob.sha256,
+            size: blob.size,
+        }))
     }
 
     type GetPayloadStream = futures::stream::BoxStream<'static, Result<PayloadChunk, Status>>;
@@ -217,14 +264,20 @@ impl WorkerService for Workers {
         request: Request<GetPayloadRequest>,
     ) -> Result<Response<Self::GetPayloadStream>, Status> {
         let ask = request.into_inner();
-        let blob = contracts::work::BlobRef { sha256: ask.sha256.clone(), size: 0 };
+        let blob = contracts::work::BlobRef {
+            sha256: ask.sha256.clone(),
+            size: 0,
+        };
         body::of_blob(&blob).ok_or_else(|| Status::invalid_argument("sha256 is 64 hex digits"))?;
         let task = self.holds(ask.job).await?;
         let bytes = store::payloads::get(&self.shared.pool, task, &ask.sha256)
             .await
             .map_err(unavailable)?
             .ok_or_else(|| Status::not_found("no such payload"))?;
-        let chunks: Vec<_> = bytes.chunks(CHUNK).map(|c| Ok(PayloadChunk { chunk: c.to_vec() })).collect();
+        let chunks: Vec<_> = bytes
+            .chunks(CHUNK)
+            .map(|c| Ok(PayloadChunk { chunk: c.to_vec() }))
+            .collect();
         Ok(Response::new(futures::stream::iter(chunks).boxed()))
     }
 
@@ -243,7 +296,11 @@ impl WorkerService for Workers {
         for document in &ask.channels_json {
             self.announce_channel(document).await?;
         }
-        self.shared.catalog.refresh(&self.shared.pool).await.map_err(unavailable)?;
+        self.shared
+            .catalog
+            .refresh(&self.shared.pool)
+            .await
+            .map_err(unavailable)?;
         Ok(Response::new(AnnounceToolsResponse {}))
     }
 
@@ -251,21 +308,43 @@ impl WorkerService for Workers {
         let (version, documents) = self.shared.catalog.documents();
         let unchanged = version == request.into_inner().known_version;
         let tools_json = if unchanged { Vec::new() } else { documents.to_vec() };
-        Ok(Response::new(ListToolsResponse { version, unchanged, tools_json }))
+        Ok(Response::new(ListToolsResponse {
+            version,
+            unchanged,
+            tools_json,
+        }))
     }
 }
 
 impl Workers {
     async fn verdict(&self, job: RunningJob) -> Result<RunVerdict, Status> {
-        let (task, id, run): (TaskId, JobId, RunId) =
-            (parse(&job.task_id, "task_id")?, parse(&job.job_id, "job_id")?, parse(&job.run_id, "run_id")?);
-        let input = Input::JobStarted { job: id, dispatch: job.dispatch, run };
+        let (task, id, run): (TaskId, JobId, RunId) = (
+            parse(&job.task_id, "task_id")?,
+            parse(&job.job_id, "job_id")?,
+            parse(&job.run_id, "run_id")?,
+        );
+        let input = Input::JobStarted {
+            job: id,
+            dispatch: job.dispatch,
+            run,
+        };
         let verdict = |cancel, attempt, reason: &str| {
-            Ok(RunVerdict { job_id: job.job_id.clone(), cancel, attempt, reason: reason.to_owned() })
+            Ok(RunVerdict {
+                job_id: job.job_id.clone(),
+                cancel,
+                attempt,
+                reason: reason.to_owned(),
+            })
         };
         match self.shared.inbox.ask(task, Ask::Input(input)).await {
-            Answer::Reply { reply: Reply::Continue { attempt }, .. } => verdict(false, attempt, ""),
-            Answer::Reply { reply: Reply::Stop(reason), .. } => verdict(true, 0, reason),
+            Answer::Reply {
+                reply: Reply::Continue { attempt },
+                ..
+            } => verdict(false, attempt, ""),
+            Answer::Reply {
+                reply: Reply::Stop(reason),
+                ..
+            } => verdict(true, 0, reason),
             Answer::Reply { .. } | Answer::NotFound | Answer::Quarantined => verdict(true, 0, "unknown"),
             // Without an answer the worker goes on, and takes nothing new.
             _ => Err(Status::unavailable("the coordinator cannot decide now")),
@@ -286,7 +365,12 @@ impl Workers {
         if row.is_some_and(|r| r.spec == document && r.state == ToolState::Active.as_str()) {
             return Ok(());
         }
-        let state = row.map(|r| (r.version_hash.as_str(), ToolState::parse(&r.state).unwrap_or(ToolState::Suspended)));
+        let state = row.map(|r| {
+            (
+                r.version_hash.as_str(),
+                ToolState::parse(&r.state).unwrap_or(ToolState::Suspended),
+            )
+        });
         let pool = &self.shared.pool;
         match announced(state, &spec) {
             Announced::Store(state) => store::catalog::store_tool(pool, &spec, document, state, by).await,
@@ -306,7 +390,9 @@ impl Workers {
         let channel: Channel =
             serde_json::from_str(document).map_err(|e| Status::invalid_argument(format!("a channel: {e}")))?;
         if channel.name.is_empty() || channel.name.len() > 64 || EffectClass::parse(&channel.effects).is_none() {
-            return Err(Status::invalid_argument("a channel has a name of 1-64 bytes and an effect class"));
+            return Err(Status::invalid_argument(
+                "a channel has a name of 1-64 bytes and an effect class",
+            ));
         }
         store::catalog::store_channel(&self.shared.pool, &channel.name, &channel.kind, &channel.effects)
             .await

@@ -193,8 +193,9 @@ pub async fn commit(connection: &mut PgConnection, rows: &Rows) -> Result<Commit
     if !rare {
         return statement(connection, rows).await;
     }
-    let mut transaction =
-        sqlx::Connection::begin(connection).await.map_err(StoreError::at("begin a transaction"))?;
+    let mut transaction = sqlx::Connection::begin(connection)
+        .await
+        .map_err(StoreError::at("begin a transaction"))?;
     let committed = statement(&mut transaction, rows).await?;
     if !rows.gates.is_empty() {
         gates(&mut transaction, rows).await?;
@@ -211,8 +212,10 @@ pub async fn commit(connection: &mut PgConnection, rows: &Rows) -> Result<Commit
 
 async fn statement(connection: &mut PgConnection, rows: &Rows) -> Result<Committed, StoreError> {
     let new = &rows.new;
-    let keyed: Vec<(&NewTask, &(String, String))> =
-        new.iter().filter_map(|n| n.idempotency.as_ref().map(|k| (n, k))).collect();
+    let keyed: Vec<(&NewTask, &(String, String))> = new
+        .iter()
+        .filter_map(|n| n.idempotency.as_ref().map(|k| (n, k)))
+        .collect();
     let changed = &rows.changed;
     let row: (Option<i64>, DateTime<Utc>, i32) = sqlx::query_as(STATEMENT)
         .bind(each(new, |n| n.task.id.0))
@@ -257,7 +260,10 @@ async fn statement(connection: &mut PgConnection, rows: &Rows) -> Result<Committ
         .fetch_one(connection)
         .await
         .map_err(StoreError::at("write a batch"))?;
-    Ok(Committed { batch: row.0, clock: row.1 })
+    Ok(Committed {
+        batch: row.0,
+        clock: row.1,
+    })
 }
 
 async fn gates(connection: &mut PgConnection, rows: &Rows) -> Result<(), StoreError> {

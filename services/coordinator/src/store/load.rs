@@ -38,8 +38,11 @@ pub async fn tasks(connection: &mut PgConnection, ids: &[TaskId]) -> Result<Vec<
             .map_err(StoreError::at("read tasks"))?;
     let mut tasks = Vec::with_capacity(rows.len());
     for (id, tenant, version, next_at, state) in rows {
-        let mut task: Task =
-            serde_json::from_str(&state).map_err(|source| StoreError::Corrupt { what: "the state", task: id, source })?;
+        let mut task: Task = serde_json::from_str(&state).map_err(|source| StoreError::Corrupt {
+            what: "the state",
+            task: id,
+            source,
+        })?;
         task.id = TaskId(id);
         task.tenant = tenant;
         task.version = u64::try_from(version).unwrap_or(0);
@@ -47,12 +50,13 @@ pub async fn tasks(connection: &mut PgConnection, ids: &[TaskId]) -> Result<Vec<
     }
     let wanted: Vec<(TaskId, PayloadNo)> = tasks
         .iter()
-        .flat_map(|(t, _)| {
-            std::iter::once((t.id, SUBMISSION)).chain(t.plan.as_ref().map(|p| (t.id, p.payload)))
-        })
+        .flat_map(|(t, _)| std::iter::once((t.id, SUBMISSION)).chain(t.plan.as_ref().map(|p| (t.id, p.payload))))
         .collect();
     let bodies = bodies(connection, &wanted).await?;
-    tasks.into_iter().map(|(task, next_at)| assemble(task, next_at, &bodies)).collect()
+    tasks
+        .into_iter()
+        .map(|(task, next_at)| assemble(task, next_at, &bodies))
+        .collect()
 }
 
 fn assemble(
@@ -62,13 +66,26 @@ fn assemble(
 ) -> Result<Loaded, StoreError> {
     let id = task.id;
     let text = |no: PayloadNo| bodies.get(&(id, no)).map_or("", |b| &**b);
-    let corrupt = |what| move |source| StoreError::Corrupt { what, task: id.0, source };
+    let corrupt = |what| {
+        move |source| StoreError::Corrupt {
+            what,
+            task: id.0,
+            source,
+        }
+    };
     let submission = serde_json::from_str(text(SUBMISSION)).map_err(corrupt("the submission"))?;
     let plan = match &task.plan {
         None => None,
-        Some(plan) => Some(Arc::new(serde_json::from_str(text(plan.payload)).map_err(corrupt("the plan"))?)),
+        Some(plan) => Some(Arc::new(
+            serde_json::from_str(text(plan.payload)).map_err(corrupt("the plan"))?,
+        )),
     };
-    Ok(Loaded { task, submission: Arc::new(submission), plan, next_at })
+    Ok(Loaded {
+        task,
+        submission: Arc::new(submission),
+        plan,
+        next_at,
+    })
 }
 
 /// Bodies of payloads, by task and number; missing ones are left out.
@@ -83,7 +100,10 @@ pub async fn bodies(
         return Ok(HashMap::new());
     }
     let tasks: Vec<Uuid> = wanted.iter().map(|(t, _)| t.0).collect();
-    let numbers: Vec<i32> = wanted.iter().map(|(_, no)| i32::try_from(no.0).unwrap_or(i32::MAX)).collect();
+    let numbers: Vec<i32> = wanted
+        .iter()
+        .map(|(_, no)| i32::try_from(no.0).unwrap_or(i32::MAX))
+        .collect();
     let rows: Vec<(Uuid, i32, String)> = sqlx::query_as(
         "SELECT p.task_id, p.no, p.body FROM unnest($1::uuid[], $2::int[]) AS w (task_id, no)
          JOIN payload p ON p.task_id = w.task_id AND p.no = w.no",
@@ -94,5 +114,8 @@ pub async fn bodies(
     .await
     .map_err(StoreError::at("read payloads"))?;
     let key = |task, no: i32| (TaskId(task), PayloadNo(u32::try_from(no).unwrap_or(u32::MAX)));
-    Ok(rows.into_iter().map(|(task, no, body)| (key(task, no), Arc::from(body))).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(task, no, body)| (key(task, no), Arc::from(body)))
+        .collect())
 }

@@ -67,7 +67,9 @@ impl StoreError {
         match source {
             // Class 08: connection; 57P: shutdown; 53: resources; 40: serialisation and deadlock; 25006: read-only replica.
             sqlx::Error::Database(e) => e.code().is_some_and(|c| {
-                ["08", "57P", "53", "40", "25006"].iter().any(|class| c.starts_with(class))
+                ["08", "57P", "53", "40", "25006"]
+                    .iter()
+                    .any(|class| c.starts_with(class))
             }),
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_) => false,
             _ => true,
@@ -76,7 +78,13 @@ impl StoreError {
 
     /// A guard of the batch statement failed: somebody else was first.
     pub fn is_conflict(&self) -> bool {
-        let Self::Query { source: sqlx::Error::Database(e), .. } = self else { return false };
+        let Self::Query {
+            source: sqlx::Error::Database(e),
+            ..
+        } = self
+        else {
+            return false;
+        };
         // Division by zero is how the batch statement says that a version did not match.
         e.code().is_some_and(|c| c == "22012" || c == "23505")
     }
@@ -116,7 +124,9 @@ pub async fn writer_connection(url: &str) -> Result<PgConnection, StoreError> {
         ("enable_mergejoin", "off"),
         ("jit", "off"),
     ]);
-    PgConnection::connect_with(&options).await.map_err(StoreError::at("connect"))
+    PgConnection::connect_with(&options)
+        .await
+        .map_err(StoreError::at("connect"))
 }
 
 /// Brings the schema up to date; replicas that start together take turns.
@@ -135,7 +145,10 @@ pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
             .execute(&mut *connection)
             .await
             .map_err(StoreError::at("create the schema"))?;
-        sqlx::migrate!().run(&mut *connection).await.map_err(StoreError::Migrate)
+        sqlx::migrate!()
+            .run(&mut *connection)
+            .await
+            .map_err(StoreError::Migrate)
     }
     .await;
     sqlx::query("SELECT pg_advisory_unlock($1)")

@@ -17,7 +17,10 @@ pub fn blob_ref(bytes: &[u8]) -> BlobRef {
             break;
         }
     }
-    BlobRef { sha256, size: bytes.len() as u64 }
+    BlobRef {
+        sha256,
+        size: bytes.len() as u64,
+    }
 }
 
 /// Keeps bytes beside a task. The same bytes once.

@@ -3,14 +3,34 @@
 use super::{Facts, member, moment};
 use crate::store::payloads::blob_ref;
 use serde_json::{Value, json};
-use workflow::state::{Delivery, DeliveryState};
+use workflow::state::{Delivery, DeliveryState, Task};
+use workflow::vocabulary::Status;
 
 /// `[{channel, title, content, content_type, content_hash}]`, in the order of the channels; none before
-/// the first was formatted.
+/// the first was formatted, and none while steps run again that they were made from.
 pub(super) fn deliverables(facts: &Facts) -> Option<Value> {
+    if !stands(&facts.task) {
+        return None;
+    }
     let shown = facts.task.deliveries.iter().filter_map(|d| deliverable(facts, d));
     let shown: Vec<Value> = shown.collect();
     (!shown.is_empty()).then(|| Value::Array(shown))
+}
+
+/// What was formatted is the result of the steps as they are now.
+fn stands(task: &Task) -> bool {
+    match task.interrupted.unwrap_or(task.status) {
+        Status::Submitted
+        | Status::Planning
+        | Status::AwaitingPlanReview
+        | Status::Executing
+        | Status::AwaitingStepApproval
+        | Status::Assessing
+        | Status::Refining => false,
+        Status::Formatting | Status::AwaitingApproval | Status::Publishing => true,
+        Status::NeedsAttention | Status::Paused | Status::Cancelling => true,
+        Status::Completed | Status::Rejected | Status::Failed | Status::Cancelled => true,
+    }
 }
 
 fn deliverable(facts: &Facts, delivery: &Delivery) -> Option<Value> {

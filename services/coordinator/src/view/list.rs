@@ -26,7 +26,6 @@ pub fn task_entry(listed: &Listed) -> Value {
         "progress": progress(task),
         "quality": quality.map(|q| json!({ "overall": q.overall, "passed": q.passed })),
         "refinements": task.round,
-        "open_gates": task.gates.len(),
         "created_at": moment(task.created_at),
         "updated_at": moment(task.updated_at),
     });

@@ -220,6 +220,18 @@ fn a_step_that_runs_again_has_no_output_and_the_round_is_counted() {
 }
 
 #[test]
+fn what_is_being_revised_is_no_deliverable_any_more() {
+    let mut story = waiting_for_approval();
+    assert!(status(&story.facts()).get("deliverables").is_some());
+    story.decide(Action::Revise);
+    let revised = status(&story.facts());
+    assert_eq!(
+        (&revised["status"], revised.get("deliverables")),
+        (&json!("refining"), None)
+    );
+}
+
+#[test]
 fn an_approval_shows_what_is_decided_about() {
     let story = waiting_for_approval();
     let gate = story.task.gates[0].clone();

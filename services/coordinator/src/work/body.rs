@@ -12,7 +12,11 @@ const MARK: &str = "blob:";
 
 /// The body that names a blob.
 pub fn of_blob(blob: &BlobRef) -> Option<Body> {
-    let hex = blob.sha256.len() == 64 && blob.sha256.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase());
+    let hex = blob.sha256.len() == 64
+        && blob
+            .sha256
+            .bytes()
+            .all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase());
     hex.then(|| Body {
         text: Arc::from(format!("{MARK}{}:{}", blob.sha256, blob.size)),
         hash: Fingerprint::of([blob.sha256.as_bytes()]),
@@ -22,7 +26,10 @@ pub fn of_blob(blob: &BlobRef) -> Option<Body> {
 /// The blob a stored body names.
 pub fn as_blob(text: &str) -> Option<BlobRef> {
     let (sha256, size) = text.strip_prefix(MARK)?.split_once(':')?;
-    Some(BlobRef { sha256: sha256.to_owned(), size: size.parse().ok()? })
+    Some(BlobRef {
+        sha256: sha256.to_owned(),
+        size: size.parse().ok()?,
+    })
 }
 
 /// A stored body as it travels.

@@ -5,7 +5,8 @@ use crate::writer::draft::Entry;
 use bus::names::{Names, Token};
 use bus::{Lane, Outgoing};
 use contracts::work::{
-    AssessSpec, FormatSpec, Grant, Input, Job as WorkJob, Payload, PlanSpec, PublishSpec, StepSpec, WorkItem, job, payload,
+    AssessSpec, FormatSpec, Grant, Input, Job as WorkJob, Payload, PlanSpec, PublishSpec, StepSpec, WorkItem, job,
+    payload,
 };
 use prost::Message;
 use serde_json::{Value, json};
@@ -43,7 +44,14 @@ pub fn needed(entry: &Entry, serials: &[Serial]) -> Vec<PayloadNo> {
             Unit::Assess => wanted.extend(all_steps(entry).filter_map(|i| output_no(entry, i))),
             Unit::Format(_) => wanted.extend(all_steps(entry).filter_map(|i| output_no(entry, i))),
             Unit::Publish(index) => {
-                wanted.extend(entry.task.deliveries.get(usize::from(index)).and_then(|d| d.content).map(|c| c.payload));
+                wanted.extend(
+                    entry
+                        .task
+                        .deliveries
+                        .get(usize::from(index))
+                        .and_then(|d| d.content)
+                        .map(|c| c.payload),
+                );
             }
         }
     }
@@ -74,7 +82,10 @@ pub fn items(entry: &mut Entry, serials: &[Serial], together: bool, names: &Name
         let Ok(token) = Token::parse(&pool) else { continue };
         let Some(first) = group.first() else { continue };
         let kind = first.unit.kind();
-        let mut room = Room { left: MAX_BYTES, spilled: Vec::new() };
+        let mut room = Room {
+            left: MAX_BYTES,
+            spilled: Vec::new(),
+        };
         let work = WorkItem {
             task_id: entry.task.id.to_string(),
             tenant: entry.task.tenant.clone(),
@@ -93,7 +104,10 @@ pub fn items(entry: &mut Entry, serials: &[Serial], together: bool, names: &Name
                 &entry.submission.traceparent,
                 work.encode_to_vec(),
             ),
-            jobs: group.iter().map(|j| (entry.task.id.job(j.serial), j.dispatch)).collect(),
+            jobs: group
+                .iter()
+                .map(|j| (entry.task.id.job(j.serial), j.dispatch))
+                .collect(),
             spilled: room.spilled,
         });
     }
@@ -150,7 +164,10 @@ fn pool(entry: &Entry, job: &Job) -> String {
 
 fn plan_step(entry: &Entry, index: u16) -> Option<(&workflow::plan::PlanStep, &workflow::plan::FrozenStep)> {
     let plan = entry.plan.as_ref()?;
-    plan.plan.steps.get(usize::from(index)).zip(plan.steps.get(usize::from(index)))
+    plan.plan
+        .steps
+        .get(usize::from(index))
+        .zip(plan.steps.get(usize::from(index)))
 }
 
 fn all_steps(entry: &Entry) -> impl Iterator<Item = u16> + '_ {
@@ -158,7 +175,9 @@ fn all_steps(entry: &Entry) -> impl Iterator<Item = u16> + '_ {
 }
 
 fn input_steps(entry: &Entry, index: u16) -> impl Iterator<Item = u16> + '_ {
-    plan_step(entry, index).into_iter().flat_map(|(_, f)| f.inputs.iter().copied())
+    plan_step(entry, index)
+        .into_iter()
+        .flat_map(|(_, f)| f.inputs.iter().copied())
 }
 
 fn output_no(entry: &Entry, index: u16) -> Option<PayloadNo> {
@@ -183,7 +202,9 @@ impl Room {
             return body::to_payload(text);
         }
         self.spilled.push(Arc::clone(text));
-        Payload { body: Some(payload::Body::Blob(crate::store::payloads::blob_ref(text.as_bytes()))) }
+        Payload {
+            body: Some(payload::Body::Blob(crate::store::payloads::blob_ref(text.as_bytes()))),
+        }
     }
 }
 
@@ -192,7 +213,12 @@ fn work_job(entry: &Entry, job: &Job, room: &mut Room) -> WorkJob {
     let spec = match job.unit {
         Unit::Plan => job::Spec::Plan(PlanSpec {
             version: entry.task.plan.as_ref().map_or(1, |p| p.version + 1),
-            feedback: entry.task.plan_feedback.iter().filter_map(|no| text_of(entry, *no)).collect(),
+            feedback: entry
+                .task
+                .plan_feedback
+                .iter()
+                .filter_map(|no| text_of(entry, *no))
+                .collect(),
         }),
         Unit::Step(index) => job::Spec::Step(step_spec(entry, index, room)),
         Unit::Assess => job::Spec::Assess(assess_spec(entry, room)),
@@ -238,22 +264,31 @@ fn input(entry: &Entry, index: u16, room: &mut Room) -> Option<Input> {
 }
 
 fn step_spec(entry: &Entry, index: u16, room: &mut Room) -> StepSpec {
-    let Some((definition, frozen)) = plan_step(entry, index) else { return StepSpec::default() };
+    let Some((definition, frozen)) = plan_step(entry, index) else {
+        return StepSpec::default();
+    };
     let feedback = entry.task.steps.get(usize::from(index)).and_then(|s| s.feedback);
     StepSpec {
         key: definition.key.clone(),
         tool_id: definition.tool_id.clone(),
         tool_version_hash: frozen.tool_version_hash.to_string(),
         arguments_json: serde_json::to_string(&definition.arguments).unwrap_or_default(),
-        when_json: definition.when.as_ref().and_then(|w| serde_json::to_string(w).ok()).unwrap_or_default(),
-        inputs: input_steps(entry, index).filter_map(|i| input(entry, i, room)).collect(),
+        when_json: definition
+            .when
+            .as_ref()
+            .and_then(|w| serde_json::to_string(w).ok())
+            .unwrap_or_default(),
+        inputs: input_steps(entry, index)
+            .filter_map(|i| input(entry, i, room))
+            .collect(),
         feedback: feedback.and_then(|no| text_of(entry, no)).into_iter().collect(),
         effects: frozen.effects.as_str().to_owned(),
     }
 }
 
 fn plan_document(plan: Option<&Arc<FrozenPlan>>) -> String {
-    plan.and_then(|p| serde_json::to_string(&p.plan).ok()).unwrap_or_default()
+    plan.and_then(|p| serde_json::to_string(&p.plan).ok())
+        .unwrap_or_default()
 }
 
 fn assess_spec(entry: &Entry, room: &mut Room) -> AssessSpec {
@@ -269,7 +304,9 @@ fn assess_spec(entry: &Entry, room: &mut Room) -> AssessSpec {
 
 /// What a channel's deliverable is made from: the steps tagged with it, and those nobody consumes.
 fn format_spec(entry: &Entry, index: u16, room: &mut Room) -> FormatSpec {
-    let Some(delivery) = entry.task.deliveries.get(usize::from(index)) else { return FormatSpec::default() };
+    let Some(delivery) = entry.task.deliveries.get(usize::from(index)) else {
+        return FormatSpec::default();
+    };
     let consumed = |i: u16| entry.plan.iter().any(|p| p.steps.iter().any(|s| s.inputs.contains(&i)));
     let wanted = |i: &u16| {
         let tag = plan_step(entry, *i).and_then(|(d, _)| d.channel.as_deref());
@@ -280,8 +317,15 @@ fn format_spec(entry: &Entry, index: u16, room: &mut Room) -> FormatSpec {
     };
     FormatSpec {
         channel: delivery.channel.clone(),
-        plan_summary: entry.plan.as_ref().and_then(|p| p.plan.summary.clone()).unwrap_or_default(),
-        inputs: all_steps(entry).filter(wanted).filter_map(|i| input(entry, i, room)).collect(),
+        plan_summary: entry
+            .plan
+            .as_ref()
+            .and_then(|p| p.plan.summary.clone())
+            .unwrap_or_default(),
+        inputs: all_steps(entry)
+            .filter(wanted)
+            .filter_map(|i| input(entry, i, room))
+            .collect(),
         feedback: Vec::new(),
     }
 }
@@ -289,19 +333,33 @@ fn format_spec(entry: &Entry, index: u16, room: &mut Room) -> FormatSpec {
 /// A draft that only a channel's own version is made from is final for the other channels.
 fn feeds_only_tagged(entry: &Entry, index: u16) -> bool {
     let Some(plan) = &entry.plan else { return false };
-    let mut consumers = plan.steps.iter().zip(&plan.plan.steps).filter(|(f, _)| f.inputs.contains(&index)).peekable();
+    let mut consumers = plan
+        .steps
+        .iter()
+        .zip(&plan.plan.steps)
+        .filter(|(f, _)| f.inputs.contains(&index))
+        .peekable();
     consumers.peek().is_some() && consumers.all(|(_, d)| d.channel.is_some())
 }
 
 fn publish_spec(entry: &Entry, index: u16, room: &mut Room) -> PublishSpec {
-    let Some(delivery) = entry.task.deliveries.get(usize::from(index)) else { return PublishSpec::default() };
-    let gate = entry.task.decided.iter().rev().find(|d| d.kind == workflow::vocabulary::GateKind::Publication);
+    let Some(delivery) = entry.task.deliveries.get(usize::from(index)) else {
+        return PublishSpec::default();
+    };
+    let gate = entry
+        .task
+        .decided
+        .iter()
+        .rev()
+        .find(|d| d.kind == workflow::vocabulary::GateKind::Publication);
     PublishSpec {
         channel: delivery.channel.clone(),
         deliverable: delivery
             .content
             .and_then(|c| entry.bodies.get(&c.payload))
             .map(|b| room.payload(b)),
-        gate_id: gate.map(|d| entry.task.id.gate(d.serial).to_string()).unwrap_or_default(),
+        gate_id: gate
+            .map(|d| entry.task.id.gate(d.serial).to_string())
+            .unwrap_or_default(),
     }
 }

@@ -1,7 +1,6 @@
 //! After the commit: work goes out, events are told, queued jobs are looked up.
 
 use super::draft::{Draft, Entry};
-use super::inbox::Envelope;
 use super::{Shared, Writer};
 use crate::store::commit::{BatchAck, EventRow, Rows};
 use crate::store::{self};
@@ -60,7 +59,12 @@ pub(super) fn event_row(entry: &Entry, event: &Event, shared: &Shared) -> Result
     let body = cloud_event.to_json()?.into();
     // Tenants are checked where they enter; one that cannot be a subject has no events.
     let subject = Token::parse(&task.tenant).map(|t| shared.bus.names().event_subject(event.kind, &t));
-    Ok(EventRow { task: task.id, sequence: event.sequence, subject: subject.unwrap_or_default(), body })
+    Ok(EventRow {
+        task: task.id,
+        sequence: event.sequence,
+        subject: subject.unwrap_or_default(),
+        body,
+    })
 }
 
 /// Payloads inside an event, or where they are when they are too large for it.
@@ -71,7 +75,10 @@ fn attached(task: TaskId, bodies: &[&Arc<str>]) -> Value {
         let hash = store::payloads::blob_ref(joined.as_bytes()).sha256;
         return json!({ "url": format!("/api/orchestrator/status/{task}"), "sha256": hash, "size": size });
     }
-    bodies.iter().map(|b| serde_json::from_str::<Value>(b).unwrap_or(Value::Null)).collect()
+    bodies
+        .iter()
+        .map(|b| serde_json::from_str::<Value>(b).unwrap_or(Value::Null))
+        .collect()
 }
 
 impl Writer {
@@ -89,7 +96,10 @@ impl Writer {
             match self.shared.bus.publish(event_message(event), deadline).await {
                 Ok(pending) => events.push(pending),
                 Err(error) => {
-                    debug!(error = &error as &dyn std::error::Error, "the relay will tell this event");
+                    debug!(
+                        error = &error as &dyn std::error::Error,
+                        "the relay will tell this event"
+                    );
                     all_sent = false;
                 }
             }
@@ -132,13 +142,19 @@ impl Writer {
         for draft in drafts.iter_mut().filter(|d| !d.publish.is_empty()) {
             let serials = std::mem::take(&mut draft.publish);
             let task = draft.id();
-            items.extend(compose::items(&mut draft.entry, &serials, true, names, lane).into_iter().map(|i| (task, i)));
+            items.extend(
+                compose::items(&mut draft.entry, &serials, true, names, lane)
+                    .into_iter()
+                    .map(|i| (task, i)),
+            );
         }
         items
     }
 
     async fn fetch(&mut self, drafts: &mut [Draft], missing: &[(TaskId, workflow::state::PayloadNo)]) -> bool {
-        let Ok(connection) = self.connection().await else { return false };
+        let Ok(connection) = self.connection().await else {
+            return false;
+        };
         match store::load::bodies(connection, missing).await {
             Ok(bodies) => {
                 for ((task, no), body) in bodies {
@@ -149,7 +165,10 @@ impl Writer {
                 true
             }
             Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "payloads of work items could not be read");
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "payloads of work items could not be read"
+                );
                 self.connection = None;
                 false
             }
@@ -163,14 +182,20 @@ impl Writer {
     ) -> Option<(TaskId, Vec<(JobId, u32)>, PendingAck)> {
         for text in &item.spilled {
             if let Err(error) = store::payloads::put(&self.shared.pool, task, text.as_bytes()).await {
-                warn!(error = &error as &dyn std::error::Error, "a large input could not be kept");
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a large input could not be kept"
+                );
                 return None;
             }
         }
         match self.shared.bus.publish(item.message, deadline).await {
             Ok(pending) => Some((task, item.jobs, pending)),
             Err(error) => {
-                debug!(error = &error as &dyn std::error::Error, "the sweeper will publish this item");
+                debug!(
+                    error = &error as &dyn std::error::Error,
+                    "the sweeper will publish this item"
+                );
                 None
             }
         }
@@ -220,11 +245,20 @@ impl Writer {
         let serial = lookup.serial;
         tokio::spawn(async move {
             let task = entry.task.id;
-            let missing: Vec<_> = compose::needed(&entry, &[serial]).into_iter().map(|no| (task, no)).collect();
-            let Ok(mut connection) = shared.pool.acquire().await else { return };
-            let Ok(bodies) = store::load::bodies(&mut connection, &missing).await else { return };
+            let missing: Vec<_> = compose::needed(&entry, &[serial])
+                .into_iter()
+                .map(|no| (task, no))
+                .collect();
+            let Ok(mut connection) = shared.pool.acquire().await else {
+                return;
+            };
+            let Ok(bodies) = store::load::bodies(&mut connection, &missing).await else {
+                return;
+            };
             drop(connection);
-            entry.bodies.extend(bodies.into_iter().map(|((_, no), body)| (no, body)));
+            entry
+                .bodies
+                .extend(bodies.into_iter().map(|((_, no), body)| (no, body)));
             let deadline = Instant::now() + ACK_DEADLINE;
             for item in compose::items(&mut entry, &[serial], false, shared.bus.names(), shared.lane) {
                 for text in &item.spilled {
@@ -245,9 +279,19 @@ fn message_ids(draft: &Draft, stored: Stored) -> Vec<String> {
     let id = draft.id();
     let task = &draft.entry.task;
     // The first of the message may have ended since; its serial is below its siblings'.
-    let low = task.jobs.iter().filter(|j| is_stored(&j.state, stored)).map(|j| j.serial.0).max().unwrap_or(0);
+    let low = task
+        .jobs
+        .iter()
+        .filter(|j| is_stored(&j.state, stored))
+        .map(|j| j.serial.0)
+        .max()
+        .unwrap_or(0);
     let from = low.saturating_sub(16);
-    let own = task.jobs.iter().filter(|j| is_stored(&j.state, stored)).map(|j| (j.serial, j.dispatch));
+    let own = task
+        .jobs
+        .iter()
+        .filter(|j| is_stored(&j.state, stored))
+        .map(|j| (j.serial, j.dispatch));
     let mut ids: Vec<String> = own.map(|(s, k)| compose::message_id(id.job(s), k)).collect();
     ids.extend((from..low).map(|s| compose::message_id(id.job(workflow::ids::Serial(s)), 1)));
     ids.dedup();
@@ -274,7 +318,12 @@ fn job_pool(draft: &Draft, lookup: &Lookup) -> String {
 
 fn event_message(event: &EventRow) -> Outgoing {
     let id = event.task.event(event.sequence);
-    let mut message = Outgoing::new(event.subject.clone(), id.to_string(), "", event.body.as_bytes().to_vec());
+    let mut message = Outgoing::new(
+        event.subject.clone(),
+        id.to_string(),
+        "",
+        event.body.as_bytes().to_vec(),
+    );
     message.headers.push(("ce-subject", event.task.to_string()));
     message
 }
@@ -288,10 +337,22 @@ async fn report_work(
     deadline: Instant,
     keep: bool,
 ) {
-    let Ok(stored) = pending.stored(deadline).await else { return };
-    let bus::lookup::StreamCreated::At(stream_created) = shared.bus.work_stream_created().await else { return };
-    let stored = Stored { sequence: stored.sequence, stream_created };
-    drop(reports.send(Report::Work { task, jobs, stored, keep }));
+    let Ok(stored) = pending.stored(deadline).await else {
+        return;
+    };
+    let bus::lookup::StreamCreated::At(stream_created) = shared.bus.work_stream_created().await else {
+        return;
+    };
+    let stored = Stored {
+        sequence: stored.sequence,
+        stream_created,
+    };
+    drop(reports.send(Report::Work {
+        task,
+        jobs,
+        stored,
+        keep,
+    }));
 }
 
 /// What the events stream acknowledged, when it acknowledged all of a commit.
@@ -309,10 +370,10 @@ async fn told(shared: &Shared, events: Vec<PendingAck>, batch: Option<i64>, dead
     }
     let created = shared.events_created.load(Ordering::Relaxed);
     let (first, last) = range.filter(|_| complete && created != 0)?;
-    Some(BatchAck { batch: batch?, stream_created: created, first, last })
-}
-
-/// For the sweeper: a look at a task.
-pub fn look(task: TaskId) -> Envelope {
-    Envelope { task, ask: super::inbox::Ask::Input(Input::TimerFired), reply: None, receipt: None }
+    Some(BatchAck {
+        batch: batch?,
+        stream_created: created,
+        first,
+        last,
+    })
 }

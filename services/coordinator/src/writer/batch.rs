@@ -49,13 +49,27 @@ impl Slot {
 pub(super) fn group(envelopes: Vec<Envelope>) -> Vec<Group> {
     let mut places: HashMap<TaskId, usize> = HashMap::with_capacity(envelopes.len());
     let mut groups: Vec<Group> = Vec::new();
-    for Envelope { task, ask, reply, receipt } in envelopes {
+    for Envelope {
+        task,
+        ask,
+        reply,
+        receipt,
+    } in envelopes
+    {
         let place = *places.entry(task).or_insert_with(|| {
-            groups.push(Group { task, slots: Vec::new() });
+            groups.push(Group {
+                task,
+                slots: Vec::new(),
+            });
             groups.len() - 1
         });
         if let Some(group) = groups.get_mut(place) {
-            group.slots.push(Slot { ask, reply, receipt, answer: None });
+            group.slots.push(Slot {
+                ask,
+                reply,
+                receipt,
+                answer: None,
+            });
         }
     }
     groups
@@ -96,12 +110,21 @@ pub(super) fn split(groups: &mut Vec<Group>) -> Option<Vec<Vec<Envelope>>> {
     if inputs <= 1 {
         return None;
     }
-    let envelope = |task: TaskId, s: Slot| Envelope { task, ask: s.ask, reply: s.reply, receipt: s.receipt };
+    let envelope = |task: TaskId, s: Slot| Envelope {
+        task,
+        ask: s.ask,
+        reply: s.reply,
+        receipt: s.receipt,
+    };
     let by_task = groups.len() > 1;
     let parts = std::mem::take(groups).into_iter().flat_map(|g| {
         let task = g.task;
         let all: Vec<Envelope> = g.slots.into_iter().map(|s| envelope(task, s)).collect();
-        if by_task { vec![all] } else { all.into_iter().map(|e| vec![e]).collect() }
+        if by_task {
+            vec![all]
+        } else {
+            all.into_iter().map(|e| vec![e]).collect()
+        }
     });
     Some(parts.collect())
 }
@@ -122,7 +145,7 @@ impl Writer {
                         drafts.extend(submit(group, &keys, &mut fresh_keys, &env));
                     }
                     (false, Some(entry)) => {
-                        let mut draft = Draft::on(entry, false);
+                        let mut draft = Draft::on(entry);
                         decide_all(group, &mut draft, &self.shared.env(&catalog));
                         if settles_without_write(group, &draft) {
                             to_load.push(place);
@@ -151,7 +174,10 @@ impl Writer {
             .iter()
             .flat_map(|g| &g.slots)
             .filter_map(|s| match &s.ask {
-                Ask::Submit(submit) => submit.idempotency.as_ref().map(|(key, _)| (submit.tenant.clone(), key.clone())),
+                Ask::Submit(submit) => submit
+                    .idempotency
+                    .as_ref()
+                    .map(|(key, _)| (submit.tenant.clone(), key.clone())),
                 _ => None,
             })
             .collect();
@@ -177,7 +203,7 @@ impl Writer {
             let Some(group) = groups.get_mut(*place) else { continue };
             match loaded.remove(&group.task) {
                 Some(task) => {
-                    let mut draft = Draft::on(task.into(), true);
+                    let mut draft = Draft::on(task.into());
                     decide_all(group, &mut draft, &env);
                     republish(&mut draft);
                     drafts.push(draft);
@@ -207,7 +233,8 @@ impl Writer {
                 chosen.push((job.serial, pool));
             } else {
                 let priority = draft.entry.submission.policy.priority;
-                self.window.wait(pool, priority, &draft.entry.task.tenant, draft.entry.task.id);
+                self.window
+                    .wait(pool, priority, &draft.entry.task.tenant, draft.entry.task.id);
             }
         }
         let serials: Vec<_> = chosen.iter().map(|(s, _)| *s).collect();
@@ -222,7 +249,10 @@ impl Writer {
     async fn write(&mut self, drafts: &mut [Draft]) -> Result<(), StoreError> {
         let now = self.shared.clock.now();
         self.fetch_attachments(drafts).await?;
-        let mut rows = Rows { acknowledged: std::mem::take(&mut self.acknowledged), ..Rows::default() };
+        let mut rows = Rows {
+            acknowledged: std::mem::take(&mut self.acknowledged),
+            ..Rows::default()
+        };
         for draft in drafts.iter_mut().filter(|d| d.has_rows()) {
             add_rows(&mut rows, draft, now, &self.shared)?;
         }
@@ -244,7 +274,9 @@ impl Writer {
             .iter()
             .flat_map(|d| {
                 let attached = d.changes.events.iter().flat_map(|e| &e.attach).flat_map(|(_, nos)| nos);
-                attached.filter(|no| !d.entry.bodies.contains_key(no)).map(|no| (d.id(), *no))
+                attached
+                    .filter(|no| !d.entry.bodies.contains_key(no))
+                    .map(|no| (d.id(), *no))
             })
             .collect();
         if missing.is_empty() {
@@ -291,16 +323,31 @@ fn submit(
 ) -> Option<Draft> {
     let task = group.task;
     let slot = group.slots.first_mut()?;
-    let Ask::Submit(Submit { tenant, submission, idempotency }) = &slot.ask else { return None };
+    let Ask::Submit(Submit {
+        tenant,
+        submission,
+        idempotency,
+    }) = &slot.ask
+    else {
+        return None;
+    };
     if let Some((key, hash)) = idempotency {
         let place = (tenant.clone(), key.clone());
-        let earlier = known.get(&place).map(|(hash, task, status)| (hash.clone(), *task, *status));
-        let twin = fresh.get(&place).map(|(hash, task)| (hash.clone(), *task, Status::Submitted));
+        let earlier = known
+            .get(&place)
+            .map(|(hash, task, status)| (hash.clone(), *task, *status));
+        let twin = fresh
+            .get(&place)
+            .map(|(hash, task)| (hash.clone(), *task, Status::Submitted));
         if let Some((first_hash, first, status)) = earlier.or(twin) {
             // The same request again, after a commit whose answer was lost, is its own earlier one.
             let replayed = first != task;
             slot.answer = Some(if first_hash == *hash {
-                Answer::Accepted { task: first, status, replayed }
+                Answer::Accepted {
+                    task: first,
+                    status,
+                    replayed,
+                }
             } else {
                 Answer::KeyReused
             });
@@ -311,7 +358,11 @@ fn submit(
     match Draft::accepted(task, tenant, submission, env) {
         Ok(mut draft) => {
             draft.idempotency.clone_from(idempotency);
-            slot.answer = Some(Answer::Accepted { task, status: Status::Submitted, replayed: false });
+            slot.answer = Some(Answer::Accepted {
+                task,
+                status: Status::Submitted,
+                replayed: false,
+            });
             Some(draft)
         }
         Err(refusal) => {
@@ -324,12 +375,16 @@ fn submit(
 fn decide_all(group: &mut Group, draft: &mut Draft, env: &Env<'_>) {
     for slot in &mut group.slots {
         slot.answer = Some(match &slot.ask {
-            Ask::Input(input) => Answer::Reply { reply: draft.decide(input, env), at: env.now },
-            Ask::Dispatch => Answer::Reply { reply: Reply::Done, at: env.now },
+            Ask::Input(input) => Answer::Reply {
+                reply: draft.decide(input, env),
+            },
+            Ask::Dispatch => Answer::Reply { reply: Reply::Done },
             // Its commit was lost on the way back: the task is there, so it was accepted.
-            Ask::Submit(_) => {
-                Answer::Accepted { task: draft.id(), status: draft.entry.task.status, replayed: false }
-            }
+            Ask::Submit(_) => Answer::Accepted {
+                task: draft.id(),
+                status: draft.entry.task.status,
+                replayed: false,
+            },
         });
     }
 }
@@ -355,9 +410,20 @@ fn republish(draft: &mut Draft) {
         .map(|j| j.serial)
         .collect();
     let id = draft.id();
-    draft.lookups.extend(draft.entry.task.jobs.iter().filter(|j| unknown.contains(&j.serial)).map(|j| {
-        workflow::decision::Lookup { job: id.job(j.serial), serial: j.serial, dispatch: j.dispatch, stored: None }
-    }));
+    draft.lookups.extend(
+        draft
+            .entry
+            .task
+            .jobs
+            .iter()
+            .filter(|j| unknown.contains(&j.serial))
+            .map(|j| workflow::decision::Lookup {
+                job: id.job(j.serial),
+                serial: j.serial,
+                dispatch: j.dispatch,
+                stored: None,
+            }),
+    );
 }
 
 fn add_rows(
@@ -367,7 +433,11 @@ fn add_rows(
     shared: &super::Shared,
 ) -> Result<(), StoreError> {
     let id = draft.id();
-    let corrupt = |source| StoreError::Corrupt { what: "what was decided", task: id.0, source };
+    let corrupt = |source| StoreError::Corrupt {
+        what: "what was decided",
+        task: id.0,
+        source,
+    };
     rows.costs.extend(draft.changes.costs.iter().map(|c| (id, c.clone())));
     if !draft.is_written() {
         return Ok(());
@@ -380,19 +450,30 @@ fn add_rows(
         None => rows.new.push(NewTask {
             task: columns,
             tenant: draft.entry.task.tenant.clone(),
-            request: draft.entry.submission.request.chars().take(REQUEST_EXCERPT).collect::<String>().replace('\0', " "),
+            request: draft
+                .entry
+                .submission
+                .request
+                .chars()
+                .take(REQUEST_EXCERPT)
+                .collect::<String>()
+                .replace('\0', " "),
             created_at: draft.entry.task.created_at,
             idempotency: draft.idempotency.clone(),
         }),
     }
     for payload in &draft.changes.payloads {
-        rows.payloads.push((id, payload.no.0, payload.kind, Arc::clone(&payload.body.text)));
+        rows.payloads
+            .push((id, payload.no.0, payload.kind, Arc::clone(&payload.body.text)));
     }
     for event in &draft.changes.events {
-        rows.events.push(announce::event_row(&draft.entry, event, shared).map_err(corrupt)?);
+        rows.events
+            .push(announce::event_row(&draft.entry, event, shared).map_err(corrupt)?);
     }
     let tenant = &draft.entry.task.tenant;
-    rows.gates.extend(draft.changes.gates.iter().map(|g| (id, tenant.clone(), g.clone())));
-    rows.effects.extend(draft.changes.effects.iter().map(|e| (id, e.clone())));
+    rows.gates
+        .extend(draft.changes.gates.iter().map(|g| (id, tenant.clone(), g.clone())));
+    rows.effects
+        .extend(draft.changes.effects.iter().map(|e| (id, e.clone())));
     Ok(())
 }

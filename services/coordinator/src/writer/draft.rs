@@ -44,8 +44,6 @@ pub struct Draft {
     pub entry: Entry,
     /// The version it was read at; none for a task that is new.
     pub base: Option<u64>,
-    /// Read from the database for this batch, and not from the cache.
-    pub fresh: bool,
     pub changes: Changes,
     pub publish: Vec<Serial>,
     pub lookups: Vec<Lookup>,
@@ -54,12 +52,11 @@ pub struct Draft {
 }
 
 impl Draft {
-    pub fn on(entry: Entry, fresh: bool) -> Self {
+    pub fn on(entry: Entry) -> Self {
         let base = Some(entry.task.version);
         Self {
             entry,
             base,
-            fresh,
             changes: Changes::default(),
             publish: Vec::new(),
             lookups: Vec::new(),
@@ -71,14 +68,11 @@ impl Draft {
     ///
     /// # Errors
     /// Its plan is refused.
-    pub fn accepted(
-        id: TaskId,
-        tenant: &str,
-        submission: &Arc<Submission>,
-        env: &Env<'_>,
-    ) -> Result<Self, Refusal> {
+    pub fn accepted(id: TaskId, tenant: &str, submission: &Arc<Submission>, env: &Env<'_>) -> Result<Self, Refusal> {
         let transition = accept(id, tenant, submission, env)?;
-        let Some(task) = transition.task else { return Err(Refusal::Exists) };
+        let Some(task) = transition.task else {
+            return Err(Refusal::Exists);
+        };
         let plan = transition.changes.plan.clone();
         let entry = Entry {
             task,
@@ -91,7 +85,6 @@ impl Draft {
         let mut draft = Self {
             entry,
             base: None,
-            fresh: true,
             changes: Changes::default(),
             publish: transition.publish,
             lookups: Vec::new(),
@@ -116,7 +109,11 @@ impl Draft {
     }
 
     fn snapshot(&self) -> Snapshot<'_> {
-        Snapshot { task: &self.entry.task, submission: &self.entry.submission, plan: self.entry.plan.as_ref() }
+        Snapshot {
+            task: &self.entry.task,
+            submission: &self.entry.submission,
+            plan: self.entry.plan.as_ref(),
+        }
     }
 
     pub fn decide(&mut self, input: &Input, env: &Env<'_>) -> Reply {

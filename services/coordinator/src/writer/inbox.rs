@@ -7,7 +7,6 @@ use workflow::decision::{Refusal, Reply};
 use workflow::ids::TaskId;
 use workflow::input::Input;
 use workflow::submission::Submission;
-use workflow::time::Timestamp;
 use workflow::vocabulary::Status;
 
 /// Inputs that wait; beyond, senders wait or are refused.
@@ -47,9 +46,13 @@ pub struct Submit {
 #[derive(Debug)]
 pub enum Answer {
     /// The core's answer.
-    Reply { reply: Reply, at: Timestamp },
+    Reply { reply: Reply },
     /// The task is accepted, now or by an earlier request of the same key.
-    Accepted { task: TaskId, status: Status, replayed: bool },
+    Accepted {
+        task: TaskId,
+        status: Status,
+        replayed: bool,
+    },
     /// The key belongs to another request.
     KeyReused,
     /// The request cannot become a task.
@@ -71,7 +74,10 @@ pub struct Receipt {
 impl Receipt {
     /// For a message with `inputs` inputs; `done` gets it when all are committed.
     pub fn new(inputs: usize, delivery: Delivery, done: mpsc::UnboundedSender<Delivery>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new((inputs, Some(delivery))), done })
+        Arc::new(Self {
+            state: Mutex::new((inputs, Some(delivery))),
+            done,
+        })
     }
 
     /// One input is committed, or needs no commit.
@@ -105,7 +111,12 @@ impl Inbox {
     /// Sends and waits for the answer. Refused at once where the writer is behind.
     pub async fn ask(&self, task: TaskId, ask: Ask) -> Answer {
         let (reply, answer) = oneshot::channel();
-        let envelope = Envelope { task, ask, reply: Some(reply), receipt: None };
+        let envelope = Envelope {
+            task,
+            ask,
+            reply: Some(reply),
+            receipt: None,
+        };
         if self.sender.try_send(envelope).is_err() {
             return Answer::Unavailable;
         }
@@ -121,6 +132,12 @@ impl Inbox {
 
     /// Sends an input nobody waits for.
     pub async fn tell(&self, task: TaskId, input: Input) {
-        self.send(Envelope { task, ask: Ask::Input(input), reply: None, receipt: None }).await;
+        self.send(Envelope {
+            task,
+            ask: Ask::Input(input),
+            reply: None,
+            receipt: None,
+        })
+        .await;
     }
 }

@@ -173,7 +173,10 @@ impl Writer {
                 error!(task_id = %task, reason, "quarantined an input");
                 self.shared.metrics.quarantined();
                 if let Err(error) = store::quarantine::keep(&self.shared.pool, Some(task), &reason, &text).await {
-                    error!(error = &error as &dyn std::error::Error, "the quarantine could not be written");
+                    error!(
+                        error = &error as &dyn std::error::Error,
+                        "the quarantine could not be written"
+                    );
                 }
                 self.bury(task, &reason, text);
                 slot.answer = Some(Answer::Quarantined);
@@ -191,12 +194,18 @@ impl Writer {
         let letter = bus::dead_letter::DeadLetter {
             origin: bus.names().result_subject(self.shared.lane),
             reason: reason.to_owned(),
-            message_id: format!("quarantine:{task}:{}", workflow::hash::Fingerprint::of([text.as_bytes()])),
+            message_id: format!(
+                "quarantine:{task}:{}",
+                workflow::hash::Fingerprint::of([text.as_bytes()])
+            ),
             payload: text.into(),
         };
         tokio::spawn(async move {
             if let Err(error) = bus.bury(letter).await {
-                warn!(error = &error as &dyn std::error::Error, "a dead letter was not stored; the quarantine has it");
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a dead letter was not stored; the quarantine has it"
+                );
             }
         });
     }
@@ -226,9 +235,14 @@ impl Writer {
             return;
         }
         let acks = std::mem::take(&mut self.acknowledged);
-        let Ok(connection) = self.connection().await else { return };
+        let Ok(connection) = self.connection().await else {
+            return;
+        };
         if let Err(error) = store::outbox::record(connection, &acks).await {
-            warn!(error = &error as &dyn std::error::Error, "acknowledgements were not recorded; the relay repeats");
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "acknowledgements were not recorded; the relay repeats"
+            );
             self.connection = None;
         }
     }
@@ -243,7 +257,12 @@ impl Writer {
     async fn note(&mut self, report: Report) {
         match report {
             Report::Events(ack) => self.acknowledged.push(ack),
-            Report::Work { task, jobs, stored, keep } => {
+            Report::Work {
+                task,
+                jobs,
+                stored,
+                keep,
+            } => {
                 for (job, dispatch) in jobs {
                     if let Some(entry) = self.cache.get_mut(&task) {
                         workflow::decide::note_published(&mut entry.task, job, dispatch, stored);
@@ -273,7 +292,14 @@ impl Writer {
     fn wake(&self, task: TaskId) {
         let inbox = self.shared.inbox.clone();
         tokio::spawn(async move {
-            inbox.send(Envelope { task, ask: inbox::Ask::Dispatch, reply: None, receipt: None }).await;
+            inbox
+                .send(Envelope {
+                    task,
+                    ask: inbox::Ask::Dispatch,
+                    reply: None,
+                    receipt: None,
+                })
+                .await;
         });
     }
 

@@ -41,13 +41,21 @@ struct Level {
 impl Window {
     /// Sets the widths from who beats: twice the slots, at least the floor, shared evenly.
     pub fn set_widths(&mut self, slots: &HashMap<Pool, usize>, coordinators: usize) {
-        self.widths =
-            slots.iter().map(|(pool, slots)| (pool.clone(), share((slots * 2).max(FLOOR), coordinators))).collect();
-        self.widths.entry((WorkKind::Notify, String::new())).or_insert_with(|| share(FLOOR, coordinators));
+        self.widths = slots
+            .iter()
+            .map(|(pool, slots)| (pool.clone(), share((slots * 2).max(FLOOR), coordinators)))
+            .collect();
+        self.widths
+            .entry((WorkKind::Notify, String::new()))
+            .or_insert_with(|| share(FLOOR, coordinators));
     }
 
     fn width(&self, pool: &Pool) -> usize {
-        let unknown = self.widths.get(&(WorkKind::Notify, String::new())).copied().unwrap_or(FLOOR);
+        let unknown = self
+            .widths
+            .get(&(WorkKind::Notify, String::new()))
+            .copied()
+            .unwrap_or(FLOOR);
         self.widths.get(pool).copied().unwrap_or(unknown)
     }
 
@@ -66,9 +74,13 @@ impl Window {
 
     /// Gives back the room of jobs that are queued no more.
     pub fn settle(&mut self, task: &Task) {
-        let Some(queued) = self.queued.get_mut(&task.id) else { return };
+        let Some(queued) = self.queued.get_mut(&task.id) else {
+            return;
+        };
         let still = |serial: Serial| {
-            task.jobs.iter().any(|j| j.serial == serial && matches!(j.state, JobState::Queued { .. }))
+            task.jobs
+                .iter()
+                .any(|j| j.serial == serial && matches!(j.state, JobState::Queued { .. }))
         };
         let mut freed = Vec::new();
         queued.retain(|(serial, pool)| {
@@ -92,8 +104,12 @@ impl Window {
     /// Tasks whose queued jobs another replica may have seen end.
     pub fn doubtful(&mut self) -> Vec<TaskId> {
         let now = Instant::now();
-        let old: Vec<TaskId> =
-            self.since.iter().filter(|(_, at)| now.duration_since(**at) > DOUBT).map(|(t, _)| *t).collect();
+        let old: Vec<TaskId> = self
+            .since
+            .iter()
+            .filter(|(_, at)| now.duration_since(**at) > DOUBT)
+            .map(|(t, _)| *t)
+            .collect();
         for task in &old {
             self.since.insert(*task, now);
         }
@@ -120,7 +136,9 @@ impl Window {
         let mut chosen = Vec::new();
         for pool in pools {
             let room = self.room(&pool);
-            let Some(backlog) = self.backlog.get_mut(&pool) else { continue };
+            let Some(backlog) = self.backlog.get_mut(&pool) else {
+                continue;
+            };
             chosen.extend(std::iter::from_fn(|| backlog.pop()).take(room));
             if backlog.waiting.is_empty() {
                 self.backlog.remove(&pool);
@@ -139,7 +157,9 @@ impl Backlog {
                 first.remove();
                 continue;
             };
-            let Some(queue) = level.tenants.get_mut(&tenant) else { continue };
+            let Some(queue) = level.tenants.get_mut(&tenant) else {
+                continue;
+            };
             let task = queue.pop_front();
             if queue.is_empty() {
                 level.tenants.remove(&tenant);

@@ -1,0 +1,529 @@
+//! The service over a real writer, Postgres and NATS; the test itself is the worker.
+
+use super::Tasks;
+use crate::catalog::SharedCatalog;
+use crate::clock::DatabaseClock;
+use crate::metrics::Metrics;
+use crate::store;
+use crate::view::story::{self, tools, two_steps, well};
+use crate::writer::inbox::{Ask, Inbox};
+use crate::writer::{Shared, Writer, WriterConfig};
+use bus::{Bus, BusConfig, Lane};
+use contracts::coordinator::task_service_server::TaskService;
+use contracts::coordinator::{
+    ApprovalRequest, Caller, ControlRequest, DecideRequest, Document, GetRecordsRequest, ListEventsRequest,
+    ListFinishedRequest, ListRequest, ListTasksRequest, SubmitRequest, TaskRequest,
+};
+use contracts::problem::Problem;
+use futures::StreamExt;
+use serde_json::{Value, json};
+use service::config::Config;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::{Request, Response, Status};
+use workflow::input::Cost;
+use workflow::plan::PlanLimits;
+use workflow::state::{JobState, Unit};
+use workflow::vocabulary::ToolState;
+
+/// A coordinator without its background loops.
+struct World {
+    tasks: Tasks,
+    _stop: DropGuard,
+}
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+impl World {
+    async fn new() -> Self {
+        let database = testkit::Postgres::shared().await.unwrap().database().await.unwrap();
+        let pool = store::pool(&database.url, 4).unwrap();
+        store::migrate(&pool).await.unwrap();
+        for spec in tools() {
+            let document = serde_json::to_string(&spec).unwrap();
+            store::catalog::store_tool(&pool, &spec, &document, ToolState::Active, "test")
+                .await
+                .unwrap();
+        }
+        let nats = testkit::Nats::shared().await.unwrap();
+        let address = BusConfig {
+            url: nats.url().to_owned(),
+            user: None,
+            password: None,
+            prefix: nats.prefix(),
+            name: "test".to_owned(),
+        };
+        let bus = Bus::connect(&address).await.unwrap();
+        bus.connected().await;
+        bus::topology::ensure(&bus).await.unwrap();
+        let now = sqlx::query_scalar("SELECT clock_timestamp()")
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+        let (inbox, envelopes) = Inbox::new();
+        let shared = Arc::new(Shared {
+            bus,
+            pool: pool.clone(),
+            clock: Arc::new(DatabaseClock::new(now)),
+            catalog: SharedCatalog::default(),
+            limits: PlanLimits::default(),
+            inbox,
+            lane: Lane::of(0),
+            leases_end: AtomicBool::new(false),
+            events_created: Arc::new(AtomicI64::new(0)),
+            beats: watch::channel(crate::beats::Beats::default()).1,
+            metrics: Metrics::new(&service::metrics::Registry::default()),
+        });
+        shared.catalog.refresh(&pool).await.unwrap();
+        let stop = CancellationToken::new();
+        let settings = WriterConfig {
+            database_url: database.url,
+            max_batch: 64,
+            cached_tasks: 100,
+        };
+        tokio::spawn(Writer::new(Arc::clone(&shared), settings).run(envelopes, stop.clone()));
+        let config: Config = serde_json::from_value(json!({
+            "channels": [{ "name": "blog", "kind": "null" }], "policy": { "channels": ["blog"] },
+            "quality": { "dimensions": { "clarity": { "weight": 1.0 }, "tone": { "weight": 1.0 } } },
+        }))
+        .unwrap();
+        Self {
+            tasks: Tasks {
+                shared,
+                config: Arc::new(config),
+            },
+            _stop: stop.drop_guard(),
+        }
+    }
+
+    async fn submit_with(&self, key: &str, document: Value) -> Result<(String, bool), Problem> {
+        let request = SubmitRequest {
+            caller: caller("a"),
+            body_hash: document.to_string(),
+            submission_json: document.to_string(),
+            idempotency_key: key.to_owned(),
+        };
+        let answer = self
+            .tasks
+            .submit(Request::new(request))
+            .await
+            .map_err(|s| Problem::from_status(&s))?;
+        let answer = answer.into_inner();
+        Ok((answer.task_id, answer.replayed))
+    }
+
+    async fn submit(&self, document: Value) -> String {
+        self.submit_with("", document).await.unwrap().0
+    }
+
+    async fn status(&self, task_id: &str) -> Value {
+        let request = TaskRequest {
+            caller: caller("a"),
+            task_id: task_id.to_owned(),
+        };
+        document(self.tasks.get_task(Request::new(request)).await).unwrap()
+    }
+
+    async fn approval(&self, task_id: &str, gate_id: &str) -> Result<Value, Problem> {
+        let request = ApprovalRequest {
+            caller: caller("a"),
+            task_id: task_id.to_owned(),
+            gate_id: gate_id.to_owned(),
+        };
+        document(self.tasks.get_approval(Request::new(request)).await)
+    }
+
+    async fn decide(&self, task_id: &str, decision: Value) -> Result<Value, Problem> {
+        let request = DecideRequest {
+            caller: caller("a"),
+            task_id: task_id.to_owned(),
+            decision_json: decision.to_string(),
+        };
+        document(self.tasks.decide(Request::new(request)).await)
+    }
+
+    async fn control(&self, task_id: &str, verb: &str) -> Result<Value, Problem> {
+        let request = ControlRequest {
+            caller: caller("a"),
+            task_id: task_id.to_owned(),
+            verb: verb.to_owned(),
+            body_json: String::new(),
+        };
+        document(self.tasks.control(Request::new(request)).await)
+    }
+
+    async fn approvals(&self, limit: u32, cursor: &str) -> Value {
+        let request = ListRequest {
+            caller: caller("a"),
+            limit,
+            cursor: cursor.to_owned(),
+        };
+        document(self.tasks.list_approvals(Request::new(request)).await).unwrap()
+    }
+
+    /// Ends every dispatched job well until nothing is dispatched any more.
+    async fn work(&self, task_id: &str) {
+        let id = task_id.parse().unwrap();
+        for _ in 0..20 {
+            let (task, _) = store::tasks::find(&self.tasks.shared.pool, "a", id)
+                .await
+                .unwrap()
+                .unwrap();
+            let Some(job) = task.jobs.iter().find(|j| !matches!(j.state, JobState::Ready { .. })) else {
+                return;
+            };
+            let key = match job.unit {
+                Unit::Format(i) | Unit::Publish(i) => task.deliveries[usize::from(i)].channel.clone(),
+                _ => "step".to_owned(),
+            };
+            let ended = Ok(well(job.unit, &key, 1.0));
+            let input = story::ended_with(id.job(job.serial), job.dispatch, ended, Cost::default());
+            self.tasks.shared.inbox.ask(id, Ask::Input(input)).await;
+        }
+        panic!("the task does not settle");
+    }
+}
+
+fn caller(tenant: &str) -> Option<Caller> {
+    Some(Caller {
+        tenant: tenant.to_owned(),
+        actor: "ann".to_owned(),
+        traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned(),
+    })
+}
+
+fn document(answer: Result<Response<Document>, Status>) -> Result<Value, Problem> {
+    let answer = answer.map_err(|status| Problem::from_status(&status))?;
+    Ok(serde_json::from_str(&answer.into_inner().json).unwrap())
+}
+
+fn planned(request: &str) -> Value {
+    json!({ "request": request, "plan": two_steps() })
+}
+
+fn code(answer: Result<Value, Problem>) -> (u16, String) {
+    let problem = answer.unwrap_err();
+    (problem.status, problem.code)
+}
+
+#[tokio::test]
+async fn a_submitted_plan_is_worked_through_edited_approved_and_recorded() {
+    let world = World::new().await;
+    let id = world.submit(planned("Write about AI")).await;
+    world.work(&id).await;
+    let approval = world.approval(&id, "").await.unwrap();
+    assert_eq!(
+        (&approval["kind"], &approval["deliverables"][0]["content"]),
+        (&json!("publication"), &json!("abc"))
+    );
+    let stale = json!({ "approved": true, "content_hash": "0" });
+    assert_eq!(code(world.decide(&id, stale).await), (409, "approval_stale".to_owned()));
+    let nowhere = json!({ "approved": true, "publish_to_channels": ["fax"] });
+    assert_eq!(
+        code(world.decide(&id, nowhere).await),
+        (422, "unknown_channel".to_owned())
+    );
+    let nothing = json!({ "approved": true, "edits": { "fax": "x" } });
+    assert_eq!(
+        code(world.decide(&id, nothing).await),
+        (422, "unknown_channel".to_owned())
+    );
+    let edit = json!({ "approved": true, "edits": { "blog": "edited" }, "content_hash": approval["content_hash"] });
+    let status = world.decide(&id, edit.clone()).await.unwrap();
+    assert_eq!(
+        (&status["status"], &status["deliverables"][0]["content"]),
+        (&json!("publishing"), &json!("edited"))
+    );
+    let late = world.decide(&id, edit).await.unwrap_err();
+    assert_eq!(
+        (late.status, late.code.as_str(), &late.extra["decided_by"]),
+        (409, "already_decided", &json!("ann"))
+    );
+    assert_eq!(late.extra["action"], "edit");
+    world.work(&id).await;
+    let done = world.status(&id).await;
+    assert_eq!(
+        (&done["status"], &done["published"][0]["location"]),
+        (&json!("completed"), &json!("/blog/1.md"))
+    );
+    assert_eq!(
+        code(world.approval(&id, "").await),
+        (409, "not_awaiting_approval".to_owned())
+    );
+    assert_eq!(
+        code(world.control(&id, "cancel").await),
+        (409, "already_terminal".to_owned())
+    );
+
+    let request = GetRecordsRequest {
+        task_ids: vec![id.clone(), world.submit(planned("Not ended")).await],
+    };
+    let stream = world
+        .tasks
+        .get_records(Request::new(request))
+        .await
+        .unwrap()
+        .into_inner();
+    let records: Vec<_> = stream.map(Result::unwrap).collect().await;
+    assert_eq!(
+        records
+            .iter()
+            .map(|r| (r.task_id.as_str(), r.tenant.as_str()))
+            .collect::<Vec<_>>(),
+        [(id.as_str(), "a")]
+    );
+    let record: Value = serde_json::from_str(&records[0].json).unwrap();
+    assert_eq!(
+        (&record["task"]["status"], &record["gates"][0]["action"]),
+        (&json!("completed"), &json!("edit"))
+    );
+    assert_eq!(
+        (
+            &record["outputs"]["draft"]["text"],
+            &record["deliverables"][0]["content"]
+        ),
+        (&json!("text of step"), &json!("edited"))
+    );
+    assert_eq!(record["assessments"].as_array().unwrap().len(), 1);
+
+    let finished = async {
+        loop {
+            let request = ListFinishedRequest::default();
+            let page = world
+                .tasks
+                .list_finished(Request::new(request))
+                .await
+                .unwrap()
+                .into_inner();
+            if !page.task_ids.is_empty() {
+                return page;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let page = tokio::time::timeout(LIMIT, finished).await.unwrap();
+    assert_eq!(page.task_ids, [id]);
+    let next = ListFinishedRequest {
+        cursor: page.cursor.clone(),
+        limit: 0,
+    };
+    let next = world
+        .tasks
+        .list_finished(Request::new(next))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!((next.task_ids.len(), next.cursor), (0, page.cursor));
+}
+
+#[tokio::test]
+async fn a_key_makes_one_task_and_what_cannot_be_accepted_makes_none() {
+    let world = World::new().await;
+    let first = world.submit_with("k", planned("Once")).await.unwrap();
+    assert_eq!(world.submit_with("k", planned("Once")).await.unwrap(), (first.0, true));
+    let reused = world.submit_with("k", planned("Another")).await.unwrap_err();
+    assert_eq!((reused.status, reused.code.as_str()), (422, "idempotency_key_reused"));
+    let plan = json!({ "steps": [{ "key": "a", "tool_id": "rm_rf", "arguments": {} }] });
+    let refused = world
+        .submit_with("", json!({ "request": "x", "plan": plan }))
+        .await
+        .unwrap_err();
+    let pointer = refused.errors[0].pointer.as_str();
+    assert_eq!(
+        (refused.status, refused.code.as_str(), pointer),
+        (422, "plan_tool", "/plan/steps/0/tool_id")
+    );
+    let fax = json!({ "request": "x", "preferences": { "channels": ["fax"] } });
+    assert_eq!(world.submit_with("", fax).await.unwrap_err().code, "unknown_channel");
+    let auto = json!({ "request": "x", "auto_approve": true });
+    assert_eq!(world.submit_with("", auto).await.unwrap_err().status, 403);
+    let request = ListTasksRequest {
+        caller: caller("a"),
+        ..ListTasksRequest::default()
+    };
+    let listed = document(world.tasks.list_tasks(Request::new(request)).await).unwrap();
+    assert_eq!(
+        (listed["items"].as_array().unwrap().len(), &listed["next_cursor"]),
+        (1, &Value::Null)
+    );
+    assert_eq!(listed["items"][0]["request"], "Once");
+}
+
+#[tokio::test]
+async fn another_tenants_task_does_not_exist_and_no_id_is_told_apart() {
+    let world = World::new().await;
+    let id = world.submit(planned("Mine")).await;
+    let ask = |tenant: &'static str, task_id: String| {
+        let tasks = &world.tasks;
+        async move {
+            let (caller, verb) = (caller(tenant), "cancel".to_owned());
+            let task = TaskRequest {
+                caller: caller.clone(),
+                task_id: task_id.clone(),
+            };
+            let approval = ApprovalRequest {
+                caller: caller.clone(),
+                task_id: task_id.clone(),
+                ..Default::default()
+            };
+            let decision_json = r#"{"approved":true}"#.to_owned();
+            let decide = DecideRequest {
+                caller: caller.clone(),
+                task_id: task_id.clone(),
+                decision_json,
+            };
+            let control = ControlRequest {
+                caller: caller.clone(),
+                task_id: task_id.clone(),
+                verb,
+                ..Default::default()
+            };
+            let events = ListEventsRequest {
+                caller,
+                task_id,
+                ..Default::default()
+            };
+            [
+                document(tasks.get_task(Request::new(task)).await),
+                document(tasks.get_approval(Request::new(approval)).await),
+                document(tasks.decide(Request::new(decide)).await),
+                document(tasks.control(Request::new(control)).await),
+                document(tasks.list_events(Request::new(events)).await),
+            ]
+        }
+    };
+    for answer in ask("b", id.clone()).await {
+        assert_eq!(code(answer), (404, "not_found".to_owned()));
+    }
+    for answer in ask("a", "0190b5a0-0000-7000-8000-000000000000".to_owned()).await {
+        assert_eq!(code(answer), (404, "not_found".to_owned()));
+    }
+    for answer in ask("a", "not-an-id".to_owned()).await {
+        assert_eq!(code(answer), (400, "invalid_id".to_owned()));
+    }
+    for answer in ask("", id.clone()).await {
+        assert_eq!(code(answer), (401, "unauthenticated".to_owned()));
+    }
+    assert_eq!(world.status(&id).await["status"], "executing");
+}
+
+#[tokio::test]
+async fn the_inbox_shows_every_open_gate_with_its_risk_page_by_page() {
+    let world = World::new().await;
+    let mut reviewed = planned("Review");
+    reviewed["plan_review"] = json!(true);
+    let first = world.submit(reviewed).await;
+    let plan = json!({ "steps": [{ "key": "mail", "tool_id": "send", "arguments": {} }, { "key": "more", "tool_id": "send", "arguments": {} }] });
+    let second = world.submit(json!({ "request": "Send", "plan": plan })).await;
+    let mut seen = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = world.approvals(1, &cursor).await;
+        let item = &page["items"][0];
+        assert!(item["age_seconds"].as_f64().unwrap() >= 0.0 && item["opened_at"].is_string());
+        seen.push(json!([
+            item["task_id"],
+            item["kind"],
+            item["status"],
+            item["step_key"],
+            item["risk"]
+        ]));
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = next.to_owned(),
+            None => break,
+        }
+    }
+    let step = |key: &str| json!([second, "step", "awaiting_step_approval", key, "high"]);
+    assert_eq!(
+        seen,
+        [
+            json!([first, "plan", "awaiting_plan_review", null, "low"]),
+            step("mail"),
+            step("more")
+        ]
+    );
+    let ambiguous = world.approval(&second, "").await.unwrap_err();
+    assert_eq!((ambiguous.status, ambiguous.code.as_str()), (409, "gate_ambiguous"));
+    let gate = ambiguous.extra["gates"][0].as_str().unwrap();
+    assert_eq!(world.approval(&second, gate).await.unwrap()["step_key"], "mail");
+    let unnamed = world.decide(&second, json!({ "approved": true })).await.unwrap_err();
+    assert_eq!(
+        (unnamed.code.as_str(), &unnamed.extra["gates"]),
+        ("gate_ambiguous", &ambiguous.extra["gates"])
+    );
+    let edit = json!({ "approved": true, "gate_id": gate, "edits": { "blog": "x" } });
+    assert_eq!(code(world.decide(&second, edit).await), (422, "validation".to_owned()));
+    let foreign = ListRequest {
+        caller: caller("a"),
+        limit: 1,
+        cursor: "t00000000000000000000000000000000".to_owned(),
+    };
+    let foreign = document(world.tasks.list_approvals(Request::new(foreign)).await);
+    assert_eq!(code(foreign), (400, "invalid_cursor".to_owned()));
+    world.decide(&first, json!({ "approved": false })).await.unwrap();
+    assert_eq!(world.status(&first).await["status"], "rejected");
+    assert_eq!(world.approvals(9, "").await["items"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn tasks_are_paused_resumed_and_cancelled_and_their_events_paged() {
+    let world = World::new().await;
+    let id = world.submit(planned("Steer me")).await;
+    assert_eq!(world.control(&id, "pause").await.unwrap()["status"], "paused");
+    assert_eq!(code(world.control(&id, "retry").await), (409, "wrong_state".to_owned()));
+    assert_eq!(world.control(&id, "resume").await.unwrap()["status"], "executing");
+    assert_eq!(
+        code(world.control(&id, "resume").await),
+        (409, "wrong_state".to_owned())
+    );
+    assert_eq!(world.control(&id, "cancel").await.unwrap()["status"], "cancelled");
+    assert_eq!(
+        world.control(&id, "cancel").await.unwrap()["error"]["code"],
+        "cancelled"
+    );
+    let mut sequences = Vec::new();
+    let mut after = 0;
+    loop {
+        let request = ListEventsRequest {
+            caller: caller("a"),
+            task_id: id.clone(),
+            after,
+            limit: 2,
+        };
+        let page = document(world.tasks.list_events(Request::new(request)).await).unwrap();
+        let items = page["items"].as_array().unwrap();
+        sequences.extend(items.iter().map(|e| e["sequence"].as_u64().unwrap()));
+        match page["next_cursor"].as_str() {
+            Some(next) => after = next.parse().unwrap(),
+            None => break,
+        }
+    }
+    assert!(
+        sequences.len() > 4 && sequences.iter().copied().eq(1..=sequences.len() as u64),
+        "{sequences:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_catalog_is_paged_by_id() {
+    let world = World::new().await;
+    let mut seen = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let request = ListRequest {
+            caller: caller("a"),
+            limit: 2,
+            cursor,
+        };
+        let page = document(world.tasks.list_tools(Request::new(request)).await).unwrap();
+        seen.extend(page["items"].as_array().unwrap().iter().map(|t| t["tool_id"].clone()));
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(seen, ["null", "post", "send"]);
+}
