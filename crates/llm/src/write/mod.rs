@@ -1,0 +1,85 @@
+//! The built-in agents: text processing over what was given, without inventing anything.
+
+mod assignment;
+mod budget;
+mod compose;
+mod edit;
+mod filling;
+mod mending;
+mod outline;
+mod pick;
+mod research;
+mod sayings;
+mod section;
+mod seo;
+mod social;
+mod summary;
+mod title;
+mod voice;
+
+use crate::offline::NAME;
+use crate::port::{EngineError, WriteAsk};
+use crate::text::markdown::{plain, prose};
+use crate::text::phrases::shorten;
+use crate::text::sentences::sentences;
+use crate::text::tokens::word_count;
+use assignment::Assignment;
+use serde_json::{Map, Value, json};
+
+pub use social::{character_limit, is_social};
+
+/// Runs one agent.
+pub fn write(ask: &WriteAsk<'_>) -> Result<Value, EngineError> {
+    let assignment = Assignment::new(ask);
+    let output = match ask.agent {
+        "research_agent" => research::run(&assignment),
+        "outline_agent" => outline::run(&assignment),
+        "writer_agent" => draft(&assignment),
+        "editor_agent" => edit::run(&assignment)?,
+        "social_agent" => social::run(&assignment),
+        "seo_agent" => seo::run(&assignment),
+        "summary_agent" => summary::run(&assignment),
+        other => return Err(EngineError::UnknownAgent(other.to_owned())),
+    };
+    let mut output = output;
+    output.insert("engine".to_owned(), json!(NAME));
+    Ok(Value::Object(output))
+}
+
+/// A whole text of the kind asked for.
+fn draft(assignment: &Assignment<'_>) -> Map<String, Value> {
+    use crate::brief::kind::Shape;
+    let brief = &assignment.brief;
+    match brief.kind.shape {
+        Shape::Summary if !assignment.source_text().is_empty() => return summary::run(assignment),
+        Shape::Post => return social::run(assignment),
+        Shape::Outline => return outline::run(assignment),
+        _ => {}
+    }
+    let outline = outline::given_or_made(assignment);
+    let text = compose::compose(assignment, &outline);
+    document(&outline.title, &text)
+}
+
+/// The output of agents that make a whole text.
+fn document(title: &str, text: &str) -> Map<String, Value> {
+    let first = prose(text)
+        .into_iter()
+        .flat_map(|paragraph| sentences(&plain(&paragraph)))
+        .nth(1);
+    let output = json!({
+        "title": title,
+        "text": text,
+        "word_count": word_count(text),
+        "summary": shorten(&first.unwrap_or_else(|| title.to_owned()), 240),
+    });
+    members(output)
+}
+
+/// The members of an object value.
+fn members(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        other => Map::from_iter([("text".to_owned(), other)]),
+    }
+}
