@@ -1,11 +1,13 @@
 //! The connection to NATS: made in the background, kept for ever, observable.
 
 use crate::names::{InvalidName, Names};
+use async_nats::connection::State;
 use async_nats::jetstream::context::{Context, ContextBuilder};
 use async_nats::{Client, ConnectOptions, Event};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 /// Wait for a JetStream answer or an acknowledgement of storage.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -133,7 +135,7 @@ impl Bus {
 
     /// Whether the server answers, as far as is known.
     pub fn is_connected(&self) -> bool {
-        self.inner.connection.borrow().up
+        self.inner.client.connection_state() == State::Connected
     }
 
     /// Follows the connection; `generation` rises with every (re)connect.
@@ -144,8 +146,10 @@ impl Bus {
     /// Returns once there is a connection.
     pub async fn connected(&self) {
         let mut connection = self.watch_connection();
-        // The sender lives as long as the client that this handle keeps.
-        drop(connection.wait_for(|state| state.up).await);
+        while !self.is_connected() {
+            // The client drops events when it has many; so the state is looked at now and then too.
+            drop(timeout(MAX_RECONNECT_DELAY, connection.wait_for(|state| state.up)).await);
+        }
     }
 
     /// The JetStream context, for what has no function here.

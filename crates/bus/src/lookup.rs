@@ -31,8 +31,8 @@ pub enum StreamCreated {
 impl Bus {
     /// Creation time of the work stream: asked once per connection, then remembered.
     ///
-    /// A stream that is deleted while the connection lasts is noticed by
-    /// [`Bus::forget_work_stream`], which the sweeper calls when it had to create something.
+    /// One that this process makes anew is asked about again; one that another process makes anew
+    /// keeps its old time here until the next connection, and [`Bus::lookup`] tells by the id.
     pub async fn work_stream_created(&self) -> StreamCreated {
         let generation = self.generation();
         let cached = *self.stream_created_cache().borrow();

@@ -150,7 +150,11 @@ impl Names {
 
     /// Whether a subject that came with a work item is one of ours to publish results to.
     pub fn is_result_subject(&self, subject: &str) -> bool {
-        Lane::all().any(|lane| self.result_subject(lane) == subject)
+        let lane = subject
+            .strip_prefix(self.prefix.as_str())
+            .and_then(|rest| rest.strip_prefix(".results."));
+        // A lane has one digit.
+        lane.is_some_and(|lane| matches!(lane.as_bytes(), [digit] if (b'0'..b'0' + LANES).contains(digit)))
     }
 
     /// The consumer of a lane's results.
@@ -239,7 +243,10 @@ mod tests {
     fn results_go_only_to_known_lanes() {
         let names = Names::new("orchestrator").unwrap();
         assert!(names.is_result_subject("orchestrator.results.3"));
+        assert!(Lane::all().all(|lane| names.is_result_subject(&names.result_subject(lane))));
         assert!(!names.is_result_subject("orchestrator.results.4"));
+        assert!(!names.is_result_subject("orchestrator.results.00"));
+        assert!(!names.is_result_subject("other.results.0"));
         assert!(!names.is_result_subject("orchestrator.events.task.completed.default"));
     }
 }

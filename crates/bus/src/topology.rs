@@ -204,6 +204,8 @@ async fn create_stream(bus: &Bus, config: StreamConfig) -> Result<Info, Topology
     match bus.jetstream().create_stream(config).await {
         Ok(stream) => {
             tracing::info!(stream = name, "created stream");
+            // Whatever was remembered of an earlier one is wrong now.
+            bus.forget_work_stream();
             Ok(stream.cached_info().clone())
         }
         // Somebody else was first; whether theirs is like ours is checked next.

@@ -41,8 +41,7 @@ impl<H: Handler> Worker<H> {
             .first()
             .and_then(|(id, job)| self.held.find(*id, job.dispatch))
         {
-            // A second copy of what runs here: only its acknowledgement counts from now on.
-            held.delivery = Arc::new(delivery);
+            held.add_copy(delivery);
             return;
         }
         let alone = item.jobs.iter().any(|(_, job)| job.alone);

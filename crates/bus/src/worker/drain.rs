@@ -68,7 +68,11 @@ impl<H: Handler> Worker<H> {
         let untouched: Vec<u64> = untouched.map(|(number, _)| number).collect();
         for number in untouched {
             if let Some(item) = self.held.remove(number) {
-                self.side.spawn(async move { item.delivery.nak().await });
+                self.side.spawn(async move {
+                    for delivery in item.deliveries {
+                        delivery.nak().await;
+                    }
+                });
             }
         }
         let waiting = self

@@ -10,6 +10,8 @@ use workflow::vocabulary::EffectClass;
 
 /// The record of an effect is tried this long after the run's own end.
 const RECORD_FOR: Duration = Duration::from_secs(60);
+/// The recorded answer of an effect that was licensed and certainly not sent.
+const NOT_DONE: &str = r#"{"not_done":true}"#;
 
 /// An effect to ask for.
 #[derive(Clone, Debug)]
@@ -82,7 +84,7 @@ impl EffectEnd {
     }
 }
 
-/// Effects of a run that were licensed and not ended.
+/// Effects of a run that were asked for and not ended.
 #[derive(Default, Debug)]
 pub(super) struct OpenEffects {
     all: AtomicU32,
@@ -90,6 +92,20 @@ pub(super) struct OpenEffects {
 }
 
 impl OpenEffects {
+    fn opened(&self, class: EffectClass) {
+        self.all.fetch_add(1, Ordering::Relaxed);
+        if class == EffectClass::Once {
+            self.once.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn closed(&self, class: EffectClass) {
+        self.all.fetch_sub(1, Ordering::Relaxed);
+        if class == EffectClass::Once {
+            self.once.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     /// Whether the run must not be dropped now.
     pub(super) fn any(&self) -> bool {
         self.all.load(Ordering::Relaxed) > 0
@@ -119,7 +135,9 @@ impl JobContext {
             send_within_seconds: effect.send_within.as_secs_f64(),
             key_ttl_seconds: effect.key_ttl.as_secs_f64(),
         };
-        let (asked, answer) = self
+        // From here on a cancellation waits: a licence nobody heard of would look like a sending.
+        self.effects.opened(effect.class);
+        let answered = self
             .coordinator
             .until(self.deadline, |mut client| {
                 let request = request.clone();
@@ -127,18 +145,26 @@ impl JobContext {
                     // The licence runs from the coordinator's commit, which comes after this.
                     let asked = Instant::now();
                     let answer = client.begin_effect(Coordinator::unary(request)).await?;
-                    Ok((asked, answer.into_inner()))
+                    Ok(licence(asked, answer.into_inner()))
                 }
             })
-            .await?;
-        let licence = licence(asked, answer);
-        if matches!(licence, Licence::Send { .. }) {
-            self.effects.all.fetch_add(1, Ordering::Relaxed);
-            if effect.class == EffectClass::Once {
-                self.effects.once.fetch_add(1, Ordering::Relaxed);
+            .await;
+        match answered {
+            Ok(Licence::Send { .. }) if self.cancelled.is_cancelled() => {
+                self.end_effect(effect, EffectEnd::Rejected, NOT_DONE.to_owned())
+                    .await?;
+                Ok(Licence::Refused {
+                    reason: "cancelled".to_owned(),
+                })
+            }
+            Ok(licence @ Licence::Send { .. }) => Ok(licence),
+            // It may be licensed all the same; the ledger settles that.
+            Err(CallError::Away | CallError::Interrupted) => answered,
+            Ok(_) | Err(CallError::Refused { .. }) => {
+                self.effects.closed(effect.class);
+                answered
             }
         }
-        Ok(licence)
     }
 
     /// Records how a licensed effect ended; goes on trying even when the run is dropped meanwhile.
@@ -171,10 +197,7 @@ impl JobContext {
                 .map(drop)
         });
         let told = told.await.unwrap_or(Err(CallError::Interrupted));
-        self.effects.all.fetch_sub(1, Ordering::Relaxed);
-        if effect.class == EffectClass::Once {
-            self.effects.once.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.effects.closed(effect.class);
         told
     }
 }

@@ -49,7 +49,8 @@ pub(super) struct HeldItem {
     /// Index into what the worker serves.
     pub kind: usize,
     pub context: Arc<ItemContext>,
-    pub delivery: Arc<Delivery>,
+    /// The message, and further copies of it.
+    pub deliveries: Vec<Arc<Delivery>>,
     pub jobs: Vec<HeldJob>,
     pub taken: Instant,
     /// Room for the jobs beyond the first, as far as there was some.
@@ -84,11 +85,19 @@ impl HeldItem {
         Self {
             kind,
             context: taken.context,
-            delivery: Arc::new(delivery),
+            deliveries: vec![Arc::new(delivery)],
             jobs: jobs.collect(),
             taken: now,
             _room: room,
         }
+    }
+
+    /// The item came once more.
+    pub(super) fn add_copy(&mut self, delivery: Delivery) {
+        // Delivered again, a message is answered for by its newest delivery alone.
+        let sequence = delivery.stream_sequence();
+        self.deliveries.retain(|held| held.stream_sequence() != sequence);
+        self.deliveries.push(Arc::new(delivery));
     }
 
     /// Nothing of it has begun.

@@ -78,7 +78,9 @@ impl<H: Handler> Worker<H> {
             .held
             .items()
             .filter(|(_, item)| now >= item.taken + PROGRESS_EVERY / 2);
-        let deliveries: Vec<Arc<Delivery>> = old.map(|(_, item)| Arc::clone(&item.delivery)).collect();
+        let deliveries: Vec<Arc<Delivery>> = old
+            .flat_map(|(_, item)| item.deliveries.iter().map(Arc::clone))
+            .collect();
         if !deliveries.is_empty() {
             self.side.spawn(async move {
                 for delivery in deliveries {

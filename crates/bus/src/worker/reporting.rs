@@ -59,7 +59,7 @@ impl<H: Handler> Worker<H> {
             if self.alone_running == Some(key.item) {
                 self.alone_running = None;
             }
-            self.acks.push(item.delivery);
+            self.acks.extend(item.deliveries);
         }
     }
 }

@@ -25,6 +25,8 @@ pub struct Told {
     pub payloads: Mutex<HashMap<String, Vec<u8>>>,
     pub effects: watch::Sender<Vec<BeginEffectRequest>>,
     pub ended_effects: watch::Sender<Vec<EndEffectRequest>>,
+    /// BeginEffect is answered while this is true.
+    pub licensing: watch::Sender<bool>,
     /// State answered to BeginEffect.
     pub effect_state: Mutex<String>,
 }
@@ -47,6 +49,7 @@ impl TestCoordinator {
             payloads: Mutex::default(),
             effects: watch::Sender::default(),
             ended_effects: watch::Sender::default(),
+            licensing: watch::Sender::new(true),
             effect_state: Mutex::new("send".to_owned()),
         });
         let service = WorkerServiceServer::new(Service(Arc::clone(&told)));
@@ -123,6 +126,7 @@ impl WorkerService for Service {
             ..BeginEffectResponse::default()
         };
         self.0.effects.send_modify(|effects| effects.push(request));
+        self.0.licensing.subscribe().wait_for(|open| *open).await.unwrap();
         Ok(Response::new(answer))
     }
 

@@ -62,6 +62,31 @@ async fn an_effect_under_way_is_recorded_even_when_its_run_is_cancelled() {
 }
 
 #[tokio::test]
+async fn a_licence_that_comes_after_the_cancellation_is_given_back_unused() {
+    let (bus, coordinator) = (bus().await, TestCoordinator::start().await);
+    coordinator.told.licensing.send_replace(false);
+    let worker = RunningWorker::start(&bus, &coordinator, 256, DRAIN);
+    let job = step("effect");
+    coordinator.told.cancel.lock().unwrap().push(job.job_id.clone());
+    send(&bus, &item(&bus, vec![job])).await;
+    let mut heard = coordinator.told.heartbeats.subscribe();
+    timeout(PATIENCE, heard.wait_for(|heard| !heard.is_empty()))
+        .await
+        .unwrap()
+        .unwrap();
+    // The run waits for its licence, so its item cannot be gone.
+    crate::fixture::wait_for_busy(&worker, 1).await;
+    coordinator.told.licensing.send_replace(true);
+    wait_for_messages(&bus, StreamName::Work, 0).await;
+    let ended = coordinator.told.ended_effects.borrow().clone();
+    assert_eq!(
+        (ended[0].state.as_str(), ended[0].response_json.as_str()),
+        ("rejected", "{\"not_done\":true}")
+    );
+    worker.stop().await;
+}
+
+#[tokio::test]
 async fn a_run_told_busy_drops_its_copy() {
     let (bus, coordinator) = (bus().await, TestCoordinator::start().await);
     *coordinator.told.effect_state.lock().unwrap() = "busy".to_owned();

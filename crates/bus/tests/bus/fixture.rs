@@ -175,6 +175,15 @@ impl Handler for ToolHandler {
     }
 }
 
+/// Waits until a worker has this many jobs.
+pub async fn wait_for_busy(worker: &RunningWorker, count: usize) {
+    let mut status = worker.status.clone();
+    timeout(PATIENCE, status.wait_for(|status| status.busy == count))
+        .await
+        .unwrap()
+        .unwrap();
+}
+
 /// A worker in the background.
 pub struct RunningWorker {
     pub handler: Arc<ToolHandler>,

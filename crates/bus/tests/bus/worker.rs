@@ -3,10 +3,13 @@
 use crate::coordinator::TestCoordinator;
 use crate::fixture::{PATIENCE, ResultReader, RunningWorker, bus, item, pool, send, step, wait_for_messages};
 use bus::Outgoing;
+use bus::intake::Intake;
 use bus::names::StreamName;
+use bus::topology::ConsumerSpec;
 use contracts::work::job::Spec;
 use contracts::work::job_result::Outcome;
 use contracts::work::{BlobRef, Failure, Input, Job, JobResult, Payload, payload};
+use prost::Message;
 use std::time::Duration;
 use tokio::time::timeout;
 use workflow::vocabulary::WorkKind;
@@ -119,6 +122,44 @@ async fn an_item_with_losses_is_asked_about_before_it_runs() {
     assert_eq!(result.job_id, wanted_id);
     let heard = coordinator.told.heartbeats.borrow().clone();
     assert_eq!(heard.last().unwrap().run_id, result.run_id);
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn an_item_that_was_delivered_before_is_asked_about_before_it_runs() {
+    let (bus, coordinator) = (bus().await, TestCoordinator::start().await);
+    send(&bus, &item(&bus, vec![step("null")])).await;
+    let spec = ConsumerSpec::work(&bus, WorkKind::Execute, &pool());
+    let mut other = Intake::open(&bus, spec, 1);
+    let mut taken = Vec::new();
+    other.next_batch(&mut taken, 1).await;
+    drop(other);
+    taken[0].nak().await;
+    let worker = RunningWorker::start(&bus, &coordinator, 256, DRAIN);
+    let result = ResultReader::open(&bus).take(1).await.remove(0);
+    let heard = coordinator.told.heartbeats.borrow().clone();
+    assert_eq!(heard[0].run_id, result.run_id);
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_second_copy_of_what_runs_is_acknowledged_with_it() {
+    let (bus, coordinator) = (bus().await, TestCoordinator::start().await);
+    let worker = RunningWorker::start(&bus, &coordinator, 256, DRAIN);
+    let item = item(&bus, vec![step("gate")]);
+    send(&bus, &item).await;
+    worker.begun(1).await;
+    let subject = bus.names().work_subject(WorkKind::Execute, &pool());
+    let copy = Outgoing::new(subject, "copy".to_owned(), "", item.encode_to_vec());
+    bus.publish_one(copy).await.unwrap();
+    // It was read when another item behind it has run.
+    send(&bus, &crate::fixture::item(&bus, vec![step("null")])).await;
+    let mut results = ResultReader::open(&bus);
+    results.take(1).await;
+    worker.open_gate();
+    results.take(1).await;
+    assert_eq!(*worker.handler.begun.borrow(), 2);
+    wait_for_messages(&bus, StreamName::Work, 0).await;
     worker.stop().await;
 }
 
