@@ -14,7 +14,7 @@ pub(super) fn deliverables(facts: &Facts) -> Option<Value> {
     }
     let shown = facts.task.deliveries.iter().filter_map(|d| deliverable(facts, d));
     let shown: Vec<Value> = shown.collect();
-    (!shown.is_empty()).then(|| Value::Array(shown))
+    (!shown.is_empty()).then_some(Value::Array(shown))
 }
 
 /// What was formatted is the result of the steps as they are now.
@@ -54,7 +54,7 @@ pub(super) fn published(facts: &Facts) -> Option<Value> {
     let task = &facts.task;
     let told = |d: &&Delivery| !matches!(d.state, DeliveryState::Pending | DeliveryState::Skipped);
     let published: Vec<Value> = task.deliveries.iter().filter(told).map(publication).collect();
-    (!published.is_empty() || task.status.is_terminal()).then(|| Value::Array(published))
+    (!published.is_empty() || task.status.is_terminal()).then_some(Value::Array(published))
 }
 
 fn publication(delivery: &Delivery) -> Value {

@@ -99,7 +99,7 @@ impl World {
         }
     }
 
-    async fn submit_with(&self, key: &str, document: Value) -> Result<(String, bool), Problem> {
+    async fn submit_with(&self, key: &str, document: Value) -> Result<(String, bool), Box<Problem>> {
         let request = SubmitRequest {
             caller: caller("a"),
             body_hash: document.to_string(),
@@ -110,7 +110,7 @@ impl World {
             .tasks
             .submit(Request::new(request))
             .await
-            .map_err(|s| Problem::from_status(&s))?;
+            .map_err(|s| Box::new(Problem::from_status(&s)))?;
         let answer = answer.into_inner();
         Ok((answer.task_id, answer.replayed))
     }
@@ -127,7 +127,7 @@ impl World {
         document(self.tasks.get_task(Request::new(request)).await).unwrap()
     }
 
-    async fn approval(&self, task_id: &str, gate_id: &str) -> Result<Value, Problem> {
+    async fn approval(&self, task_id: &str, gate_id: &str) -> Result<Value, Box<Problem>> {
         let request = ApprovalRequest {
             caller: caller("a"),
             task_id: task_id.to_owned(),
@@ -136,7 +136,7 @@ impl World {
         document(self.tasks.get_approval(Request::new(request)).await)
     }
 
-    async fn decide(&self, task_id: &str, decision: Value) -> Result<Value, Problem> {
+    async fn decide(&self, task_id: &str, decision: Value) -> Result<Value, Box<Problem>> {
         let request = DecideRequest {
             caller: caller("a"),
             task_id: task_id.to_owned(),
@@ -145,7 +145,7 @@ impl World {
         document(self.tasks.decide(Request::new(request)).await)
     }
 
-    async fn control(&self, task_id: &str, verb: &str) -> Result<Value, Problem> {
+    async fn control(&self, task_id: &str, verb: &str) -> Result<Value, Box<Problem>> {
         let request = ControlRequest {
             caller: caller("a"),
             task_id: task_id.to_owned(),
@@ -195,8 +195,8 @@ fn caller(tenant: &str) -> Option<Caller> {
     })
 }
 
-fn document(answer: Result<Response<Document>, Status>) -> Result<Value, Problem> {
-    let answer = answer.map_err(|status| Problem::from_status(&status))?;
+fn document(answer: Result<Response<Document>, Status>) -> Result<Value, Box<Problem>> {
+    let answer = answer.map_err(|status| Box::new(Problem::from_status(&status)))?;
     Ok(serde_json::from_str(&answer.into_inner().json).unwrap())
 }
 
@@ -204,7 +204,7 @@ fn planned(request: &str) -> Value {
     json!({ "request": request, "plan": two_steps() })
 }
 
-fn code(answer: Result<Value, Problem>) -> (u16, String) {
+fn code(answer: Result<Value, Box<Problem>>) -> (u16, String) {
     let problem = answer.unwrap_err();
     (problem.status, problem.code)
 }
