@@ -30,6 +30,10 @@ impl Engine for Null {
         NAME
     }
 
+    fn reads_texts(&self) -> bool {
+        false
+    }
+
     async fn plan(&self, ask: PlanAsk<'_>) -> Result<Answer<PlanDraft>, EngineError> {
         let goal = Value::String(ask.context.request.clone());
         let intent = format!(

@@ -15,6 +15,11 @@ pub trait Engine: Send + Sync + 'static {
     /// What results say made them.
     fn name(&self) -> &'static str;
 
+    /// Its judgement depends on the texts; false spares the caller reading them.
+    fn reads_texts(&self) -> bool {
+        true
+    }
+
     /// Makes intent and plan from a request.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use workflow::plan::AcceptanceCheck;
+use workflow::plan::{AcceptanceCheck, compile_acceptance_schema};
 
 /// A check that did not hold.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -63,9 +63,9 @@ fn faults(check: &AcceptanceCheck, output: &Value) -> Vec<String> {
         faults.push(format!("it is not {wanted}"));
     }
     if let Some(schema) = &check.schema {
-        match jsonschema::validator_for(schema) {
-            Ok(validator) => faults.extend(validator.iter_errors(value).take(5).map(|e| e.to_string())),
-            Err(error) => faults.push(format!("its schema cannot be used: {error}")),
+        match compile_acceptance_schema(schema) {
+            Ok(validator) => faults.extend(validator.iter_errors(value).take(5).map(|error| error.to_string())),
+            Err(reason) => faults.push(format!("its schema cannot be used: {reason}")),
         }
     }
     faults

@@ -3,7 +3,10 @@
 //! Stateless. Scores are the judge's; what they mean is the coordinator's to say.
 
 mod acceptance;
+mod case;
 mod judging;
+#[cfg(test)]
+mod judging_tests;
 
 use anyhow::Context as _;
 use bus::worker::{self, Coordinator, Ended, Handler, JobContext, Serves, Sources, Status, WorkerConfig};
@@ -108,9 +111,6 @@ impl Handler for Assessor {
         let Some(job::Spec::Assess(spec)) = &job.job.spec else {
             return Ended::failure("worker_protocol", "not an assessment", false);
         };
-        match judging::Case::read(&job.submission, spec) {
-            Ok(case) => judging::assess(&*self.engine, &case).await,
-            Err(error) => Ended::failure("worker_protocol", error.to_string(), false),
-        }
+        judging::assess(&*self.engine, &job.submission, spec).await
     }
 }

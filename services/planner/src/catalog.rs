@@ -1,17 +1,20 @@
 //! The active tools, asked of the coordinator and remembered by version.
 
-use bus::worker::Coordinator;
+use bus::worker::{CallError, Coordinator};
 use contracts::coordinator::ListToolsRequest;
 use llm::ToolCard;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use workflow::tool::{Catalog, CatalogTool, ToolSpecification};
 use workflow::vocabulary::ToolState;
 
-/// Asked again at most this often; plans refused for a stale catalog come back with the reason.
+/// Asked again at most this often for the hot path; a plan refused for a stale catalog asks at once.
 const FRESH: Duration = Duration::from_secs(1);
+/// Asked again at most this often when a plan was refused: many jobs may hear of a change together.
+const RENEWED: Duration = Duration::from_millis(100);
 
 /// The catalog in the two forms planning needs.
 #[derive(Default)]
@@ -43,49 +46,81 @@ impl KnownTools {
         }
     }
 
-    /// The active tools, at most a second old.
+    /// The active tools, a second old at most while the coordinator answers.
     ///
     /// # Errors
-    /// When the coordinator does not answer.
-    pub async fn current(&self) -> Result<Arc<Tools>, tonic::Status> {
+    /// When it never answered until `deadline`.
+    pub async fn current(&self, deadline: Instant) -> Result<Arc<Tools>, CallError> {
+        self.at_most(FRESH, deadline).await
+    }
+
+    /// The active tools, asked for just now.
+    ///
+    /// # Errors
+    /// When the coordinator never answered until `deadline`.
+    pub async fn renewed(&self, deadline: Instant) -> Result<Arc<Tools>, CallError> {
+        self.at_most(RENEWED, deadline).await
+    }
+
+    async fn at_most(&self, age: Duration, deadline: Instant) -> Result<Arc<Tools>, CallError> {
         let mut known = self.known.lock().await;
-        if known.asked.is_some_and(|at| at.elapsed() < FRESH) {
-            return Ok(Arc::clone(&known.tools));
+        if known.asked.is_none_or(|at| at.elapsed() >= age) {
+            // What is known already is good enough while the coordinator is away: it checks every plan anyway.
+            let patience = if known.asked.is_some() {
+                Instant::now() + FRESH
+            } else {
+                deadline
+            };
+            match self.ask(&mut known, patience.min(deadline)).await {
+                Ok(()) => {}
+                Err(error) if known.asked.is_none() => return Err(error),
+                Err(error) => tracing::warn!(%error, "planning with the tools known so far"),
+            }
+            known.asked = Some(Instant::now());
         }
-        let ask = ListToolsRequest {
-            tenant: String::new(),
-            known_version: known.version,
+        Ok(Arc::clone(&known.tools))
+    }
+
+    async fn ask(&self, known: &mut Known, deadline: Instant) -> Result<(), CallError> {
+        let known_version = known.version;
+        let call = |mut client: contracts::coordinator::worker_service_client::WorkerServiceClient<_>| async move {
+            let ask = ListToolsRequest {
+                tenant: String::new(),
+                known_version,
+            };
+            client.list_tools(Coordinator::unary(ask)).await
         };
-        let answer = self
-            .coordinator
-            .client()
-            .list_tools(Coordinator::unary(ask))
-            .await?
-            .into_inner();
+        let answer = self.coordinator.until(deadline, call).await?.into_inner();
         if !answer.unchanged {
             known.tools = Arc::new(read(&answer.tools_json));
             known.version = answer.version;
         }
-        known.asked = Some(Instant::now());
-        Ok(Arc::clone(&known.tools))
+        Ok(())
     }
 }
 
 /// A tool this build cannot read is one it does not plan with.
-fn read(documents: &[String]) -> Tools {
+pub fn read(documents: &[String]) -> Tools {
     let mut tools = BTreeMap::new();
     let mut cards = Vec::new();
     for document in documents {
-        let Ok(spec) = serde_json::from_str::<ToolSpecification>(document) else {
+        let parsed = (
+            serde_json::from_str::<ToolSpecification>(document),
+            serde_json::from_str::<ToolCard>(document),
+        );
+        let (Ok(spec), Ok(card)) = parsed else {
+            tracing::warn!(
+                document = document.get(..200).unwrap_or(document),
+                "a tool cannot be read"
+            );
             continue;
         };
-        let Ok(card) = serde_json::from_str::<ToolCard>(document) else {
-            continue;
-        };
-        let id = spec.tool_id.clone();
-        if let Ok(tool) = CatalogTool::new(spec, ToolState::Active) {
-            tools.insert(id, Arc::new(tool));
-            cards.push(card);
+        match CatalogTool::new(spec, ToolState::Active) {
+            Ok(tool) => {
+                tools.insert(card.tool_id.clone(), Arc::new(tool));
+                cards.push(card);
+            }
+            Err(error) => tracing::warn!(%error, "a tool cannot be planned with"),
         }
     }
     Tools {

@@ -4,6 +4,9 @@
 
 mod catalog;
 mod planning;
+#[cfg(test)]
+mod planning_tests;
+mod verified;
 
 use anyhow::Context as _;
 use bus::worker::{self, Coordinator, Ended, Handler, JobContext, Serves, Sources, Status, WorkerConfig};
@@ -16,6 +19,7 @@ use service::config::{ProviderKind, Role};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use verified::Verifier;
 use workflow::plan::PlanLimits;
 use workflow::vocabulary::WorkKind;
 
@@ -47,11 +51,11 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let planner = Planner {
         engine,
         tools: KnownTools::new(coordinator.clone()),
-        limits: PlanLimits {
+        verifier: Verifier::new(PlanLimits {
             max_steps: config.policy.max_steps,
             max_fan_out: config.policy.max_fan_out,
             max_depth: config.policy.max_depth,
-        },
+        }),
     };
     let settings = WorkerConfig {
         worker_id: ctx.instance.clone(),
@@ -106,7 +110,7 @@ async fn keep_telling(ctx: Context, bus: Bus, mut status: watch::Receiver<Status
 struct Planner {
     engine: Arc<dyn Engine>,
     tools: KnownTools,
-    limits: PlanLimits,
+    verifier: Verifier,
 }
 
 impl Handler for Planner {
@@ -118,6 +122,14 @@ impl Handler for Planner {
             Ok(context) => context,
             Err(error) => return Ended::failure("worker_protocol", format!("the submission: {error}"), false),
         };
-        planning::plan(&*self.engine, &self.tools, &self.limits, &context, &spec.feedback).await
+        planning::plan(
+            &*self.engine,
+            &self.tools,
+            &self.verifier,
+            &context,
+            &spec.feedback,
+            job.deadline,
+        )
+        .await
     }
 }

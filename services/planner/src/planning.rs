@@ -1,74 +1,119 @@
 //! One planning: ask the engine, check its plan, ask once more with the reasons.
 
 use crate::catalog::{KnownTools, Tools};
+use crate::verified::Verifier;
 use bus::worker::Ended;
 use contracts::work::{PlanOutcome, Usage, job_result};
-use llm::{Answer, Context, Engine, PlanAsk, PlanDraft};
-use workflow::plan::{Plan, PlanFault, PlanLimits, freeze};
-use workflow::vocabulary::PlanOrigin;
+use llm::{Answer, Context, Engine, EngineError, PlanAsk, PlanDraft};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+use workflow::plan::PlanFault;
 
 /// Asks of one planning: the second carries why the first plan was refused.
 const ASKS: usize = 2;
+/// How long a tool that is not there yet is waited for: executors announce theirs when they start.
+const TOOL_PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(250);
 
+/// How one attempt went.
+#[derive(Debug)]
+pub enum Attempt {
+    /// There is a plan; the coordinator judges it again.
+    Planned(Answer<PlanDraft>),
+    /// A tool is lacking that may come: what there is to report if it does not.
+    ToolLacking(Result<Answer<PlanDraft>, EngineError>),
+    /// The engine gave no plan.
+    Failed(EngineError),
+}
+
+/// Plans with the tools of the catalog as it is now, waiting a little for tools that are lacking.
 pub async fn plan(
     engine: &dyn Engine,
-    tools: &KnownTools,
-    limits: &PlanLimits,
+    known: &KnownTools,
+    verifier: &Verifier,
     context: &Context,
     feedback: &[String],
+    deadline: Instant,
 ) -> Ended {
-    let tools = match tools.current().await {
-        Ok(tools) => tools,
-        // The coordinator is away; planning again later costs nobody an attempt's worth of work.
-        Err(status) => return Ended::failure("coordinator_unavailable", status.message().to_owned(), true),
+    let patience = (Instant::now() + TOOL_PATIENCE).min(deadline);
+    // Feedback may say that the catalog has changed under the last plan.
+    let mut tools = if feedback.is_empty() {
+        known.current(deadline).await
+    } else {
+        known.renewed(deadline).await
     };
+    loop {
+        let Ok(current) = tools else {
+            // The coordinator is away; handing the job back costs no attempt.
+            return Ended::released();
+        };
+        match attempt(engine, &current, verifier, context, feedback).await {
+            Attempt::Planned(answer) => return planned(engine, answer),
+            Attempt::Failed(error) => return failed(&error),
+            Attempt::ToolLacking(report) if Instant::now() + PAUSE >= patience => {
+                return report.map_or_else(|error| failed(&error), |answer| planned(engine, answer));
+            }
+            Attempt::ToolLacking(_) => {
+                sleep(PAUSE).await;
+                tools = known.renewed(deadline).await;
+            }
+        }
+    }
+}
+
+/// Asks the engine, and once more where its plan would be refused.
+pub async fn attempt(
+    engine: &dyn Engine,
+    tools: &Arc<Tools>,
+    verifier: &Verifier,
+    context: &Context,
+    feedback: &[String],
+) -> Attempt {
     let mut feedback = feedback.to_vec();
-    for ask in 1..=ASKS {
-        let asked = PlanAsk {
+    let mut asked = 0;
+    loop {
+        asked += 1;
+        let ask = PlanAsk {
             context,
             tools: &tools.cards,
             feedback: &feedback,
         };
-        let answer = match engine.plan(asked).await {
+        let answer = match engine.plan(ask).await {
             Ok(answer) => answer,
-            Err(error) => return Ended::failure(error.code(), error.to_string(), error.retryable()),
+            Err(error @ EngineError::NoTool(_)) => return Attempt::ToolLacking(Err(error)),
+            Err(error) => return Attempt::Failed(error),
         };
-        let faults = check(&answer.value, &tools, context, limits);
-        if faults.is_empty() || ask == ASKS {
-            return ended(engine, answer);
+        let faults = verifier.faults(&answer.value.plan_json, tools, context);
+        if faults.is_empty() {
+            return Attempt::Planned(answer);
         }
-        feedback.extend(
-            faults
-                .iter()
-                .map(|f| format!("{} at {:?}: {}", f.code, f.pointer, f.detail)),
-        );
+        if asked == ASKS {
+            let lacking = faults.iter().any(|fault| fault.code == "plan_tool");
+            return if lacking {
+                Attempt::ToolLacking(Ok(answer))
+            } else {
+                Attempt::Planned(answer)
+            };
+        }
+        feedback.push(reasons(&faults));
     }
-    Ended::failure("llm_bad_output", "no plan", true)
 }
 
-/// What the coordinator would refuse.
-fn check(draft: &PlanDraft, tools: &Tools, context: &Context, limits: &PlanLimits) -> Vec<PlanFault> {
-    let document = match serde_json::from_str(&draft.plan_json) {
-        Ok(document) => document,
-        Err(error) => {
-            let detail = error.to_string();
-            return vec![PlanFault {
-                code: "plan_shape".to_owned(),
-                pointer: String::new(),
-                detail,
-            }];
-        }
-    };
-    let plan = match Plan::deserialize_checked(&document) {
-        Ok(plan) => plan,
-        Err(faults) => return faults,
-    };
-    freeze(&plan, 1, PlanOrigin::Planner, &tools.catalog, &context.channels, limits)
-        .err()
-        .unwrap_or_default()
+/// As the coordinator writes them.
+fn reasons(faults: &[PlanFault]) -> String {
+    let lines: Vec<String> = faults
+        .iter()
+        .map(|fault| format!("{} at {:?}: {}", fault.code, fault.pointer, fault.detail))
+        .collect();
+    format!("the plan is refused: {}", lines.join("; "))
 }
 
-fn ended(engine: &dyn Engine, answer: Answer<PlanDraft>) -> Ended {
+fn failed(error: &EngineError) -> Ended {
+    Ended::failure(error.code(), error.to_string(), error.retryable())
+}
+
+fn planned(engine: &dyn Engine, answer: Answer<PlanDraft>) -> Ended {
     let draft = answer.value;
     let usage = Usage {
         usd_micros: answer.usage.usd_micros,

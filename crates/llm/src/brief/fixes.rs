@@ -73,7 +73,7 @@ pub fn read(feedback: &[String]) -> Fixes {
     for text in feedback.iter().filter(|text| !text.trim().is_empty()) {
         let asks = inclusions::read(text);
         let bounds = length::asked_in(text);
-        let spoken = words(text).len() > 0;
+        let spoken = !words(text).is_empty();
         fixes.mention.extend(asks.must_include.iter().cloned());
         fixes.avoid.extend(asks.avoid);
         fixes.avoid.extend(removed(text));

@@ -226,7 +226,12 @@ impl<'a> Composer<'a> {
             .map(|point| lowered(point))
             .collect();
         let subject = points.first().cloned().unwrap_or_else(|| spoken.clone());
-        part.points = if points.is_empty() { vec![spoken] } else { points };
+        part.points = match points.as_slice() {
+            [] => vec![spoken],
+            // A long name is said once; after that everybody knows what is meant.
+            [one] if word_count(one) > 3 => vec!["this part".to_owned()],
+            _ => points,
+        };
         let first = self.aspect_deck.draw();
         part.say(self.filling.fill(first, &subject), true);
         // Points that are whole sentences are material of their own.

@@ -194,7 +194,13 @@ fn material(assignment: &Assignment<'_>) -> Vec<String> {
     let told = telling(&usable, &brief.topic.text, 8);
     let picker = &assignment.picker;
     let filling = Filling::new(brief);
-    let general = [picker.order("post", STAKES), picker.order("post questions", QUESTIONS)].concat();
+    // A post has no parts to speak of.
+    let stakes: Vec<&'static str> = STAKES
+        .iter()
+        .copied()
+        .filter(|saying| !saying.contains("parts below"))
+        .collect();
+    let general = [picker.order("post", &stakes), picker.order("post questions", QUESTIONS)].concat();
     let spare = general
         .into_iter()
         .take(8)

@@ -1,0 +1,153 @@
+//! Plannings against the real validation.
+
+use crate::catalog::{Tools, read};
+use crate::planning::{Attempt, attempt};
+use crate::verified::Verifier;
+use async_trait::async_trait;
+use llm::{
+    Answer, Context, Engine, EngineError, JudgeAsk, Judgement, Null, Offline, PlanAsk, PlanDraft, Usage, WriteAsk,
+};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use workflow::plan::PlanLimits;
+
+fn tools(cards: Vec<llm::ToolCard>) -> Arc<Tools> {
+    let documents: Vec<String> = cards.iter().map(|card| json!(card).to_string()).collect();
+    Arc::new(read(&documents))
+}
+
+fn all_tools() -> Arc<Tools> {
+    let mut cards = llm::agent_tools();
+    cards.push(llm::null_tool());
+    tools(cards)
+}
+
+fn verifier() -> Verifier {
+    Verifier::new(PlanLimits::default())
+}
+
+fn context(request: &str, channels: &[&str]) -> Context {
+    Context {
+        request: request.to_owned(),
+        channels: channels.iter().map(|channel| (*channel).to_owned()).collect(),
+        ..Context::default()
+    }
+}
+
+#[tokio::test]
+async fn offline_plans_are_valid_at_once_whatever_is_asked() {
+    let (tools, verifier) = (all_tools(), verifier());
+    for request in [
+        "Generate blog post about AI trends",
+        "Write a newsletter for customers about {{ mustaches }} and {% tags %}, mention \"{# comments #}\"",
+        "?",
+        "Fasse die Lage zusammen",
+        "Give me 5 taglines",
+        "Write a tweet about tea; must include “50% off”",
+        &"word ".repeat(3000),
+    ] {
+        for channels in [&["blog", "linkedin"][..], &[], &["x", "Ünïcode kanal"]] {
+            let mut context = context(request, channels);
+            context.business_metrics.insert("revenue".to_owned(), 5e4);
+            let ask = PlanAsk {
+                context: &context,
+                tools: &tools.cards,
+                feedback: &[],
+            };
+            let draft = Offline.plan(ask).await.unwrap().value;
+            let faults = verifier.faults(&draft.plan_json, &tools, &context);
+            assert_eq!(faults, [], "{request}\n{}", draft.plan_json);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_null_plan_is_valid_where_the_null_tool_is_there_and_waited_for_where_not() {
+    let context = context("anything", &["blog"]);
+    let attempted = attempt(&Null, &all_tools(), &verifier(), &context, &[]).await;
+    assert!(matches!(attempted, Attempt::Planned(_)), "{attempted:?}");
+    let attempted = attempt(&Null, &tools(llm::agent_tools()), &verifier(), &context, &[]).await;
+    assert!(matches!(attempted, Attempt::ToolLacking(Ok(_))), "{attempted:?}");
+    let attempted = attempt(&Offline, &tools(Vec::new()), &verifier(), &context, &[]).await;
+    assert!(matches!(attempted, Attempt::ToolLacking(Err(_))), "{attempted:?}");
+}
+
+/// Answers with one plan after the other and remembers what it was told.
+#[derive(Default)]
+struct Scripted {
+    plans: Mutex<Vec<Value>>,
+    told: Mutex<Vec<Vec<String>>>,
+}
+
+#[async_trait]
+impl Engine for Scripted {
+    fn name(&self) -> &'static str {
+        "scripted"
+    }
+
+    async fn plan(&self, ask: PlanAsk<'_>) -> Result<Answer<PlanDraft>, EngineError> {
+        self.told.lock().unwrap().push(ask.feedback.to_vec());
+        let plan = self.plans.lock().unwrap().remove(0);
+        Ok(Answer {
+            value: PlanDraft {
+                intent_json: "{}".into(),
+                plan_json: plan.to_string().into(),
+                reasoning: "".into(),
+            },
+            usage: Usage::default(),
+        })
+    }
+
+    async fn write(&self, ask: WriteAsk<'_>) -> Result<Answer<Value>, EngineError> {
+        Err(EngineError::UnknownAgent(ask.agent.to_owned()))
+    }
+
+    async fn judge(&self, _: JudgeAsk<'_>) -> Result<Answer<Judgement>, EngineError> {
+        Err(EngineError::BadArguments("not a judge".to_owned()))
+    }
+}
+
+#[tokio::test]
+async fn a_bad_plan_is_asked_for_once_more_with_the_reasons() {
+    let bad = json!({"steps": [{"key": "a", "tool_id": "null", "depends_on": ["nobody"]}]});
+    let good = json!({"steps": [{"key": "a", "tool_id": "null"}]});
+    let engine = Scripted {
+        plans: Mutex::new(vec![bad.clone(), good.clone()]),
+        ..Scripted::default()
+    };
+    let attempted = attempt(
+        &engine,
+        &all_tools(),
+        &verifier(),
+        &context("x", &[]),
+        &["first".to_owned()],
+    )
+    .await;
+    let Attempt::Planned(answer) = attempted else {
+        panic!("{attempted:?}")
+    };
+    assert_eq!(answer.value.plan_json, good.to_string());
+    let told = engine.told.lock().unwrap().clone();
+    assert_eq!(told[0], ["first"]);
+    assert!(told[1][1].contains("plan_ref"), "{told:?}");
+
+    // The second bad one goes on: the coordinator refuses it with the same reasons, where people can see them.
+    let engine = Scripted {
+        plans: Mutex::new(vec![bad.clone(), bad.clone()]),
+        ..Scripted::default()
+    };
+    let attempted = attempt(&engine, &all_tools(), &verifier(), &context("x", &[]), &[]).await;
+    assert!(matches!(attempted, Attempt::Planned(_)), "{attempted:?}");
+    assert_eq!(engine.told.lock().unwrap().len(), 2);
+}
+
+#[test]
+fn a_plan_is_known_only_for_the_same_tools_and_channels() {
+    let (verifier, tools, more) = (verifier(), all_tools(), tools(llm::agent_tools()));
+    let plan = json!({"steps": [{"key": "a", "tool_id": "null", "channel": "blog"}]}).to_string();
+    let on_blog = context("x", &["blog"]);
+    assert_eq!(verifier.faults(&plan, &tools, &on_blog), []);
+    assert_eq!(verifier.faults(&plan, &tools, &on_blog), []);
+    assert_eq!(verifier.faults(&plan, &tools, &context("x", &["web"])).len(), 1);
+    assert_eq!(verifier.faults(&plan, &more, &on_blog).len(), 1);
+}
