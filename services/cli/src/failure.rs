@@ -1,6 +1,7 @@
 //! Why a command did not succeed, what would help, and the exit code.
 
 use crate::dev::{ConfigurationFault, SupervisorFailed};
+use crate::terminal::{is_reader_gone, remark};
 use client::ClientError;
 use serde_json::json;
 use std::process::ExitCode;
@@ -18,20 +19,23 @@ pub struct NotCompleted {
 
 /// Prints it, as JSON where that was asked for, and tells the exit code.
 pub fn report(error: &anyhow::Error, as_json: bool) -> ExitCode {
+    if is_reader_gone(error) {
+        return ExitCode::FAILURE;
+    }
     let problem = error.downcast_ref::<ClientError>().and_then(ClientError::problem);
     if as_json {
         let document = match problem {
             Some(problem) => json!(problem),
             None => json!({ "code": "command_failed", "detail": format!("{error:#}") }),
         };
-        eprintln!("{document}");
+        remark(document);
     } else {
-        eprintln!("orchestrator: {error:#}");
+        remark(format_args!("orchestrator: {error:#}"));
         for fault in problem.map(|problem| problem.errors.as_slice()).unwrap_or_default() {
-            eprintln!("  {}: {}", fault.pointer, fault.detail);
+            remark(format_args!("  {}: {}", fault.pointer, fault.detail));
         }
         if let Some(advice) = error.downcast_ref::<ClientError>().and_then(advice) {
-            eprintln!("  {advice}");
+            remark(format_args!("  {advice}"));
         }
     }
     exit_code(error)

@@ -5,6 +5,7 @@ pub mod dev;
 mod failure;
 pub mod layout;
 mod sample;
+mod terminal;
 mod text;
 mod verbs;
 

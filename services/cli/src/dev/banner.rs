@@ -4,6 +4,7 @@ use super::board::DevDocument;
 use super::endpoints::Endpoints;
 use super::say;
 use crate::layout::Layout;
+use crate::terminal;
 use anyhow::Result;
 
 /// Addresses, and what development mode means.
@@ -14,7 +15,7 @@ pub fn ready(layout: &Layout, endpoints: &Endpoints) {
         nats_url,
         database_url,
     } = endpoints;
-    eprintln!(
+    terminal::remark(format_args!(
         "\nThe Intelligent Orchestrator is ready.\n\n  \
          REST      {rest_url}/api/orchestrator\n  \
          gRPC      {}\n  \
@@ -25,7 +26,7 @@ pub fn ready(layout: &Layout, endpoints: &Endpoints) {
          *** process of this machine may use it.\n",
         grpc_url.trim_start_matches("http://"),
         state = layout.state().display(),
-    );
+    ));
 }
 
 /// There is a supervisor already.

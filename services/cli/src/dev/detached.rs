@@ -5,6 +5,7 @@ use super::board::DevDocument;
 use super::lock::Lock;
 use super::{process, records, say};
 use crate::layout::Layout;
+use crate::terminal;
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
 use std::fs::{self, File};
@@ -237,7 +238,9 @@ impl<'a> Follower<'a> {
         };
         if let Ok(text) = read() {
             self.offset += text.len() as u64;
-            eprint!("{text}");
+            for line in text.lines() {
+                terminal::remark(line);
+            }
         }
     }
 }

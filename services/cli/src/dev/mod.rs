@@ -26,6 +26,8 @@ mod signals;
 mod stage;
 mod supervisor;
 
+use crate::terminal;
+
 pub use banner::ready as announce;
 pub use board::{DevDocument, Entry};
 pub use detached::{down, reset, up};
@@ -41,7 +43,7 @@ const PREFIX: &str = "==> ";
 
 /// To people, never to a program that reads our output.
 pub fn say(text: &str) {
-    eprintln!("{PREFIX}{text}");
+    terminal::remark(format_args!("{PREFIX}{text}"));
 }
 
 /// A detached supervisor ended instead of getting ready; it has said why itself.

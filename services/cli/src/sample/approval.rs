@@ -1,9 +1,10 @@
 //! Who decides about the sample: the person at the terminal, the person who said so beforehand, or
 //! somebody else later.
 
+use crate::terminal::{ask, show};
 use crate::text::{field, items, percent};
 use serde_json::Value;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 
 /// Where decisions come from.
 pub enum Approver {
@@ -45,24 +46,20 @@ impl Approver {
 
 async fn ask_person(approval: &Value) -> Answer {
     let overall = approval.get("quality").and_then(|quality| quality.get("overall"));
-    println!(
-        "\nYour decision is needed ({}). Quality: {}",
-        field(approval, "kind"),
+    let kind = field(approval, "kind");
+    show(format_args!(
+        "\nYour decision is needed ({kind}). Quality: {}",
         percent(overall)
-    );
+    ));
     for deliverable in items(approval, "deliverables") {
-        println!(
-            "\n--- {}: {} ---",
-            field(deliverable, "channel"),
-            field(deliverable, "title")
-        );
-        println!("{}", field(deliverable, "content"));
+        let [channel, title, content] = ["channel", "title", "content"].map(|name| field(deliverable, name));
+        show(format_args!("\n--- {channel}: {title} ---\n{content}"));
     }
     let summary = field(approval, "summary");
     if !summary.is_empty() {
-        println!("\n{summary}");
+        show(format_args!("\n{summary}"));
     }
-    prompt("\nApprove? [y]es, [n]o (ends the task), or write what should be different: ");
+    ask("\nApprove? [y]es, [n]o (ends the task), or write what should be different: ");
     let Some(line) = read_line().await else {
         return Answer::Later;
     };
@@ -72,12 +69,6 @@ async fn ask_person(approval: &Value) -> Answer {
         "" => Answer::Later,
         feedback => Answer::Revise(feedback.to_owned()),
     }
-}
-
-fn prompt(text: &str) {
-    print!("{text}");
-    // A prompt that cannot be shown is no reason to stop: the question stands in the task.
-    std::io::stdout().flush().ok();
 }
 
 /// On a thread of its own that nobody waits for: Ctrl-C must not need a line first.

@@ -2,6 +2,7 @@
 
 use super::approval::{Answer, Approver};
 use crate::failure::NotCompleted;
+use crate::terminal::{remark, show};
 use crate::text::{field, items};
 use crate::verbs::{status, watch};
 use anyhow::{Context, Result, bail};
@@ -14,18 +15,18 @@ use std::path::Path;
 /// # Errors
 /// When the task does not complete, or (with `give_up`) waits for a human nobody plays.
 pub async fn travel(client: &Client, request: &ProcessRequest, approver: &Approver, give_up: bool) -> Result<()> {
-    eprintln!("\nSample request: {:?}\n", request.request);
+    remark(format_args!("\nSample request: {:?}\n", request.request));
     let accepted = client.submit(request, None).await.context("submitting the sample")?;
     let task_id = accepted.task_id.as_str();
     let mut events = client.watch(task_id, 0);
     while let Some(event) = events.next().await? {
-        println!("{}", watch::describe(&event));
+        show(watch::describe(&event));
         let waits = match event.name() {
             "gate.opened" => decide(client, task_id, watch::data(&event), approver).await?,
             _ => false,
         };
         if waits {
-            eprintln!("\n{}\n", how_to_decide(task_id));
+            remark(format_args!("\n{}\n", how_to_decide(task_id)));
             if give_up {
                 bail!("the task waits for a human; run it on a terminal, or with AUTO_APPROVE=1");
             }
@@ -69,7 +70,7 @@ async fn decide(client: &Client, task_id: &str, gate: &Value, approver: &Approve
 }
 
 fn finish(task: &Value) -> Result<()> {
-    println!("\n{}", status::describe(task));
+    show(format_args!("\n{}", status::describe(task)));
     let status = field(task, "status");
     if status != "completed" {
         return Err(NotCompleted { status }.into());
@@ -78,7 +79,7 @@ fn finish(task: &Value) -> Result<()> {
     for published in items(task, "published") {
         let (channel, location) = (field(published, "channel"), field(published, "location"));
         if let Ok(content) = std::fs::read_to_string(Path::new(&location)) {
-            println!("\n--- {channel}: {location} ---\n{content}");
+            show(format_args!("\n--- {channel}: {location} ---\n{content}"));
             blog |= channel == "blog";
         }
     }

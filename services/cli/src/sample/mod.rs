@@ -6,6 +6,7 @@ mod journey;
 use crate::arguments::RunArguments;
 use crate::dev::{self, DevDocument, Endpoints, Lock, Signals, Supervisor, say};
 use crate::layout::Layout;
+use crate::terminal::remark;
 use anyhow::{Context, Result};
 use approval::Approver;
 use client::{Client, ProcessRequest};
@@ -59,9 +60,12 @@ async fn stay(endpoints: &Endpoints, once: bool, approver: &Approver, signals: &
         return outcome;
     }
     if let Err(error) = outcome {
-        eprintln!("orchestrator: {error:#}");
+        remark(format_args!("orchestrator: {error:#}"));
     }
-    eprintln!("\nRunning at {}/api/orchestrator. Ctrl-C ends it.", endpoints.rest_url);
+    remark(format_args!(
+        "\nRunning at {}/api/orchestrator. Ctrl-C ends it.",
+        endpoints.rest_url
+    ));
     signals.next().await;
     Ok(())
 }

@@ -29,14 +29,12 @@ pub async fn list(caller: &Caller) -> Result<()> {
             ["task", "gate", "kind", "expires", "request"],
             waiting.iter().map(row).collect(),
         )
-    });
-    Ok(())
+    })
 }
 
 pub async fn show(caller: &Caller, task_id: &str, gate: Option<&str>) -> Result<()> {
     let document = caller.client.approval(task_id, gate).await?;
-    caller.print(&document, describe);
-    Ok(())
+    caller.print(&document, describe)
 }
 
 /// What a task asks, with everything a human decides about.

@@ -39,6 +39,5 @@ pub async fn retry(caller: &Caller, arguments: RetryArguments) -> Result<()> {
 }
 
 fn show(caller: &Caller, task_id: &str, answer: Result<Value, ClientError>) -> Result<()> {
-    caller.print(&answer?, |task| format!("{task_id}  {}", field(task, "status")));
-    Ok(())
+    caller.print(&answer?, |task| format!("{task_id}  {}", field(task, "status")))
 }

@@ -58,8 +58,7 @@ async fn send(caller: &Caller, gate: GateArguments, decision: ApproveRequest) ->
         ..decision
     };
     let document = caller.client.decide(&gate.task_id, &decision).await?;
-    caller.print(&document, |task| format!("{}  {}", gate.task_id, field(task, "status")));
-    Ok(())
+    caller.print(&document, |task| format!("{}  {}", gate.task_id, field(task, "status")))
 }
 
 fn read((channel, path): (String, PathBuf)) -> Result<(String, String)> {

@@ -2,6 +2,7 @@
 
 use crate::dev::{DevDocument, programs};
 use crate::layout::Layout;
+use crate::terminal::answer;
 use anyhow::{Result, bail};
 use serde_json::json;
 use std::time::Duration;
@@ -51,18 +52,11 @@ pub async fn run(layout: &Layout, as_json: bool) -> Result<()> {
     findings.extend(running(layout).await);
     if as_json {
         let document = |finding: &Finding| json!({ "name": finding.name, "ok": finding.ok, "detail": finding.detail });
-        println!(
-            "{}",
-            json!({ "checks": findings.iter().map(document).collect::<Vec<_>>() })
-        );
+        answer(json!({ "checks": findings.iter().map(document).collect::<Vec<_>>() }))?;
     } else {
         for finding in &findings {
-            println!(
-                "{:<5}{:<18}{}",
-                if finding.ok { "ok" } else { "FAULT" },
-                finding.name,
-                finding.detail
-            );
+            let verdict = if finding.ok { "ok" } else { "FAULT" };
+            answer(format_args!("{verdict:<5}{:<18}{}", finding.name, finding.detail))?;
         }
     }
     let faults = findings.iter().filter(|finding| !finding.ok).count();

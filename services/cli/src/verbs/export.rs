@@ -2,6 +2,7 @@
 
 use super::Caller;
 use crate::arguments::ExportArguments;
+use crate::terminal::answer;
 use anyhow::{Context, Result, bail};
 use client::{Export, ExportRequest};
 use futures::{StreamExt, pin_mut};
@@ -30,7 +31,7 @@ pub async fn run(caller: &Caller, arguments: ExportArguments) -> Result<()> {
     }
     let Some(path) = arguments.output else {
         if caller.json {
-            println!("{}", json!(export));
+            answer(json!(export))?;
             return Ok(());
         }
         return download(caller, &export, &mut std::io::stdout().lock()).await;
@@ -38,8 +39,7 @@ pub async fn run(caller: &Caller, arguments: ExportArguments) -> Result<()> {
     let mut file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
     download(caller, &export, &mut file).await?;
     file.sync_all().with_context(|| format!("writing {}", path.display()))?;
-    caller.print(&json!(export), |_| path.display().to_string());
-    Ok(())
+    caller.print(&json!(export), |_| path.display().to_string())
 }
 
 async fn download(caller: &Caller, export: &Export, to: &mut impl Write) -> Result<()> {

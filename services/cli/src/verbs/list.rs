@@ -30,8 +30,7 @@ pub async fn run(caller: &Caller, arguments: ListArguments) -> Result<()> {
             text.push_str(&format!("\nmore: --cursor {cursor}"));
         }
         text
-    });
-    Ok(())
+    })
 }
 
 fn describe(page: &Value) -> String {

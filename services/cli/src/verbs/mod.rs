@@ -14,6 +14,7 @@ pub mod watch;
 use crate::arguments::Command;
 use crate::dev::DevDocument;
 use crate::layout::Layout;
+use crate::terminal::answer;
 use anyhow::Result;
 use client::Client;
 use serde_json::Value;
@@ -29,12 +30,16 @@ pub struct Caller {
 
 impl Caller {
     /// Prints a document: as it is for programs, as `text` for people.
-    pub fn print(&self, document: &Value, text: impl FnOnce(&Value) -> String) {
+    ///
+    /// # Errors
+    /// When nobody reads any more.
+    pub fn print(&self, document: &Value, text: impl FnOnce(&Value) -> String) -> Result<()> {
         if self.json {
-            println!("{document}");
+            answer(document)?;
         } else {
-            println!("{}", text(document));
+            answer(text(document))?;
         }
+        Ok(())
     }
 }
 

@@ -7,8 +7,7 @@ use serde_json::Value;
 
 pub async fn run(caller: &Caller, task_id: &str) -> Result<()> {
     let document = caller.client.status(task_id).await?;
-    caller.print(&document, describe);
-    Ok(())
+    caller.print(&document, describe)
 }
 
 /// A task as text.

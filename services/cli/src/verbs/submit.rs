@@ -14,7 +14,7 @@ pub async fn run(caller: &Caller, arguments: SubmitArguments) -> Result<()> {
     let accepted = caller.client.submit(&request(arguments)?, key.as_deref()).await?;
     caller.print(&json!(accepted), |_| {
         format!("{}  {}", accepted.task_id, accepted.status)
-    });
+    })?;
     if follow {
         watch::run(caller, &accepted.task_id, 0).await?;
     }

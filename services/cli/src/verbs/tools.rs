@@ -11,8 +11,7 @@ pub async fn run(caller: &Caller, tool_id: Option<&str>) -> Result<()> {
     if let Some(tool_id) = tool_id {
         let tool = caller.client.tool(tool_id).await?;
         // A tool is its schemas; there is no shorter way to show them.
-        caller.print(&tool, |tool| format!("{tool:#}"));
-        return Ok(());
+        return caller.print(&tool, |tool| format!("{tool:#}"));
     }
     let tools = all(caller).await?;
     caller.print(&json!({ "items": tools, "next_cursor": null }), |_| {
@@ -32,8 +31,7 @@ pub async fn run(caller: &Caller, tool_id: Option<&str>) -> Result<()> {
             ["tool", "category", "effects", "source", "state", "description"],
             tools.iter().map(row).collect(),
         )
-    });
-    Ok(())
+    })
 }
 
 async fn all(caller: &Caller) -> Result<Vec<Value>> {

@@ -14,7 +14,7 @@ use serde_json::Value;
 pub async fn run(caller: &Caller, task_id: &str, after: u64) -> Result<()> {
     let mut events = caller.client.watch(task_id, after);
     while let Some(event) = events.next().await? {
-        caller.print(&event.event, |_| describe(&event));
+        caller.print(&event.event, |_| describe(&event))?;
         if event.is_last() && event.name() != "task.completed" {
             return Err(NotCompleted {
                 status: field(data(&event), "status"),
