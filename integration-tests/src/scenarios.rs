@@ -15,13 +15,15 @@ use std::time::{Duration, Instant};
 const SETTLE_LIMIT: Duration = Duration::from_secs(240);
 /// Until so many calls have begun.
 const RUNNING_LIMIT: Duration = Duration::from_secs(120);
+/// With fewer tasks nothing runs any more when what was killed is back.
+const TWICE_FROM: usize = 100;
 /// A text that has not been sent by then went by before it was looked for.
 const CUT_LIMIT: Duration = Duration::from_millis(800);
 
 /// What happens while tasks run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
-    /// Every process of the kind is killed, and once more when it is back.
+    /// Every process of the kind is killed, and with many tasks once more when it is back.
     Kill(&'static str),
     /// All six services are killed in one moment.
     KillAll,
@@ -140,6 +142,9 @@ async fn inject(world: &World, fault: Fault, before: usize, count: usize) -> Res
         Fault::Kill(kind) => {
             running(world, early).await?;
             faults::kill(system, &[kind]).await?;
+            if count < TWICE_FROM {
+                return Ok(());
+            }
             running(world, half).await?;
             faults::kill(system, &[kind]).await
         }
@@ -150,6 +155,9 @@ async fn inject(world: &World, fault: Fault, before: usize, count: usize) -> Res
         Fault::NatsKilled => {
             running(world, early).await?;
             faults::kill(system, &["nats"]).await?;
+            if count < TWICE_FROM {
+                return Ok(());
+            }
             running(world, half).await?;
             faults::kill(system, &["nats"]).await
         }
@@ -166,6 +174,9 @@ async fn inject(world: &World, fault: Fault, before: usize, count: usize) -> Res
         Fault::PostgresImmediate => {
             running(world, early).await?;
             faults::stop_postgres_immediately(system).await?;
+            if count < TWICE_FROM {
+                return Ok(());
+            }
             running(world, half).await?;
             faults::stop_postgres_immediately(system).await
         }
