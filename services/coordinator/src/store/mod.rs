@@ -106,6 +106,8 @@ pub fn pool(url: &str, max: u32) -> Result<PgPool, StoreError> {
     Ok(PgPoolOptions::new()
         .max_connections(max)
         .acquire_timeout(Duration::from_secs(5))
+        // A dead connection fails the statement that finds it; a ping before each would cost a round trip.
+        .test_before_acquire(false)
         .connect_lazy_with(options(url)?))
 }
 

@@ -19,6 +19,9 @@ use workflow::ids::{JobId, TaskId};
 use workflow::input::{Found, Input};
 use workflow::state::{JobState, Stored, Unit};
 
+/// A work item on its way: whose, which dispatches, and the stream's word to come.
+type SentItem = (TaskId, Vec<(JobId, u32)>, PendingAck);
+
 /// Wait for the stream's word.
 const ACK_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -42,7 +45,9 @@ pub(super) fn event_row(entry: &Entry, event: &Event, shared: &Shared) -> Result
     let mut data = event.data.clone();
     for (member, numbers) in &event.attach {
         let bodies: Vec<&Arc<str>> = numbers.iter().filter_map(|no| entry.bodies.get(no)).collect();
-        data[*member] = attached(task.id, &bodies);
+        if let Value::Object(members) = &mut data {
+            members.insert((*member).to_owned(), attached(task.id, &bodies));
+        }
     }
     let id = task.id.event(event.sequence);
     let (subject, time) = (task.id.to_string(), service::clock::rfc3339(event.at.0));
@@ -108,13 +113,7 @@ impl Writer {
         self.await_acks(work, events, batch, deadline);
     }
 
-    fn await_acks(
-        &self,
-        work: Vec<(TaskId, Vec<(JobId, u32)>, PendingAck)>,
-        events: Vec<PendingAck>,
-        batch: Option<i64>,
-        deadline: Instant,
-    ) {
+    fn await_acks(&self, work: Vec<SentItem>, events: Vec<PendingAck>, batch: Option<i64>, deadline: Instant) {
         let reports = self.reports.0.clone();
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
@@ -175,11 +174,7 @@ impl Writer {
         }
     }
 
-    async fn send_item(
-        &self,
-        (task, item): (TaskId, compose::Item),
-        deadline: Instant,
-    ) -> Option<(TaskId, Vec<(JobId, u32)>, PendingAck)> {
+    async fn send_item(&self, (task, item): (TaskId, compose::Item), deadline: Instant) -> Option<SentItem> {
         for text in &item.spilled {
             if let Err(error) = store::payloads::put(&self.shared.pool, task, text.as_bytes()).await {
                 warn!(

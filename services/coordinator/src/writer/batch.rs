@@ -17,6 +17,9 @@ use workflow::vocabulary::Status;
 /// Characters of the request kept for search.
 const REQUEST_EXCERPT: usize = 500;
 
+/// Bytes of a body that is kept in memory with its task.
+const CACHED_BODY: usize = 16 << 10;
+
 /// Everything of a batch that is about one task, in order of arrival.
 pub(super) struct Group {
     pub task: TaskId,
@@ -135,14 +138,19 @@ impl Writer {
         let keys = self.known_keys(groups).await?;
         let mut drafts: Vec<Draft> = Vec::with_capacity(groups.len());
         let mut to_load: Vec<usize> = Vec::new();
+        let mut keys = Keys {
+            known: keys,
+            of_this_batch: HashMap::new(),
+        };
         {
-            let mut fresh_keys = HashMap::new();
             for (place, group) in groups.iter_mut().enumerate() {
                 let cached = if fresh { None } else { self.cache.remove(&group.task) };
                 match (is_submission(group), cached) {
+                    // After an attempt of which nobody knows whether it was written, the task may be there.
+                    (true, _) if fresh => to_load.push(place),
                     (true, _) => {
                         let env = self.shared.env(&catalog);
-                        drafts.extend(submit(group, &keys, &mut fresh_keys, &env));
+                        drafts.extend(submit(group, &mut keys, &env));
                     }
                     (false, Some(entry)) => {
                         let mut draft = Draft::on(entry);
@@ -158,7 +166,7 @@ impl Writer {
             }
         }
         if !to_load.is_empty() {
-            self.load(groups, &to_load, &mut drafts, &catalog).await?;
+            self.load(groups, &to_load, &mut keys, &mut drafts, &catalog).await?;
         }
         for draft in &mut drafts {
             self.dispatch(draft, &catalog);
@@ -169,7 +177,7 @@ impl Writer {
         Ok(())
     }
 
-    async fn known_keys(&mut self, groups: &[Group]) -> Result<Keys, StoreError> {
+    async fn known_keys(&mut self, groups: &[Group]) -> Result<HashMap<Key, idempotency::Known>, StoreError> {
         let wanted: Vec<(String, String)> = groups
             .iter()
             .flat_map(|g| &g.slots)
@@ -192,13 +200,15 @@ impl Writer {
         &mut self,
         groups: &mut [Group],
         places: &[usize],
+        keys: &mut Keys,
         drafts: &mut Vec<Draft>,
         catalog: &workflow::tool::Catalog,
     ) -> Result<(), StoreError> {
         let ids: Vec<TaskId> = places.iter().filter_map(|p| groups.get(*p)).map(|g| g.task).collect();
         let loaded = store::load::tasks(self.connection().await?, &ids).await?;
         let mut loaded: HashMap<TaskId, store::load::Loaded> = loaded.into_iter().map(|l| (l.task.id, l)).collect();
-        let env = self.shared.env(catalog);
+        let shared = Arc::clone(&self.shared);
+        let env = shared.env(catalog);
         for place in places {
             let Some(group) = groups.get_mut(*place) else { continue };
             match loaded.remove(&group.task) {
@@ -208,7 +218,11 @@ impl Writer {
                     republish(&mut draft);
                     drafts.push(draft);
                 }
-                None => group.slots.iter_mut().for_each(|s| s.answer = Some(Answer::NotFound)),
+                None if is_submission(group) => drafts.extend(submit(group, keys, &env)),
+                None => {
+                    self.window.forget(group.task);
+                    group.slots.iter_mut().for_each(|s| s.answer = Some(Answer::NotFound));
+                }
             }
         }
         Ok(())
@@ -294,10 +308,12 @@ impl Writer {
     /// Tasks that go on stay in memory; then it is the turn of who waited for room.
     async fn keep(&mut self, drafts: Vec<Draft>) {
         for draft in drafts {
-            let entry = draft.entry;
+            let mut entry = draft.entry;
             if entry.task.status.is_terminal() {
                 self.window.settle(&entry.task);
             } else {
+                // Large bodies are read again when they are needed.
+                entry.bodies.retain(|_, body| body.len() <= CACHED_BODY);
                 self.cache.insert(entry.task.id, entry);
             }
         }
@@ -308,19 +324,22 @@ impl Writer {
     }
 }
 
-type Keys = HashMap<(String, String), idempotency::Known>;
+/// Tenant and key.
+type Key = (String, String);
+
+/// Idempotency keys a batch meets.
+struct Keys {
+    known: HashMap<Key, idempotency::Known>,
+    /// Body hash and task of the first submission of a key in this batch.
+    of_this_batch: HashMap<Key, (String, TaskId)>,
+}
 
 fn is_submission(group: &Group) -> bool {
     group.slots.iter().any(|s| matches!(s.ask, Ask::Submit(_)))
 }
 
 /// A new task, or the answer an earlier request of the same key had.
-fn submit(
-    group: &mut Group,
-    known: &Keys,
-    fresh: &mut HashMap<(String, String), (String, TaskId)>,
-    env: &Env<'_>,
-) -> Option<Draft> {
+fn submit(group: &mut Group, keys: &mut Keys, env: &Env<'_>) -> Option<Draft> {
     let task = group.task;
     let slot = group.slots.first_mut()?;
     let Ask::Submit(Submit {
@@ -333,10 +352,12 @@ fn submit(
     };
     if let Some((key, hash)) = idempotency {
         let place = (tenant.clone(), key.clone());
-        let earlier = known
+        let earlier = keys
+            .known
             .get(&place)
             .map(|(hash, task, status)| (hash.clone(), *task, *status));
-        let twin = fresh
+        let twin = keys
+            .of_this_batch
             .get(&place)
             .map(|(hash, task)| (hash.clone(), *task, Status::Submitted));
         if let Some((first_hash, first, status)) = earlier.or(twin) {
@@ -353,7 +374,7 @@ fn submit(
             });
             return None;
         }
-        fresh.insert(place, (hash.clone(), task));
+        keys.of_this_batch.insert(place, (hash.clone(), task));
     }
     match Draft::accepted(task, tenant, submission, env) {
         Ok(mut draft) => {

@@ -1,7 +1,9 @@
 //! What reaches the writer, and what it answers.
 
 use bus::intake::Delivery;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use workflow::decision::{Refusal, Reply};
 use workflow::ids::TaskId;
@@ -11,6 +13,8 @@ use workflow::vocabulary::Status;
 
 /// Inputs that wait; beyond, senders wait or are refused.
 const CAPACITY: usize = 4096;
+/// Wait for an answer; an asker who is told to try again does so with the same ids.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// One thing for the writer.
 pub struct Envelope {
@@ -99,17 +103,28 @@ impl Receipt {
 #[derive(Clone)]
 pub struct Inbox {
     sender: mpsc::Sender<Envelope>,
+    closed: Arc<AtomicBool>,
 }
 
 impl Inbox {
     /// A new inbox and its other end.
     pub fn new() -> (Self, mpsc::Receiver<Envelope>) {
         let (sender, receiver) = mpsc::channel(CAPACITY);
-        (Self { sender }, receiver)
+        (
+            Self {
+                sender,
+                closed: Arc::new(AtomicBool::new(false)),
+            },
+            receiver,
+        )
     }
 
-    /// Sends and waits for the answer. Refused at once where the writer is behind.
+    /// Sends and waits for the answer. Refused at once where the writer is behind or the database
+    /// is known to be away, and after a while where no answer comes.
     pub async fn ask(&self, task: TaskId, ask: Ask) -> Answer {
+        if self.closed.load(Ordering::Relaxed) {
+            return Answer::Unavailable;
+        }
         let (reply, answer) = oneshot::channel();
         let envelope = Envelope {
             task,
@@ -120,7 +135,15 @@ impl Inbox {
         if self.sender.try_send(envelope).is_err() {
             return Answer::Unavailable;
         }
-        answer.await.unwrap_or(Answer::Unavailable)
+        match tokio::time::timeout(PATIENCE, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => Answer::Unavailable,
+        }
+    }
+
+    /// While the database is away, whoever asks is told at once.
+    pub fn set_away(&self, away: bool) {
+        self.closed.store(away, Ordering::Relaxed);
     }
 
     /// Sends without waiting for an answer; waits for room.

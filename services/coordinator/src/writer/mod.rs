@@ -131,6 +131,7 @@ impl Writer {
         loop {
             match self.attempt(&mut groups, fresh).await {
                 Ok(()) => {
+                    self.shared.inbox.set_away(false);
                     self.shared.metrics.batch_seconds(started.elapsed());
                     return batch::deliver(groups);
                 }
@@ -141,9 +142,12 @@ impl Writer {
                         warn!(error = &error as &dyn std::error::Error, "the database is away");
                         self.connection = None;
                         if started.elapsed() > PATIENCE {
+                            self.shared.inbox.set_away(true);
                             batch::refuse_askers(&mut groups);
                         }
                         if groups.is_empty() {
+                            // The next batch finds out whether the database is back.
+                            self.shared.inbox.set_away(false);
                             return;
                         }
                         tokio::time::sleep(Duration::from_millis(200)).await;

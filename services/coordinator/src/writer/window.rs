@@ -101,6 +101,16 @@ impl Window {
         }
     }
 
+    /// A task that is not there has nothing queued.
+    pub fn forget(&mut self, task: TaskId) {
+        self.since.remove(&task);
+        for (_, pool) in self.queued.remove(&task).unwrap_or_default() {
+            if let Some(count) = self.counts.get_mut(&pool) {
+                *count = count.saturating_sub(1);
+            }
+        }
+    }
+
     /// Tasks whose queued jobs another replica may have seen end.
     pub fn doubtful(&mut self) -> Vec<TaskId> {
         let now = Instant::now();
