@@ -1,7 +1,7 @@
 //! A system and the outside world it acts on.
 
 use crate::configuration;
-use crate::database_proxy::DatabaseProxy;
+use crate::database_proxy;
 use crate::document::Document as _;
 use crate::event_stream;
 use crate::oracle::{Oracle, Rule};
@@ -10,7 +10,6 @@ use crate::system::{Options, System};
 use anyhow::{Context as _, Result};
 use async_nats::Client;
 use serde_json::Value;
-use std::sync::Arc;
 use testkit::FaultProxy;
 
 /// Everything a scenario needs.
@@ -22,7 +21,7 @@ pub struct World {
     /// The gateway.
     pub rest: Rest,
     /// Between the services and Postgres, where asked for.
-    pub proxy: Option<(DatabaseProxy, Arc<FaultProxy>)>,
+    pub proxy: Option<FaultProxy>,
 }
 
 impl World {
@@ -50,17 +49,17 @@ impl World {
     /// The system does not start.
     pub async fn start_behind_proxy(label: &str, seed: u64, default_rule: Rule) -> Result<Self> {
         let oracle = Oracle::start(seed, default_rule).await?;
-        let relay = DatabaseProxy::listen().await?;
+        let proxy = FaultProxy::listen().await?;
         let mut options = Options::new(label, configuration::with_oracle(&oracle));
-        options.environment.push(relay.environment());
+        options.environment.push(database_proxy::environment(&proxy));
         let system = System::prepare(options)?;
-        let ((), faults) = futures::future::try_join(system.launch(), relay.serve(&system)).await?;
+        futures::future::try_join(system.launch(), database_proxy::serve(&proxy, &system)).await?;
         let rest = Rest::new(&system.dev()?.rest_url)?;
         Ok(Self {
             system,
             oracle,
             rest,
-            proxy: Some((relay, faults)),
+            proxy: Some(proxy),
         })
     }
 
