@@ -214,6 +214,134 @@ fn different_requests_get_different_results_that_cover_what_was_asked() {
     }
 }
 
+/// The texts an assessor would judge after running the plan.
+fn texts_of(plan: &Value, outputs: &BTreeMap<String, Value>) -> Vec<JudgedText> {
+    let steps = plan["steps"].as_array().unwrap();
+    let needs = |step: &Value, key: &str| {
+        step["depends_on"]
+            .as_array()
+            .is_some_and(|keys| keys.iter().any(|needed| needed == key))
+    };
+    let text = |step: &Value| {
+        let key = step["key"].as_str().unwrap();
+        JudgedText {
+            step_key: key.to_owned(),
+            tool_id: step["tool_id"].as_str().unwrap().to_owned(),
+            channel: step["channel"].as_str().unwrap_or("").to_owned(),
+            text: text_of(&outputs[key]).unwrap(),
+            visible: step["channel"].is_string() || !steps.iter().any(|other| needs(other, key)),
+            repairable: true,
+            upstream: steps
+                .iter()
+                .filter_map(|other| other["key"].as_str())
+                .filter(|other| needs(step, other))
+                .map(str::to_owned)
+                .collect(),
+        }
+    };
+    steps.iter().map(text).collect()
+}
+
+fn judged_plan(context: &Context) -> (Judgement, Vec<JudgedText>) {
+    let tools = agent_tools();
+    let ask = PlanAsk {
+        context,
+        tools: &tools,
+        feedback: &[],
+    };
+    let draft = crate::plan::plan(&ask).unwrap();
+    let plan: Value = serde_json::from_str(&draft.plan_json).unwrap();
+    let outputs = executed(context, &plan);
+    for step in plan["steps"].as_array().unwrap() {
+        let output = &outputs[step["key"].as_str().unwrap()];
+        for check in step["acceptance"].as_array().into_iter().flatten() {
+            let text = output
+                .pointer(check["pointer"].as_str().unwrap())
+                .unwrap()
+                .as_str()
+                .unwrap();
+            let length = text.chars().count() as u64;
+            assert!(
+                check["min_length"].as_u64().is_none_or(|least| length >= least),
+                "{check} {text}"
+            );
+            assert!(
+                check["max_length"].as_u64().is_none_or(|most| length <= most),
+                "{check} {text}"
+            );
+            let lower = text.to_lowercase();
+            assert!(
+                check["contains"]
+                    .as_str()
+                    .is_none_or(|word| lower.contains(&word.to_lowercase())),
+                "{check} {text}"
+            );
+        }
+    }
+    let texts = texts_of(&plan, &outputs);
+    let ask = JudgeAsk {
+        context,
+        criteria: &criteria(),
+        texts: &texts,
+    };
+    (crate::judge::judge(&ask), texts)
+}
+
+#[test]
+fn the_sample_request_passes_on_both_channels_with_its_figures() {
+    let metrics = [
+        ("revenue_monthly", 50_000.0),
+        ("traffic_monthly", 25_000.0),
+        ("conversion_rate", 0.04),
+    ];
+    let context = Context {
+        request: "Generate blog post about AI trends".to_owned(),
+        business_metrics: metrics.map(|(name, value)| (name.to_owned(), value)).into(),
+        preferences: json!({"tone": "professional"}).as_object().cloned().unwrap(),
+        channels: vec!["blog".to_owned(), "linkedin".to_owned()],
+    };
+    let (judgement, texts) = judged_plan(&context);
+    assert!(overall(&judgement) >= 0.9, "{judgement:#?}");
+    assert!(judgement.blamed.is_empty());
+    let blog = &texts.iter().find(|text| text.channel == "blog").unwrap().text;
+    for figure in ["50,000", "25,000", "4%", "2 per visit", "1,000 conversions"] {
+        assert!(blog.contains(figure), "{figure}\n{blog}");
+    }
+}
+
+#[test]
+fn every_kind_of_content_passes_on_every_channel_at_the_first_attempt() {
+    let subjects = [
+        "solar panels for homeowners",
+        "how to train a rescue dog",
+        "our new vegan menu",
+        "data privacy, cookies and consent",
+    ];
+    let mut bad = Vec::new();
+    let mut runs = 0;
+    for (i, kind) in crate::brief::kind::KINDS.iter().enumerate() {
+        for (k, subject) in subjects.iter().enumerate() {
+            let tone = crate::brief::tone::Tone::ALL[(i + 2 * k) % 9].label();
+            let context = Context {
+                request: format!("Write a {} about {subject}", kind.label()),
+                preferences: json!({"tone": tone}).as_object().cloned().unwrap(),
+                channels: ["blog", "linkedin", "x"].map(str::to_owned).to_vec(),
+                ..Context::default()
+            };
+            let (judgement, texts) = judged_plan(&context);
+            runs += 1;
+            if overall(&judgement) < 0.8 || !judgement.blamed.is_empty() {
+                bad.push(format!(
+                    "{} {}: {judgement:#?} {texts:#?}",
+                    context.request,
+                    overall(&judgement)
+                ));
+            }
+        }
+    }
+    assert!(bad.is_empty(), "{} of {runs}\n{}", bad.len(), bad.join("\n"));
+}
+
 #[test]
 fn the_same_request_gets_the_same_result() {
     let context = context(REQUESTS[1].0);

@@ -11,6 +11,7 @@ pub mod intent;
 pub mod kind;
 mod length;
 pub mod preferences;
+mod reading;
 pub mod scan;
 pub mod terms;
 pub mod tone;
@@ -71,9 +72,10 @@ impl Brief {
         let request = context.request.trim();
         let (first, rest) = facts::segments(request);
         let instruction = instruction::parse(&first);
-        let (named, topic, before_kind) = topic::read(&instruction);
+        let (named, topic, before_kind) = reading::read(&instruction);
         let kind_named = named.is_some();
-        let (kind, label) = named.unwrap_or_else(|| (topic::default_kind(), topic::default_kind().label().to_owned()));
+        let (kind, label) =
+            named.unwrap_or_else(|| (reading::default_kind(), reading::default_kind().label().to_owned()));
         let facts = facts::read(&rest);
         // `Summarize this` names no subject.
         let topic = if content_words(&topic.text).is_empty() {

@@ -10,21 +10,36 @@ pub fn find_phrase(text: &str, phrase: &str) -> Option<(usize, usize)> {
 /// The same, from byte `from` on.
 pub fn find_phrase_from(text: &str, phrase: &str, from: usize) -> Option<(usize, usize)> {
     let tail = text.get(from..)?;
-    let wanted: Vec<String> = phrase.split_whitespace().map(str::to_lowercase).collect();
-    words(tail)
+    let wanted = lowered_words(phrase);
+    if !may_contain(tail, &wanted) {
+        return None;
+    }
+    let found = words(tail);
+    let place = found
         .windows(wanted.len().max(1))
-        .find_map(|run| matched(tail, run, &wanted))
-        .map(|(start, end)| (start + from, end + from))
+        .find_map(|run| matched(tail, run, &wanted));
+    place.map(|(start, end)| (start + from, end + from))
 }
 
 /// Every place of `phrase`, at most 40.
 pub fn places(text: &str, phrase: &str) -> Vec<(usize, usize)> {
-    let wanted: Vec<String> = phrase.split_whitespace().map(str::to_lowercase).collect();
-    words(text)
-        .windows(wanted.len().max(1))
-        .filter_map(|run| matched(text, run, &wanted))
-        .take(40)
-        .collect()
+    let wanted = lowered_words(phrase);
+    if !may_contain(text, &wanted) {
+        return Vec::new();
+    }
+    let found = words(text);
+    let runs = found.windows(wanted.len().max(1));
+    runs.filter_map(|run| matched(text, run, &wanted)).take(40).collect()
+}
+
+fn lowered_words(phrase: &str) -> Vec<String> {
+    phrase.split_whitespace().map(str::to_lowercase).collect()
+}
+
+/// Cheap, since most phrases looked for are not there.
+fn may_contain(text: &str, wanted: &[String]) -> bool {
+    let lower = text.to_lowercase();
+    wanted.iter().all(|word| lower.contains(word.as_str()))
 }
 
 fn matched(text: &str, run: &[Word<'_>], wanted: &[String]) -> Option<(usize, usize)> {

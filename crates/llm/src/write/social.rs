@@ -29,6 +29,10 @@ const CHANNELS: [(&str, usize, usize); 11] = [
 
 fn known(channel: &str) -> Option<(usize, usize)> {
     let lower = channel.to_lowercase();
+    if lower.ends_with("thread") {
+        // Several posts after one another.
+        return Some((3000, 90));
+    }
     let found = CHANNELS
         .iter()
         .find(|(name, ..)| lower.contains(name))
