@@ -53,11 +53,15 @@ async fn an_effect_under_way_is_recorded_even_when_its_run_is_cancelled() {
         .await
         .unwrap()
         .unwrap();
+    // The worker has read the verdict when it has run something after it.
+    let mut results = ResultReader::open(&bus);
+    send(&bus, &item(&bus, vec![step("null")])).await;
+    results.take(1).await;
     worker.open_gate();
     wait_for_messages(&bus, StreamName::Work, 0).await;
     let ended = coordinator.told.ended_effects.borrow().clone();
     assert_eq!(ended[0].state, "confirmed");
-    ResultReader::open(&bus).nothing().await;
+    results.nothing().await;
     worker.stop().await;
 }
 

@@ -1,11 +1,14 @@
 //! Draining.
 
 use crate::coordinator::TestCoordinator;
-use crate::fixture::{ResultReader, RunningWorker, bus, item, messages_in, send, step, wait_for_messages};
+use crate::fixture::{ResultReader, RunningWorker, bus, config, item, messages_in, send, step, wait_for_messages};
+use bus::Bus;
 use bus::names::StreamName;
 use contracts::work::Job;
 use contracts::work::job_result::Outcome;
 use std::time::Duration;
+use testkit::{FaultProxy, Nats};
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn a_draining_worker_lets_runs_end_and_takes_nothing_new() {
@@ -28,6 +31,32 @@ async fn a_draining_worker_lets_runs_end_and_takes_nothing_new() {
     // What was not begun went back at once, not after the 30 s a lost message takes.
     let next = RunningWorker::start(&bus, &coordinator, 256, Duration::from_secs(20));
     ResultReader::open(&bus).take(1).await;
+    next.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_when_a_worker_ends_goes_back_at_once() {
+    let (direct, coordinator) = (bus().await, TestCoordinator::start().await);
+    let target = Nats::shared().await.unwrap().url().trim_start_matches("nats://");
+    let proxy = FaultProxy::start(target).await.unwrap();
+    let prefix = direct.names().stream(StreamName::Work).to_ascii_lowercase();
+    let slow = format!("nats://{}", proxy.address());
+    let slow = Bus::connect(&config(&slow, prefix.trim_end_matches("_work")))
+        .await
+        .unwrap();
+    let worker = RunningWorker::start(&slow, &coordinator, 256, Duration::from_secs(20));
+    // An item that came through shows that the worker has asked for more.
+    send(&direct, &item(&direct, vec![step("null")])).await;
+    let mut results = ResultReader::open(&direct);
+    results.take(1).await;
+    proxy.delay(Duration::from_millis(300));
+    send(&direct, &item(&direct, vec![step("null")])).await;
+    worker.shutdown.cancel();
+    let begun = worker.handler.begun.subscribe();
+    worker.stop().await;
+    assert_eq!(*begun.borrow(), 1);
+    let next = RunningWorker::start(&direct, &coordinator, 256, Duration::from_secs(20));
+    timeout(Duration::from_secs(15), results.take(1)).await.unwrap();
     next.stop().await;
 }
 
