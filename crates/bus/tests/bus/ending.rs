@@ -1,7 +1,7 @@
 //! Draining.
 
 use crate::coordinator::TestCoordinator;
-use crate::fixture::{ResultReader, RunningWorker, bus, config, item, messages_in, send, step, wait_for_messages};
+use crate::fixture::{ResultReader, RunningWorker, bus, config, item, send, step, wait_for_messages};
 use bus::Bus;
 use bus::names::StreamName;
 use contracts::work::Job;
@@ -27,7 +27,7 @@ async fn a_draining_worker_lets_runs_end_and_takes_nothing_new() {
     let results = ResultReader::open(&bus).take(1).await;
     assert!(matches!(results[0].outcome, Some(Outcome::Output(_))));
     worker.stop().await;
-    assert_eq!(messages_in(&bus, StreamName::Work).await, 1);
+    wait_for_messages(&bus, StreamName::Work, 1).await;
     // What was not begun went back at once, not after the 30 s a lost message takes.
     let next = RunningWorker::start(&bus, &coordinator, 256, Duration::from_secs(20));
     ResultReader::open(&bus).take(1).await;
@@ -93,6 +93,6 @@ async fn what_waits_to_be_alone_goes_back_to_the_stream() {
     worker.shutdown.cancel();
     worker.open_gate();
     worker.stop().await;
-    assert_eq!(messages_in(&bus, StreamName::Work).await, 1);
+    wait_for_messages(&bus, StreamName::Work, 1).await;
     ResultReader::open(&bus).take(1).await;
 }
