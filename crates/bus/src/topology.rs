@@ -61,6 +61,9 @@ const STREAMS: [StreamRow; 4] = [
 
 /// Unacknowledged this long, a message is delivered again.
 pub const ACK_WAIT: Duration = Duration::from_secs(30);
+/// Results are applied in milliseconds. Those that a coordinator took with it when it died come back
+/// before a lease ends or a queued job is looked up, so that no healthy run is taken for lost.
+const RESULT_ACK_WAIT: Duration = Duration::from_secs(5);
 /// Unacknowledged messages of one consumer. A small figure throttles short work.
 const MAX_ACK_PENDING: i64 = 20_000;
 /// The delivery count decides nothing.
@@ -72,6 +75,7 @@ pub struct ConsumerSpec {
     stream: StreamName,
     name: String,
     filters: Vec<String>,
+    ack_wait: Duration,
 }
 
 impl ConsumerSpec {
@@ -81,6 +85,7 @@ impl ConsumerSpec {
             stream: StreamName::Work,
             name: bus.names().work_consumer(kind, pool),
             filters: vec![bus.names().work_subject(kind, pool)],
+            ack_wait: ACK_WAIT,
         }
     }
 
@@ -90,6 +95,7 @@ impl ConsumerSpec {
             stream: StreamName::Results,
             name: bus.names().result_consumer(lane),
             filters: vec![bus.names().result_subject(lane)],
+            ack_wait: RESULT_ACK_WAIT,
         }
     }
 
@@ -99,6 +105,7 @@ impl ConsumerSpec {
             stream: StreamName::Events,
             name: name.to_string(),
             filters: kinds.iter().map(|kind| bus.names().event_filter(*kind)).collect(),
+            ack_wait: ACK_WAIT,
         }
     }
 
@@ -115,7 +122,7 @@ impl ConsumerSpec {
         pull::Config {
             durable_name: Some(self.name.clone()),
             ack_policy: AckPolicy::Explicit,
-            ack_wait: ACK_WAIT,
+            ack_wait: self.ack_wait,
             max_deliver: MAX_DELIVER,
             max_ack_pending: MAX_ACK_PENDING,
             filter_subject,

@@ -140,6 +140,13 @@ impl Relay {
         if !other && recorded.2.is_none_or(|recorded| recorded <= last) {
             return Ok(());
         }
+        // Commits may have been told and recorded since the stream was looked at; it only grows.
+        let again = self.stream().await?;
+        let grown = i64::try_from(again.last).unwrap_or(i64::MAX);
+        if !other && again.created == stream.created && recorded.2.is_none_or(|recorded| recorded <= grown) {
+            return Ok(());
+        }
+        let last = grown;
         let lost = sqlx::query(
             "WITH furthest AS (
                  SELECT batch, last_sequence FROM outbox_batch WHERE stream_created = $1
@@ -208,7 +215,18 @@ impl Relay {
             })
             .collect();
         for stored in self.bus.publish_all(messages).await {
-            let sequence = stored?.sequence;
+            let sequence = match stored {
+                Ok(stored) => stored.sequence,
+                // It can never be told; the others must not wait for it.
+                Err(error) if !error.is_retryable() => {
+                    warn!(
+                        error = &error as &dyn std::error::Error,
+                        batch, "an event does not fit a message"
+                    );
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             first = first.min(sequence);
             last = last.max(sequence);
         }

@@ -299,7 +299,7 @@ pub struct Stored {
     /// Stream sequence.
     #[serde(rename = "q")]
     pub sequence: u64,
-    /// When the stream was created, in milliseconds; another value means another stream.
+    /// When the stream was created, in microseconds; another value means another stream.
     #[serde(rename = "c")]
     pub stream_created: i64,
 }
@@ -374,6 +374,9 @@ pub struct Effect {
     /// The frozen request.
     #[serde(rename = "p")]
     pub request: PayloadNo,
+    /// Hash of the frozen request.
+    #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<Fingerprint>,
     /// The recorded answer.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub response: Option<PayloadNo>,

@@ -26,7 +26,7 @@ use service::Context;
 use service::config::Config;
 use sqlx::PgPool;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::time::Duration;
 use tokio::sync::watch;
 use tracing::warn;
@@ -59,6 +59,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         inbox,
         lane: lanes::home(&ctx.instance),
         leases_end: AtomicBool::new(false),
+        outages: AtomicU64::new(0),
         events_created: Arc::new(AtomicI64::new(0)),
         beats,
         metrics: Metrics::new(&ctx.metrics),

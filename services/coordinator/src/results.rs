@@ -60,10 +60,16 @@ async fn acknowledge(mut finished: mpsc::UnboundedReceiver<Delivery>) {
 }
 
 async fn take(shared: &Arc<Shared>, delivery: Delivery, done: &mpsc::UnboundedSender<Delivery>) {
-    let inputs = match decode(delivery.payload()) {
-        Ok(inputs) => inputs,
+    let (inputs, unreadable) = match decode(delivery.payload()) {
+        Ok(read) => read,
         Err(reason) => return bury(shared, delivery, reason).await,
     };
+    // One that cannot be read is put away alone; the message stays until that is done.
+    for (reason, result) in unreadable {
+        if !bury_one(shared, &delivery, reason, result).await {
+            return;
+        }
+    }
     if inputs.is_empty() {
         if let Err(error) = done.send(delivery) {
             drop(error);
@@ -99,13 +105,47 @@ async fn bury(shared: &Arc<Shared>, delivery: Delivery, reason: &str) {
     }
 }
 
-/// The inputs of a message; it is refused whole when any part cannot be read.
-fn decode(payload: &[u8]) -> Result<Vec<(TaskId, Input)>, &'static str> {
+/// Stores one result of a message as a dead letter; false: not now.
+async fn bury_one(shared: &Arc<Shared>, delivery: &Delivery, reason: &'static str, result: JobResult) -> bool {
+    warn!(reason, "a work result cannot be read");
+    shared.metrics.quarantined();
+    let payload = WorkResult { results: vec![result] }.encode_to_vec();
+    let letter = DeadLetter {
+        origin: delivery.subject().to_owned(),
+        reason: reason.to_owned(),
+        message_id: format!(
+            "dead:{}:{}",
+            delivery.subject(),
+            workflow::hash::Fingerprint::of([payload.as_slice()])
+        ),
+        payload: payload.into(),
+    };
+    match shared.bus.bury(letter).await {
+        Ok(()) => true,
+        Err(error) => {
+            warn!(error = &error as &dyn std::error::Error, "a dead letter was not stored");
+            false
+        }
+    }
+}
+
+/// What can be read of a message, and what cannot, with the reason.
+type Read = (Vec<(TaskId, Input)>, Vec<(&'static str, JobResult)>);
+
+/// The inputs of a message.
+fn decode(payload: &[u8]) -> Result<Read, &'static str> {
     let message = WorkResult::decode(payload).map_err(|_| "not a WorkResult")?;
     if message.results.len() > MAX_RESULTS {
         return Err("more than 64 results in one message");
     }
-    message.results.into_iter().map(input).collect()
+    let (mut inputs, mut unreadable) = (Vec::new(), Vec::new());
+    for result in message.results {
+        match input(result.clone()) {
+            Ok(read) => inputs.push(read),
+            Err(reason) => unreadable.push((reason, result)),
+        }
+    }
+    Ok((inputs, unreadable))
 }
 
 fn input(result: JobResult) -> Result<(TaskId, Input), &'static str> {
@@ -138,7 +178,9 @@ fn input(result: JobResult) -> Result<(TaskId, Input), &'static str> {
             Some(body) => succeeded(Outcome::Output(body)),
             None => failed(protocol("the output is not JSON")),
         },
-        job_result::Outcome::Skipped(skipped) => succeeded(Outcome::Skipped { reason: skipped.reason }),
+        job_result::Outcome::Skipped(skipped) => succeeded(Outcome::Skipped {
+            reason: cut(&skipped.reason, 500),
+        }),
         job_result::Outcome::Assessed(assessed) => match assessment(&assessed.assessment_json) {
             Some(assessment) => succeeded(Outcome::Assessed {
                 assessment,
@@ -154,8 +196,8 @@ fn input(result: JobResult) -> Result<(TaskId, Input), &'static str> {
             location: published.location,
         }),
         job_result::Outcome::Failure(failure) => failed(Failure {
-            code: failure.code,
-            message: failure.message,
+            code: cut(&failure.code, 100),
+            message: cut(&failure.message, 2000),
             retryable: failure.retryable,
             retry_after: (failure.retry_after_seconds > 0.0)
                 .then(|| Millis::from_secs_f64(failure.retry_after_seconds.min(86_400.0))),
@@ -164,6 +206,11 @@ fn input(result: JobResult) -> Result<(TaskId, Input), &'static str> {
         job_result::Outcome::Released(_) => Input::JobReleased { job, dispatch, run },
     };
     Ok((task, input))
+}
+
+/// Texts of workers are kept within bounds.
+fn cut(text: &str, characters: usize) -> String {
+    text.chars().take(characters).collect()
 }
 
 fn protocol(message: &str) -> Failure {
@@ -249,15 +296,16 @@ fn text_of(value: &Value) -> String {
 /// Lets leases end only where everybody has had time to be heard: one lease after start and after
 /// each reconnect, and not while results lie unread.
 pub async fn guard_leases(shared: Arc<Shared>) {
-    let mut generation = u64::MAX;
+    let (mut generation, mut outages) = (u64::MAX, 0);
     let mut quiet_until = Instant::now();
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let connection = *shared.bus.watch_connection().borrow();
-        if !connection.up || connection.generation != generation {
-            generation = connection.generation;
+        let database = shared.outages.load(Ordering::Relaxed);
+        if !connection.up || connection.generation != generation || database != outages {
+            (generation, outages) = (connection.generation, database);
             quiet_until = Instant::now() + Duration::from_millis(u64::try_from(LEASE.0).unwrap_or(15_000));
         }
         let unread = connection.up && oldest_unread_is_stale(&shared).await;
@@ -304,6 +352,8 @@ mod tests {
         let nameless = WorkResult {
             results: vec![JobResult::default()],
         };
-        assert_eq!(decode(&nameless.encode_to_vec()), Err("the task id is no UUID"));
+        let (inputs, unreadable) = decode(&nameless.encode_to_vec()).unwrap();
+        assert!(inputs.is_empty());
+        assert_eq!(unreadable, [("the task id is no UUID", JobResult::default())]);
     }
 }

@@ -2,15 +2,22 @@
 
 use crate::store::{self, StoreError};
 use crate::writer::Shared;
-use crate::writer::inbox::{Answer, Ask};
+use crate::writer::inbox::Ask;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{info, warn};
 use workflow::ids::TaskId;
 use workflow::input::Input;
+use workflow::obligations::{Rule, obligations};
+use workflow::state::Task;
+use workflow::time::{Millis, Timestamp};
 
 /// Tasks in one sweep; more wait for the next.
 const BATCH: i64 = 512;
+/// Between two looks at one task.
+const AGAIN: Millis = Millis::secs(5);
+/// Between two looks at a task that waits for room.
+const BACKLOG: Millis = Millis::secs(30);
 
 /// Sweeps for ever.
 pub async fn run(shared: Arc<Shared>, every: Duration) {
@@ -34,35 +41,40 @@ pub async fn run(shared: Arc<Shared>, every: Duration) {
 async fn sweep(shared: &Arc<Shared>) -> Result<usize, StoreError> {
     let due = store::sweep::claim(&shared.pool, BATCH).await?;
     shared.metrics.swept(due.len());
-    let looks = due.iter().map(|task| look(shared, *task));
+    let looks = due
+        .iter()
+        .map(|task| shared.inbox.ask(*task, Ask::Input(Input::TimerFired)));
     futures::future::join_all(looks).await;
+    set_next(shared, &due).await?;
     Ok(due.len())
 }
 
-async fn look(shared: &Arc<Shared>, task: TaskId) {
-    let answer = shared.inbox.ask(task, Ask::Input(Input::TimerFired)).await;
-    if matches!(answer, Answer::Reply { .. }) {
-        set_next(shared, task).await;
+/// Tasks that a look left as they were get their next one; those that only a human moves get none.
+async fn set_next(shared: &Arc<Shared>, tasks: &[TaskId]) -> Result<(), StoreError> {
+    if tasks.is_empty() {
+        return Ok(());
     }
+    let mut connection = shared.pool.acquire().await.map_err(StoreError::at("connect"))?;
+    let states = store::load::states(&mut connection, tasks).await?;
+    let now = shared.clock.now();
+    let looks: Vec<store::sweep::Look> = states
+        .iter()
+        .map(|task| store::sweep::Look {
+            task: task.id,
+            version: task.version,
+            next: next_look(task, now).map(store::to_db),
+        })
+        .collect();
+    store::sweep::set_next(&mut connection, &looks).await
 }
 
-/// A task that a look left as it was gets its next one; one that only a human moves gets none.
-async fn set_next(shared: &Arc<Shared>, task: TaskId) {
-    let outcome = async {
-        let mut connection = shared.pool.acquire().await.map_err(StoreError::at("connect"))?;
-        let Some(loaded) = store::load::tasks(&mut connection, &[task]).await?.pop() else {
-            return Ok(());
-        };
-        let now = shared.clock.now();
-        let next = store::commit::next_at(&loaded.task, None, now);
-        // Due at once and still there: there was no room, or nothing answered. Look again in a while.
-        let next = next.map(|t| t.max(now + workflow::time::Millis::secs(5)));
-        store::sweep::set_next(&shared.pool, task, loaded.task.version, next.map(store::to_db)).await
-    };
-    if let Err(error) = outcome.await {
-        let error: StoreError = error;
-        warn!(error = &error as &dyn std::error::Error, task_id = %task, "a task's next look was not set");
-    }
+/// When to look again. What waits for room has its place in a backlog in memory and is looked at
+/// only in case that was lost; nothing is looked at twice within 5 s.
+fn next_look(task: &Task, now: Timestamp) -> Option<Timestamp> {
+    let floor = |rule| if rule == Rule::Dispatch { BACKLOG } else { AGAIN };
+    let open = obligations(task).into_iter();
+    open.filter_map(|(_, rule, due)| due.map(|due| due.max(now + floor(rule))))
+        .min()
 }
 
 /// After NATS was away: every queued job is looked up at once, and what is missing is made again.

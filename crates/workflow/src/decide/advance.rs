@@ -13,12 +13,21 @@ const MAX_STAGES: u32 = 12;
 
 pub(super) fn advance(cx: &mut Context<'_>) {
     for _ in 0..MAX_STAGES {
-        let before = (cx.task.status, cx.task.jobs.len(), cx.task.gates.len());
+        let before = standing(cx);
         advance_once(cx);
-        if before == (cx.task.status, cx.task.jobs.len(), cx.task.gates.len()) {
+        if before == standing(cx) {
             return;
         }
     }
+}
+
+fn standing(cx: &Context<'_>) -> (Status, usize, usize, bool) {
+    (
+        cx.task.status,
+        cx.task.jobs.len(),
+        cx.task.gates.len(),
+        cx.task.attention.is_some(),
+    )
 }
 
 fn advance_once(cx: &mut Context<'_>) {
@@ -93,6 +102,8 @@ pub(super) fn enter_attention(cx: &mut Context<'_>) {
     cx.touch();
     cx.task.interrupted = Some(cx.task.status);
     cx.task.status = Status::NeedsAttention;
-    cx.open_gate(GateKind::Attention, None, gates::attention_hash(&attention));
+    if !cx.task.gates.iter().any(|g| g.kind == GateKind::Attention) {
+        cx.open_gate(GateKind::Attention, None, gates::attention_hash(&attention));
+    }
     cx.emit(EventKind::TaskNeedsAttention, data);
 }

@@ -292,6 +292,7 @@ impl<'a> Context<'a> {
     /// Ends the task for good.
     pub fn end(&mut self, status: Status, kind: EventKind, data: Value, attach: Vec<(&'static str, Vec<PayloadNo>)>) {
         super::runs::drop_jobs(self);
+        self.close_all_gates(Action::Cancel, "end", Fingerprint::of([]));
         self.task.status = status;
         self.task.interrupted = None;
         self.task.finished_at = Some(self.now());

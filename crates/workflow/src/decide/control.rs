@@ -113,9 +113,15 @@ pub(super) fn retry(
     match from {
         None => try_again(cx, &attention, send_again),
         Some(index) => {
-            for again in steps::with_dependents(cx, index) {
-                steps::rerun(cx, again, None);
+            if send_again {
+                settle_effects(cx);
             }
+            let mut again = steps::with_dependents(cx, index);
+            again.extend(failed_steps(cx));
+            for index in again {
+                steps::rerun(cx, index, None);
+            }
+            ask_again(cx);
             cx.task.deliveries.clear();
             cx.set_stage(Status::Executing);
         }
@@ -154,7 +160,9 @@ pub(super) fn try_again(cx: &mut Context<'_>, attention: &Attention, send_again:
         again_with_feedback(cx);
         return;
     }
-    settle_unknown(cx, |_| true);
+    if send_again {
+        settle_effects(cx);
+    }
     for index in failed_steps(cx) {
         steps::rerun(cx, index, None);
     }
@@ -203,21 +211,26 @@ fn failed_steps(cx: &Context<'_>) -> Vec<u16> {
         .collect()
 }
 
+/// A human wants what may have happened, or did, to happen again: nothing of it stands in the way.
+fn settle_effects(cx: &mut Context<'_>) {
+    cx.touch();
+    for effect in &mut cx.task.effects {
+        effect.decided = true;
+    }
+}
+
 /// A human took the word over: a late answer changes these effects no more.
-fn settle_unknown(cx: &mut Context<'_>, which: impl Fn(Unit) -> bool) {
-    for effect in cx
-        .task
-        .effects
-        .iter_mut()
-        .filter(|e| e.state == EffectState::Unknown && which(e.unit))
-    {
+fn settle_unknown(cx: &mut Context<'_>) {
+    cx.touch();
+    for effect in cx.task.effects.iter_mut().filter(|e| e.state == EffectState::Unknown) {
         effect.decided = true;
     }
 }
 
 /// A human says that what nobody knew did happen.
 pub(super) fn mark_done(cx: &mut Context<'_>) {
-    settle_unknown(cx, |_| true);
+    let unknown = units_in(cx, EffectState::Unknown);
+    settle_unknown(cx);
     for delivery in cx
         .task
         .deliveries
@@ -226,14 +239,24 @@ pub(super) fn mark_done(cx: &mut Context<'_>) {
     {
         delivery.state = DeliveryState::MarkedDone;
     }
-    for index in failed_steps(cx) {
+    let done = |i: &u16| unknown.contains(&Unit::Step(*i));
+    for index in failed_steps(cx).into_iter().filter(done) {
         steps::succeeded(cx, index, 0, &Body::new(r#"{"marked_done":true}"#));
     }
 }
 
+fn units_in(cx: &Context<'_>, state: EffectState) -> Vec<Unit> {
+    cx.task
+        .effects
+        .iter()
+        .filter(|e| e.state == state && !e.decided)
+        .map(|e| e.unit)
+        .collect()
+}
+
 /// A human does without what failed.
 pub(super) fn skip_failed(cx: &mut Context<'_>) {
-    settle_unknown(cx, |_| true);
+    settle_unknown(cx);
     for delivery in &mut cx.task.deliveries {
         if matches!(delivery.state, DeliveryState::Failed) {
             delivery.state = DeliveryState::Skipped;

@@ -139,6 +139,29 @@ pub(super) fn publish(cx: &mut Context<'_>) {
         }
     }
     if open.is_empty() {
+        conclude(cx);
+    }
+}
+
+/// Everything went out or was left out on purpose; or a human is asked about what did not.
+fn conclude(cx: &mut Context<'_>) {
+    let unsettled = |i: &u16| {
+        matches!(
+            effects::leftover(cx, Unit::Publish(*i)),
+            Leftover::Unknown | Leftover::InFlight
+        )
+    };
+    let unknown = indices(cx, |d| d.state == DeliveryState::Unknown);
+    if let Some(index) = unknown.iter().find(|i| unsettled(i)) {
+        let detail = format!(
+            "publication to {}: nobody knows whether it happened",
+            channel(cx, *index)
+        );
+        cx.stall(AttentionReason::EffectUnknown, detail);
+    } else if let Some(index) = indices(cx, |d| d.state == DeliveryState::Failed).first() {
+        let detail = format!("publication to {} failed", channel(cx, *index));
+        cx.stall(AttentionReason::Publication, detail);
+    } else {
         complete(cx);
     }
 }

@@ -185,7 +185,9 @@ pub(super) fn looked_up(cx: &mut Context<'_>, job: JobId, dispatch: u32, found: 
             }
         }
         Found::Gone | Found::ThereUnclaimed if job.requeues >= MAX_REQUEUES => {
+            let grant = job.grant;
             cx.task.jobs.retain(|j| j.serial != serial);
+            cx.task.reserved = cx.task.reserved.minus(grant);
             cx.stall(
                 AttentionReason::Internal,
                 "a job was dispatched again and again and nothing took it",

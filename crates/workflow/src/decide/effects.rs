@@ -40,6 +40,16 @@ fn license_first(cx: &mut Context<'_>, serial: Serial, ask: &EffectRequest) -> E
     let Some(unit) = cx.task.jobs.iter().find(|j| j.serial == serial).map(|j| j.unit) else {
         return EffectReply::Refused("superseded");
     };
+    // An earlier job of the same unit did just this: its recorded answer stands, unless a human wants it again.
+    let done = cx.task.effects.iter().find(|e| {
+        e.unit == unit && e.state == EffectState::Confirmed && !e.decided && e.hash == Some(ask.request.hash)
+    });
+    if let Some(done) = done {
+        return EffectReply::Ended {
+            state: done.state,
+            response: done.response,
+        };
+    }
     let now = cx.now();
     let within = window(ask);
     let request = cx.payload("effect_request", ask.request.clone());
@@ -50,6 +60,7 @@ fn license_first(cx: &mut Context<'_>, serial: Serial, ask: &EffectRequest) -> E
         class: ask.class,
         state: EffectState::Sent,
         run: ask.run,
+        hash: Some(ask.request.hash),
         request,
         response: None,
         first_sent: now,
@@ -94,7 +105,8 @@ fn license_again(cx: &mut Context<'_>, at: usize, ask: &EffectRequest) -> Effect
         EffectClass::ReadOnly => true,
         EffectClass::Keyed => now < effect.key_until,
         // Nothing here can look the effect up, so it is treated as the safer class.
-        EffectClass::Queryable | EffectClass::Once => !sent,
+        // The same run asks again only when it never heard the licence, and so did not send.
+        EffectClass::Queryable | EffectClass::Once => !sent || effect.run == ask.run,
     };
     if !may_repeat {
         effect.state = EffectState::Unknown;
@@ -228,6 +240,13 @@ pub(super) fn leftover(cx: &Context<'_>, unit: Unit) -> Leftover {
     found
 }
 
+/// A job ended well: its effects happened, even where EndEffect was lost.
+pub(super) fn confirm(cx: &mut Context<'_>, job: Serial) {
+    for at in open_of(cx, |e| e.job == job) {
+        set(cx, at, EffectState::Confirmed, None);
+    }
+}
+
 /// A run says that it does not know how its effect ended.
 pub(super) fn lost_sight(cx: &mut Context<'_>, job: Serial) {
     mark_unknown(cx, |e| e.job == job);
@@ -254,15 +273,15 @@ pub(super) fn expire(cx: &mut Context<'_>) {
 
 /// No effect of a task that is being cancelled is waited for beyond its licence.
 fn mark_unknown(cx: &mut Context<'_>, which: impl Fn(&Effect) -> bool) {
-    let found: Vec<usize> = cx
-        .task
-        .effects
-        .iter()
-        .enumerate()
-        .filter(|(_, e)| e.state == EffectState::Sent && which(e))
-        .map(|(at, _)| at)
-        .collect();
-    for at in found {
+    for at in open_of(cx, which) {
         set(cx, at, EffectState::Unknown, None);
     }
+}
+
+fn open_of(cx: &Context<'_>, which: impl Fn(&Effect) -> bool) -> Vec<usize> {
+    let numbered = cx.task.effects.iter().enumerate();
+    numbered
+        .filter(|(_, e)| e.state == EffectState::Sent && which(e))
+        .map(|(at, _)| at)
+        .collect()
 }

@@ -97,15 +97,7 @@ pub(super) fn succeeded(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: Ru
     }
     let ended = take(cx, at, run, cost);
     let attempt = attempt_of(&ended);
-    // The result says that the effect happened, even where EndEffect was lost.
-    for effect in cx
-        .task
-        .effects
-        .iter_mut()
-        .filter(|e| e.job == ended.serial && e.state == EffectState::Sent)
-    {
-        effect.state = EffectState::Confirmed;
-    }
+    super::effects::confirm(cx, ended.serial);
     match (ended.unit, outcome) {
         (Unit::Plan, Outcome::Planned { plan, document }) => planning::planned(cx, plan, document),
         (Unit::Step(i), Outcome::Output(body)) => steps::succeeded(cx, i, attempt, body),
@@ -153,14 +145,19 @@ pub(super) fn failed(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: RunId
     ended.failures += 1;
     end_licences(cx, ended.serial, run);
     note_error(cx, ended.unit, attempt, failure);
-    if failure.effect_unknown {
-        super::effects::lost_sight(cx, ended.serial);
-        exhausted(cx, ended.unit, AttentionReason::EffectUnknown, failure);
-        return;
-    }
     let retry = retry_policy(cx, ended.unit);
     let repeatable = failure.retryable && !retry.non_retryable.contains(&failure.code);
-    if repeatable && ended.failures < retry.max_attempts {
+    let again = repeatable && ended.failures < retry.max_attempts;
+    // Once no run asks about it any more, an effect that may have happened is a human's matter.
+    let open = cx
+        .task
+        .effects
+        .iter()
+        .any(|e| e.job == ended.serial && e.state == EffectState::Sent);
+    if failure.effect_unknown || (open && !again) {
+        super::effects::lost_sight(cx, ended.serial);
+        exhausted(cx, ended.unit, AttentionReason::EffectUnknown, failure);
+    } else if again {
         let pause = failure
             .retry_after
             .unwrap_or_else(|| backoff(&retry, ended.failures, ended.serial));

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::effects::{self, Leftover};
 use crate::hash::Fingerprint;
 use crate::input::Body;
-use crate::state::Unit;
+use crate::state::{EffectState, Unit};
 use crate::vocabulary::{AttentionReason, EventKind, GateKind, Status, StepStatus};
 use serde_json::{Value, json};
 
@@ -32,6 +32,15 @@ pub(super) fn schedule(cx: &mut Context<'_>) {
     }
     if settled.iter().all(|s| *s) {
         cx.set_stage(Status::Assessing);
+        return;
+    }
+    let failed = cx.task.steps.iter().any(|s| s.status == StepStatus::Failed);
+    let in_flight = cx.task.effects.iter().any(|e| e.state == EffectState::Sent);
+    if failed && cx.task.jobs.is_empty() && cx.task.gates.is_empty() && !in_flight {
+        cx.stall(
+            AttentionReason::AttemptsExhausted,
+            "a step failed and nothing else can run",
+        );
         return;
     }
     let waits = cx.task.jobs.is_empty() && cx.task.gates.iter().any(|g| g.kind == GateKind::Step);

@@ -238,6 +238,9 @@ impl WorkerService for Workers {
             .ok_or_else(|| Status::invalid_argument("an empty stream"))?;
         let task = self.holds(first.job).await?;
         let mut bytes = first.chunk;
+        if bytes.len() > MAX_PAYLOAD {
+            return Err(Status::resource_exhausted("output_too_large"));
+        }
         while let Some(next) = stream.message().await? {
             if bytes.len() + next.chunk.len() > MAX_PAYLOAD {
                 return Err(Status::resource_exhausted("output_too_large"));

@@ -29,6 +29,27 @@ type TaskRow = (Uuid, String, i64, Option<DateTime<Utc>>, String);
 /// # Errors
 /// When the database does not answer, or holds what cannot be read.
 pub async fn tasks(connection: &mut PgConnection, ids: &[TaskId]) -> Result<Vec<Loaded>, StoreError> {
+    let tasks = rows(connection, ids).await?;
+    let wanted: Vec<(TaskId, PayloadNo)> = tasks
+        .iter()
+        .flat_map(|(t, _)| std::iter::once((t.id, SUBMISSION)).chain(t.plan.as_ref().map(|p| (t.id, p.payload))))
+        .collect();
+    let bodies = bodies(connection, &wanted).await?;
+    tasks
+        .into_iter()
+        .map(|(task, next_at)| assemble(task, next_at, &bodies))
+        .collect()
+}
+
+/// The states among `ids` that exist, without the documents beside them.
+///
+/// # Errors
+/// As [`tasks`].
+pub async fn states(connection: &mut PgConnection, ids: &[TaskId]) -> Result<Vec<Task>, StoreError> {
+    Ok(rows(connection, ids).await?.into_iter().map(|(task, _)| task).collect())
+}
+
+async fn rows(connection: &mut PgConnection, ids: &[TaskId]) -> Result<Vec<(Task, Option<Timestamp>)>, StoreError> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let rows: Vec<TaskRow> =
         sqlx::query_as("SELECT id, tenant, version, next_at, state FROM task WHERE id = ANY ($1::uuid[])")
@@ -48,15 +69,7 @@ pub async fn tasks(connection: &mut PgConnection, ids: &[TaskId]) -> Result<Vec<
         task.version = u64::try_from(version).unwrap_or(0);
         tasks.push((task, next_at.map(from_db)));
     }
-    let wanted: Vec<(TaskId, PayloadNo)> = tasks
-        .iter()
-        .flat_map(|(t, _)| std::iter::once((t.id, SUBMISSION)).chain(t.plan.as_ref().map(|p| (t.id, p.payload))))
-        .collect();
-    let bodies = bodies(connection, &wanted).await?;
-    tasks
-        .into_iter()
-        .map(|(task, next_at)| assemble(task, next_at, &bodies))
-        .collect()
+    Ok(tasks)
 }
 
 fn assemble(

@@ -65,12 +65,10 @@ impl StoreError {
     pub fn is_outage(&self) -> bool {
         let Self::Query { source, .. } = self else { return false };
         match source {
-            // Class 08: connection; 57P: shutdown; 53: resources; 40: serialisation and deadlock; 25006: read-only replica.
-            sqlx::Error::Database(e) => e.code().is_some_and(|c| {
-                ["08", "57P", "53", "40", "25006"]
-                    .iter()
-                    .any(|class| c.starts_with(class))
-            }),
+            // Class 08: connection; 57P: shutdown; 53: resources; 25006: read-only replica.
+            sqlx::Error::Database(e) => e
+                .code()
+                .is_some_and(|c| ["08", "57P", "53", "25006"].iter().any(|class| c.starts_with(class))),
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_) => false,
             _ => true,
         }
@@ -86,7 +84,26 @@ impl StoreError {
             return false;
         };
         // Division by zero is how the batch statement says that a version did not match.
-        e.code().is_some_and(|c| c == "22012" || c == "23505")
+        // Class 40 is serialisation and deadlock.
+        e.code()
+            .is_some_and(|c| c == "22012" || c == "23505" || c.starts_with("40"))
+    }
+
+    /// The statement failed because of what it was given, and would fail again with it: data
+    /// exceptions, violated constraints, limits, values that cannot be written or read.
+    pub fn blames_the_input(&self) -> bool {
+        let source = match self {
+            Self::Corrupt { .. } => return true,
+            Self::Url(_) | Self::Migrate(_) => return false,
+            Self::Query { source, .. } => source,
+        };
+        match source {
+            sqlx::Error::Database(e) => e
+                .code()
+                .is_some_and(|c| ["22", "23", "54"].iter().any(|class| c.starts_with(class))),
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_) => true,
+            _ => false,
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Which tasks the sweeper looks at.
 
 use super::StoreError;
+use chrono::{DateTime, Utc};
 use sqlx::PgPool;
+use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 use workflow::ids::TaskId;
 
@@ -39,22 +41,33 @@ pub async fn moving(pool: &PgPool) -> Result<Vec<TaskId>, StoreError> {
     Ok(ids.into_iter().map(TaskId).collect())
 }
 
-/// Sets the next look of a task that a look left as it was.
+/// The next look of a task that a look left at `version`.
+pub struct Look {
+    pub task: TaskId,
+    pub version: u64,
+    pub next: Option<DateTime<Utc>>,
+}
+
+/// Sets the next looks; a task that has changed since keeps what its change set.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn set_next(
-    pool: &PgPool,
-    task: TaskId,
-    version: u64,
-    next: Option<chrono::DateTime<chrono::Utc>>,
-) -> Result<(), StoreError> {
-    sqlx::query("UPDATE task SET next_at = $3 WHERE id = $1 AND version = $2 AND next_at IS DISTINCT FROM $3")
-        .bind(task.0)
-        .bind(i64::try_from(version).unwrap_or(i64::MAX))
-        .bind(next)
-        .execute(pool)
-        .await
-        .map_err(StoreError::at("set a task's next look"))?;
+pub async fn set_next(connection: &mut PgConnection, looks: &[Look]) -> Result<(), StoreError> {
+    let tasks: Vec<Uuid> = looks.iter().map(|l| l.task.0).collect();
+    let versions: Vec<i64> = looks
+        .iter()
+        .map(|l| i64::try_from(l.version).unwrap_or(i64::MAX))
+        .collect();
+    let next: Vec<Option<DateTime<Utc>>> = looks.iter().map(|l| l.next).collect();
+    sqlx::query(
+        "UPDATE task SET next_at = n.next FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) AS n (id, version, next)
+         WHERE task.id = n.id AND task.version = n.version AND NOT task.done AND task.next_at IS DISTINCT FROM n.next",
+    )
+    .bind(&tasks)
+    .bind(&versions)
+    .bind(&next)
+    .execute(connection)
+    .await
+    .map_err(StoreError::at("set next looks"))?;
     Ok(())
 }

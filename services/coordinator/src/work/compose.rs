@@ -83,7 +83,7 @@ pub fn items(entry: &mut Entry, serials: &[Serial], together: bool, names: &Name
         let Some(first) = group.first() else { continue };
         let kind = first.unit.kind();
         let mut room = Room {
-            left: MAX_BYTES,
+            left: MAX_BYTES.saturating_sub(group.iter().map(|j| fixed_size(entry, j)).sum()),
             spilled: Vec::new(),
         };
         let work = WorkItem {
@@ -117,6 +117,21 @@ pub fn items(entry: &mut Entry, serials: &[Serial], together: bool, names: &Name
 /// The message id a dispatch was published under, when it was published alone.
 pub fn message_id(job: JobId, dispatch: u32) -> String {
     format!("{job}:{dispatch}")
+}
+
+/// Bytes of a job that cannot be spilled: arguments, or the plan, and feedback.
+fn fixed_size(entry: &Entry, job: &Job) -> usize {
+    let body = |no: &PayloadNo| entry.bodies.get(no).map_or(0, |b| b.len());
+    match job.unit {
+        Unit::Plan => entry.task.plan_feedback.iter().map(body).sum(),
+        Unit::Step(index) => {
+            let arguments = plan_step(entry, index).and_then(|(d, _)| serde_json::to_string(&d.arguments).ok());
+            let feedback = entry.task.steps.get(usize::from(index)).and_then(|s| s.feedback);
+            arguments.map_or(0, |a| a.len()) + feedback.as_ref().map_or(0, body)
+        }
+        Unit::Assess => plan_document(entry.plan.as_ref()).len(),
+        Unit::Format(_) | Unit::Publish(_) => 0,
+    }
 }
 
 /// What templates may read, made once a task.

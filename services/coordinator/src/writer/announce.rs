@@ -25,6 +25,9 @@ type SentItem = (TaskId, Vec<(JobId, u32)>, PendingAck);
 /// Wait for the stream's word.
 const ACK_DEADLINE: Duration = Duration::from_secs(5);
 
+/// Queued this long while its pool has free slots, a message is taken for forgotten.
+const UNCLAIMED: workflow::time::Millis = workflow::time::Millis::secs(60);
+
 /// A publication that was acknowledged.
 pub(super) enum Report {
     /// All events of a commit.
@@ -186,6 +189,12 @@ impl Writer {
         }
         match self.shared.bus.publish(item.message, deadline).await {
             Ok(pending) => Some((task, item.jobs, pending)),
+            Err(bus::PublishError::TooLarge { size }) => {
+                for (job, dispatch) in item.jobs {
+                    self.tell_later(task, too_large(job, dispatch, size));
+                }
+                None
+            }
             Err(error) => {
                 debug!(
                     error = &error as &dyn std::error::Error,
@@ -212,12 +221,15 @@ impl Writer {
         let shared = Arc::clone(&self.shared);
         let (task, job, dispatch) = (draft.id(), lookup.job, lookup.dispatch);
         let pool = (job_kind(draft, lookup), job_pool(draft, lookup));
+        let waits_long = queued_at(draft, lookup).is_some_and(|at| at + UNCLAIMED <= self.shared.clock.now());
         let ids = message_ids(draft, stored);
         tokio::spawn(async move {
             let mut found = Found::Gone;
             for id in ids {
                 found = match shared.bus.lookup(stored.sequence, stored.stream_created, &id).await {
-                    bus::lookup::Lookup::There if shared.beats.borrow().is_idle(&pool) => Found::ThereUnclaimed,
+                    bus::lookup::Lookup::There if waits_long && shared.beats.borrow().is_idle(&pool) => {
+                        Found::ThereUnclaimed
+                    }
                     bus::lookup::Lookup::There => Found::There,
                     bus::lookup::Lookup::Gone => Found::Gone,
                     bus::lookup::Lookup::Outage => Found::Outage,
@@ -261,11 +273,32 @@ impl Writer {
                         return;
                     }
                 }
-                if let Ok(pending) = shared.bus.publish(item.message, deadline).await {
-                    report_work(&shared, &reports, task, item.jobs, pending, deadline, true).await;
+                match shared.bus.publish(item.message, deadline).await {
+                    Ok(pending) => report_work(&shared, &reports, task, item.jobs, pending, deadline, true).await,
+                    Err(bus::PublishError::TooLarge { size }) => {
+                        for (job, dispatch) in item.jobs {
+                            shared.inbox.tell(task, too_large(job, dispatch, size)).await;
+                        }
+                    }
+                    Err(error) => debug!(error = &error as &dyn std::error::Error, "published at the next look"),
                 }
             }
         });
+    }
+}
+
+/// A job whose item can never travel fails, instead of waiting for ever.
+fn too_large(job: JobId, dispatch: u32, size: usize) -> Input {
+    Input::JobFailed {
+        job,
+        dispatch,
+        run: workflow::ids::RunId(uuid::Uuid::nil()),
+        cost: workflow::input::Cost::default(),
+        failure: workflow::input::Failure {
+            code: "item_too_large".to_owned(),
+            message: format!("its work item of {size} bytes does not fit a message"),
+            ..workflow::input::Failure::default()
+        },
     }
 }
 
@@ -295,6 +328,19 @@ fn message_ids(draft: &Draft, stored: Stored) -> Vec<String> {
 
 fn is_stored(state: &JobState, stored: Stored) -> bool {
     matches!(state, JobState::Queued { stored: Some(s), .. } if *s == stored)
+}
+
+fn queued_at(draft: &Draft, lookup: &Lookup) -> Option<workflow::time::Timestamp> {
+    draft
+        .entry
+        .task
+        .jobs
+        .iter()
+        .find(|j| j.serial == lookup.serial)
+        .and_then(|j| match j.state {
+            JobState::Queued { at, .. } => Some(at),
+            _ => None,
+        })
 }
 
 fn job_kind(draft: &Draft, lookup: &Lookup) -> workflow::vocabulary::WorkKind {

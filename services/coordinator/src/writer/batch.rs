@@ -95,6 +95,16 @@ pub(super) fn deliver_slot(slot: Slot) {
     }
 }
 
+/// Whoever stopped waiting for an answer will ask again; what they asked is not done behind their back.
+pub(super) fn drop_unheard(groups: &mut Vec<Group>) {
+    for group in groups.iter_mut() {
+        group
+            .slots
+            .retain(|s| s.receipt.is_some() || s.reply.as_ref().is_none_or(|r| !r.is_closed()));
+    }
+    groups.retain(|g| !g.slots.is_empty());
+}
+
 /// Through a long outage nobody is left waiting; inputs from the streams stay.
 pub(super) fn refuse_askers(groups: &mut Vec<Group>) {
     for group in groups.iter_mut() {
@@ -156,6 +166,7 @@ impl Writer {
                         let mut draft = Draft::on(entry);
                         decide_all(group, &mut draft, &self.shared.env(&catalog));
                         if settles_without_write(group, &draft) {
+                            self.remembered.insert(group.task, draft.entry.task);
                             to_load.push(place);
                         } else {
                             drafts.push(draft);
@@ -214,12 +225,16 @@ impl Writer {
             match loaded.remove(&group.task) {
                 Some(task) => {
                     let mut draft = Draft::on(task.into());
+                    if let Some(remembered) = self.remembered.remove(&group.task) {
+                        keep_marks(&mut draft.entry.task, &remembered);
+                    }
                     decide_all(group, &mut draft, &env);
                     republish(&mut draft);
                     drafts.push(draft);
                 }
                 None if is_submission(group) => drafts.extend(submit(group, keys, &env)),
                 None => {
+                    self.remembered.remove(&group.task);
                     self.window.forget(group.task);
                     group.slots.iter_mut().for_each(|s| s.answer = Some(Answer::NotFound));
                 }
@@ -235,6 +250,7 @@ impl Writer {
         let env = shared.env(catalog);
         let ready = draft.ready(env.now);
         if ready.is_empty() {
+            self.window.had_its_turn(draft.entry.task.id);
             return;
         }
         let mut chosen = Vec::new();
@@ -242,7 +258,7 @@ impl Writer {
         for job in ready {
             let pool = (job.kind, job.pool);
             let used = taken.entry(pool.clone()).or_default();
-            if *used < self.window.room(&pool) {
+            if *used < self.window.room_for(&pool, draft.entry.task.id) {
                 *used += 1;
                 chosen.push((job.serial, pool));
             } else {
@@ -251,6 +267,7 @@ impl Writer {
                     .wait(pool, priority, &draft.entry.task.tenant, draft.entry.task.id);
             }
         }
+        self.window.had_its_turn(draft.entry.task.id);
         let serials: Vec<_> = chosen.iter().map(|(s, _)| *s).collect();
         draft.dispatch(&serials, &env);
         for (serial, pool) in chosen {
@@ -263,19 +280,17 @@ impl Writer {
     async fn write(&mut self, drafts: &mut [Draft]) -> Result<(), StoreError> {
         let now = self.shared.clock.now();
         self.fetch_attachments(drafts).await?;
-        let mut rows = Rows {
-            acknowledged: std::mem::take(&mut self.acknowledged),
-            ..Rows::default()
-        };
+        let mut rows = Rows::default();
         for draft in drafts.iter_mut().filter(|d| d.has_rows()) {
             add_rows(&mut rows, draft, now, &self.shared)?;
         }
         fold(&mut rows);
         if rows.new.is_empty() && rows.changed.is_empty() && rows.costs.is_empty() {
-            self.acknowledged = rows.acknowledged;
             return Ok(());
         }
+        rows.acknowledged.clone_from(&self.acknowledged);
         let committed = commit::commit(self.connection().await?, &rows).await?;
+        self.acknowledged.clear();
         self.shared.clock.set(committed.clock);
         self.shared.metrics.committed(rows.new.len() + rows.changed.len());
         self.announce(drafts, &rows, committed.batch).await;
@@ -374,11 +389,15 @@ fn submit(group: &mut Group, keys: &mut Keys, env: &Env<'_>) -> Option<Draft> {
             });
             return None;
         }
-        keys.of_this_batch.insert(place, (hash.clone(), task));
     }
     match Draft::accepted(task, tenant, submission, env) {
         Ok(mut draft) => {
             draft.idempotency.clone_from(idempotency);
+            // Only an accepted twin stands for the others of its key.
+            if let Some((key, hash)) = idempotency {
+                keys.of_this_batch
+                    .insert((tenant.clone(), key.clone()), (hash.clone(), task));
+            }
             slot.answer = Some(Answer::Accepted {
                 task,
                 status: Status::Submitted,
@@ -416,6 +435,21 @@ fn settles_without_write(group: &Group, draft: &Draft) -> bool {
     asked && !draft.is_written()
 }
 
+/// Where a message was stored is known in memory before it is written.
+fn keep_marks(task: &mut workflow::state::Task, remembered: &workflow::state::Task) {
+    use workflow::state::JobState;
+    for known in &remembered.jobs {
+        let JobState::Queued {
+            stored: Some(stored), ..
+        } = known.state
+        else {
+            continue;
+        };
+        let id = task.id.job(known.serial);
+        workflow::decide::note_published(task, id, known.dispatch, stored);
+    }
+}
+
 /// A repeated or stale input publishes again what of its task is queued and not known to be stored.
 fn republish(draft: &mut Draft) {
     use workflow::state::JobState;
@@ -428,6 +462,7 @@ fn republish(draft: &mut Draft) {
         .jobs
         .iter()
         .filter(|j| matches!(j.state, JobState::Queued { stored: None, .. }))
+        .filter(|j| !draft.lookups.iter().any(|l| l.serial == j.serial))
         .map(|j| j.serial)
         .collect();
     let id = draft.id();

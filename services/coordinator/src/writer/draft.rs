@@ -142,7 +142,8 @@ impl Draft {
     }
 
     fn keep(&mut self, changes: Changes) {
-        for payload in &changes.payloads {
+        let needed = |kind: &str| matches!(kind, "output" | "deliverable" | "feedback" | "plan_feedback");
+        for payload in changes.payloads.iter().filter(|p| needed(p.kind)) {
             self.entry.bodies.insert(payload.no, Arc::clone(&payload.body.text));
         }
         if let Some(plan) = changes.plan {

@@ -16,6 +16,9 @@ const CAPACITY: usize = 4096;
 /// Wait for an answer; an asker who is told to try again does so with the same ids.
 const PATIENCE: Duration = Duration::from_secs(8);
 
+/// Wait for room; the queue is fair, so results cannot keep heartbeats out.
+const ENTRY: Duration = Duration::from_secs(2);
+
 /// One thing for the writer.
 pub struct Envelope {
     /// Whom it is about.
@@ -119,8 +122,8 @@ impl Inbox {
         )
     }
 
-    /// Sends and waits for the answer. Refused at once where the writer is behind or the database
-    /// is known to be away, and after a while where no answer comes.
+    /// Sends and waits for the answer. Refused at once while the database is known to be away, and
+    /// after a while where the writer is behind or no answer comes.
     pub async fn ask(&self, task: TaskId, ask: Ask) -> Answer {
         if self.closed.load(Ordering::Relaxed) {
             return Answer::Unavailable;
@@ -132,8 +135,9 @@ impl Inbox {
             reply: Some(reply),
             receipt: None,
         };
-        if self.sender.try_send(envelope).is_err() {
-            return Answer::Unavailable;
+        match tokio::time::timeout(ENTRY, self.sender.send(envelope)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => return Answer::Unavailable,
         }
         match tokio::time::timeout(PATIENCE, answer).await {
             Ok(Ok(answer)) => answer,

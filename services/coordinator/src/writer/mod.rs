@@ -21,7 +21,7 @@ use inbox::{Answer, Envelope, Inbox};
 use sqlx::postgres::{PgConnection, PgPool};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +33,10 @@ use workflow::plan::PlanLimits;
 
 /// How long askers wait through an outage of the database before they are told.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long an error that does not blame the input is waited out before inputs are taken apart.
+const LAST_PATIENCE: Duration = Duration::from_secs(600);
+/// A statement that takes longer has lost its connection.
+const STATEMENT: Duration = Duration::from_secs(20);
 /// Races lost in a row before a batch is taken apart.
 const MAX_CONFLICTS: u32 = 4;
 /// Acknowledgements are written by themselves when no commit carries them for this long.
@@ -50,6 +54,8 @@ pub struct Shared {
     pub lane: Lane,
     /// Leases may end.
     pub leases_end: AtomicBool,
+    /// Times the database was found away.
+    pub outages: AtomicU64,
     /// When the events stream was created, in microseconds; 0: not known.
     pub events_created: Arc<AtomicI64>,
     /// Slots of each pool, and how many coordinators share the windows.
@@ -82,6 +88,8 @@ pub struct Writer {
     config: WriterConfig,
     connection: Option<PgConnection>,
     cache: HashMap<TaskId, Entry>,
+    /// Tasks put aside to be read again: where their messages were stored is known only here.
+    remembered: HashMap<TaskId, workflow::state::Task>,
     window: window::Window,
     reports: (mpsc::UnboundedSender<Report>, mpsc::UnboundedReceiver<Report>),
     acknowledged: Vec<BatchAck>,
@@ -94,6 +102,7 @@ impl Writer {
             config,
             connection: None,
             cache: HashMap::new(),
+            remembered: HashMap::new(),
             window: window::Window::default(),
             reports: mpsc::unbounded_channel(),
             acknowledged: Vec::new(),
@@ -103,19 +112,28 @@ impl Writer {
     /// Writes until `shutdown`, then what is in the inbox.
     pub async fn run(mut self, mut inbox: mpsc::Receiver<Envelope>, shutdown: CancellationToken) {
         let mut batch = Vec::with_capacity(self.config.max_batch);
+        let mut flush_at = None;
         loop {
+            if self.acknowledged.is_empty() {
+                flush_at = None;
+            } else if flush_at.is_none() {
+                flush_at = Some(tokio::time::Instant::now() + ACK_IDLE);
+            }
+            let idle = tokio::time::sleep_until(flush_at.unwrap_or_else(tokio::time::Instant::now));
             tokio::select! {
                 biased;
                 taken = inbox.recv_many(&mut batch, self.config.max_batch) => if taken == 0 { return },
                 () = shutdown.cancelled(), if inbox.is_empty() => return,
-                () = tokio::time::sleep(ACK_IDLE), if !self.acknowledged.is_empty() => {}
-                Some(report) = self.reports.1.recv() => self.note(report).await,
+                () = idle, if flush_at.is_some() => {
+                    self.flush_acknowledged().await;
+                    continue;
+                }
+                Some(report) = self.reports.1.recv() => {
+                    self.note(report).await;
+                    continue;
+                }
             }
             self.drain_reports().await;
-            if batch.is_empty() {
-                self.flush_acknowledged().await;
-                continue;
-            }
             self.refresh_widths();
             self.process(std::mem::take(&mut batch)).await;
             batch.reserve(self.config.max_batch);
@@ -129,7 +147,15 @@ impl Writer {
         let mut conflicts = 0;
         let mut fresh = false;
         loop {
-            match self.attempt(&mut groups, fresh).await {
+            batch::drop_unheard(&mut groups);
+            let attempt = tokio::time::timeout(STATEMENT, self.attempt(&mut groups, fresh)).await;
+            let outcome = attempt.unwrap_or_else(|_elapsed| {
+                Err(StoreError::Query {
+                    action: "write a batch in time",
+                    source: sqlx::Error::PoolTimedOut,
+                })
+            });
+            match outcome {
                 Ok(()) => {
                     self.shared.inbox.set_away(false);
                     self.shared.metrics.batch_seconds(started.elapsed());
@@ -141,6 +167,8 @@ impl Writer {
                     if error.is_outage() {
                         warn!(error = &error as &dyn std::error::Error, "the database is away");
                         self.connection = None;
+                        self.shared.outages.fetch_add(1, Ordering::Relaxed);
+                        self.shared.leases_end.store(false, Ordering::Relaxed);
                         if started.elapsed() > PATIENCE {
                             self.shared.inbox.set_away(true);
                             batch::refuse_askers(&mut groups);
@@ -154,6 +182,16 @@ impl Writer {
                     } else if error.is_conflict() && conflicts < MAX_CONFLICTS {
                         conflicts += 1;
                         self.shared.metrics.conflict();
+                    } else if !error.blames_the_input() && started.elapsed() < LAST_PATIENCE {
+                        error!(
+                            error = &error as &dyn std::error::Error,
+                            "a batch cannot be written; trying again"
+                        );
+                        self.connection = None;
+                        if started.elapsed() > PATIENCE {
+                            batch::refuse_askers(&mut groups);
+                        }
+                        tokio::time::sleep(Duration::from_secs(1)).await;
                     } else if let Some(groups) = batch::split(&mut groups) {
                         for group in groups {
                             Box::pin(self.process(group)).await;
@@ -287,7 +325,9 @@ impl Writer {
             let doubtful = self.window.doubtful();
             for task in doubtful {
                 // Read afresh, so that what another replica saw end gives its room back.
-                self.cache.remove(&task);
+                if let Some(entry) = self.cache.remove(&task) {
+                    self.remembered.insert(task, entry.task);
+                }
                 self.wake(task);
             }
         }
@@ -334,8 +374,10 @@ fn describe(error: &StoreError) -> String {
     text
 }
 
-/// Rows of one commit; a gate, effect or cost that is written twice in a batch is written once, last.
+/// Rows of one commit: a gate, effect or cost that is written twice in a batch is written once, last;
+/// tasks are locked in the order of their ids, as every batch does.
 fn fold(rows: &mut Rows) {
+    rows.changed.sort_unstable_by_key(|row| row.task.id);
     let mut seen = std::collections::HashSet::new();
     keep_last(&mut rows.gates, |(_, _, row)| seen.insert(row.gate));
     let mut seen = std::collections::HashSet::new();

@@ -23,6 +23,8 @@ pub struct Window {
     counts: HashMap<Pool, usize>,
     widths: HashMap<Pool, usize>,
     backlog: HashMap<Pool, Backlog>,
+    /// Tasks whose turn it is, on their way through the inbox.
+    called: HashMap<TaskId, Pool>,
 }
 
 /// Tasks that wait: by priority, then tenants in turn, then by age.
@@ -65,6 +67,23 @@ impl Window {
         self.width(pool).saturating_sub(queued)
     }
 
+    /// The room for one task: nobody passes those who wait, or were called.
+    pub fn room_for(&self, pool: &Pool, task: TaskId) -> usize {
+        let room = self.room(pool);
+        if self.called.contains_key(&task) {
+            return room;
+        }
+        if self.backlog.get(pool).is_some_and(|b| !b.waiting.is_empty()) {
+            return 0;
+        }
+        room.saturating_sub(self.called.values().filter(|p| *p == pool).count())
+    }
+
+    /// A called task was served as far as there was room.
+    pub fn had_its_turn(&mut self, task: TaskId) {
+        self.called.remove(&task);
+    }
+
     /// A job was queued.
     pub fn add(&mut self, task: TaskId, serial: Serial, pool: Pool) {
         *self.counts.entry(pool.clone()).or_default() += 1;
@@ -104,6 +123,7 @@ impl Window {
     /// A task that is not there has nothing queued.
     pub fn forget(&mut self, task: TaskId) {
         self.since.remove(&task);
+        self.called.remove(&task);
         for (_, pool) in self.queued.remove(&task).unwrap_or_default() {
             if let Some(count) = self.counts.get_mut(&pool) {
                 *count = count.saturating_sub(1);
@@ -145,11 +165,14 @@ impl Window {
         let pools: Vec<Pool> = self.backlog.keys().cloned().collect();
         let mut chosen = Vec::new();
         for pool in pools {
-            let room = self.room(&pool);
+            let called = self.called.values().filter(|p| **p == pool).count();
+            let room = self.room(&pool).saturating_sub(called);
             let Some(backlog) = self.backlog.get_mut(&pool) else {
                 continue;
             };
-            chosen.extend(std::iter::from_fn(|| backlog.pop()).take(room));
+            let turn: Vec<TaskId> = std::iter::from_fn(|| backlog.pop()).take(room).collect();
+            self.called.extend(turn.iter().map(|task| (*task, pool.clone())));
+            chosen.extend(turn);
             if backlog.waiting.is_empty() {
                 self.backlog.remove(&pool);
             }
@@ -222,8 +245,12 @@ mod tests {
         }
         let chosen = window.next();
         assert_eq!(chosen.len(), FLOOR / 2);
+        let late = task(999);
+        assert_eq!(window.room_for(&pool(), late), 0, "nobody passes those who wait");
         for task in &chosen {
+            assert!(window.room_for(&pool(), *task) > 0);
             window.add(*task, Serial(1), pool());
+            window.had_its_turn(*task);
         }
         assert_eq!(window.next(), Vec::<TaskId>::new());
     }

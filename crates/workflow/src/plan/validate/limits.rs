@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Bytes of text and structure in the whole document.
-const MAX_DOCUMENT_BYTES: usize = 1 << 20;
+// Arguments and plan travel inside a message of at most 512 KiB.
+const MAX_DOCUMENT_BYTES: usize = 256 << 10;
 /// Bytes of one template; they are rendered with fuel, but read in full.
 const MAX_TEMPLATE_BYTES: usize = 64 << 10;
 /// Levels of arrays and objects in one value.
