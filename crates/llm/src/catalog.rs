@@ -118,6 +118,7 @@ pub fn agent_tools() -> Vec<ToolCard> {
                 &[
                     ("outline", material("Sections to follow")),
                     ("research", material("Findings to use")),
+                    ("audience_notes", material("What is known of readers and figures")),
                     ("keywords", list("Search keywords to use")),
                     ("inputs", material("Outputs of other tools to quote, by name")),
                 ],

@@ -109,6 +109,15 @@ const NAMES: &[(Want, &[&str])] = &[
         Want::Output(Given::Research),
         &["research", "notes", "findings", "background", "context", "material"],
     ),
+    (
+        Want::Output(Given::Audience),
+        &[
+            "audience_notes",
+            "audience_research",
+            "audience_analysis",
+            "metrics_analysis",
+        ],
+    ),
     (Want::Output(Given::Keywords), &["keywords", "seo_keywords", "tags"]),
     (
         Want::Output(Given::Text),

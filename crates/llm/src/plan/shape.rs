@@ -39,6 +39,7 @@ pub fn build<'a>(
     builder.text();
     builder.channels();
     builder.late_tools(late);
+    builder.drop_unused();
     if builder.graph.nodes.is_empty() {
         let reasons: Vec<String> = builder
             .graph
@@ -300,7 +301,6 @@ impl<'a> Builder<'a, '_> {
             ),
         );
         let made = self.part(outline);
-        self.wait_for_gathered(made.as_ref().map(|(key, _)| key.as_str()));
         if let Some((key, tool)) = made {
             self.sources.push((Given::Outline, key, tool));
         }
@@ -309,30 +309,38 @@ impl<'a> Builder<'a, '_> {
     fn draft(&mut self) -> Option<(String, &'a ToolCard)> {
         let label = self.brief.label.as_str();
         let reason = format!("Writes the {label} the request asks for.");
-        let made = self.part(Part {
+        self.part(Part {
             acceptance: self.checks(),
             ..Part::new(Role::Draft, "draft", format!("Write the {label}"), reason)
-        });
-        self.wait_for_gathered(made.as_ref().map(|(key, _)| key.as_str()));
-        made
+        })
     }
 
-    /// What was gathered and is not taken as an argument must be there all the same before the step starts.
-    fn wait_for_gathered(&mut self, key: Option<&str>) {
-        let consumed: Vec<String> = self
-            .graph
-            .nodes
-            .iter()
-            .flat_map(|node| node.depends_on.clone())
-            .collect();
-        let loose: Vec<String> = self
-            .sources
-            .iter()
-            .map(|(_, key, _)| key.clone())
-            .filter(|key| !consumed.contains(key))
-            .collect();
-        if let Some(node) = self.graph.nodes.iter_mut().find(|node| Some(node.key.as_str()) == key) {
-            node.depends_on.extend(loose);
+    /// Whatever was gathered for a text that does not take it is not worth running.
+    fn drop_unused(&mut self) {
+        if self.brief.kind.shape == Shape::Outline {
+            return;
+        }
+        loop {
+            let needed: Vec<String> = self
+                .graph
+                .nodes
+                .iter()
+                .flat_map(|node| node.depends_on.clone())
+                .collect();
+            let gathered = |node: &Node| {
+                self.sources
+                    .iter()
+                    .any(|(given, key, _)| *given != Given::Text && *key == node.key)
+            };
+            let unused = self
+                .graph
+                .nodes
+                .iter()
+                .position(|node| gathered(node) && !needed.contains(&node.key));
+            match unused {
+                Some(place) => drop(self.graph.nodes.remove(place)),
+                None => return,
+            }
         }
     }
 

@@ -71,6 +71,10 @@ fn the_sample_request_becomes_parallel_research_then_text_then_channels() {
         assert!(step(&plan, root)["depends_on"].is_null());
     }
     assert_eq!(step(&plan, "draft")["tool_id"], "writer_agent");
+    assert_eq!(
+        step(&plan, "draft")["arguments"]["audience_notes"],
+        json!({"$step": "audience", "pointer": ""})
+    );
     assert_eq!(step(&plan, "blog")["channel"], "blog");
     assert_eq!(step(&plan, "linkedin")["tool_id"], "social_agent");
     assert_eq!(

@@ -52,7 +52,7 @@ pub const ASPECT: &[&str] = &[
     "The easiest mistake with {aspect} is to decide early and look for reasons afterwards.",
     "A good description of {aspect} names the limits as openly as the strengths.",
     "Let the people who live with {aspect} every day have the first word and the last one.",
-    "Find the closest neighbour of {aspect} and say plainly where the two part.",
+    "Find the closest neighbour of {aspect} and say plainly where the two differ.",
 ];
 
 /// What to do first.

@@ -179,6 +179,7 @@ fn material(assignment: &Assignment<'_>) -> Vec<String> {
         "brief",
         "given with the request",
         "according to",
+        "this part",
     ];
     let usable: Vec<String> = source
         .into_iter()

@@ -62,7 +62,8 @@ impl<'a> Composer<'a> {
         }
         self.place_phrases(&mut parts);
         self.place_asides(&mut parts, target);
-        parts.push(self.closing(target));
+        let closing = self.closing(target, &text(&parts));
+        parts.push(closing);
         parts.extend(self.sources());
         parts.extend(self.sign_off());
         // A little above the target, so that repairs that drop a sentence stay above it.
@@ -216,7 +217,7 @@ impl<'a> Composer<'a> {
         }
     }
 
-    fn closing(&self, target: usize) -> Part {
+    fn closing(&self, target: usize, said: &str) -> Part {
         let article = matches!(
             self.brief.kind.shape,
             Shape::Article | Shape::Study | Shape::Steps | Shape::Comparison | Shape::Faq
@@ -234,6 +235,15 @@ impl<'a> Composer<'a> {
         };
         if article {
             part.say(self.one("close", CLOSE), false);
+        }
+        let keywords = self.assignment.items("keywords", "keywords");
+        let unsaid = keywords
+            .into_iter()
+            .filter(|word| !contains_phrase(said, word))
+            .take(4)
+            .collect::<Vec<_>>();
+        if !unsaid.is_empty() && target >= 200 {
+            part.say(closed(&format!("Worth looking up next: {}", listed(&unsaid))), false);
         }
         if let Some(call) = &self.brief.call_to_action {
             part.say(closed(&format!("The next step is yours: {call}")), true);
