@@ -78,7 +78,11 @@ impl Fault {
     fn rules(self, label: &str, count: usize) -> Rules {
         let workers_die = matches!(self, Self::Kill("executor") | Self::KillAll | Self::Poison);
         Rules {
-            cut_off_effects: workers_die || matches!(self, Self::Kill("coordinator") | Self::PostgresImmediate),
+            cut_off_effects: workers_die
+                || matches!(
+                    self,
+                    Self::Kill("coordinator") | Self::PostgresImmediate | Self::CommitCut
+                ),
             lost_runs: workers_die,
             poisoned: (self == Self::Poison).then(|| load::item(label, poisoned_number(count))),
         }

@@ -9,6 +9,7 @@ mod told;
 pub use findings::{Findings, Rules};
 
 use crate::document::{Document as _, shortened};
+use crate::eventually::eventually;
 use crate::load::{Load, stored};
 use crate::oracle::Oracle;
 use crate::rest::{Rest, is_terminal};
@@ -23,6 +24,8 @@ use told::{check_history, check_stream};
 
 /// Questions under way at a time.
 const PARALLEL: usize = 16;
+/// How long a read may be refused.
+const READ_LIMIT: Duration = Duration::from_secs(30);
 
 /// Waits until every task has ended or waits for a human.
 ///
@@ -71,7 +74,7 @@ fn settled(document: &Value) -> bool {
 pub async fn check(rest: &Rest, oracle: &Oracle, nats_url: &str, load: &Load, rules: &Rules) -> Result<Findings> {
     let mut findings = Findings::default();
     let documents: Vec<(Value, Vec<Value>)> = stream::iter(&load.tasks)
-        .map(|accepted| async { anyhow::Ok((rest.status(&accepted.task).await?, rest.history(&accepted.task).await?)) })
+        .map(|accepted| documents(rest, &accepted.task))
         .buffered(PARALLEL)
         .try_collect()
         .await?;
@@ -87,7 +90,7 @@ pub async fn check(rest: &Rest, oracle: &Oracle, nats_url: &str, load: &Load, ru
     if ids.len() != load.tasks.len() {
         findings.violation("two idempotency keys were answered with one task");
     }
-    let stored = stored(rest, &load.label).await?;
+    let stored = eventually("tasks are listed", READ_LIMIT, || stored(rest, &load.label)).await?;
     if stored != load.tasks.len() {
         findings.violation(format!(
             "{} tasks were accepted and {stored} are stored",
@@ -98,4 +101,12 @@ pub async fn check(rest: &Rest, oracle: &Oracle, nats_url: &str, load: &Load, ru
         findings.violation(format!("{error:#}"));
     }
     Ok(findings)
+}
+
+/// Status and history of a task. A 503 after a fault is an answer, not a finding.
+async fn documents(rest: &Rest, task: &str) -> Result<(Value, Vec<Value>)> {
+    eventually("a task is shown", READ_LIMIT, || async {
+        Ok((rest.status(task).await?, rest.history(task).await?))
+    })
+    .await
 }
