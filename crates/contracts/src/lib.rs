@@ -8,11 +8,6 @@ mod trace_context;
 pub use trace_context::TraceParent;
 
 /// Generated protobuf of work messages.
-#[expect(
-    clippy::allow_attributes,
-    clippy::allow_attributes_without_reason,
-    reason = "generated code"
-)]
 pub mod work {
     tonic::include_proto!("orchestrator.work.v1");
 }

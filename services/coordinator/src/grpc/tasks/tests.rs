@@ -73,6 +73,7 @@ impl World {
             inbox,
             lane: Lane::of(0),
             leases_end: AtomicBool::new(false),
+            outages: std::sync::atomic::AtomicU64::new(0),
             events_created: Arc::new(AtomicI64::new(0)),
             beats: watch::channel(crate::beats::Beats::default()).1,
             metrics: Metrics::new(&service::metrics::Registry::default()),
