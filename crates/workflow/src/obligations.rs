@@ -76,7 +76,12 @@ pub fn obligations(task: &Task) -> Vec<(Obligation, Rule, Option<Timestamp>)> {
         open.push((Obligation::Effect(effect.job.0, effect.ordinal), Rule::Licence, due));
     }
     if let Some(deadline) = task.deadline {
-        open.push((Obligation::Deadline, Rule::Deadline, Some(deadline)));
+        // A human who is needed anyway is not asked twice; it counts again when the task goes on.
+        let (rule, due) = match task.status {
+            Status::NeedsAttention => (Rule::Human, None),
+            _ => (Rule::Deadline, Some(deadline)),
+        };
+        open.push((Obligation::Deadline, rule, due));
     }
     let waits = open.iter().any(|(o, _, _)| !matches!(o, Obligation::Deadline));
     if !waits {

@@ -492,6 +492,9 @@ pub struct Estimate {
     /// The job.
     #[serde(rename = "j")]
     pub serial: Serial,
+    /// Its dispatch; a result of another one tells nothing about it.
+    #[serde(rename = "k")]
+    pub dispatch: u32,
     /// What was counted.
     #[serde(rename = "g")]
     pub grant: Money,

@@ -1,7 +1,7 @@
 //! Moving on: the only place where jobs and gates are made and where a task changes stage by itself.
 
 use super::context::Context;
-use super::{delivering, gates, steps};
+use super::{delivering, effects, gates, steps};
 use crate::hash::Fingerprint;
 use crate::state::{EffectState, Unit};
 use crate::submission::OnExhausted;
@@ -91,7 +91,8 @@ pub(super) fn enter_attention(cx: &mut Context<'_>) {
     super::runs::drop_jobs(cx);
     let policy_fails = cx.submission.policy.on_exhausted == OnExhausted::Fail
         // Where an outside effect may have happened, only a human may say that this is the end.
-        && !matches!(attention.reason, AttentionReason::EffectUnknown | AttentionReason::GateExpired);
+        && !matches!(attention.reason, AttentionReason::EffectUnknown | AttentionReason::GateExpired)
+        && !effects::any_open(cx);
     let data = json!({ "reason": attention.reason.as_str(), "detail": attention.detail });
     if policy_fails {
         cx.task.error = Some(format!("{}: {}", attention.reason, attention.detail));

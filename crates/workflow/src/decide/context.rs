@@ -13,6 +13,9 @@ use crate::vocabulary::{Action, AttentionReason, EventKind, GateKind, Status};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
+/// Longest explanation kept in the state, in characters.
+const MAX_DETAIL: usize = 1000;
+
 pub(super) struct Context<'a> {
     pub task: Task,
     pub submission: &'a Submission,
@@ -282,16 +285,15 @@ impl<'a> Context<'a> {
     pub fn stall(&mut self, reason: AttentionReason, detail: impl Into<String>) {
         if self.task.attention.is_none() {
             self.touch();
-            self.task.attention = Some(Attention {
-                reason,
-                detail: detail.into(),
-            });
+            let detail = detail.into().chars().take(MAX_DETAIL).collect();
+            self.task.attention = Some(Attention { reason, detail });
         }
     }
 
     /// Ends the task for good.
     pub fn end(&mut self, status: Status, kind: EventKind, data: Value, attach: Vec<(&'static str, Vec<PayloadNo>)>) {
         super::runs::drop_jobs(self);
+        super::effects::give_up(self);
         self.close_all_gates(Action::Cancel, "end", Fingerprint::of([]));
         self.task.status = status;
         self.task.interrupted = None;

@@ -32,6 +32,7 @@ pub(super) fn cancel(cx: &mut Context<'_>, actor: &str) {
     cx.touch();
     cx.task.attention = None;
     cx.task.interrupted = None;
+    cx.task.deadline = None;
     cx.task.error = Some(format!("cancelled by {actor}"));
     cx.task.status = Status::Cancelling;
 }
@@ -121,7 +122,6 @@ pub(super) fn retry(
             for index in again {
                 steps::rerun(cx, index, None);
             }
-            ask_again(cx);
             cx.task.deliveries.clear();
             cx.set_stage(Status::Executing);
         }
@@ -131,6 +131,10 @@ pub(super) fn retry(
 /// Back to the stage that was interrupted; answers it.
 pub(super) fn leave_attention(cx: &mut Context<'_>) -> Status {
     let stage = cx.task.interrupted.take().unwrap_or(Status::Executing);
+    let late = cx.task.attention.as_ref().map(|a| a.reason) == Some(AttentionReason::Deadline);
+    if late {
+        cx.task.deadline = planning::deadline(cx.submission, cx.env);
+    }
     cx.touch();
     cx.task.attention = None;
     cx.task.replans = 0;
@@ -153,9 +157,6 @@ pub(super) fn settle_attention(cx: &mut Context<'_>, reason: AttentionReason) {
 
 /// What failed gets new jobs.
 pub(super) fn try_again(cx: &mut Context<'_>, attention: &Attention, send_again: bool) {
-    if attention.reason == AttentionReason::Deadline {
-        cx.task.deadline = planning::deadline(cx.submission, cx.env);
-    }
     if attention.reason == AttentionReason::QualityBelowThreshold {
         again_with_feedback(cx);
         return;
@@ -166,7 +167,6 @@ pub(super) fn try_again(cx: &mut Context<'_>, attention: &Attention, send_again:
     for index in failed_steps(cx) {
         steps::rerun(cx, index, None);
     }
-    ask_again(cx);
     for delivery in &mut cx.task.deliveries {
         let again = match delivery.state {
             DeliveryState::Failed => true,
@@ -190,17 +190,6 @@ fn again_with_feedback(cx: &mut Context<'_>) {
         steps::rerun(cx, index, Some("the last result was not good enough"));
     }
     cx.set_stage(Status::Refining);
-}
-
-/// Steps whose gate expired are asked about anew.
-fn ask_again(cx: &mut Context<'_>) {
-    let asked: Vec<u16> = cx.task.gates.iter().filter_map(|g| g.step).collect();
-    for (index, step) in cx.task.steps.iter_mut().enumerate() {
-        let open = asked.iter().any(|&i| usize::from(i) == index);
-        if step.status == StepStatus::WaitingApproval && !open {
-            step.status = StepStatus::Pending;
-        }
-    }
 }
 
 fn failed_steps(cx: &Context<'_>) -> Vec<u16> {

@@ -1,7 +1,7 @@
 //! From `ready` to `queued(k)`: what may go out, within the budget, and what is out already.
 
 use super::context::Context;
-use super::{Env, MAX_REQUEUES, Snapshot, advance};
+use super::{Env, MAX_REQUEUES, Snapshot, advance, runs};
 use crate::decision::{Reply, Transition};
 use crate::ids::{JobId, Serial};
 use crate::input::Found;
@@ -185,9 +185,9 @@ pub(super) fn looked_up(cx: &mut Context<'_>, job: JobId, dispatch: u32, found: 
             }
         }
         Found::Gone | Found::ThereUnclaimed if job.requeues >= MAX_REQUEUES => {
-            let grant = job.grant;
+            let dropped = job.clone();
             cx.task.jobs.retain(|j| j.serial != serial);
-            cx.task.reserved = cx.task.reserved.minus(grant);
+            runs::drop_job(cx, &dropped);
             cx.stall(
                 AttentionReason::Internal,
                 "a job was dispatched again and again and nothing took it",

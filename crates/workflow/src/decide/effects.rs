@@ -98,8 +98,16 @@ fn license_again(cx: &mut Context<'_>, at: usize, ask: &EffectRequest) -> Effect
         EffectState::Intended | EffectState::Sent => {}
     }
     let sent = effect.state == EffectState::Sent;
-    if sent && effect.run != ask.run && effect.send_before > now {
-        return EffectReply::Busy;
+    if sent && effect.send_before > now {
+        return if effect.run == ask.run {
+            // The answer was lost on its way: the licence stands as it was given.
+            EffectReply::Send {
+                request: FrozenRequest::Stored(effect.request),
+                within: effect.send_before - now,
+            }
+        } else {
+            EffectReply::Busy
+        };
     }
     let may_repeat = match effect.class {
         EffectClass::ReadOnly => true,
@@ -256,19 +264,36 @@ pub(super) fn lost_sight(cx: &mut Context<'_>, job: Serial) {
 pub(super) fn expire(cx: &mut Context<'_>) {
     let now = cx.now();
     let live: Vec<Serial> = cx.task.jobs.iter().map(|j| j.serial).collect();
-    let orphaned: Vec<Unit> = cx
-        .task
-        .effects
-        .iter()
-        .filter(|e| e.state == EffectState::Sent && e.send_before <= now && !live.contains(&e.job))
-        .map(|e| e.unit)
-        .collect();
-    mark_unknown(cx, |e| e.send_before <= now && !live.contains(&e.job));
-    for unit in orphaned {
-        if let Unit::Publish(index) = unit {
+    forget(cx, |e| e.send_before <= now && !live.contains(&e.job));
+}
+
+/// The task ends, and nobody will ask about what is still in flight.
+pub(super) fn give_up(cx: &mut Context<'_>) {
+    forget(cx, |_| true);
+}
+
+fn forget(cx: &mut Context<'_>, which: impl Fn(&Effect) -> bool) {
+    for at in open_of(cx, which) {
+        set(cx, at, EffectState::Unknown, None);
+        if let Some(Unit::Publish(index)) = cx.task.effects.get(at).map(|e| e.unit) {
             super::delivering::not_delivered(cx, index, AttentionReason::EffectUnknown);
         }
     }
+}
+
+/// Something may have happened outside that nobody knows about, and no human has decided.
+pub(super) fn any_open(cx: &Context<'_>) -> bool {
+    cx.task.effects.iter().any(|e| match e.state {
+        EffectState::Sent => true,
+        EffectState::Unknown => !e.decided,
+        EffectState::Intended | EffectState::Confirmed | EffectState::Rejected => false,
+    })
+}
+
+/// The job's effect is known to have happened.
+pub(super) fn is_confirmed(cx: &Context<'_>, job: Serial) -> bool {
+    let confirmed = |e: &Effect| e.job == job && e.state == EffectState::Confirmed;
+    cx.task.effects.iter().any(confirmed)
 }
 
 /// No effect of a task that is being cancelled is waited for beyond its licence.

@@ -1,7 +1,7 @@
 //! Human decisions: one lock, the first commit wins, the others learn who did.
 
 use super::context::Context;
-use super::{assessing, control, delivering, planning, steps};
+use super::{assessing, control, delivering, effects, planning, steps};
 use crate::decision::{Refusal, Reply};
 use crate::hash::Fingerprint;
 use crate::ids::{GateId, Serial};
@@ -110,7 +110,9 @@ fn who_won(decided: &Decided) -> Refusal {
 
 /// What the gate's content does not allow.
 fn unfit(cx: &Context<'_>, gate: &Gate, decision: &Decision) -> Option<Refusal> {
-    if gate.kind != GateKind::Publication {
+    // An approval after its gate expired keeps that gate's rules.
+    let late = gate.kind == GateKind::Attention && cx.task.interrupted == Some(Status::AwaitingApproval);
+    if gate.kind != GateKind::Publication && !late {
         return None;
     }
     let known = |name: &String| cx.submission.channels.contains(name);
@@ -207,7 +209,7 @@ fn attention(cx: &mut Context<'_>, decision: &Decision) {
         }
         Action::Approve => match stage {
             Status::AwaitingPlanReview => planning::execute(cx),
-            Status::AwaitingApproval => delivering::approve(cx, decision.channels.as_deref(), &decision.actor),
+            Status::AwaitingApproval => publication(cx, decision),
             _ => allow_steps(cx),
         },
         Action::Revise if attention.reason == AttentionReason::PlanInvalid => {
@@ -225,15 +227,14 @@ fn attention(cx: &mut Context<'_>, decision: &Decision) {
     }
 }
 
+/// Allows the steps whose gate expired; one whose gate is open waits for its own answer.
 fn allow_steps(cx: &mut Context<'_>) {
-    for step in cx
-        .task
-        .steps
-        .iter_mut()
-        .filter(|s| s.status == StepStatus::WaitingApproval)
-    {
-        step.allowed = true;
-        step.status = StepStatus::Pending;
+    let open: Vec<usize> = cx.task.gates.iter().filter_map(|g| g.step.map(usize::from)).collect();
+    for (index, step) in cx.task.steps.iter_mut().enumerate() {
+        if step.status == StepStatus::WaitingApproval && !open.contains(&index) {
+            step.allowed = true;
+            step.status = StepStatus::Pending;
+        }
     }
 }
 
@@ -246,6 +247,7 @@ fn reject(cx: &mut Context<'_>, decision: &Decision) {
         )
     });
     cx.close_all_gates(Action::Reject, &decision.actor, decision.request);
+    effects::give_up(cx);
     let published = delivering::published(cx);
     let data = json!({ "actor": decision.actor, "feedback": decision.feedback, "published": published });
     if gave_up {

@@ -1,11 +1,11 @@
 //! Runs of jobs: who holds one, how it ended, and what a lost one means.
 
 use super::context::Context;
-use super::{LEASE, LOSSES_ALONE, LOSSES_BEFORE_ALONE, assessing, delivering, planning, steps};
+use super::{LEASE, LOSSES_ALONE, LOSSES_BEFORE_ALONE, assessing, delivering, effects, planning, steps};
 use crate::decision::{CostRow, Reply};
 use crate::ids::{JobId, RunId, Serial};
 use crate::input::{Cost, Failure, Outcome};
-use crate::state::{EffectState, Estimate, Job, JobState, StepError, Unit};
+use crate::state::{EffectState, Estimate, Job, JobState, Money, StepError, Unit};
 use crate::time::Millis;
 use crate::tool::RetryPolicy;
 use crate::vocabulary::{AttentionReason, EventKind, StepStatus};
@@ -13,8 +13,10 @@ use serde_json::json;
 
 /// Backoff after a lost lease, before the next run.
 const LOSS_BACKOFF: Millis = Millis::secs(1);
-/// Longest error message kept in the state.
+/// Longest error message kept in the state, in characters.
 const MAX_MESSAGE: usize = 500;
+/// Longest error code kept in the state, in characters.
+const MAX_CODE: usize = 100;
 
 fn position(cx: &Context<'_>, job: JobId) -> Option<usize> {
     let serial = job.serial_in(cx.task.id)?;
@@ -44,7 +46,12 @@ pub(super) fn started(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: RunI
             cx.reply = Reply::Stop("superseded");
             return;
         }
-        JobState::Queued { .. } | JobState::Ready { .. } => true,
+        JobState::Queued { .. } => true,
+        // Its dispatch is over: the run has failed, was handed back or lost, or is a copy of one.
+        JobState::Ready { .. } => {
+            cx.reply = Reply::Stop("superseded");
+            return;
+        }
     };
     if fresh {
         job.attempt += 1;
@@ -78,7 +85,7 @@ fn gone_reason(cx: &Context<'_>, job: JobId) -> &'static str {
 /// The first success of any run counts.
 pub(super) fn succeeded(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: RunId, cost: &Cost, outcome: &Outcome) {
     let Some(at) = position(cx, job) else {
-        late_cost(cx, job, run, cost);
+        late_cost(cx, job, dispatch, run, cost);
         cx.reply = Reply::Ignored("the job has ended");
         return;
     };
@@ -95,9 +102,9 @@ pub(super) fn succeeded(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: Ru
         };
         return failed(cx, job, dispatch, run, cost, &failure);
     }
-    let ended = take(cx, at, run, cost);
+    let ended = take(cx, at, dispatch, run, cost);
     let attempt = attempt_of(&ended);
-    super::effects::confirm(cx, ended.serial);
+    effects::confirm(cx, ended.serial);
     match (ended.unit, outcome) {
         (Unit::Plan, Outcome::Planned { plan, document }) => planning::planned(cx, plan, document),
         (Unit::Step(i), Outcome::Output(body)) => steps::succeeded(cx, i, attempt, body),
@@ -123,7 +130,7 @@ fn fits(unit: Unit, outcome: &Outcome) -> bool {
 /// A failure counts only for the current attempt.
 pub(super) fn failed(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: RunId, cost: &Cost, failure: &Failure) {
     let Some(at) = position(cx, job) else {
-        late_cost(cx, job, run, cost);
+        late_cost(cx, job, dispatch, run, cost);
         cx.reply = Reply::Ignored("the job has ended");
         return;
     };
@@ -134,12 +141,12 @@ pub(super) fn failed(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: RunId
         JobState::Ready { .. } => false,
     };
     if !current {
-        late_cost(cx, job, run, cost);
+        late_cost(cx, job, dispatch, run, cost);
         cx.reply = Reply::Ignored("not the current attempt");
         return;
     }
     let now = cx.now();
-    let mut ended = take(cx, at, run, cost);
+    let mut ended = take(cx, at, dispatch, run, cost);
     let attempt = attempt_of(&ended);
     ended.attempt = attempt;
     ended.failures += 1;
@@ -155,7 +162,7 @@ pub(super) fn failed(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: RunId
         .iter()
         .any(|e| e.job == ended.serial && e.state == EffectState::Sent);
     if failure.effect_unknown || (open && !again) {
-        super::effects::lost_sight(cx, ended.serial);
+        effects::lost_sight(cx, ended.serial);
         exhausted(cx, ended.unit, AttentionReason::EffectUnknown, failure);
     } else if again {
         let pause = failure
@@ -180,7 +187,7 @@ fn note_error(cx: &mut Context<'_>, unit: Unit, attempt: u32, failure: &Failure)
         step.attempt = attempt;
         let message = failure.message.chars().take(MAX_MESSAGE).collect();
         step.error = Some(StepError {
-            code: failure.code.clone(),
+            code: failure.code.chars().take(MAX_CODE).collect(),
             message,
         });
     }
@@ -251,9 +258,10 @@ pub(super) fn lost(cx: &mut Context<'_>, serial: Serial) {
     job.state = JobState::Ready {
         not_before: Some(now + LOSS_BACKOFF),
     };
-    let (unit, grant) = (job.unit, std::mem::take(&mut job.grant));
+    let (unit, settled) = (job.unit, job.clone());
+    job.grant = Money::default();
     cx.touch();
-    estimate(cx, serial, run, unit, grant);
+    estimate(cx, &settled, run);
     if poison {
         cx.task.jobs.retain(|j| j.serial != serial);
         let failure = Failure {
@@ -277,14 +285,17 @@ fn count_loss(job: &mut Job) {
 }
 
 /// Removes a job that ended, settles its grant and records what the run cost.
-fn take(cx: &mut Context<'_>, at: usize, run: RunId, cost: &Cost) -> Job {
+fn take(cx: &mut Context<'_>, at: usize, dispatch: u32, run: RunId, cost: &Cost) -> Job {
     cx.touch();
     let mut job = cx.task.jobs.swap_remove(at);
     let grant = std::mem::take(&mut job.grant);
     cx.task.reserved = cx.task.reserved.minus(grant);
+    let replaces = replace_estimate(cx, job.serial, dispatch);
     cx.task.spent = cx.task.spent.plus(cost.money());
-    let id = cx.task.id.job(job.serial);
-    cost_row(cx, id, run, Some(job.unit), cost, false);
+    if replaces || *cost != Cost::default() {
+        let id = cx.task.id.job(job.serial);
+        cost_row(cx, id, run, Some(job.unit), cost, false);
+    }
     job
 }
 
@@ -297,64 +308,89 @@ fn attempt_of(job: &Job) -> u32 {
 }
 
 /// What an ignored run cost is cost all the same; it replaces the estimate made for it.
-fn late_cost(cx: &mut Context<'_>, job: JobId, run: RunId, cost: &Cost) {
+fn late_cost(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: RunId, cost: &Cost) {
     let Some(serial) = job.serial_in(cx.task.id) else {
         return;
     };
-    if *cost == Cost::default() {
-        return;
-    }
     let known = cx.task.jobs.iter().find(|j| j.serial == serial).map(|j| j.unit);
-    if let Some(at) = cx.task.estimates.iter().position(|e| e.serial == serial) {
-        let estimate = cx.task.estimates.swap_remove(at);
-        cx.task.spent = cx.task.spent.minus(estimate.grant).plus(cost.money());
-        cx.touch();
+    let replaces = replace_estimate(cx, serial, dispatch);
+    if replaces {
+        cx.task.spent = cx.task.spent.plus(cost.money());
     }
-    cost_row(cx, job, run, known, cost, false);
+    if replaces || *cost != Cost::default() {
+        cost_row(cx, job, run, known, cost, false);
+    }
 }
 
-fn estimate(cx: &mut Context<'_>, serial: Serial, run: RunId, unit: Unit, grant: crate::state::Money) {
-    cx.task.reserved = cx.task.reserved.minus(grant);
-    if grant.is_zero() {
+/// The run of a dispatch told its cost: what was counted in its place is not spent any more.
+fn replace_estimate(cx: &mut Context<'_>, serial: Serial, dispatch: u32) -> bool {
+    let of = |e: &Estimate| (e.serial, e.dispatch) == (serial, dispatch);
+    let Some(at) = cx.task.estimates.iter().position(of) else {
+        return false;
+    };
+    let estimate = cx.task.estimates.swap_remove(at);
+    cx.task.spent = cx.task.spent.minus(estimate.grant);
+    cx.touch();
+    true
+}
+
+/// A dispatch whose run was lost or dropped is settled at its grant until a late result tells.
+fn estimate(cx: &mut Context<'_>, job: &Job, run: RunId) {
+    cx.task.reserved = cx.task.reserved.minus(job.grant);
+    if job.grant.is_zero() {
         return;
     }
-    cx.task.spent = cx.task.spent.plus(grant);
-    cx.task.estimates.push(Estimate { serial, grant });
+    cx.task.spent = cx.task.spent.plus(job.grant);
+    cx.task.estimates.push(Estimate {
+        serial: job.serial,
+        dispatch: job.dispatch,
+        grant: job.grant,
+    });
     let cost = Cost {
-        usd_micros: Some(grant.usd_micros),
-        input_tokens: grant.tokens,
-        calls: grant.calls,
+        usd_micros: Some(job.grant.usd_micros),
+        input_tokens: job.grant.tokens,
+        calls: job.grant.calls,
         ..Cost::default()
     };
-    let id = cx.task.id.job(serial);
-    cost_row(cx, id, run, Some(unit), &cost, true);
+    let id = cx.task.id.job(job.serial);
+    cost_row(cx, id, run, Some(job.unit), &cost, true);
 }
 
 fn cost_row(cx: &mut Context<'_>, job: JobId, run: RunId, unit: Option<Unit>, cost: &Cost, estimated: bool) {
-    if *cost != Cost::default() {
-        let at = cx.now();
-        cx.changes.costs.push(CostRow {
-            job,
-            run,
-            unit,
-            cost: cost.clone(),
-            estimated,
-            at,
-        });
-    }
+    let at = cx.now();
+    cx.changes.costs.push(CostRow {
+        job,
+        run,
+        unit,
+        cost: cost.clone(),
+        estimated,
+        at,
+    });
 }
 
 /// All jobs go; what was dispatched settles at its grant.
 pub(super) fn drop_jobs(cx: &mut Context<'_>) {
-    let jobs = std::mem::take(&mut cx.task.jobs);
-    for job in &jobs {
-        cx.touch();
-        match job.state {
-            JobState::Ready { .. } => cx.task.reserved = cx.task.reserved.minus(job.grant),
-            JobState::Running { run, .. } => estimate(cx, job.serial, run, job.unit, job.grant),
-            JobState::Queued { .. } => estimate(cx, job.serial, RunId(uuid::Uuid::nil()), job.unit, job.grant),
-        }
+    for job in std::mem::take(&mut cx.task.jobs) {
+        drop_job(cx, &job);
     }
+}
+
+/// A job that is no longer in the list goes without having ended.
+pub(super) fn drop_job(cx: &mut Context<'_>, job: &Job) {
+    cx.touch();
+    match job.state {
+        JobState::Ready { .. } => cx.task.reserved = cx.task.reserved.minus(job.grant),
+        JobState::Running { run, .. } => estimate(cx, job, run),
+        JobState::Queued { .. } => estimate(cx, job, RunId(uuid::Uuid::nil())),
+    }
+    // What it sent is out there, though its result never came.
+    if let Unit::Publish(index) = job.unit
+        && effects::is_confirmed(cx, job.serial)
+    {
+        delivering::delivered(cx, index, "");
+    }
+    // Nothing asks about its effects any more; those whose licence is over end with it.
+    effects::expire(cx);
 }
 
 /// The run is over: whoever sends next need not wait for its licence.

@@ -67,18 +67,14 @@ fn settle(cx: &mut Context<'_>, index: u16, deps: &[u16]) -> bool {
         // Its outside effect cannot be taken back: the recorded answer stands.
         StepStatus::Succeeded if !repairable(cx, index) => return true,
         StepStatus::Succeeded | StepStatus::Skipped | StepStatus::Pending => {}
+        // Its gate expired, or was closed with others: it is asked about anew.
+        StepStatus::WaitingApproval if !cx.task.gates.iter().any(|g| g.step == Some(index)) => {}
         _ => return false,
     }
     if cx.has_job(Unit::Step(index)) {
         return false;
     }
-    let skipped = |d: &u16| {
-        cx.task
-            .steps
-            .get(usize::from(*d))
-            .is_some_and(|s| s.status == StepStatus::Skipped)
-    };
-    if deps.iter().any(skipped) {
+    if any_skipped(cx, deps) {
         skip(cx, index, "a step it depends on was skipped");
         return true;
     }
@@ -120,12 +116,19 @@ fn start(cx: &mut Context<'_>, index: u16, hash: Fingerprint) {
     }
 }
 
-/// Hash of what a step's output follows from: its definition and the outputs it takes.
+fn any_skipped(cx: &Context<'_>, steps: &[u16]) -> bool {
+    let status = |d: &u16| cx.task.steps.get(usize::from(*d)).map(|s| s.status);
+    steps.iter().any(|d| status(d) == Some(StepStatus::Skipped))
+}
+
+/// Hash of what a step's output follows from: its definition, the outputs it takes, and whether
+/// something it depends on was skipped.
 pub(super) fn input_hash(cx: &Context<'_>, index: u16) -> Fingerprint {
     let Some(frozen) = cx.frozen(index) else {
         return Fingerprint::of([]);
     };
-    if frozen.inputs.is_empty() {
+    let skipped = any_skipped(cx, &frozen.deps);
+    if frozen.inputs.is_empty() && !skipped {
         return frozen.hash;
     }
     let own = frozen.hash.to_bytes();
@@ -140,7 +143,8 @@ pub(super) fn input_hash(cx: &Context<'_>, index: u16) -> Fingerprint {
                 .map_or([0; 16], |o| o.hash.to_bytes())
         })
         .collect();
-    Fingerprint::of(std::iter::once(own.as_slice()).chain(outputs.iter().map(<[u8; 16]>::as_slice)))
+    let parts = std::iter::once(own.as_slice()).chain(outputs.iter().map(<[u8; 16]>::as_slice));
+    Fingerprint::of(parts.chain(skipped.then_some(b"skipped".as_slice())))
 }
 
 pub(super) fn succeeded(cx: &mut Context<'_>, index: u16, attempt: u32, output: &Body) {
@@ -169,6 +173,7 @@ pub(super) fn skip(cx: &mut Context<'_>, index: u16, reason: &str) {
     if let Some(step) = cx.task.steps.get_mut(usize::from(index)) {
         step.status = StepStatus::Skipped;
         step.input_hash = Some(hash);
+        step.output = None;
         step.finished_at = Some(now);
     }
     cx.emit_step(EventKind::StepSkipped, index, json!({ "reason": reason }));
