@@ -8,4 +8,6 @@
 )]
 
 mod architecture;
+mod properties;
 mod simulation;
+mod tables;

@@ -344,7 +344,7 @@ impl World {
         };
         let reply = self.apply(coordinator, run.task, &input);
         // A run that is licensed to send is carried to its end.
-        if matches!(reply, Reply::Stop(_)) && !(run.licensed && !run.sent) {
+        if matches!(reply, Reply::Stop(_)) && (run.sent || !run.licensed) {
             self.runs.swap_remove(at);
             return false;
         }

@@ -1,0 +1,144 @@
+//! What can be chosen: how a task begins, what is done next, and how it is done.
+
+use crate::tables::acts::{self, blaming, broken, flaky, planned, score, unclear, usd};
+use crate::tables::scenario::{Run, Scenario};
+use proptest::prelude::*;
+use workflow::decide::allowed_actions;
+use workflow::input::{Body, Decision, EffectEnd, Input, Outcome};
+use workflow::state::{Money, Unit};
+use workflow::submission::{OnExhausted, Policy};
+use workflow::vocabulary::{Action, AttentionReason, GateKind};
+
+/// How a task begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Beginning {
+    pub tools: [u8; 5],
+    pub channels: u8,
+    pub flags: u8,
+    pub planner: bool,
+    /// How much of it goes well before anything else happens.
+    pub head_start: u8,
+}
+
+/// What is done next.
+#[derive(Clone, Copy, Debug)]
+pub struct Move {
+    pub what: u8,
+    pub which: u8,
+    pub how: u8,
+}
+
+pub fn beginnings() -> impl Strategy<Value = Beginning> {
+    any::<([u8; 5], u8, u8, bool, u8)>().prop_map(|(tools, channels, flags, planner, head_start)| Beginning {
+        tools,
+        channels,
+        flags,
+        planner,
+        head_start,
+    })
+}
+
+pub fn moves() -> impl Strategy<Value = Move> {
+    (0..105_u8, any::<u8>(), any::<u8>()).prop_map(|(what, which, how)| Move { what, which, how })
+}
+
+impl Move {
+    pub fn pick<'a, T>(&self, from: &'a [T]) -> Option<&'a T> {
+        from.get(usize::from(self.which) % from.len().max(1))
+    }
+}
+
+impl Beginning {
+    /// One step, three side by side, one that takes theirs; some have effects or ask first.
+    pub fn notation(&self) -> Option<String> {
+        let tool = |i: usize| match self.tools[i] {
+            0..20 => "once",
+            20..40 => "keyed",
+            40..60 => "asks",
+            60..70 => "asks_once",
+            70..80 => "queryable",
+            _ => "pure",
+        };
+        let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(tool);
+        (!self.planner).then(|| format!("a:{a} b:{b}<a c:{c}<a d:{d}~a e:{e}<b,c~d"))
+    }
+
+    pub fn policy(&self, p: &mut Policy) {
+        let on = |bit: u8| self.flags >> bit & 1 == 1;
+        p.plan_review = on(0) && on(1);
+        p.auto_approve = on(2);
+        p.on_exhausted = if on(3) && on(4) {
+            OnExhausted::Fail
+        } else {
+            OnExhausted::NeedsAttention
+        };
+        p.max_cost_usd_micros = (on(5) && on(6)).then_some(13);
+        p.max_duration_seconds = (on(6) && on(7)).then_some(120.0);
+        p.step_events = !on(1);
+    }
+}
+
+/// How a run may end.
+pub fn ending(s: &Scenario, run: &Run, how: u8) -> Input {
+    let cost = usd(i64::from(how % 4));
+    let fail = |failure| acts::failed(run, failure, usd(1));
+    let outcome = match (how % 24, run.unit) {
+        (0, _) => return fail(broken()),
+        (1, _) => return fail(unclear()),
+        (2 | 3, _) => return fail(flaky()),
+        (4, _) => {
+            return Input::JobReleased {
+                job: run.job,
+                dispatch: run.dispatch,
+                run: run.id,
+            };
+        }
+        (5, Unit::Step(_)) => Outcome::Skipped {
+            reason: "when".to_owned(),
+        },
+        (5, _) => Outcome::Output(Body::new("\"misfit\"")),
+        (6..9, Unit::Step(_)) => Outcome::Output(Body::new("\"the same\"")),
+        (6..12, Unit::Plan) => planned("a:unheard_of"),
+        (6..10, Unit::Assess) => Outcome::Assessed {
+            assessment: blaming(["a", "b", "c", "e"][usize::from(how % 24) - 6]),
+            document: Body::new("{}"),
+        },
+        (10..13, Unit::Assess) => Outcome::Assessed {
+            assessment: score(0.2),
+            document: Body::new("{}"),
+        },
+        _ => s.good(run.unit),
+    };
+    acts::success(run, outcome, cost)
+}
+
+pub fn effect_end(how: u8) -> EffectEnd {
+    match how % 4 {
+        0 => EffectEnd::Rejected,
+        1 => EffectEnd::Unknown,
+        _ => EffectEnd::Confirmed,
+    }
+}
+
+/// Mostly something the gate allows.
+pub fn decision(kind: GateKind, reason: Option<AttentionReason>, how: u8) -> Decision {
+    let allowed = allowed_actions(kind, reason);
+    let lasting: Vec<Action> = allowed
+        .iter()
+        .copied()
+        .filter(|a| how > 240 || !matches!(a, Action::Cancel | Action::Reject))
+        .collect();
+    let any = Action::ALL;
+    let from = if how < 16 || lasting.is_empty() { any } else { &lasting };
+    let action = from[usize::from(how) % from.len()];
+    Decision {
+        channels: how.is_multiple_of(11).then(Vec::new),
+        feedback: how.is_multiple_of(2).then(|| "better".to_owned()),
+        content_hash: how.is_multiple_of(13).then(|| "stale".to_owned()),
+        raise_budget: Some(Money {
+            usd_micros: 7,
+            ..Money::default()
+        }),
+        ..acts::says(action)
+    }
+}

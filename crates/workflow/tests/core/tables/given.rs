@@ -1,0 +1,150 @@
+//! How a scenario begins: tools, plans in a short notation, requests.
+
+use super::scenario::Scenario;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+use workflow::decision::Refusal;
+use workflow::submission::{Dimension, OnExhausted, Policy, Submission};
+use workflow::tool::{Catalog, CatalogTool, RetryPolicy, ToolSource, ToolSpecification};
+use workflow::vocabulary::{EffectClass, ToolState};
+
+/// Micro-USD reserved for a run of any tool here.
+pub const STEP_GRANT: i64 = 4;
+/// Micro-USD reserved for a planning or an assessment.
+pub const JOB_GRANT: i64 = 5;
+
+/// `pure`, `keyed`, `once`, `queryable`; `asks` and `asks_once` need a human's word; `picky` does not repeat `bad_input`.
+pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog {
+    tools: [
+        tool("pure", EffectClass::ReadOnly, false, &[]),
+        tool("keyed", EffectClass::Keyed, false, &[]),
+        tool("once", EffectClass::Once, false, &[]),
+        tool("queryable", EffectClass::Queryable, false, &[]),
+        tool("asks", EffectClass::ReadOnly, true, &[]),
+        tool("asks_once", EffectClass::Once, true, &[]),
+        tool("picky", EffectClass::ReadOnly, false, &["bad_input"]),
+    ]
+    .into(),
+});
+
+fn tool(id: &str, effects: EffectClass, asks: bool, non_retryable: &[&str]) -> (String, Arc<CatalogTool>) {
+    let spec = ToolSpecification {
+        tool_id: id.to_owned(),
+        name: id.to_owned(),
+        description: id.to_owned(),
+        category: "test".to_owned(),
+        input_schema: json!({}),
+        output_schema: json!(true),
+        estimated_cost: Some(0.000_002),
+        estimated_duration: Some(0.1),
+        requires_approval: asks,
+        source: ToolSource::Builtin,
+        effects,
+        retry: RetryPolicy {
+            non_retryable: non_retryable.iter().map(|c| (*c).to_owned()).collect(),
+            ..RetryPolicy::default()
+        },
+        timeout_seconds: 60.0,
+        pool: "default".to_owned(),
+    };
+    (
+        id.to_owned(),
+        Arc::new(CatalogTool::new(spec, ToolState::Active).unwrap()),
+    )
+}
+
+/// `a b<a c:once<a,b d~c`: keys, `:tool` (else `pure`), `<` whose outputs it takes, `~` what it only waits for.
+pub fn plan(notation: &str) -> Value {
+    json!({ "steps": notation.split_whitespace().map(step).collect::<Vec<_>>() })
+}
+
+fn step(text: &str) -> Value {
+    let (text, waits) = text.split_once('~').unwrap_or((text, ""));
+    let (text, takes) = text.split_once('<').unwrap_or((text, ""));
+    let (key, tool) = text.split_once(':').unwrap_or((text, "pure"));
+    let list = |keys: &str| -> Vec<String> {
+        keys.split(',')
+            .filter(|k| !k.is_empty())
+            .map(|k| (*k).to_owned())
+            .collect()
+    };
+    let arguments: Map<String, Value> = list(takes)
+        .into_iter()
+        .map(|k| (k.clone(), json!({ "$step": k, "pointer": "" })))
+        .collect();
+    json!({ "key": key, "tool_id": tool, "arguments": arguments, "depends_on": list(waits) })
+}
+
+/// A request that is about to be sent.
+pub struct Given {
+    submission: Submission,
+}
+
+impl Given {
+    /// A request; the planner makes the plan. Publishes to `blog` and `linkedin`.
+    pub fn request() -> Self {
+        let policy = Policy {
+            threshold: 0.5,
+            dimensions: BTreeMap::from([(
+                "relevance".to_owned(),
+                Dimension {
+                    weight: 1.0,
+                    floor: 0.3,
+                },
+            )]),
+            max_refinements: 2,
+            plan_review: false,
+            auto_approve: false,
+            auto_approve_min_quality: 0.5,
+            on_exhausted: OnExhausted::NeedsAttention,
+            max_cost_usd_micros: None,
+            max_tokens: None,
+            max_duration_seconds: None,
+            gate_ttl_seconds: 3600.0,
+            job_timeout_seconds: 60.0,
+            grant_usd_micros: JOB_GRANT,
+            step_events: true,
+            priority: 0,
+        };
+        Self {
+            submission: Submission {
+                request: "write a post".to_owned(),
+                business_metrics: BTreeMap::new(),
+                preferences: Map::new(),
+                metadata: BTreeMap::new(),
+                plan: None,
+                channels: vec!["blog".to_owned(), "linkedin".to_owned()],
+                policy,
+                actor: "client".to_owned(),
+                traceparent: String::new(),
+            },
+        }
+    }
+
+    /// A request with the client's own plan.
+    pub fn plan(notation: &str) -> Self {
+        let mut given = Self::request();
+        given.submission.plan = Some(serde_json::from_value(plan(notation)).unwrap());
+        given
+    }
+
+    pub fn channels(mut self, channels: &[&str]) -> Self {
+        self.submission.channels = channels.iter().map(|c| (*c).to_owned()).collect();
+        self
+    }
+
+    pub fn policy(mut self, set: impl FnOnce(&mut Policy)) -> Self {
+        set(&mut self.submission.policy);
+        self
+    }
+
+    pub fn accept(self) -> Result<Scenario, Refusal> {
+        Scenario::accepted(self.submission)
+    }
+
+    /// Accepted, and what is ready is dispatched.
+    pub fn start(self) -> Scenario {
+        self.accept().expect("the request is acceptable")
+    }
+}

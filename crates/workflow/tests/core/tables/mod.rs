@@ -1,0 +1,20 @@
+//! The state machine by example: a scenario a test, a subject a file.
+
+mod acceptance;
+pub mod acts;
+mod attention;
+mod control;
+mod effects;
+mod failures;
+mod gates;
+pub mod given;
+mod leases;
+mod money;
+mod planning;
+mod publication;
+mod queue;
+mod repair;
+mod repeated_effects;
+pub mod scenario;
+mod steps;
+mod timers;

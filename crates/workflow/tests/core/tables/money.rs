@@ -1,0 +1,171 @@
+//! Grants: reserved with the dispatch, settled by the result.
+
+use super::acts::{broken, cancel, failed, flaky, says, success, usd};
+use super::given::{Given, JOB_GRANT, STEP_GRANT};
+use super::scenario::Scenario;
+use workflow::decision::Reply;
+use workflow::input::{Cost, Decision};
+use workflow::state::Money;
+use workflow::vocabulary::{Action, AttentionReason, Status};
+
+fn money(s: &Scenario) -> (i64, i64) {
+    (s.task.reserved.usd_micros, s.task.spent.usd_micros)
+}
+
+fn budget(micros: i64) -> impl FnOnce(&mut workflow::submission::Policy) {
+    move |p| p.max_cost_usd_micros = Some(micros)
+}
+
+#[test]
+fn a_grant_is_reserved_with_the_dispatch_and_settled_by_the_result() {
+    let mut s = Given::plan("a b").start();
+    assert_eq!(money(&s), (2 * STEP_GRANT, 0));
+    let run = s.take("a");
+    let outcome = s.good(run.unit);
+    s.end_for(&run, outcome, usd(1));
+    assert_eq!(money(&s), (STEP_GRANT, 1));
+    let run = s.take("b");
+    s.input(&failed(&run, flaky(), usd(2)));
+    assert_eq!(money(&s), (0, 3), "a failed attempt costs too");
+    s.wait(2.0);
+    assert_eq!(money(&s), (STEP_GRANT, 3));
+}
+
+#[test]
+fn planning_and_assessing_have_grants_and_formatting_and_publishing_none() {
+    let mut s = Given::request().channels(&["blog"]).start();
+    assert_eq!(s.job("plan").grant.usd_micros, JOB_GRANT);
+    s.work_until("assess");
+    assert_eq!(s.job("assess").grant.usd_micros, JOB_GRANT);
+    s.work_until("format blog");
+    assert_eq!(s.job("format blog").grant, Money::default());
+}
+
+#[test]
+fn what_the_budget_does_not_cover_waits_while_something_runs() {
+    let mut s = Given::plan("a b").policy(budget(STEP_GRANT + 1)).start();
+    assert_eq!((s.queued(), s.status()), (vec!["a".to_owned()], Status::Executing));
+    s.done("a");
+    assert_eq!(s.queued(), ["b"], "it cost less than granted");
+}
+
+#[test]
+fn a_human_is_asked_for_more_when_nothing_can_run() {
+    let mut s = Given::plan("a b").policy(budget(STEP_GRANT + 1)).start();
+    let run = s.take("a");
+    let outcome = s.good(run.unit);
+    s.end_for(&run, outcome, usd(3));
+    assert_eq!(s.reason(), Some(AttentionReason::BudgetExceeded));
+    let raise = Decision {
+        raise_budget: Some(Money {
+            usd_micros: 2,
+            ..Money::default()
+        }),
+        ..says(Action::RaiseBudget)
+    };
+    assert_eq!(s.human(raise), Reply::Done);
+    assert_eq!(s.queued(), ["b"]);
+}
+
+#[test]
+fn tokens_have_a_budget_too() {
+    let mut s = Given::plan("a b<a").policy(|p| p.max_tokens = Some(10)).start();
+    let run = s.take("a");
+    let cost = Cost {
+        input_tokens: 6,
+        output_tokens: 5,
+        ..Cost::default()
+    };
+    let outcome = s.good(run.unit);
+    s.end_for(&run, outcome, cost);
+    assert_eq!(s.task.spent.tokens, 11);
+    assert_eq!(s.reason(), Some(AttentionReason::BudgetExceeded));
+}
+
+#[test]
+fn a_hostile_figure_neither_gives_money_back_nor_wraps() {
+    let mut s = Given::plan("a b").start();
+    for (label, cost) in [("a", usd(i64::MIN)), ("b", usd(i64::MAX))] {
+        let run = s.take(label);
+        let outcome = s.good(run.unit);
+        s.end_for(&run, outcome, cost);
+        assert!(s.task.spent.usd_micros >= 0, "{label}");
+    }
+}
+
+#[test]
+fn a_job_handed_back_gives_its_grant_back() {
+    let mut s = Given::plan("a").start();
+    s.room = false;
+    let run = s.run("a");
+    s.release(&run);
+    assert_eq!(money(&s), (0, 0));
+}
+
+#[test]
+fn a_lost_run_is_settled_at_its_grant_until_its_late_result_tells() {
+    let mut s = Given::plan("a").start();
+    let old = s.run("a");
+    s.wait(15.0);
+    assert_eq!(money(&s), (0, STEP_GRANT));
+    let row = s.costs.last().unwrap();
+    assert!(row.estimated && row.run == old.id);
+
+    s.wait(1.0);
+    let new = s.run("a");
+    s.room = false;
+    let outcome = s.good(new.unit);
+    s.end_for(&new, outcome.clone(), usd(2));
+    assert_eq!(money(&s), (0, STEP_GRANT + 2));
+    s.end_for(&old, outcome, usd(1));
+    assert_eq!(money(&s), (0, 3));
+    let row = s.costs.last().unwrap();
+    assert!(!row.estimated && row.run == old.id);
+}
+
+#[test]
+fn a_lost_run_that_succeeds_after_all_is_paid_once() {
+    let mut s = Given::plan("a").start();
+    let old = s.run("a");
+    s.wait(15.0);
+    s.wait(1.0);
+    let outcome = s.good(old.unit);
+    assert_eq!(s.end_for(&old, outcome, usd(1)), Reply::Done);
+    assert_eq!(s.task.spent.usd_micros, 1);
+    assert!(s.task.estimates.is_empty());
+}
+
+#[test]
+fn a_repeated_result_does_not_replace_what_is_estimated_for_another_run() {
+    let mut s = Given::plan("a b<a").start();
+    s.run("a");
+    s.wait(15.0);
+    s.wait(1.0);
+    let new = s.run("a");
+    let result = success(&new, s.good(new.unit), usd(2));
+    s.input(&result);
+    let after = money(&s);
+    s.input(&result);
+    assert_eq!(money(&s), after);
+}
+
+#[test]
+fn what_was_dispatched_when_the_task_was_cancelled_is_settled_at_its_grant() {
+    let mut s = Given::plan("a b").start();
+    let (run, queued) = (s.run("a"), s.take("b"));
+    s.input(&cancel());
+    assert_eq!(money(&s), (0, 2 * STEP_GRANT));
+    s.input(&failed(&run, broken(), usd(1)));
+    assert_eq!(money(&s), (0, STEP_GRANT + 1), "written after the end too");
+    s.input(&failed(&queued, broken(), usd(3)));
+    assert_eq!(money(&s), (0, 4));
+}
+
+#[test]
+fn what_was_never_dispatched_costs_nothing() {
+    let mut s = Given::plan("a").start();
+    let run = s.take("a");
+    s.fail(&run, flaky());
+    s.input(&cancel());
+    assert_eq!(money(&s), (0, 0));
+}

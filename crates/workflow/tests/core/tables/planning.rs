@@ -1,0 +1,100 @@
+//! Plans of the planner: untrusted, sent back once with the reasons, then a human's matter.
+
+use super::acts::{broken, flaky, planned, says};
+use super::given::Given;
+use serde_json::json;
+use workflow::decision::Reply;
+use workflow::input::{Body, Outcome};
+use workflow::submission::OnExhausted;
+use workflow::vocabulary::{Action, AttentionReason, Status};
+
+#[test]
+fn a_refused_plan_is_sent_back_once_with_the_reasons() {
+    let mut s = Given::request().start();
+    let first = s.take("plan");
+    s.end(&first, planned("a:unheard_of"));
+    assert_eq!((s.status(), s.queued()), (Status::Planning, vec!["plan".to_owned()]));
+    let reasons = s.task.plan_feedback.last().copied().unwrap();
+    assert!(s.text(reasons).contains("unheard_of"), "{}", s.text(reasons));
+
+    let second = s.take("plan");
+    assert_ne!(first.job, second.job, "another planning is another job");
+    s.end(&second, planned("a<b b<a"));
+    assert_eq!(s.reason(), Some(AttentionReason::PlanInvalid));
+    assert!(s.task.plan.is_none());
+}
+
+#[test]
+fn a_plan_that_is_good_the_second_time_is_executed() {
+    let mut s = Given::request().start();
+    let run = s.take("plan");
+    s.end(&run, planned("a:unheard_of"));
+    s.done("plan");
+    assert_eq!(s.status(), Status::Executing);
+    assert_eq!(s.task.plan.as_ref().unwrap().version, 1);
+}
+
+#[test]
+fn a_result_of_the_planning_before_is_ignored() {
+    let mut s = Given::request().start();
+    let first = s.take("plan");
+    s.end(&first, planned("a:unheard_of"));
+    assert!(matches!(s.end(&first, planned("late")), Reply::Ignored(_)));
+    assert_eq!(s.status(), Status::Planning);
+}
+
+#[test]
+fn a_human_who_explains_gets_a_planning_with_a_second_chance_of_its_own() {
+    let mut s = Given::request().start();
+    for _ in 0..2 {
+        let run = s.take("plan");
+        s.end(&run, planned("a:unheard_of"));
+    }
+    let mut revise = says(Action::Revise);
+    revise.feedback = Some("use pure tools".to_owned());
+    s.human(revise);
+    assert_eq!(s.task.plan_feedback.len(), 2);
+    let run = s.take("plan");
+    s.end(&run, planned("a:unheard_of"));
+    assert_eq!(s.status(), Status::Planning, "sent back, not given up");
+    s.done("plan");
+    assert_eq!(s.status(), Status::Executing);
+}
+
+#[test]
+fn planning_is_retried_like_any_job() {
+    let mut s = Given::request().start();
+    let run = s.take("plan");
+    s.fail(&run, flaky());
+    s.wait(2.0);
+    let run = s.take("plan");
+    s.fail(&run, broken());
+    assert_eq!(s.reason(), Some(AttentionReason::AttemptsExhausted));
+    s.answer(Action::Retry);
+    s.done("plan");
+    assert_eq!(s.status(), Status::Executing);
+}
+
+#[test]
+fn no_valid_plan_fails_the_task_where_policy_says_so() {
+    let mut s = Given::request().policy(|p| p.on_exhausted = OnExhausted::Fail).start();
+    for _ in 0..2 {
+        let run = s.take("plan");
+        s.end(&run, planned("a:unheard_of"));
+    }
+    assert_eq!(s.status(), Status::Failed);
+    assert!(s.task.error.as_ref().unwrap().starts_with("plan_invalid"));
+}
+
+/// What a planner writes is untrusted, its size too; the law on compactness is checked at every write.
+#[test]
+fn a_monstrous_plan_does_not_bloat_the_state() {
+    let mut s = Given::request().start();
+    for _ in 0..2 {
+        let run = s.take("plan");
+        let plan = json!({ "x".repeat(100_000): 1 });
+        let document = Body::new("{}");
+        s.end(&run, Outcome::Planned { plan, document });
+    }
+    assert_eq!(s.reason(), Some(AttentionReason::PlanInvalid));
+}

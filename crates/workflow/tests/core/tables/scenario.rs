@@ -1,0 +1,259 @@
+//! One task under the eyes of a test: what it is given, what follows, and that the laws hold each time.
+
+use super::given::CATALOG;
+use crate::properties::laws;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use uuid::Uuid;
+use workflow::decide::{Env, Snapshot, accept, decide, dispatch, ready_jobs};
+use workflow::decision::{CostRow, EffectRow, Event, GateRow, Lookup, Refusal, Reply, Transition};
+use workflow::ids::{GateId, JobId, RunId, Serial, TaskId};
+use workflow::input::{Body, Input};
+use workflow::plan::{FrozenPlan, PlanLimits};
+use workflow::state::{Job, JobState, PayloadNo, Step, Task, Unit};
+use workflow::submission::Submission;
+use workflow::time::{Millis, Timestamp};
+use workflow::vocabulary::{AttentionReason, EventKind, GateKind, Status, StepStatus};
+
+const LIMITS: PlanLimits = PlanLimits {
+    max_steps: 50,
+    max_fan_out: 50,
+    max_depth: 50,
+};
+const TASK: TaskId = TaskId(Uuid::from_u128(0x0192_0000_0000_7abc_8def_0123_0000_0000));
+
+pub struct Scenario {
+    pub task: Task,
+    pub submission: Submission,
+    pub plan: Option<Arc<FrozenPlan>>,
+    pub now: Timestamp,
+    /// Everybody has had a lease's time to be heard.
+    pub leases_end: bool,
+    /// The pool has room: what is ready is dispatched after each input.
+    pub room: bool,
+    pub events: Vec<Event>,
+    pub payloads: BTreeMap<PayloadNo, Body>,
+    pub gates: Vec<GateRow>,
+    pub ledger: Vec<EffectRow>,
+    pub costs: Vec<CostRow>,
+    /// Dispatches that were to be published: job and k.
+    pub published: Vec<(String, u32)>,
+    /// What the latest input asked to look up.
+    pub lookups: Vec<Lookup>,
+    /// What every job and gate was for.
+    pub serials: BTreeMap<Serial, String>,
+    told: usize,
+    runs: u128,
+}
+
+/// A dispatched job in a worker's hands.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    pub job: JobId,
+    pub dispatch: u32,
+    pub id: RunId,
+    pub unit: Unit,
+}
+
+impl Scenario {
+    pub fn accepted(submission: Submission) -> Result<Self, Refusal> {
+        let now = Timestamp(1_800_000_000_000);
+        let transition = accept(TASK, "default", &submission, &env(now, true))?;
+        let mut scenario = Self {
+            task: transition.task.clone().expect("a new task is a change"),
+            submission,
+            plan: None,
+            now,
+            leases_end: true,
+            room: true,
+            events: Vec::new(),
+            payloads: BTreeMap::new(),
+            gates: Vec::new(),
+            ledger: Vec::new(),
+            costs: Vec::new(),
+            published: Vec::new(),
+            lookups: Vec::new(),
+            serials: BTreeMap::new(),
+            told: 0,
+            runs: 0,
+        };
+        scenario.task.version = 0;
+        scenario.write(transition);
+        scenario.move_on();
+        Ok(scenario)
+    }
+
+    /// One input, decided and written, then a dispatch of what is ready: what the shell does.
+    pub fn input(&mut self, input: &Input) -> Reply {
+        let transition = self.decide(input);
+        let reply = transition.reply.clone();
+        laws::licence(&self.task, input, &transition);
+        self.lookups = transition.lookups.clone();
+        self.write(transition);
+        self.move_on();
+        laws::settled(self);
+        reply
+    }
+
+    /// The decision alone.
+    pub fn decide(&self, input: &Input) -> Transition {
+        decide(self.snapshot(), input, &env(self.now, self.leases_end))
+    }
+
+    fn write(&mut self, transition: Transition) {
+        let changes = transition.changes;
+        self.costs.extend(changes.costs);
+        let Some(task) = transition.task else {
+            let rows = changes.payloads.len() + changes.events.len() + changes.gates.len() + changes.effects.len();
+            assert_eq!(rows, 0, "rows without a guarded write");
+            return;
+        };
+        assert_eq!(task.version, self.task.version + 1, "versions rise by one");
+        let before = std::mem::replace(&mut self.task, task);
+        self.plan = changes.plan.or(self.plan.take());
+        self.events.extend(changes.events);
+        self.payloads
+            .extend(changes.payloads.into_iter().map(|p| (p.no, p.body)));
+        self.gates.extend(changes.gates);
+        self.ledger.extend(changes.effects);
+        let published = transition.publish.iter().filter_map(|s| self.by_serial(*s));
+        let published: Vec<_> = published.map(|j| (self.label(j.unit), j.dispatch)).collect();
+        self.published.extend(published);
+        laws::serials_are_new(self);
+        laws::hold(&before, self);
+    }
+
+    /// Dispatches what is ready.
+    pub fn move_on(&mut self) {
+        let ready = ready_jobs(self.snapshot(), self.now);
+        if !self.room || ready.is_empty() {
+            return;
+        }
+        let serials: Vec<Serial> = ready.iter().map(|j| j.serial).collect();
+        let transition = dispatch(self.snapshot(), &serials, &env(self.now, self.leases_end));
+        self.write(transition);
+    }
+
+    /// Time goes by, and the sweeper looks.
+    pub fn wait(&mut self, seconds: f64) {
+        self.pass(seconds);
+        self.input(&Input::TimerFired);
+    }
+
+    /// Time goes by.
+    pub fn pass(&mut self, seconds: f64) {
+        self.now = self.now + Millis::from_secs_f64(seconds);
+    }
+
+    pub fn run_id(&mut self) -> RunId {
+        self.runs += 1;
+        RunId(Uuid::from_u128(self.runs))
+    }
+
+    fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot {
+            task: &self.task,
+            submission: &self.submission,
+            plan: self.plan.as_ref(),
+        }
+    }
+
+    fn by_serial(&self, serial: Serial) -> Option<&Job> {
+        self.task.jobs.iter().find(|j| j.serial == serial)
+    }
+
+    pub fn status(&self) -> Status {
+        self.task.status
+    }
+
+    pub fn reason(&self) -> Option<AttentionReason> {
+        let waits = self.task.status == Status::NeedsAttention;
+        self.task.attention.as_ref().filter(|_| waits).map(|a| a.reason)
+    }
+
+    /// `plan`, a step's key, `assess`, `format blog`, `publish blog`.
+    pub fn label(&self, unit: Unit) -> String {
+        let channel = |i: u16| self.task.deliveries[usize::from(i)].channel.clone();
+        match unit {
+            Unit::Plan => "plan".to_owned(),
+            Unit::Assess => "assess".to_owned(),
+            Unit::Step(i) => self.plan.as_ref().unwrap().plan.steps[usize::from(i)].key.clone(),
+            Unit::Format(i) => format!("format {}", channel(i)),
+            Unit::Publish(i) => format!("publish {}", channel(i)),
+        }
+    }
+
+    pub fn find(&self, label: &str) -> Option<&Job> {
+        self.task.jobs.iter().find(|j| self.label(j.unit) == label)
+    }
+
+    pub fn job(&self, label: &str) -> &Job {
+        self.find(label).unwrap_or_else(|| panic!("no job {label}"))
+    }
+
+    fn jobs(&self, wanted: impl Fn(&JobState) -> bool) -> Vec<String> {
+        let mut found: Vec<&Job> = self.task.jobs.iter().filter(|j| wanted(&j.state)).collect();
+        found.sort_by_key(|j| j.serial);
+        found.iter().map(|j| self.label(j.unit)).collect()
+    }
+
+    pub fn queued(&self) -> Vec<String> {
+        self.jobs(|s| matches!(s, JobState::Queued { .. }))
+    }
+
+    pub fn running(&self) -> Vec<String> {
+        self.jobs(|s| matches!(s, JobState::Running { .. }))
+    }
+
+    fn index(&self, key: &str) -> usize {
+        let plan = self.plan.as_ref().unwrap();
+        plan.plan.steps.iter().position(|s| s.key == key).unwrap()
+    }
+
+    pub fn step(&self, key: &str) -> &Step {
+        &self.task.steps[self.index(key)]
+    }
+
+    pub fn step_status(&self, key: &str) -> StepStatus {
+        self.task.step_status(u16::try_from(self.index(key)).unwrap())
+    }
+
+    /// The id of the open gate of that kind.
+    pub fn gate(&self, kind: GateKind) -> GateId {
+        let gate = self.task.gates.iter().find(|g| g.kind == kind);
+        TASK.gate(gate.unwrap_or_else(|| panic!("no {kind} gate")).serial)
+    }
+
+    /// The id of the open gate about a step.
+    pub fn step_gate(&self, key: &str) -> GateId {
+        let index = u16::try_from(self.index(key)).ok();
+        let gate = self.task.gates.iter().find(|g| g.step.is_some() && g.step == index);
+        TASK.gate(gate.unwrap_or_else(|| panic!("no gate about {key}")).serial)
+    }
+
+    /// Names of the events since this was asked last.
+    pub fn told(&mut self) -> Vec<&'static str> {
+        let news = self.events[self.told..].iter().map(|e| e.kind.as_str()).collect();
+        self.told = self.events.len();
+        news
+    }
+
+    /// Data of the latest event of that kind.
+    pub fn event(&self, kind: EventKind) -> &serde_json::Value {
+        let found = self.events.iter().rev().find(|e| e.kind == kind);
+        &found.unwrap_or_else(|| panic!("no {kind} was told")).data
+    }
+
+    pub fn text(&self, no: PayloadNo) -> &str {
+        &self.payloads[&no].text
+    }
+}
+
+fn env(now: Timestamp, leases_end: bool) -> Env<'static> {
+    Env {
+        now,
+        catalog: &CATALOG,
+        limits: &LIMITS,
+        leases_end,
+    }
+}
