@@ -7,6 +7,7 @@
 use super::{StoreError, to_db};
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgConnection;
+use std::collections::HashSet;
 use workflow::decision::{CostRow, EffectRow, GateRow};
 use workflow::ids::TaskId;
 use workflow::obligations::next_due;
@@ -25,6 +26,26 @@ pub struct Rows {
     pub effects: Vec<(TaskId, EffectRow)>,
     pub costs: Vec<(TaskId, CostRow)>,
     pub acknowledged: Vec<BatchAck>,
+}
+
+impl Rows {
+    /// A gate, effect or cost that is written twice in a batch is written once, last; tasks are locked
+    /// in the order of their ids, as every batch does.
+    pub fn fold(&mut self) {
+        self.changed.sort_unstable_by_key(|row| row.task.id);
+        let mut seen = HashSet::new();
+        keep_last(&mut self.gates, |(_, _, row)| seen.insert(row.gate));
+        let mut seen = HashSet::new();
+        keep_last(&mut self.effects, |(_, row)| seen.insert((row.job, row.ordinal)));
+        let mut seen = HashSet::new();
+        keep_last(&mut self.costs, |(_, row)| seen.insert((row.job, row.run)));
+    }
+}
+
+fn keep_last<T>(rows: &mut Vec<T>, mut first_seen: impl FnMut(&T) -> bool) {
+    rows.reverse();
+    rows.retain(|row| first_seen(row));
+    rows.reverse();
 }
 
 /// A task that is accepted with this commit.

@@ -2,7 +2,7 @@
 
 use super::draft::Draft;
 use super::inbox::{Answer, Ask, Envelope, Receipt, Submit};
-use super::{Writer, announce, fold};
+use super::{Writer, announce};
 use crate::store::commit::{self, ChangedTask, Columns, NewTask, Rows};
 use crate::store::{self, StoreError, idempotency};
 use std::collections::{HashMap, HashSet};
@@ -284,7 +284,7 @@ impl Writer {
         for draft in drafts.iter_mut().filter(|d| d.has_rows()) {
             add_rows(&mut rows, draft, now, &self.shared)?;
         }
-        fold(&mut rows);
+        rows.fold();
         if rows.new.is_empty() && rows.changed.is_empty() && rows.costs.is_empty() {
             return Ok(());
         }

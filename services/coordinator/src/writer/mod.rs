@@ -12,7 +12,7 @@ pub mod window;
 
 use crate::catalog::SharedCatalog;
 use crate::clock::DatabaseClock;
-use crate::store::commit::{BatchAck, Rows};
+use crate::store::commit::BatchAck;
 use crate::store::{self, StoreError};
 use announce::Report;
 use bus::{Bus, Lane};
@@ -372,22 +372,4 @@ fn describe(error: &StoreError) -> String {
         cause = source.source();
     }
     text
-}
-
-/// Rows of one commit: a gate, effect or cost that is written twice in a batch is written once, last;
-/// tasks are locked in the order of their ids, as every batch does.
-fn fold(rows: &mut Rows) {
-    rows.changed.sort_unstable_by_key(|row| row.task.id);
-    let mut seen = std::collections::HashSet::new();
-    keep_last(&mut rows.gates, |(_, _, row)| seen.insert(row.gate));
-    let mut seen = std::collections::HashSet::new();
-    keep_last(&mut rows.effects, |(_, row)| seen.insert((row.job, row.ordinal)));
-    let mut seen = std::collections::HashSet::new();
-    keep_last(&mut rows.costs, |(_, row)| seen.insert((row.job, row.run)));
-}
-
-fn keep_last<T>(rows: &mut Vec<T>, mut first_seen: impl FnMut(&T) -> bool) {
-    rows.reverse();
-    rows.retain(|row| first_seen(row));
-    rows.reverse();
 }

@@ -26,7 +26,7 @@ async fn keep(pool: &PgPool, tenant: &str, story: &Story) {
         subject: "s".to_owned(),
         body: Arc::from(format!("{{\"sequence\":{}}}", e.sequence)),
     };
-    let rows = Rows {
+    let mut rows = Rows {
         new: vec![NewTask {
             task: Columns::of(task, None).unwrap(),
             tenant: tenant.to_owned(),
@@ -49,6 +49,7 @@ async fn keep(pool: &PgPool, tenant: &str, story: &Story) {
         costs: story.changes.costs.iter().map(|c| (task.id, c.clone())).collect(),
         ..Rows::default()
     };
+    rows.fold();
     let mut connection = pool.acquire().await.unwrap();
     commit::commit(&mut connection, &rows).await.unwrap();
 }
