@@ -473,6 +473,9 @@ pub struct Quality {
     /// Whether it passed.
     #[serde(rename = "k")]
     pub passed: bool,
+    /// Steps it blames, by index.
+    #[serde(rename = "b", default, skip_serializing_if = "Vec::is_empty")]
+    pub blamed: Vec<u16>,
 }
 
 /// Why a human is needed.

@@ -12,12 +12,13 @@ use std::collections::BTreeMap;
 pub(super) fn assessed(cx: &mut Context<'_>, assessment: &Assessment, document: &Body) {
     let verdict = judge(&cx.submission.policy, assessment);
     let payload = cx.payload("assessment", document.clone());
+    let blamed = blame(cx, assessment, verdict.scores_pass);
     cx.task.quality = Some(Quality {
         payload,
         overall: verdict.overall,
         passed: verdict.passed,
+        blamed: if verdict.passed { Vec::new() } else { blamed.keys().copied().collect() },
     });
-    let blamed = blame(cx, assessment);
     let data = json!({
         "overall": verdict.overall,
         "passed": verdict.passed,
@@ -45,6 +46,8 @@ pub(super) fn assessed(cx: &mut Context<'_>, assessment: &Assessment, document: 
 pub(super) struct Verdict {
     pub overall: f64,
     pub passed: bool,
+    /// Scores alone, whatever the acceptance checks say.
+    pub scores_pass: bool,
     pub reason: String,
 }
 
@@ -77,6 +80,7 @@ pub(super) fn judge(policy: &Policy, assessment: &Assessment) -> Verdict {
     if overall < policy.threshold {
         short.push(format!("quality {overall:.2} is below {:.2}", policy.threshold));
     }
+    let scores_pass = short.is_empty();
     short.extend(
         assessment
             .failed_checks
@@ -86,14 +90,17 @@ pub(super) fn judge(policy: &Policy, assessment: &Assessment) -> Verdict {
     Verdict {
         overall,
         passed: short.is_empty(),
+        scores_pass,
         reason: short.join("; "),
     }
 }
 
-/// Steps to blame, by index, with what should be different.
-fn blame(cx: &Context<'_>, assessment: &Assessment) -> BTreeMap<u16, String> {
+/// Steps to blame, by index, with what should be different. Where the scores are good enough only failed
+/// checks cost a round: nobody re-runs a step for what would have passed.
+fn blame(cx: &Context<'_>, assessment: &Assessment, scores_pass: bool) -> BTreeMap<u16, String> {
+    let judged = assessment.blamed.iter().filter(|_| !scores_pass);
     let mut blamed = BTreeMap::<u16, String>::new();
-    for (key, feedback) in assessment.failed_checks.iter().chain(&assessment.blamed) {
+    for (key, feedback) in assessment.failed_checks.iter().chain(judged) {
         let Some(index) = cx.step_index(key) else { continue };
         let text = blamed.entry(index).or_default();
         if !text.is_empty() {
@@ -132,4 +139,11 @@ pub(super) fn refine(cx: &mut Context<'_>, blamed: &BTreeMap<u16, String>) {
         EventKind::TaskRefining,
         json!({ "round": cx.task.round, "steps": keys }),
     );
+}
+
+/// The steps a human's round is about: those the last judgement blames, else the last ones.
+pub(super) fn to_repair(cx: &Context<'_>) -> Vec<u16> {
+    let blamed = cx.task.quality.iter().flat_map(|q| q.blamed.iter().copied());
+    let blamed: Vec<u16> = blamed.filter(|&i| steps::repairable(cx, i)).collect();
+    if blamed.is_empty() { steps::sinks(cx) } else { blamed }
 }

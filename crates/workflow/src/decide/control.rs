@@ -182,7 +182,7 @@ pub(super) fn try_again(cx: &mut Context<'_>, attention: &Attention, send_again:
 /// One more repair round with what the judge said last.
 fn again_with_feedback(cx: &mut Context<'_>) {
     cx.task.round += 1;
-    let blamed: Vec<u16> = steps::sinks(cx)
+    let blamed: Vec<u16> = super::assessing::to_repair(cx)
         .into_iter()
         .filter(|&i| steps::repairable(cx, i))
         .collect();

@@ -7,7 +7,7 @@
 use super::{StoreError, to_db};
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgConnection;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use workflow::decision::{CostRow, EffectRow, GateRow};
 use workflow::ids::TaskId;
 use workflow::obligations::next_due;
@@ -35,6 +35,14 @@ impl Rows {
         self.changed.sort_unstable_by_key(|row| row.task.id);
         let mut seen = HashSet::new();
         keep_last(&mut self.gates, |(_, _, row)| seen.insert(row.gate));
+        // Only the first row of an effect names its target.
+        let mut targets = HashMap::new();
+        for (_, row) in &mut self.effects {
+            let target = targets.entry((row.job, row.ordinal)).or_insert_with(|| row.target.clone());
+            if row.target.is_empty() {
+                row.target.clone_from(target);
+            }
+        }
         let mut seen = HashSet::new();
         keep_last(&mut self.effects, |(_, row)| seen.insert((row.job, row.ordinal)));
         let mut seen = HashSet::new();
