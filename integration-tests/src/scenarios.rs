@@ -10,9 +10,9 @@ use crate::world::World;
 use anyhow::{Context as _, Result, ensure};
 use std::time::{Duration, Instant};
 
-/// Longest time from the last fault until every task has ended or waits: several leases, losses and
-/// backoffs of a poisoned item included.
-const SETTLE_LIMIT: Duration = Duration::from_secs(240);
+/// Longest time from the last fault until every task has ended or waits: a poisoned item is lost five
+/// times before it is given up, each time with its lease and a wait for a worker of its own.
+const SETTLE_LIMIT: Duration = Duration::from_secs(420);
 /// Until so many calls have begun.
 const RUNNING_LIMIT: Duration = Duration::from_secs(120);
 /// With fewer tasks nothing runs any more when what was killed is back.
