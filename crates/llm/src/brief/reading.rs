@@ -166,7 +166,7 @@ fn after_kind(after: &str) -> Option<String> {
         .map(|word| word.text.to_lowercase())
         .unwrap_or_default();
     if let Some((_, start, end)) = find_any(trimmed, CONNECTORS)
-        && (start == 0 || matches!(first.as_str(), "for" | "to"))
+        && (start == 0 || first == "for" || (first == "to" && !is_place(trimmed.get(start..end))))
         && topic_end(trimmed.get(..start).unwrap_or("")) == start
     {
         return subject(trimmed.get(end..).unwrap_or(""));
@@ -180,6 +180,11 @@ fn after_kind(after: &str) -> Option<String> {
         | "about" => None,
         _ => subject(trimmed),
     }
+}
+
+/// After `to`, these belong to the subject: `an introduction to beekeeping on city roofs`.
+fn is_place(connector: Option<&str>) -> bool {
+    connector.is_some_and(|c| matches!(c.trim().to_lowercase().as_str(), "on" | "of" | "around"))
 }
 
 fn subject(text: &str) -> Option<String> {

@@ -17,7 +17,11 @@ pub(super) fn assessed(cx: &mut Context<'_>, assessment: &Assessment, document: 
         payload,
         overall: verdict.overall,
         passed: verdict.passed,
-        blamed: if verdict.passed { Vec::new() } else { blamed.keys().copied().collect() },
+        blamed: if verdict.passed {
+            Vec::new()
+        } else {
+            blamed.keys().copied().collect()
+        },
     });
     let data = json!({
         "overall": verdict.overall,

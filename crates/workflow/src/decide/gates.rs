@@ -193,7 +193,10 @@ fn edit(cx: &mut Context<'_>, decision: &Decision) {
 /// A human's round: not bound by `max_refinements`.
 pub(super) fn revise(cx: &mut Context<'_>, decision: &Decision) {
     let feedback = decision.feedback.clone().unwrap_or_else(|| "make it better".to_owned());
-    let blamed: BTreeMap<u16, String> = assessing::to_repair(cx).into_iter().map(|i| (i, feedback.clone())).collect();
+    let blamed: BTreeMap<u16, String> = assessing::to_repair(cx)
+        .into_iter()
+        .map(|i| (i, feedback.clone()))
+        .collect();
     assessing::refine(cx, &blamed);
 }
 

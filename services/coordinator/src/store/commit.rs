@@ -38,7 +38,9 @@ impl Rows {
         // Only the first row of an effect names its target.
         let mut targets = HashMap::new();
         for (_, row) in &mut self.effects {
-            let target = targets.entry((row.job, row.ordinal)).or_insert_with(|| row.target.clone());
+            let target = targets
+                .entry((row.job, row.ordinal))
+                .or_insert_with(|| row.target.clone());
             if row.target.is_empty() {
                 row.target.clone_from(target);
             }
