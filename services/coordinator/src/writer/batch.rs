@@ -30,7 +30,7 @@ pub(super) struct Group {
 pub(super) struct Slot {
     ask: Ask,
     reply: Option<oneshot::Sender<Answer>>,
-    receipt: Option<Arc<Receipt>>,
+    pub receipt: Option<Arc<Receipt>>,
     pub answer: Option<Answer>,
 }
 
@@ -323,6 +323,9 @@ impl Writer {
     /// Tasks that go on stay in memory; then it is the turn of who waited for room.
     async fn keep(&mut self, drafts: Vec<Draft>) {
         for draft in drafts {
+            if draft.is_written() {
+                self.wake_after_pause(&draft.entry.task);
+            }
             let mut entry = draft.entry;
             if entry.task.status.is_terminal() {
                 self.window.settle(&entry.task);

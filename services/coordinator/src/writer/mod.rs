@@ -30,6 +30,8 @@ use workflow::decide::Env;
 use workflow::ids::TaskId;
 use workflow::input::Input;
 use workflow::plan::PlanLimits;
+use workflow::state::JobState;
+use workflow::time::Millis;
 
 /// How long askers wait through an outage of the database before they are told.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -37,6 +39,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const LAST_PATIENCE: Duration = Duration::from_secs(600);
 /// A statement that takes longer has lost its connection.
 const STATEMENT: Duration = Duration::from_secs(20);
+/// Pauses up to this are kept to the millisecond in memory; longer ones are the sweeper's.
+const LONGEST_TIMER: Millis = Millis::secs(15);
 /// Races lost in a row before a batch is taken apart.
 const MAX_CONFLICTS: u32 = 4;
 /// Acknowledgements are written by themselves when no commit carries them for this long.
@@ -217,8 +221,10 @@ impl Writer {
                 if let Err(error) = store::quarantine::keep(&self.shared.pool, Some(task), &reason, &text).await {
                     error!(
                         error = &error as &dyn std::error::Error,
-                        "the quarantine could not be written"
+                        "the quarantine could not be written; the input comes again"
                     );
+                    // Never settled: its message is not acknowledged and is delivered again.
+                    slot.receipt = None;
                 }
                 self.bury(task, &reason, text);
                 slot.answer = Some(Answer::Quarantined);
@@ -339,6 +345,32 @@ impl Writer {
             inbox
                 .send(Envelope {
                     task,
+                    ask: inbox::Ask::Dispatch,
+                    reply: None,
+                    receipt: None,
+                })
+                .await;
+        });
+    }
+
+    /// Looks at a task again when the first pause of its jobs is over. The sweeper finds what a restart
+    /// forgets, seconds later.
+    fn wake_after_pause(&self, task: &workflow::state::Task) {
+        let now = self.shared.clock.now();
+        let pauses = task.jobs.iter().filter_map(|job| match job.state {
+            JobState::Ready { not_before: Some(at) } if at > now => Some(at - now),
+            _ => None,
+        });
+        let Some(pause) = pauses.min().filter(|pause| *pause <= LONGEST_TIMER) else {
+            return;
+        };
+        let (sender, id) = (self.shared.inbox.clone(), task.id);
+        tokio::spawn(async move {
+            // One millisecond more, so that the pause is over by a clock that counts whole ones.
+            tokio::time::sleep(Duration::from_millis(u64::try_from(pause.0).unwrap_or(0) + 1)).await;
+            sender
+                .send(Envelope {
+                    task: id,
                     ask: inbox::Ask::Dispatch,
                     reply: None,
                     receipt: None,
