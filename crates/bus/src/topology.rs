@@ -14,8 +14,11 @@ use std::time::Duration;
 use workflow::vocabulary::{EventKind, WorkKind};
 
 const MIB: i64 = 1024 * 1024;
-/// Second copies of a message are told apart this long. Versions and rounds guard what comes later.
+/// Second copies of work and results are told apart this long. Versions and rounds guard what comes later.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(30);
+/// An event not acknowledged within 2 s is told again. Subscribers know a later copy by its id, and the
+/// server holds every id of the window in memory.
+const EVENT_DUPLICATE_WINDOW: Duration = Duration::from_secs(10);
 
 /// What is fixed about one stream.
 struct StreamRow {
@@ -23,6 +26,8 @@ struct StreamRow {
     retention: RetentionPolicy,
     /// New: overflow is an error to the publisher, not a silent loss.
     discard: DiscardPolicy,
+    storage: StorageType,
+    duplicate_window: Duration,
     max_bytes: i64,
     /// Zero: for ever.
     max_age: Duration,
@@ -33,13 +38,21 @@ const STREAMS: [StreamRow; 4] = [
         stream: StreamName::Work,
         retention: RetentionPolicy::WorkQueue,
         discard: DiscardPolicy::New,
-        max_bytes: 1024 * MIB,
+        // Whoever restarts the server loses items, not jobs: what is queued is looked up at every
+        // reconnect and published again. In files the server spends more on a queue that runs empty
+        // many times a second than on all else.
+        storage: StorageType::Memory,
+        duplicate_window: DUPLICATE_WINDOW,
+        // The server sets this much memory aside.
+        max_bytes: 256 * MIB,
         max_age: Duration::ZERO,
     },
     StreamRow {
         stream: StreamName::Results,
         retention: RetentionPolicy::WorkQueue,
         discard: DiscardPolicy::New,
+        storage: StorageType::File,
+        duplicate_window: DUPLICATE_WINDOW,
         max_bytes: 1024 * MIB,
         max_age: Duration::ZERO,
     },
@@ -47,6 +60,8 @@ const STREAMS: [StreamRow; 4] = [
         stream: StreamName::Dead,
         retention: RetentionPolicy::Limits,
         discard: DiscardPolicy::Old,
+        storage: StorageType::File,
+        duplicate_window: DUPLICATE_WINDOW,
         max_bytes: 256 * MIB,
         max_age: Duration::from_secs(30 * 24 * 3600),
     },
@@ -54,6 +69,8 @@ const STREAMS: [StreamRow; 4] = [
         stream: StreamName::Events,
         retention: RetentionPolicy::Limits,
         discard: DiscardPolicy::Old,
+        storage: StorageType::File,
+        duplicate_window: EVENT_DUPLICATE_WINDOW,
         max_bytes: 2048 * MIB,
         max_age: Duration::from_secs(7 * 24 * 3600),
     },
@@ -271,15 +288,15 @@ fn stream_config(bus: &Bus, stream: StreamName) -> StreamConfig {
     let mut config = StreamConfig {
         name: bus.names().stream(stream),
         subjects: vec![bus.names().stream_subjects(stream)],
-        storage: StorageType::File,
         num_replicas: 1,
-        duplicate_window: DUPLICATE_WINDOW,
         allow_direct: true,
         ..StreamConfig::default()
     };
     if let Some(row) = STREAMS.iter().find(|row| row.stream == stream) {
         config.retention = row.retention;
         config.discard = row.discard;
+        config.storage = row.storage;
+        config.duplicate_window = row.duplicate_window;
         config.max_bytes = row.max_bytes;
         config.max_age = row.max_age;
     }

@@ -17,24 +17,22 @@ use std::time::Duration;
 const IN_FLIGHT: [usize; 4] = [1, 16, 64, 256];
 /// Points of history at which the cells are measured again.
 const HISTORY: [(usize, &str); 2] = [(10_000, "orchestrator-10k"), (100_000, "orchestrator-100k")];
-const USAGE: &str = "bench [--quick]   --quick: short cells, one round, no long history
+const USAGE: &str = "bench [--quick | --at N [--seconds S]]
+--quick   short cells, one round, no long history
+--at N    our own system alone at N in flight for S seconds (default 20), to be watched while it runs
 ORCHESTRATOR_PEERS=DIR   a prepared copy of the peers kit: Restate is measured in the same minutes";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let quick = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] => false,
-        ["--quick"] => true,
-        _ => {
-            eprintln!("{USAGE}");
-            return ExitCode::from(64);
-        }
+    let Some(scope) = Scope::read(&arguments) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(64);
     };
     // One thread: the load generator takes as little of the machine as it can.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime
         .context("building the runtime")
-        .and_then(|runtime| runtime.block_on(bench(quick)))
+        .and_then(|runtime| runtime.block_on(bench(scope)))
     {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -44,24 +42,57 @@ fn main() -> ExitCode {
     }
 }
 
-async fn bench(quick: bool) -> Result<()> {
-    let pace = match quick {
-        true => Pace {
-            warm_up: Duration::from_millis(500),
-            window: Duration::from_secs(2),
-            rounds: 1,
-        },
-        false => Pace {
-            warm_up: Duration::from_secs(1),
-            window: Duration::from_secs(5),
-            rounds: 3,
-        },
-    };
+/// How much is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    Whole,
+    Quick,
+    One { in_flight: usize, seconds: u64 },
+}
+
+impl Scope {
+    fn read(arguments: &[String]) -> Option<Self> {
+        match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            [] => Some(Self::Whole),
+            ["--quick"] => Some(Self::Quick),
+            ["--at", at] => Self::one(at, "20"),
+            ["--at", at, "--seconds", seconds] => Self::one(at, seconds),
+            _ => None,
+        }
+    }
+
+    fn one(at: &str, seconds: &str) -> Option<Self> {
+        let (in_flight, seconds) = (at.parse().ok()?, seconds.parse().ok()?);
+        Some(Self::One { in_flight, seconds }).filter(|_| in_flight > 0 && seconds > 0)
+    }
+
+    fn pace(self) -> Pace {
+        let (warm_up, window, rounds) = match self {
+            Self::Whole => (1_000, 5, 3),
+            Self::Quick => (500, 2, 1),
+            Self::One { seconds, .. } => (2_000, seconds, 1),
+        };
+        Pace {
+            warm_up: Duration::from_millis(warm_up),
+            window: Duration::from_secs(window),
+            rounds,
+        }
+    }
+}
+
+async fn bench(scope: Scope) -> Result<()> {
+    let pace = scope.pace();
     if cfg!(debug_assertions) {
         println!("These are debug binaries: figures mean nothing. Build with --release.");
     }
     let system = System::start(Options::new("bench", CONFIG.to_owned())).await?;
     let bench = Bench::new(&system, pace).await?;
+    if let Scope::One { in_flight, .. } = scope {
+        let own = bench.target(&request());
+        let (run, _) = measure("orchestrator", &own, &bench.roots, in_flight, pace).await?;
+        println!("{}\n\n{}", table::summary(&[run.clone()]), table::by_process(&[run]));
+        return Ok(());
+    }
     let restate = match std::env::var_os("ORCHESTRATOR_PEERS") {
         Some(kit) => Some(Restate::start(&PathBuf::from(kit)).await?),
         None => {
@@ -74,7 +105,7 @@ async fn bench(quick: bool) -> Result<()> {
     drop(restate);
     runs.extend(bench.two_hundred(&mut stored).await?);
     println!("\n{}\n\n{}", table::summary(&runs), table::by_process(&runs));
-    if !quick {
+    if scope == Scope::Whole {
         runs.extend(bench.history(&mut stored).await?);
     }
     write(&runs)

@@ -73,7 +73,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     };
     // The writer goes on after the servers have stopped, so that everything accepted is decided.
     let stop_writer = tokio_util::sync::CancellationToken::new();
-    let writer = tokio::spawn(Writer::new(Arc::clone(&shared), settings).run(envelopes, stop_writer.clone()));
+    let writer = writer::thread::start(Writer::new(Arc::clone(&shared), settings), envelopes, stop_writer.clone())?;
     let served = serve(&ctx, &shared).await;
     stop_writer.cancel();
     writer.await.context("the writer")?;

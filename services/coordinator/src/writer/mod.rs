@@ -8,6 +8,7 @@ mod announce;
 mod batch;
 pub mod draft;
 pub mod inbox;
+pub mod thread;
 pub mod window;
 
 use crate::catalog::SharedCatalog;

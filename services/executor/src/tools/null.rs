@@ -10,8 +10,11 @@ struct Null;
 
 /// The tool.
 pub fn offer(pool: &str) -> Offer {
+    let mut spec = specification(llm::null_tool(), pool);
+    // Seconds: steps that stand side by side may share a message.
+    spec.estimated_duration = Some(0.001);
     Offer {
-        spec: specification(llm::null_tool(), pool),
+        spec,
         tool: Arc::new(Null),
     }
 }
