@@ -76,14 +76,15 @@ impl Fault {
     }
 
     fn rules(self, label: &str, count: usize) -> Rules {
-        let workers_die = matches!(self, Self::Kill("executor") | Self::KillAll | Self::Poison);
+        let deaths = match self {
+            Self::Kill("executor") | Self::KillAll => 1,
+            // After two losses a job runs alone: then nothing dies with it.
+            Self::Poison => 2,
+            _ => 0,
+        };
         Rules {
-            cut_off_effects: workers_die
-                || matches!(
-                    self,
-                    Self::Kill("coordinator") | Self::PostgresImmediate | Self::CommitCut
-                ),
-            lost_runs: workers_die,
+            cut_off_effects: deaths > 0,
+            deaths,
             poisoned: (self == Self::Poison).then(|| load::item(label, poisoned_number(count))),
         }
     }

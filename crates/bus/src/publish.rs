@@ -1,5 +1,7 @@
 //! Publishing: calls go out in order on one connection, acknowledgements are awaited together.
 
+pub mod bursts;
+
 use crate::connection::{Bus, REQUEST_TIMEOUT};
 use async_nats::jetstream::context::{PublishAckFuture, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;

@@ -28,6 +28,8 @@ struct StreamRow {
     discard: DiscardPolicy,
     storage: StorageType,
     duplicate_window: Duration,
+    /// Takes many messages with one acknowledgement.
+    bursts: bool,
     max_bytes: i64,
     /// Zero: for ever.
     max_age: Duration,
@@ -43,6 +45,7 @@ const STREAMS: [StreamRow; 4] = [
         // many times a second than on all else.
         storage: StorageType::Memory,
         duplicate_window: DUPLICATE_WINDOW,
+        bursts: false,
         // The server sets this much memory aside.
         max_bytes: 256 * MIB,
         max_age: Duration::ZERO,
@@ -53,6 +56,7 @@ const STREAMS: [StreamRow; 4] = [
         discard: DiscardPolicy::New,
         storage: StorageType::File,
         duplicate_window: DUPLICATE_WINDOW,
+        bursts: false,
         max_bytes: 1024 * MIB,
         max_age: Duration::ZERO,
     },
@@ -62,6 +66,7 @@ const STREAMS: [StreamRow; 4] = [
         discard: DiscardPolicy::Old,
         storage: StorageType::File,
         duplicate_window: DUPLICATE_WINDOW,
+        bursts: false,
         max_bytes: 256 * MIB,
         max_age: Duration::from_secs(30 * 24 * 3600),
     },
@@ -71,6 +76,7 @@ const STREAMS: [StreamRow; 4] = [
         discard: DiscardPolicy::Old,
         storage: StorageType::File,
         duplicate_window: EVENT_DUPLICATE_WINDOW,
+        bursts: true,
         max_bytes: 2048 * MIB,
         max_age: Duration::from_secs(7 * 24 * 3600),
     },
@@ -297,6 +303,7 @@ fn stream_config(bus: &Bus, stream: StreamName) -> StreamConfig {
         config.discard = row.discard;
         config.storage = row.storage;
         config.duplicate_window = row.duplicate_window;
+        config.allow_batch_publish = row.bursts;
         config.max_bytes = row.max_bytes;
         config.max_age = row.max_age;
     }

@@ -8,8 +8,8 @@ use std::fmt;
 pub struct Rules {
     /// A `once` effect may have been cut off, so its task waits for a human.
     pub cut_off_effects: bool,
-    /// Workers died with runs in hand, so those runs were made again.
-    pub lost_runs: bool,
+    /// How often a worker died with several runs in hand: as often, at most, a step was made again.
+    pub deaths: u64,
     /// This item's task was poisoned and must wait for a human.
     pub poisoned: Option<String>,
 }

@@ -81,7 +81,7 @@ pub async fn check(rest: &Rest, oracle: &Oracle, nats_url: &str, load: &Load, ru
     let arrivals = oracle.arrivals();
     for (accepted, (status, history)) in load.tasks.iter().zip(&documents) {
         check_end(accepted, status, rules, &mut findings);
-        check_steps(accepted, status, oracle, rules, &mut findings);
+        check_steps(accepted, status, rules, &mut findings);
         check_effects(accepted, oracle, &mut findings);
         check_arrivals(accepted, status, &arrivals, &mut findings);
         check_history(accepted, status, history, &mut findings);

@@ -73,8 +73,12 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     };
     // The writer goes on after the servers have stopped, so that everything accepted is decided.
     let stop_writer = tokio_util::sync::CancellationToken::new();
-    let writer = writer::thread::start(Writer::new(Arc::clone(&shared), settings), envelopes, stop_writer.clone())?;
-    let served = serve(&ctx, &shared).await;
+    let mut writer = tokio::spawn(Writer::new(Arc::clone(&shared), settings).run(envelopes, stop_writer.clone()));
+    let served = tokio::select! {
+        served = serve(&ctx, &shared) => served,
+        // Without its writer a coordinator accepts nothing and must be started again.
+        ended = &mut writer => return ended.context("the writer"),
+    };
     stop_writer.cancel();
     writer.await.context("the writer")?;
     background.into_iter().for_each(|task| task.abort());

@@ -44,7 +44,15 @@ pub(super) async fn run<H: Handler>(handler: &H, coordinator: &Coordinator, run:
     };
     let effects = Arc::new(OpenEffects::default());
     let cancelled = run.cancelled.clone();
-    let work = prepare_and_handle(handler, coordinator, run, &caller, deadline, Arc::clone(&effects));
+    // A handler's future is large; in a box of its own it is moved once.
+    let work = Box::pin(prepare_and_handle(
+        handler,
+        coordinator,
+        run,
+        &caller,
+        deadline,
+        Arc::clone(&effects),
+    ));
     let mut ended = supervise(work, &cancelled, deadline, &effects).await;
     let store_until = Instant::now() + STORE_FOR;
     let stored = tokio::select! {

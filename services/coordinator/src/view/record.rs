@@ -4,7 +4,10 @@ use super::plan::Depth;
 use super::{Facts, cost, deliveries, member, status};
 use crate::store::tasks::ended::{CostLine, GateLine};
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use workflow::plan::Plan;
 use workflow::state::{PayloadNo, Task};
 use workflow::vocabulary::{Action, GateKind, Status};
 
@@ -17,35 +20,67 @@ pub struct Documents<'a> {
     pub assessments: &'a [PayloadNo],
 }
 
-/// `{task, submission, intent, reasoning, plan, outputs, assessments, deliverables, gates, costs, engine}`.
-/// `task` is the status document; what stands beside it is left out of it.
-pub fn record(facts: &Facts, documents: Documents<'_>) -> Value {
+/// The record: what is kept beside a task's status document stands by itself and is left out of it.
+///
+/// Written straight to text, since every task comes through here once.
+#[derive(Serialize)]
+pub struct Record<'a> {
+    intent: Value,
+    task: Value,
+    submission: Submitted<'a>,
+    reasoning: Value,
+    plan: Option<&'a Plan>,
+    outputs: Map<String, Value>,
+    assessments: Vec<Value>,
+    deliverables: Value,
+    gates: Vec<Value>,
+    costs: Vec<Value>,
+    engine: Value,
+}
+
+#[derive(Serialize)]
+struct Submitted<'a> {
+    request: &'a str,
+    business_metrics: &'a BTreeMap<String, f64>,
+    preferences: &'a Map<String, Value>,
+    metadata: &'a BTreeMap<String, String>,
+    channels: &'a [String],
+    actor: &'a str,
+}
+
+/// The record of a task's facts and of what lies beside them.
+pub fn record<'a>(facts: &'a Facts, documents: Documents<'_>) -> Record<'a> {
     let submission = &facts.submission;
-    let planning = facts.planning();
+    let mut planning = facts.planning();
     let task = status::outline(facts, Depth::Progress);
     let assessments = documents.assessments.iter().filter_map(|no| facts.bodies.value(*no));
     let mut gates: Vec<Value> = documents.gates.iter().map(gate).collect();
     gates.extend(automatic_approval(facts));
-    json!({
-        "intent": member(&task, "intent"),
-        "task": task,
-        "submission": {
-            "request": submission.request,
-            "business_metrics": submission.business_metrics,
-            "preferences": submission.preferences,
-            "metadata": submission.metadata,
-            "channels": submission.channels,
-            "actor": submission.actor,
+    Record {
+        intent: member(&task, "intent"),
+        task,
+        submission: Submitted {
+            request: &submission.request,
+            business_metrics: &submission.business_metrics,
+            preferences: &submission.preferences,
+            metadata: &submission.metadata,
+            channels: &submission.channels,
+            actor: &submission.actor,
         },
-        "reasoning": member(&planning, "reasoning"),
-        "plan": facts.plan.as_ref().map(|p| json!(p.plan)),
-        "outputs": outputs(facts),
-        "assessments": assessments.collect::<Value>(),
-        "deliverables": deliveries::deliverables(facts).unwrap_or_else(|| json!([])),
-        "gates": gates,
-        "costs": documents.costs.iter().map(cost_line).collect::<Value>(),
-        "engine": member(&planning, "engine"),
-    })
+        reasoning: taken(&mut planning, "reasoning"),
+        plan: facts.plan.as_ref().map(|p| &p.plan),
+        outputs: outputs(facts),
+        assessments: assessments.collect(),
+        deliverables: deliveries::deliverables(facts).unwrap_or_else(|| json!([])),
+        gates,
+        costs: documents.costs.iter().map(cost_line).collect(),
+        engine: taken(&mut planning, "engine"),
+    }
+}
+
+/// A member, taken out; null where there is none.
+fn taken(document: &mut Value, name: &str) -> Value {
+    document.get_mut(name).map(Value::take).unwrap_or_default()
 }
 
 /// The last output of every step that ever had one.

@@ -409,7 +409,8 @@ fn a_record_holds_all_the_learner_needs_once() {
         costs: &costs,
         assessments: &judged,
     };
-    let record = record(&story.facts(), documents);
+    let facts = story.facts();
+    let record = serde_json::to_value(record(&facts, documents)).unwrap();
     assert_eq!(
         record["outputs"],
         json!({ "draft": { "text": "text of draft" }, "check": { "text": "text of check" } })
@@ -461,7 +462,8 @@ fn where_a_human_approved_policy_did_not() {
         costs: &[],
         assessments: &[],
     };
-    let gates = record(&story.facts(), documents)["gates"].clone();
+    let facts = story.facts();
+    let gates = serde_json::to_value(record(&facts, documents)).unwrap()["gates"].clone();
     assert_eq!(gates.as_array().unwrap().len(), 1);
     assert_eq!(
         (&gates[0]["actor"], &gates[0]["feedback"]),

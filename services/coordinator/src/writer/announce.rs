@@ -5,7 +5,8 @@ use super::{Shared, Writer};
 use crate::store::commit::{BatchAck, EventRow, Rows};
 use crate::store::{self};
 use crate::work::{body, compose};
-use bus::publish::PendingAck;
+use bus::publish::bursts::{Bursts, MAX_BURST, PendingBurst};
+use bus::publish::{PendingAck, PublishError};
 use bus::{Outgoing, Token};
 use outbox::{Attachment, CloudEvent, MAX_INLINE_RESULT};
 use serde_json::{Value, json};
@@ -19,6 +20,16 @@ use workflow::ids::{JobId, TaskId};
 use workflow::input::{Found, Input};
 use workflow::state::{JobState, Stored, Unit};
 
+/// The events of a commit on their way.
+#[derive(Default)]
+pub(super) struct SentEvents {
+    single: Vec<PendingAck>,
+    bursts: Vec<PendingBurst>,
+}
+
+/// From so many events on they are acknowledged together.
+const BURST: usize = 6;
+
 /// A work item on its way: whose, which dispatches, and the stream's word to come.
 type SentItem = (TaskId, Vec<(JobId, u32)>, PendingAck);
 
@@ -28,18 +39,21 @@ const ACK_DEADLINE: Duration = Duration::from_secs(5);
 /// Queued this long while its pool has free slots, a message is taken for forgotten.
 const UNCLAIMED: workflow::time::Millis = workflow::time::Millis::secs(60);
 
-/// A publication that was acknowledged.
-pub(super) enum Report {
-    /// All events of a commit.
-    Events(BatchAck),
-    /// A work item.
-    Work {
-        task: TaskId,
-        jobs: Vec<(JobId, u32)>,
-        stored: Stored,
-        /// Written with a commit of its own: nothing else will write the task soon.
-        keep: bool,
-    },
+/// What a commit published and the streams acknowledged.
+#[derive(Default)]
+pub(super) struct Report {
+    /// All its events; none where one was not acknowledged.
+    pub events: Option<BatchAck>,
+    pub work: Vec<StoredItem>,
+}
+
+/// A work item in its stream.
+pub(super) struct StoredItem {
+    pub task: TaskId,
+    pub jobs: Vec<(JobId, u32)>,
+    pub stored: Stored,
+    /// Written with a commit of its own: nothing else will write the task soon.
+    pub keep: bool,
 }
 
 /// An event as it is stored and told.
@@ -98,34 +112,53 @@ impl Writer {
         for item in self.items(drafts).await {
             work.extend(self.send_item(item, deadline).await);
         }
-        let mut events = Vec::with_capacity(rows.events.len());
-        let mut all_sent = true;
-        for event in &rows.events {
-            match self.shared.bus.publish(event_message(event), deadline).await {
-                Ok(pending) => events.push(pending),
-                Err(error) => {
-                    debug!(
-                        error = &error as &dyn std::error::Error,
-                        "the relay will tell this event"
-                    );
-                    all_sent = false;
-                }
-            }
-        }
-        let batch = batch.filter(|_| all_sent);
+        let events = self.send_events(rows, deadline).await;
         self.await_acks(work, events, batch, deadline);
     }
 
-    fn await_acks(&self, work: Vec<SentItem>, events: Vec<PendingAck>, batch: Option<i64>, deadline: Instant) {
+    /// Few events are acknowledged one by one; many but the first, whose place must be known, together.
+    async fn send_events(&mut self, rows: &Rows, deadline: Instant) -> Result<SentEvents, PublishError> {
+        let mut sent = SentEvents::default();
+        let bursts = match &mut self.bursts {
+            Some(bursts) => bursts,
+            none => none.insert(Bursts::open(&self.shared.bus).await?),
+        };
+        let together = bursts.are_welcome() && rows.events.len() >= BURST;
+        let (single, many) = rows.events.split_at(if together { 1 } else { rows.events.len() });
+        for event in single {
+            sent.single
+                .push(self.shared.bus.publish(event_message(event), deadline).await?);
+        }
+        for burst in many.chunks(MAX_BURST) {
+            let messages = burst.iter().map(event_message).collect();
+            sent.bursts.push(bursts.publish(messages, deadline).await?);
+        }
+        Ok(sent)
+    }
+
+    fn await_acks(
+        &self,
+        work: Vec<SentItem>,
+        events: Result<SentEvents, PublishError>,
+        batch: Option<i64>,
+        deadline: Instant,
+    ) {
         let reports = self.reports.0.clone();
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
-            for (task, jobs, pending) in work {
-                report_work(&shared, &reports, task, jobs, pending, deadline, false).await;
+            let mut report = Report::default();
+            for item in work {
+                report.work.extend(stored_item(&shared, item, deadline, false).await);
             }
-            if let Some(ack) = told(&shared, events, batch, deadline).await {
-                drop(reports.send(Report::Events(ack)));
+            match acknowledged(events, deadline).await {
+                Ok(range) => report.events = recorded(&shared, batch, range),
+                Err(error) => debug!(
+                    error = &error as &dyn std::error::Error,
+                    "the relay will tell the events of a commit"
+                ),
             }
+            // Nobody listens any more only when the process ends.
+            drop(reports.send(report));
         });
     }
 
@@ -189,7 +222,7 @@ impl Writer {
         }
         match self.shared.bus.publish(item.message, deadline).await {
             Ok(pending) => Some((task, item.jobs, pending)),
-            Err(bus::PublishError::TooLarge { size }) => {
+            Err(PublishError::TooLarge { size }) => {
                 for (job, dispatch) in item.jobs {
                     self.tell_later(task, too_large(job, dispatch, size));
                 }
@@ -274,8 +307,12 @@ impl Writer {
                     }
                 }
                 match shared.bus.publish(item.message, deadline).await {
-                    Ok(pending) => report_work(&shared, &reports, task, item.jobs, pending, deadline, true).await,
-                    Err(bus::PublishError::TooLarge { size }) => {
+                    Ok(pending) => {
+                        let item = (task, item.jobs, pending);
+                        let work = stored_item(&shared, item, deadline, true).await.into_iter().collect();
+                        drop(reports.send(Report { work, events: None }));
+                    }
+                    Err(PublishError::TooLarge { size }) => {
                         for (job, dispatch) in item.jobs {
                             shared.inbox.tell(task, too_large(job, dispatch, size)).await;
                         }
@@ -369,48 +406,51 @@ fn event_message(event: &EventRow) -> Outgoing {
     message
 }
 
-async fn report_work(
+async fn stored_item(
     shared: &Shared,
-    reports: &tokio::sync::mpsc::UnboundedSender<Report>,
-    task: TaskId,
-    jobs: Vec<(JobId, u32)>,
-    pending: PendingAck,
+    (task, jobs, pending): SentItem,
     deadline: Instant,
     keep: bool,
-) {
-    let Ok(stored) = pending.stored(deadline).await else {
-        return;
-    };
+) -> Option<StoredItem> {
+    let acknowledged = pending.stored(deadline).await.ok()?;
     let bus::lookup::StreamCreated::At(stream_created) = shared.bus.work_stream_created().await else {
-        return;
+        return None;
     };
-    let stored = Stored {
-        sequence: stored.sequence,
-        stream_created,
-    };
-    drop(reports.send(Report::Work {
+    Some(StoredItem {
         task,
         jobs,
-        stored,
+        stored: Stored {
+            sequence: acknowledged.sequence,
+            stream_created,
+        },
         keep,
-    }));
+    })
 }
 
-/// What the events stream acknowledged, when it acknowledged all of a commit.
-async fn told(shared: &Shared, events: Vec<PendingAck>, batch: Option<i64>, deadline: Instant) -> Option<BatchAck> {
+/// First and last place of a commit's events in the stream, once it has all of them.
+async fn acknowledged(
+    events: Result<SentEvents, PublishError>,
+    deadline: Instant,
+) -> Result<Option<(u64, u64)>, PublishError> {
+    let events = events?;
     let mut range: Option<(u64, u64)> = None;
-    let mut complete = true;
-    for pending in events {
-        match pending.stored(deadline).await {
-            Ok(stored) => {
-                let (first, last) = range.unwrap_or((stored.sequence, stored.sequence));
-                range = Some((first.min(stored.sequence), last.max(stored.sequence)));
-            }
-            Err(_) => complete = false,
-        }
+    let mut widen = |sequence: u64| {
+        let (first, last) = range.unwrap_or((sequence, sequence));
+        range = Some((first.min(sequence), last.max(sequence)));
+    };
+    for pending in events.single {
+        widen(pending.stored(deadline).await?.sequence);
     }
+    for burst in events.bursts {
+        widen(burst.stored(deadline).await?);
+    }
+    Ok(range)
+}
+
+/// What a later commit records of this one.
+fn recorded(shared: &Shared, batch: Option<i64>, range: Option<(u64, u64)>) -> Option<BatchAck> {
     let created = shared.events_created.load(Ordering::Relaxed);
-    let (first, last) = range.filter(|_| complete && created != 0)?;
+    let (first, last) = range.filter(|_| created != 0)?;
     Some(BatchAck {
         batch: batch?,
         stream_created: created,

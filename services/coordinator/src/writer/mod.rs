@@ -8,7 +8,6 @@ mod announce;
 mod batch;
 pub mod draft;
 pub mod inbox;
-pub mod thread;
 pub mod window;
 
 use crate::catalog::SharedCatalog;
@@ -96,19 +95,26 @@ pub struct Writer {
     /// Tasks put aside to be read again: where their messages were stored is known only here.
     remembered: HashMap<TaskId, workflow::state::Task>,
     window: window::Window,
+    beats: tokio::sync::watch::Receiver<crate::beats::Beats>,
+    /// How the events of large commits go out.
+    bursts: Option<bus::publish::bursts::Bursts>,
     reports: (mpsc::UnboundedSender<Report>, mpsc::UnboundedReceiver<Report>),
     acknowledged: Vec<BatchAck>,
 }
 
 impl Writer {
     pub fn new(shared: Arc<Shared>, config: WriterConfig) -> Self {
+        let mut beats = shared.beats.clone();
+        beats.mark_changed();
         Self {
             shared,
             config,
+            beats,
             connection: None,
             cache: HashMap::new(),
             remembered: HashMap::new(),
             window: window::Window::default(),
+            bursts: None,
             reports: mpsc::unbounded_channel(),
             acknowledged: Vec::new(),
         }
@@ -134,11 +140,11 @@ impl Writer {
                     continue;
                 }
                 Some(report) = self.reports.1.recv() => {
-                    self.note(report).await;
+                    self.note(report);
                     continue;
                 }
             }
-            self.drain_reports().await;
+            self.drain_reports();
             self.refresh_widths();
             self.process(std::mem::take(&mut batch)).await;
             batch.reserve(self.config.max_batch);
@@ -296,39 +302,33 @@ impl Writer {
         }
     }
 
-    async fn drain_reports(&mut self) {
+    fn drain_reports(&mut self) {
         while let Ok(report) = self.reports.1.try_recv() {
-            self.note(report).await;
+            self.note(report);
         }
     }
 
-    /// A publication was acknowledged.
-    async fn note(&mut self, report: Report) {
-        match report {
-            Report::Events(ack) => self.acknowledged.push(ack),
-            Report::Work {
-                task,
-                jobs,
-                stored,
-                keep,
-            } => {
-                for (job, dispatch) in jobs {
-                    if let Some(entry) = self.cache.get_mut(&task) {
-                        workflow::decide::note_published(&mut entry.task, job, dispatch, stored);
-                    }
-                    if keep {
-                        self.tell_later(task, Input::Published { job, dispatch, stored });
-                    }
+    /// Publications were acknowledged.
+    fn note(&mut self, report: Report) {
+        self.acknowledged.extend(report.events);
+        for item in report.work {
+            for (job, dispatch) in item.jobs {
+                if let Some(entry) = self.cache.get_mut(&item.task) {
+                    workflow::decide::note_published(&mut entry.task, job, dispatch, item.stored);
+                }
+                if item.keep {
+                    let stored = item.stored;
+                    self.tell_later(item.task, Input::Published { job, dispatch, stored });
                 }
             }
         }
     }
 
     fn refresh_widths(&mut self) {
-        if self.shared.beats.has_changed().unwrap_or(false) {
-            let mut beats = self.shared.beats.clone();
-            let now = beats.borrow_and_update().clone();
+        if self.beats.has_changed().unwrap_or(false) {
+            let now = self.beats.borrow_and_update();
             self.window.set_widths(&now.slots, now.coordinators);
+            drop(now);
             let doubtful = self.window.doubtful();
             for task in doubtful {
                 // Read afresh, so that what another replica saw end gives its room back.

@@ -116,10 +116,15 @@ async fn record(pool: &PgPool, ended: Ended, payloads: Vec<StoredPayload>) -> Re
         costs: &ended.costs,
         assessments: &assessments,
     };
+    let json = serde_json::to_string(&view::record(&facts, documents)).map_err(|source| StoreError::Corrupt {
+        what: "the record",
+        task: facts.task.id.0,
+        source,
+    })?;
     Ok(Record {
         task_id: facts.task.id.to_string(),
         tenant: facts.task.tenant.clone(),
-        json: view::record(&facts, documents).to_string(),
+        json,
     })
 }
 
