@@ -7,6 +7,7 @@
     reason = "a test ends where it cannot go on, its helpers too"
 )]
 
+mod bursts;
 mod consuming;
 mod coordinator;
 mod effects;
