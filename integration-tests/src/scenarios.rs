@@ -77,6 +77,7 @@ impl Fault {
 
     fn rules(self, label: &str, count: usize) -> Rules {
         let deaths = match self {
+            Self::Kill("executor") if count >= TWICE_FROM => 2,
             Self::Kill("executor") | Self::KillAll => 1,
             // After two losses a job runs alone: then nothing dies with it.
             Self::Poison => 2,

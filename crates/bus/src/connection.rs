@@ -152,6 +152,11 @@ impl Bus {
         }
     }
 
+    /// The server knows many messages with one acknowledgement: NATS 2.14 or later.
+    pub fn takes_bursts(&self) -> bool {
+        self.inner.client.is_server_compatible(2, 14, 0)
+    }
+
     /// The JetStream context, for what has no function here.
     pub fn jetstream(&self) -> &Context {
         &self.inner.context

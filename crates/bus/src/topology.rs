@@ -303,7 +303,8 @@ fn stream_config(bus: &Bus, stream: StreamName) -> StreamConfig {
         config.discard = row.discard;
         config.storage = row.storage;
         config.duplicate_window = row.duplicate_window;
-        config.allow_batch_publish = row.bursts;
+        // An older server refuses a setting it does not know.
+        config.allow_batch_publish = row.bursts && bus.takes_bursts();
         config.max_bytes = row.max_bytes;
         config.max_age = row.max_age;
     }

@@ -4,8 +4,10 @@
 //! The tables `event` and `outbox_batch` are the owning service's; statements here name them without
 //! a schema and follow the connection's search path.
 
+mod checked;
 mod cloud_event;
 mod relay;
 
+pub use checked::{Checked, EventsStream};
 pub use cloud_event::{Attachment, CloudEvent, MAX_INLINE_RESULT};
 pub use relay::{Relay, RelayError};

@@ -4,11 +4,11 @@
 //! a later one. The relay looks at what is left: commits without an acknowledgement after 2 s, and,
 //! when the stream is another one or shorter than recorded, everything within retention.
 
+use crate::checked::EventsStream;
 use bus::names::StreamName;
 use bus::{Bus, Outgoing};
 use sqlx::PgPool;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tracing::{info, warn};
 
@@ -53,19 +53,17 @@ pub struct Relay {
     bus: Bus,
     /// Days within which a lost event is told again.
     retention_days: f64,
-    /// When the stream was created, for whoever records acknowledgements.
-    created: Arc<AtomicI64>,
+    checked: Arc<EventsStream>,
 }
 
 impl Relay {
-    /// A relay over the pool whose search path finds `event` and `outbox_batch`. It keeps `created`
-    /// at the stream's creation time in microseconds, 0 while that is not known.
-    pub fn new(pool: PgPool, bus: Bus, retention_days: f64, created: Arc<AtomicI64>) -> Self {
+    /// A relay over the pool whose search path finds `event` and `outbox_batch`. It keeps `checked` true.
+    pub fn new(pool: PgPool, bus: Bus, retention_days: f64, checked: Arc<EventsStream>) -> Self {
         Self {
             pool,
             bus,
             retention_days,
-            created,
+            checked,
         }
     }
 
@@ -74,13 +72,13 @@ impl Relay {
     /// # Errors
     /// When database or stream are away; nothing is lost, the next pass begins where this one began.
     pub async fn pass(&self) -> Result<u64, RelayError> {
+        let connection = *self.bus.watch_connection().borrow();
         if !self.bus.is_connected() {
-            self.created.store(0, Ordering::Relaxed);
             return Ok(0);
         }
         let stream = self.stream().await?;
-        self.created.store(stream.created, Ordering::Relaxed);
         self.notice_loss(&stream).await?;
+        self.checked.set(connection, stream.created);
         let mut told = 0;
         loop {
             let batches = self.unacknowledged().await?;
@@ -95,12 +93,16 @@ impl Relay {
         }
     }
 
-    /// Runs a pass each second until cancelled by being dropped.
+    /// Runs a pass each second, and at every connect, until cancelled by being dropped.
     pub async fn run(self) {
         let mut ticks = tokio::time::interval(Duration::from_secs(1));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut connection = self.bus.watch_connection();
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                Ok(()) = connection.changed() => {}
+            }
             match self.pass().await {
                 Ok(0) => {}
                 Ok(told) => info!(commits = told, "told again what the events stream had not acknowledged"),

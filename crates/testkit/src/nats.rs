@@ -114,9 +114,9 @@ impl NatsServer {
             bail!("nats-server is running");
         }
         let config = self.folder.join("nats.conf");
-        // Files far above the disk, since each test reserves room for streams of its own.
+        // Far above the machine, since each test reserves room for streams of its own.
         let text = format!(
-            "listen: 127.0.0.1:{}\njetstream {{ store_dir: \"{}\", max_memory_store: 1GB, max_file_store: 1000TB }}\n",
+            "listen: 127.0.0.1:{}\njetstream {{ store_dir: \"{}\", max_memory_store: 1000TB, max_file_store: 1000TB }}\n",
             self.port,
             self.store_dir().display(),
         );

@@ -1,8 +1,7 @@
 -- Everything the coordinator owns. The search path names the schema.
 
 -- One row a task. `state` is the core's state as compact JSON; what is large or never changes lies in
--- `payload`. No index covers a column that changes at every transition, so that updates stay HOT; a page
--- is filled to a quarter, because rows start small and grow until their task ends.
+-- `payload`. No index covers a column that changes at every transition, so that updates stay HOT.
 CREATE TABLE task (
     id uuid PRIMARY KEY,
     tenant text NOT NULL,
@@ -16,7 +15,7 @@ CREATE TABLE task (
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     finished_at timestamptz
-) WITH (fillfactor = 25);
+) WITH (fillfactor = 70);
 CREATE INDEX task_due ON task (next_at) WHERE NOT done AND next_at IS NOT NULL;
 CREATE INDEX task_of_tenant ON task (tenant, id);
 CREATE INDEX task_waiting ON task (tenant, id) WHERE waiting;
@@ -30,11 +29,6 @@ CREATE TABLE payload (
     body text NOT NULL,
     PRIMARY KEY (task_id, no)
 );
--- A fifth of the work of the default, where the server was built with it.
-DO $$ BEGIN
-    ALTER TABLE payload ALTER COLUMN body SET COMPRESSION lz4;
-EXCEPTION WHEN feature_not_supported THEN NULL;
-END $$;
 
 -- Outputs too large for a message, put here by workers and named by hash in a payload.
 CREATE TABLE blob (

@@ -26,7 +26,7 @@ use service::Context;
 use service::config::Config;
 use sqlx::PgPool;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 use tokio::sync::watch;
 use tracing::warn;
@@ -60,7 +60,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         lane: lanes::home(&ctx.instance),
         leases_end: AtomicBool::new(false),
         outages: AtomicU64::new(0),
-        events_created: Arc::new(AtomicI64::new(0)),
+        events_stream: Arc::default(),
         beats,
         metrics: Metrics::new(&ctx.metrics),
     });
@@ -137,7 +137,7 @@ fn spawn_background(
         shared.pool.clone(),
         shared.bus.clone(),
         ctx.config.events.max_age_days,
-        Arc::clone(&shared.events_created),
+        Arc::clone(&shared.events_stream),
     );
     let sweep_every = Duration::from_secs_f64(ctx.config.coordinator.sweep_seconds);
     vec![

@@ -13,10 +13,6 @@ CREATE TABLE learner.record (
     -- JSON; text, since it is only ever read whole and must keep its bytes.
     record      text NOT NULL
 );
-DO $$ BEGIN
-    ALTER TABLE learner.record ALTER COLUMN record SET COMPRESSION lz4;
-EXCEPTION WHEN feature_not_supported THEN NULL;
-END $$;
 CREATE INDEX record_by_end ON learner.record (tenant, finished_at, task_id) INCLUDE (quality, passed);
 
 -- Tasks whose record could not be had or read. Tried again, more and more rarely.

@@ -16,8 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-/// Messages of one burst at most; also how many the server takes between two words of its own, so that a
-/// burst hears nothing but its end.
+/// Messages of one burst at most; also how many the server is asked to take between two words of its own.
 pub const MAX_BURST: usize = 500;
 /// The stream was created without `allow_batched`.
 const NOT_ALLOWED: u64 = 10205;
@@ -70,10 +69,14 @@ impl Bursts {
     /// Begins to listen.
     ///
     /// # Errors
-    /// The client has ended.
-    pub async fn open(bus: &Bus) -> Result<Self, PublishError> {
+    /// There is no connection.
+    pub async fn open(bus: &Bus, deadline: Instant) -> Result<Self, PublishError> {
+        if !bus.is_connected() {
+            return Err(PublishError::Disconnected);
+        }
         let inbox = bus.client().new_inbox();
-        let answers = bus.client().subscribe(format!("{inbox}.>")).await;
+        let answers = timeout_at(deadline, bus.client().subscribe(format!("{inbox}.>"))).await;
+        let answers = answers.map_err(|_elapsed| PublishError::TimedOut)?;
         let mut answers = answers.map_err(|_closed| PublishError::Disconnected)?;
         let inner = Arc::new(Inner {
             inbox,
@@ -94,9 +97,9 @@ impl Bursts {
         })
     }
 
-    /// The server has not refused bursts.
+    /// The server knows bursts, and the stream has not refused them.
     pub fn are_welcome(&self) -> bool {
-        !self.inner.refused.load(Ordering::Relaxed)
+        self.bus.takes_bursts() && !self.inner.refused.load(Ordering::Relaxed)
     }
 
     /// Sends 1-[`MAX_BURST`] messages for one stream, in order.
@@ -164,13 +167,17 @@ impl Drop for Bursts {
 }
 
 impl PendingBurst {
-    /// The stream sequence of the last message, once all are stored or known already.
+    /// The stream sequence of the last message that was new, once all are stored or known already.
     ///
     /// # Errors
     /// See [`PublishError`]; some of the messages may be stored.
     pub async fn stored(mut self, deadline: Instant) -> Result<u64, PublishError> {
         let end = timeout_at(deadline, &mut self.end).await;
         match end.map_err(|_elapsed| PublishError::TimedOut)? {
+            // All were known already; where they are is not told.
+            Ok(Ok((0, _))) => Err(PublishError::Refused {
+                reason: "all messages were stored before".to_owned(),
+            }),
             Ok(Ok((last, count))) if count == self.count => Ok(last),
             Ok(Ok((_, count))) => Err(PublishError::Refused {
                 reason: format!("{count} of {} messages are stored", self.count),

@@ -11,9 +11,11 @@ pub(super) fn check_stream(expected: &StreamConfig, found: &StreamConfig) -> Res
     same(what, "subjects", &expected.subjects, &found.subjects)?;
     same(what, "retention", &expected.retention, &found.retention)?;
     same(what, "discard", &expected.discard, &found.discard)?;
-    same(
+    let tells_apart = found.duplicate_window >= expected.duplicate_window;
+    require(
         what,
         "duplicate_window",
+        tells_apart,
         &expected.duplicate_window,
         &found.duplicate_window,
     )?;

@@ -42,7 +42,7 @@ async fn count(bus: &Bus) -> u64 {
 #[tokio::test]
 async fn a_burst_ends_with_the_place_of_its_last_message() {
     let bus = bus().await;
-    let bursts = Bursts::open(&bus).await.unwrap();
+    let bursts = Bursts::open(&bus, soon()).await.unwrap();
     assert_eq!(stored(&bursts, events(&bus, 0..1)).await, Ok(1));
     assert_eq!(stored(&bursts, events(&bus, 1..3)).await, Ok(3));
     assert_eq!(
@@ -55,15 +55,21 @@ async fn a_burst_ends_with_the_place_of_its_last_message() {
 #[tokio::test]
 async fn copies_within_a_burst_are_not_stored_twice() {
     let bus = bus().await;
-    let bursts = Bursts::open(&bus).await.unwrap();
+    let bursts = Bursts::open(&bus, soon()).await.unwrap();
     stored(&bursts, events(&bus, 0..10)).await.unwrap();
-    // Some at the front, some in the middle, all of them.
-    stored(&bursts, events(&bus, 5..15)).await.unwrap();
+    assert_eq!(stored(&bursts, events(&bus, 5..15)).await, Ok(15), "some at the front");
     let mut middle = events(&bus, 15..25);
     middle.insert(4, event(&bus, "id-3"));
-    stored(&bursts, middle).await.unwrap();
-    stored(&bursts, events(&bus, 0..25)).await.unwrap();
-    assert_eq!(count(&bus).await, 25);
+    assert_eq!(stored(&bursts, middle).await, Ok(25), "one in the middle");
+    let mut last = events(&bus, 25..30);
+    last.push(event(&bus, "id-3"));
+    assert_eq!(stored(&bursts, last).await, Ok(30), "the last one");
+    let all = stored(&bursts, events(&bus, 0..25)).await;
+    assert!(
+        matches!(all, Err(PublishError::Refused { .. })),
+        "where old ones are is not known: {all:?}"
+    );
+    assert_eq!(count(&bus).await, 30);
 }
 
 #[tokio::test]
@@ -72,7 +78,7 @@ async fn many_publishers_send_bursts_at_once() {
     let publisher = |first: usize| {
         let bus = bus.clone();
         async move {
-            let bursts = Bursts::open(&bus).await.unwrap();
+            let bursts = Bursts::open(&bus, soon()).await.unwrap();
             for n in 0..20 {
                 let from = first + n * 10;
                 stored(&bursts, events(&bus, from..from + 10)).await.unwrap();
@@ -86,7 +92,7 @@ async fn many_publishers_send_bursts_at_once() {
 #[tokio::test]
 async fn bursts_of_one_publisher_may_overlap() {
     let bus = bus().await;
-    let bursts = Bursts::open(&bus).await.unwrap();
+    let bursts = Bursts::open(&bus, soon()).await.unwrap();
     let mut pending = Vec::new();
     for n in 0..50 {
         let burst = events(&bus, n * 7..n * 7 + 7);
@@ -101,7 +107,7 @@ async fn bursts_of_one_publisher_may_overlap() {
 #[tokio::test]
 async fn a_stream_that_takes_no_bursts_says_so_once() {
     let bus = bus().await;
-    let bursts = Bursts::open(&bus).await.unwrap();
+    let bursts = Bursts::open(&bus, soon()).await.unwrap();
     let work = |id: &str| {
         let subject = bus.names().work_subject(WorkKind::Execute, &pool());
         Outgoing::new(subject, id.to_owned(), "", "payload")
@@ -115,7 +121,7 @@ async fn a_stream_that_takes_no_bursts_says_so_once() {
 #[tokio::test]
 async fn what_cannot_be_stored_is_an_error_at_once() {
     let bus = bus().await;
-    let bursts = Bursts::open(&bus).await.unwrap();
+    let bursts = Bursts::open(&bus, soon()).await.unwrap();
     let mut large = event(&bus, "large");
     large.payload = vec![0_u8; MAX_PAYLOAD + 1].into();
     assert_eq!(
@@ -132,9 +138,8 @@ async fn what_cannot_be_stored_is_an_error_at_once() {
     assert!(began.elapsed() < Duration::from_secs(2), "an answer came, no deadline");
     assert!(bursts.are_welcome());
     let away = Bus::connect(&config("nats://127.0.0.1:1", "absent")).await.unwrap();
-    let bursts = Bursts::open(&away).await.unwrap();
     assert_eq!(
-        stored(&bursts, events(&away, 0..3)).await,
-        Err(PublishError::Disconnected)
+        Bursts::open(&away, soon()).await.err(),
+        Some(PublishError::Disconnected)
     );
 }

@@ -24,9 +24,19 @@ pub(super) fn fired(cx: &mut Context<'_>) {
 
 /// Looks up every queued job's message, however fresh.
 pub(super) fn doubt_queue(cx: &mut Context<'_>) {
-    if !cx.task.status.is_terminal() {
-        silent(cx, Millis(0));
+    if cx.task.status.is_terminal() {
+        return;
     }
+    // Only what is dispatched again and again while the broker is there makes a job suspect.
+    let mut forgiven = false;
+    for job in &mut cx.task.jobs {
+        forgiven |= job.requeues > 0;
+        job.requeues = 0;
+    }
+    if forgiven {
+        cx.touch();
+    }
+    silent(cx, Millis(0));
 }
 
 fn leases(cx: &mut Context<'_>) {

@@ -184,7 +184,7 @@ WITH inserted AS (
 ), acknowledged AS (
     UPDATE outbox_batch SET stream_created = a.created, first_sequence = a.first, last_sequence = a.last
     FROM unnest($35::bigint[], $36::bigint[], $37::bigint[], $38::bigint[]) AS a (batch, created, first, last)
-    WHERE outbox_batch.batch = a.batch
+    WHERE outbox_batch.batch = a.batch AND outbox_batch.last_sequence IS NULL
 )
 SELECT (SELECT batch FROM batch) AS batch, clock_timestamp() AS clock,
     1 / (CASE WHEN (SELECT count(*) FROM updated) = $39::bigint THEN 1 ELSE 0 END) AS guard";

@@ -13,7 +13,7 @@ pub async fn record(connection: &mut PgConnection, acks: &[BatchAck]) -> Result<
     sqlx::query(
         "UPDATE outbox_batch SET stream_created = a.created, first_sequence = a.first, last_sequence = a.last
          FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) AS a (batch, created, first, last)
-         WHERE outbox_batch.batch = a.batch",
+         WHERE outbox_batch.batch = a.batch AND outbox_batch.last_sequence IS NULL",
     )
     .bind(column(|a| a.batch))
     .bind(column(|a| a.stream_created))

@@ -6,12 +6,11 @@ use crate::store::commit::{BatchAck, EventRow, Rows};
 use crate::store::{self};
 use crate::work::{body, compose};
 use bus::publish::bursts::{Bursts, MAX_BURST, PendingBurst};
-use bus::publish::{PendingAck, PublishError};
+use bus::publish::{MAX_PAYLOAD, PendingAck, PublishError};
 use bus::{Outgoing, Token};
-use outbox::{Attachment, CloudEvent, MAX_INLINE_RESULT};
+use outbox::{Attachment, Checked, CloudEvent, MAX_INLINE_RESULT};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -21,8 +20,10 @@ use workflow::input::{Found, Input};
 use workflow::state::{JobState, Stored, Unit};
 
 /// The events of a commit on their way.
-#[derive(Default)]
 pub(super) struct SentEvents {
+    stream: Checked,
+    /// None was left out.
+    complete: bool,
     single: Vec<PendingAck>,
     bursts: Vec<PendingBurst>,
 }
@@ -43,7 +44,7 @@ const UNCLAIMED: workflow::time::Millis = workflow::time::Millis::secs(60);
 #[derive(Default)]
 pub(super) struct Report {
     /// All its events; none where one was not acknowledged.
-    pub events: Option<BatchAck>,
+    pub events: Option<(Checked, BatchAck)>,
     pub work: Vec<StoredItem>,
 }
 
@@ -118,19 +119,29 @@ impl Writer {
 
     /// Few events are acknowledged one by one; many but the first, whose place must be known, together.
     async fn send_events(&mut self, rows: &Rows, deadline: Instant) -> Result<SentEvents, PublishError> {
-        let mut sent = SentEvents::default();
+        // Before the relay has looked at the stream they are the relay's.
+        let stream = self.shared.events_stream.now(&self.shared.bus);
+        let mut sent = SentEvents {
+            stream: stream.ok_or(PublishError::Disconnected)?,
+            complete: true,
+            single: Vec::new(),
+            bursts: Vec::new(),
+        };
         let bursts = match &mut self.bursts {
             Some(bursts) => bursts,
-            none => none.insert(Bursts::open(&self.shared.bus).await?),
+            none => none.insert(Bursts::open(&self.shared.bus, deadline).await?),
         };
-        let together = bursts.are_welcome() && rows.events.len() >= BURST;
-        let (single, many) = rows.events.split_at(if together { 1 } else { rows.events.len() });
+        let events: Vec<&EventRow> = rows.events.iter().filter(|e| e.body.len() <= MAX_PAYLOAD).collect();
+        // The relay says what became of those that can never be told.
+        sent.complete = events.len() == rows.events.len();
+        let together = bursts.are_welcome() && events.len() >= BURST;
+        let (single, many) = events.split_at(if together { 1 } else { events.len() });
         for event in single {
             sent.single
                 .push(self.shared.bus.publish(event_message(event), deadline).await?);
         }
         for burst in many.chunks(MAX_BURST) {
-            let messages = burst.iter().map(event_message).collect();
+            let messages = burst.iter().map(|event| event_message(event)).collect();
             sent.bursts.push(bursts.publish(messages, deadline).await?);
         }
         Ok(sent)
@@ -151,7 +162,11 @@ impl Writer {
                 report.work.extend(stored_item(&shared, item, deadline, false).await);
             }
             match acknowledged(events, deadline).await {
-                Ok(range) => report.events = recorded(&shared, batch, range),
+                Ok(place) => {
+                    report.events = place
+                        .zip(batch)
+                        .map(|((heard, place), batch)| (heard, BatchAck { batch, ..place }));
+                }
                 Err(error) => debug!(
                     error = &error as &dyn std::error::Error,
                     "the relay will tell the events of a commit"
@@ -412,7 +427,18 @@ async fn stored_item(
     deadline: Instant,
     keep: bool,
 ) -> Option<StoredItem> {
-    let acknowledged = pending.stored(deadline).await.ok()?;
+    let acknowledged = match pending.stored(deadline).await {
+        Ok(acknowledged) => acknowledged,
+        Err(error) => {
+            // Whether it is there is looked up in 10 s, and then it is published once more.
+            warn!(
+                task_id = %task,
+                error = &error as &dyn std::error::Error,
+                "a work item is not known to be stored"
+            );
+            return None;
+        }
+    };
     let bus::lookup::StreamCreated::At(stream_created) = shared.bus.work_stream_created().await else {
         return None;
     };
@@ -427,34 +453,25 @@ async fn stored_item(
     })
 }
 
-/// First and last place of a commit's events in the stream, once it has all of them.
+/// Where a commit's events are in the stream, once it has all of them; the batch is not known here.
 async fn acknowledged(
     events: Result<SentEvents, PublishError>,
     deadline: Instant,
-) -> Result<Option<(u64, u64)>, PublishError> {
+) -> Result<Option<(Checked, BatchAck)>, PublishError> {
     let events = events?;
-    let mut range: Option<(u64, u64)> = None;
-    let mut widen = |sequence: u64| {
-        let (first, last) = range.unwrap_or((sequence, sequence));
-        range = Some((first.min(sequence), last.max(sequence)));
-    };
+    let mut places = Vec::with_capacity(events.single.len() + events.bursts.len());
     for pending in events.single {
-        widen(pending.stored(deadline).await?.sequence);
+        places.push(pending.stored(deadline).await?.sequence);
     }
     for burst in events.bursts {
-        widen(burst.stored(deadline).await?);
+        places.push(burst.stored(deadline).await?);
     }
-    Ok(range)
-}
-
-/// What a later commit records of this one.
-fn recorded(shared: &Shared, batch: Option<i64>, range: Option<(u64, u64)>) -> Option<BatchAck> {
-    let created = shared.events_created.load(Ordering::Relaxed);
-    let (first, last) = range.filter(|_| created != 0)?;
-    Some(BatchAck {
-        batch: batch?,
-        stream_created: created,
-        first,
-        last,
-    })
+    let range = places.iter().min().zip(places.iter().max());
+    let place = range.filter(|_| events.complete).map(|(first, last)| BatchAck {
+        batch: 0,
+        stream_created: events.stream.created,
+        first: *first,
+        last: *last,
+    });
+    Ok(place.map(|place| (events.stream, place)))
 }

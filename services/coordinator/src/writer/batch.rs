@@ -288,7 +288,7 @@ impl Writer {
         if rows.new.is_empty() && rows.changed.is_empty() && rows.costs.is_empty() {
             return Ok(());
         }
-        rows.acknowledged.clone_from(&self.acknowledged);
+        rows.acknowledged = self.recordable();
         let committed = commit::commit(self.connection().await?, &rows).await?;
         self.acknowledged.clear();
         self.shared.clock.set(committed.clock);

@@ -18,10 +18,11 @@ use announce::Report;
 use bus::{Bus, Lane};
 use draft::Entry;
 use inbox::{Answer, Envelope, Inbox};
+use outbox::Checked;
 use sqlx::postgres::{PgConnection, PgPool};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -60,8 +61,8 @@ pub struct Shared {
     pub leases_end: AtomicBool,
     /// Times the database was found away.
     pub outages: AtomicU64,
-    /// When the events stream was created, in microseconds; 0: not known.
-    pub events_created: Arc<AtomicI64>,
+    /// The events stream, while events may be published into it from here.
+    pub events_stream: Arc<outbox::EventsStream>,
     /// Slots of each pool, and how many coordinators share the windows.
     pub beats: tokio::sync::watch::Receiver<crate::beats::Beats>,
     pub metrics: crate::metrics::Metrics,
@@ -99,7 +100,8 @@ pub struct Writer {
     /// How the events of large commits go out.
     bursts: Option<bus::publish::bursts::Bursts>,
     reports: (mpsc::UnboundedSender<Report>, mpsc::UnboundedReceiver<Report>),
-    acknowledged: Vec<BatchAck>,
+    /// What later commits record, and of which connection it was heard.
+    acknowledged: Vec<(Checked, BatchAck)>,
 }
 
 impl Writer {
@@ -289,7 +291,8 @@ impl Writer {
         if self.acknowledged.is_empty() {
             return;
         }
-        let acks = std::mem::take(&mut self.acknowledged);
+        let acks = self.recordable();
+        self.acknowledged.clear();
         let Ok(connection) = self.connection().await else {
             return;
         };
@@ -300,6 +303,13 @@ impl Writer {
             );
             self.connection = None;
         }
+    }
+
+    /// What was heard on a connection that is gone may be of a stream that is gone: the relay tells again.
+    fn recordable(&mut self) -> Vec<BatchAck> {
+        let bus = &self.shared.bus;
+        self.acknowledged.retain(|(heard, _)| heard.holds(bus));
+        self.acknowledged.iter().map(|(_, ack)| *ack).collect()
     }
 
     fn drain_reports(&mut self) {

@@ -151,3 +151,13 @@ fn a_job_nobody_takes_does_not_keep_a_human_waiting_who_is_needed_already() {
     s.answer(Action::Retry);
     assert_eq!(s.queued(), ["a", "b"]);
 }
+
+#[test]
+fn a_broker_that_loses_everything_at_every_restart_makes_no_job_suspect() {
+    let mut s = Given::plan("a").start();
+    for _ in 0..MAX_REQUEUES * 3 {
+        s.input(&Input::QueueDoubted);
+        looked_up(&mut s, "a", Found::Gone);
+    }
+    assert_eq!((s.status(), s.job("a").attempt), (Status::Executing, 0));
+}

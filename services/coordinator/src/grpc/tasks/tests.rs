@@ -19,7 +19,7 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use service::config::Config;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -74,7 +74,7 @@ impl World {
             lane: Lane::of(0),
             leases_end: AtomicBool::new(false),
             outages: std::sync::atomic::AtomicU64::new(0),
-            events_created: Arc::new(AtomicI64::new(0)),
+            events_stream: Arc::default(),
             beats: watch::channel(crate::beats::Beats::default()).1,
             metrics: Metrics::new(&service::metrics::Registry::default()),
         });
