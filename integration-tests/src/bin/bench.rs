@@ -90,7 +90,8 @@ async fn bench(scope: Scope) -> Result<()> {
     if let Scope::One { in_flight, .. } = scope {
         let own = bench.target(&request());
         let (run, _) = measure("orchestrator", &own, &bench.roots, in_flight, pace).await?;
-        println!("{}\n\n{}", table::summary(&[run.clone()]), table::by_process(&[run]));
+        let runs = [run];
+        println!("{}\n\n{}", table::summary(&runs), table::by_process(&runs));
         return Ok(());
     }
     let restate = match std::env::var_os("ORCHESTRATOR_PEERS") {
