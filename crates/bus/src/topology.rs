@@ -41,8 +41,8 @@ const STREAMS: [StreamRow; 4] = [
         retention: RetentionPolicy::WorkQueue,
         discard: DiscardPolicy::New,
         // Whoever restarts the server loses items, not jobs: what is queued is looked up at every
-        // reconnect and published again. In files the server spends more on a queue that runs empty
-        // many times a second than on all else.
+        // reconnect and published again. A queue in files that runs empty many times a second makes the
+        // server remove and create a file each time.
         storage: StorageType::Memory,
         duplicate_window: DUPLICATE_WINDOW,
         bursts: false,

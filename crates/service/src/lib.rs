@@ -16,7 +16,7 @@ mod signals;
 pub use context::Context;
 pub use run::run;
 
-/// Every service allocates and frees many small things of mixed lives on one thread; the system's
-/// allocator spent a third of a worker's time on that.
+/// Every service allocates and frees many small things of mixed lives, which not every system's
+/// allocator is quick at.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
