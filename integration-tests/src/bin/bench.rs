@@ -188,11 +188,13 @@ impl Bench {
     async fn history(&self, stored: &mut usize) -> Result<Vec<Run>> {
         let target = self.target(&request());
         let mut points: Vec<Vec<Run>> = Vec::new();
+        let mut from = Vec::new();
         for (count, name) in HISTORY {
             let missing = count.saturating_sub(*stored);
-            println!("storing {missing} more tasks, {count} in all");
+            println!("storing {missing} more tasks, {} in all", *stored + missing);
             run_many(&target, 256, missing).await?;
             *stored += missing;
+            from.push(*stored);
             let mut cells: Vec<Vec<Run>> = vec![Vec::new(); IN_FLIGHT.len()];
             for _ in 0..self.pace.rounds {
                 for (cell, in_flight) in cells.iter_mut().zip(IN_FLIGHT) {
@@ -207,7 +209,7 @@ impl Bench {
         if let [early, late] = points.as_slice() {
             println!("\n{}\n\n{}", table::summary(late), table::by_process(late));
             println!(
-                "\nfrom 10,000 to {stored} stored tasks\n{}",
+                "\nfrom {from:?} stored tasks on, {stored} at the end\n{}",
                 growth::table(&growth::between(early, late))
             );
         }
