@@ -3,6 +3,8 @@
 pub mod bursts;
 
 use crate::connection::{Bus, REQUEST_TIMEOUT};
+use async_nats::HeaderMap;
+use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::context::{PublishAckFuture, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
@@ -36,6 +38,18 @@ impl Outgoing {
             headers: Vec::new(),
             payload: payload.into(),
         }
+    }
+
+    fn header_map(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_MESSAGE_ID, self.message_id.as_str());
+        if !self.traceparent.is_empty() {
+            headers.insert("traceparent", self.traceparent.as_str());
+        }
+        for (name, value) in &self.headers {
+            headers.insert(*name, value.as_str());
+        }
+        headers
     }
 }
 
@@ -110,29 +124,28 @@ impl PendingAck {
 }
 
 impl Bus {
-    /// Sends a message; await [`PendingAck::stored`] for the stream's word.
-    ///
-    /// # Errors
-    /// See [`PublishError`].
-    pub async fn publish(&self, message: Outgoing, deadline: Instant) -> Result<PendingAck, PublishError> {
+    fn may_send(&self, message: &Outgoing) -> Result<(), PublishError> {
         let size = message.payload.len();
         if size > MAX_PAYLOAD {
             return Err(PublishError::TooLarge { size });
         }
         // The client would queue the message and send it at the next connection, long after its
         // sender gave it up.
-        if !self.is_connected() {
-            return Err(PublishError::Disconnected);
+        match self.is_connected() {
+            true => Ok(()),
+            false => Err(PublishError::Disconnected),
         }
-        let mut publish = PublishMessage::build()
-            .payload(message.payload)
-            .message_id(&message.message_id);
-        if !message.traceparent.is_empty() {
-            publish = publish.header("traceparent", message.traceparent.as_str());
-        }
-        for (name, value) in &message.headers {
-            publish = publish.header(*name, value.as_str());
-        }
+    }
+
+    /// Sends a message; await [`PendingAck::stored`] for the stream's word.
+    ///
+    /// # Errors
+    /// See [`PublishError`].
+    pub async fn publish(&self, message: Outgoing, deadline: Instant) -> Result<PendingAck, PublishError> {
+        self.may_send(&message)?;
+        let size = message.payload.len();
+        let headers = message.header_map();
+        let publish = PublishMessage::build().headers(headers).payload(message.payload);
         let subject = message.subject;
         match timeout_at(deadline, self.jetstream().send_publish(subject.clone(), publish)).await {
             Err(_elapsed) => Err(PublishError::TimedOut),

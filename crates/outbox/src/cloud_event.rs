@@ -1,8 +1,11 @@
 //! CloudEvents 1.0, structured JSON.
 
+use bus::Outgoing;
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
+use workflow::ids::TaskId;
 use workflow::vocabulary::EventKind;
 
 /// Result content above this many bytes travels as a URL and its hash.
@@ -72,6 +75,13 @@ impl<'a> CloudEvent<'a> {
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)
     }
+}
+
+/// An event of a task as it travels; `body` is the [`CloudEvent`] as JSON text.
+pub fn message(task: TaskId, sequence: u64, subject: String, body: impl Into<Bytes>) -> Outgoing {
+    let mut message = Outgoing::new(subject, task.event(sequence).to_string(), "", body);
+    message.headers.push(("ce-subject", task.to_string()));
+    message
 }
 
 #[cfg(test)]

@@ -9,5 +9,5 @@ mod cloud_event;
 mod relay;
 
 pub use checked::{Checked, EventsStream};
-pub use cloud_event::{Attachment, CloudEvent, MAX_INLINE_RESULT};
+pub use cloud_event::{Attachment, CloudEvent, MAX_INLINE_RESULT, message};
 pub use relay::{Relay, RelayError};

@@ -5,6 +5,7 @@
 //! when the stream is another one or shorter than recorded, everything within retention.
 
 use crate::checked::EventsStream;
+use crate::cloud_event::message;
 use bus::names::StreamName;
 use bus::{Bus, Outgoing};
 use sqlx::PgPool;
@@ -209,11 +210,12 @@ impl Relay {
         let messages: Vec<Outgoing> = events
             .into_iter()
             .map(|(task, sequence, subject, body)| {
-                let task = workflow::ids::TaskId(task);
-                let id = task.event(u64::try_from(sequence).unwrap_or(0));
-                let mut message = Outgoing::new(subject, id.to_string(), "", body);
-                message.headers.push(("ce-subject", task.to_string()));
-                message
+                message(
+                    workflow::ids::TaskId(task),
+                    u64::try_from(sequence).unwrap_or(0),
+                    subject,
+                    body,
+                )
             })
             .collect();
         for stored in self.bus.publish_all(messages).await {

@@ -4,10 +4,9 @@
 //! the burst up at the first gap, so its one answer tells whether all are stored. The reply subject of
 //! message `n` is `<inbox>.<burst>.<flow>.fail.<n>.<operation>.$FI`.
 
-use super::{MAX_PAYLOAD, Outgoing, PublishError};
+use super::{Outgoing, PublishError};
 use crate::connection::Bus;
-use async_nats::header::NATS_MESSAGE_ID;
-use async_nats::{HeaderMap, Message};
+use async_nats::Message;
 use futures::StreamExt;
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -107,13 +106,7 @@ impl Bursts {
     /// # Errors
     /// See [`PublishError`]; some of the messages may have been sent and stored.
     pub async fn publish(&self, messages: Vec<Outgoing>, deadline: Instant) -> Result<PendingBurst, PublishError> {
-        if let Some(large) = messages.iter().find(|m| m.payload.len() > MAX_PAYLOAD) {
-            let size = large.payload.len();
-            return Err(PublishError::TooLarge { size });
-        }
-        if !self.bus.is_connected() {
-            return Err(PublishError::Disconnected);
-        }
+        messages.iter().try_for_each(|message| self.bus.may_send(message))?;
         let number = self.inner.number.fetch_add(1, Ordering::Relaxed);
         let (sender, end) = oneshot::channel();
         self.inner.waiting().insert(number, sender);
@@ -134,14 +127,7 @@ impl Bursts {
                 _ => 1,
             };
             let reply = format!("{reply}.{place}.{operation}.$FI");
-            let mut headers = HeaderMap::new();
-            headers.insert(NATS_MESSAGE_ID, message.message_id.as_str());
-            if !message.traceparent.is_empty() {
-                headers.insert("traceparent", message.traceparent.as_str());
-            }
-            for (name, value) in &message.headers {
-                headers.insert(*name, value.as_str());
-            }
+            let headers = message.header_map();
             let sent =
                 self.bus
                     .client()

@@ -161,12 +161,8 @@ impl Writer {
             for item in work {
                 report.work.extend(stored_item(&shared, item, deadline, false).await);
             }
-            match acknowledged(events, deadline).await {
-                Ok(place) => {
-                    report.events = place
-                        .zip(batch)
-                        .map(|((heard, place), batch)| (heard, BatchAck { batch, ..place }));
-                }
+            match acknowledged(events, batch, deadline).await {
+                Ok(place) => report.events = place,
                 Err(error) => debug!(
                     error = &error as &dyn std::error::Error,
                     "the relay will tell the events of a commit"
@@ -410,15 +406,8 @@ fn job_pool(draft: &Draft, lookup: &Lookup) -> String {
 }
 
 fn event_message(event: &EventRow) -> Outgoing {
-    let id = event.task.event(event.sequence);
-    let mut message = Outgoing::new(
-        event.subject.clone(),
-        id.to_string(),
-        "",
-        event.body.as_bytes().to_vec(),
-    );
-    message.headers.push(("ce-subject", event.task.to_string()));
-    message
+    let body = event.body.as_bytes().to_vec();
+    outbox::message(event.task, event.sequence, event.subject.clone(), body)
 }
 
 async fn stored_item(
@@ -453,9 +442,10 @@ async fn stored_item(
     })
 }
 
-/// Where a commit's events are in the stream, once it has all of them; the batch is not known here.
+/// Where a commit's events are in the stream, once it has all of them.
 async fn acknowledged(
     events: Result<SentEvents, PublishError>,
+    batch: Option<i64>,
     deadline: Instant,
 ) -> Result<Option<(Checked, BatchAck)>, PublishError> {
     let events = events?;
@@ -467,11 +457,14 @@ async fn acknowledged(
         places.push(burst.stored(deadline).await?);
     }
     let range = places.iter().min().zip(places.iter().max());
-    let place = range.filter(|_| events.complete).map(|(first, last)| BatchAck {
-        batch: 0,
-        stream_created: events.stream.created,
-        first: *first,
-        last: *last,
-    });
-    Ok(place.map(|place| (events.stream, place)))
+    let place = batch.zip(range).filter(|_| events.complete);
+    Ok(place.map(|(batch, (first, last))| {
+        let ack = BatchAck {
+            batch,
+            stream_created: events.stream.created,
+            first: *first,
+            last: *last,
+        };
+        (events.stream, ack)
+    }))
 }

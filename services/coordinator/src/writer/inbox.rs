@@ -157,6 +157,17 @@ impl Inbox {
         }
     }
 
+    /// Has the writer look whether there is room for the task's ready jobs.
+    pub async fn wake(&self, task: TaskId) {
+        self.send(Envelope {
+            task,
+            ask: Ask::Dispatch,
+            reply: None,
+            receipt: None,
+        })
+        .await;
+    }
+
     /// Sends an input nobody waits for.
     pub async fn tell(&self, task: TaskId, input: Input) {
         self.send(Envelope {

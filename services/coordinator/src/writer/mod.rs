@@ -352,16 +352,7 @@ impl Writer {
 
     fn wake(&self, task: TaskId) {
         let inbox = self.shared.inbox.clone();
-        tokio::spawn(async move {
-            inbox
-                .send(Envelope {
-                    task,
-                    ask: inbox::Ask::Dispatch,
-                    reply: None,
-                    receipt: None,
-                })
-                .await;
-        });
+        tokio::spawn(async move { inbox.wake(task).await });
     }
 
     /// Looks at a task again when the first pause of its jobs is over. The sweeper finds what a restart
@@ -375,18 +366,11 @@ impl Writer {
         let Some(pause) = pauses.min().filter(|pause| *pause <= LONGEST_TIMER) else {
             return;
         };
-        let (sender, id) = (self.shared.inbox.clone(), task.id);
+        let (inbox, id) = (self.shared.inbox.clone(), task.id);
         tokio::spawn(async move {
             // One millisecond more, so that the pause is over by a clock that counts whole ones.
             tokio::time::sleep(Duration::from_millis(u64::try_from(pause.0).unwrap_or(0) + 1)).await;
-            sender
-                .send(Envelope {
-                    task: id,
-                    ask: inbox::Ask::Dispatch,
-                    reply: None,
-                    receipt: None,
-                })
-                .await;
+            inbox.wake(id).await;
         });
     }
 
