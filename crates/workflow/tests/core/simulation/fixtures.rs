@@ -2,45 +2,23 @@
 
 use super::random::Random;
 use super::world::Row;
+use crate::tables::given::tool;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use workflow::plan::{Plan, PlanLimits};
 use workflow::state::Unit;
 use workflow::submission::{Dimension, OnExhausted, Policy, Submission};
-use workflow::tool::{Catalog, CatalogTool, RetryPolicy, ToolSource, ToolSpecification};
-use workflow::vocabulary::{EffectClass, ToolState};
+use workflow::tool::Catalog;
+use workflow::vocabulary::EffectClass;
 
 pub fn catalog() -> Catalog {
-    let tool = |id: &str, effects, requires_approval| {
-        let spec = ToolSpecification {
-            tool_id: id.to_owned(),
-            name: id.to_owned(),
-            description: id.to_owned(),
-            category: "test".to_owned(),
-            input_schema: json!({}),
-            output_schema: json!(true),
-            estimated_cost: Some(0.000_002),
-            estimated_duration: Some(0.1),
-            requires_approval,
-            source: ToolSource::Builtin,
-            effects,
-            retry: RetryPolicy::default(),
-            timeout_seconds: 60.0,
-            pool: "default".to_owned(),
-        };
-        (
-            id.to_owned(),
-            Arc::new(CatalogTool::new(spec, ToolState::Active).unwrap()),
-        )
-    };
     Catalog {
         tools: BTreeMap::from([
-            tool("pure", EffectClass::ReadOnly, false),
-            tool("keyed", EffectClass::Keyed, false),
-            tool("once", EffectClass::Once, false),
-            tool("asks", EffectClass::ReadOnly, true),
-            tool("poison", EffectClass::ReadOnly, false),
+            tool("pure", EffectClass::ReadOnly, false, &[]),
+            tool("keyed", EffectClass::Keyed, false, &[]),
+            tool("once", EffectClass::Once, false, &[]),
+            tool("asks", EffectClass::ReadOnly, true, &[]),
+            tool("poison", EffectClass::ReadOnly, false, &[]),
         ]),
     }
 }

@@ -131,6 +131,14 @@ impl Scenario {
         assert!(matches!(reply, EffectReply::Send { .. }), "{reply:?}");
     }
 
+    /// A step runs, sends, and its run ends well.
+    pub fn sends_and_ends(&mut self, step: &str, class: EffectClass) {
+        let run = self.run(step);
+        self.sends(&run, class);
+        let outcome = self.good(run.unit);
+        self.end(&run, outcome);
+    }
+
     /// A run tells how sending ended.
     pub fn sent(&mut self, run: &Run, ended: EffectEnd) -> Reply {
         self.input(&end_of(run, ended))

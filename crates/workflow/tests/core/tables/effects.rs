@@ -171,10 +171,7 @@ fn an_end_is_recorded_once_and_a_confirmation_stands() {
 #[test]
 fn a_result_tells_that_its_effect_happened_where_the_end_was_lost() {
     let mut s = Given::plan("a:once").start();
-    let run = s.run("a");
-    s.sends(&run, EffectClass::Once);
-    let outcome = s.good(run.unit);
-    s.end(&run, outcome);
+    s.sends_and_ends("a", EffectClass::Once);
     assert_eq!(s.task.effects[0].state, EffectState::Confirmed);
 }
 

@@ -28,7 +28,8 @@ pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog {
     .into(),
 });
 
-fn tool(id: &str, effects: EffectClass, asks: bool, non_retryable: &[&str]) -> (String, Arc<CatalogTool>) {
+/// A built-in tool that takes and gives anything.
+pub fn tool(id: &str, effects: EffectClass, asks: bool, non_retryable: &[&str]) -> (String, Arc<CatalogTool>) {
     let spec = ToolSpecification {
         tool_id: id.to_owned(),
         name: id.to_owned(),

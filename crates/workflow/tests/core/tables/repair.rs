@@ -6,7 +6,7 @@ use super::scenario::Scenario;
 use workflow::decision::Reply;
 use workflow::input::{Assessment, Body, Outcome};
 use workflow::submission::{Dimension, OnExhausted};
-use workflow::vocabulary::{Action, AttentionReason, EventKind, Status, StepStatus};
+use workflow::vocabulary::{Action, AttentionReason, EffectClass, EventKind, Status, StepStatus};
 
 /// `a`, then `b` and `c` side by side, then `d`; everything done, the judgement is awaited.
 fn diamond() -> Scenario {
@@ -174,10 +174,7 @@ fn a_humans_feedback_reaches_the_next_round() {
 fn a_step_with_an_outside_effect_is_not_repaired() {
     let mut s = Given::plan("a b:once<a c<b").start();
     s.done("a");
-    let run = s.run("b");
-    s.sends(&run, workflow::vocabulary::EffectClass::Once);
-    let outcome = s.good(run.unit);
-    s.end(&run, outcome);
+    s.sends_and_ends("b", EffectClass::Once);
     s.work_until("assess");
     s.judge(blaming("b"));
     assert_eq!(s.reason(), Some(AttentionReason::QualityBelowThreshold));
@@ -191,10 +188,7 @@ fn a_step_with_an_outside_effect_is_not_repaired() {
 fn the_answer_of_an_outside_effect_stands_when_its_input_changes() {
     let mut s = Given::plan("a b:once<a c<a").start();
     s.done("a");
-    let run = s.run("b");
-    s.sends(&run, workflow::vocabulary::EffectClass::Once);
-    let outcome = s.good(run.unit);
-    s.end(&run, outcome);
+    s.sends_and_ends("b", EffectClass::Once);
     s.work_until("assess");
     s.judge(blaming("a"));
     s.outputs("a", "\"better\"");
