@@ -39,10 +39,22 @@ pub(super) fn started(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: RunI
         JobState::Running { run: holder, .. } if holder == run => false,
         // The lease of the other run is over without the sweeper having seen it: a loss all the same.
         JobState::Running { lease, .. } if lease <= now => {
+            if job.losses + 1 >= LOSSES_BEFORE_ALONE {
+                // This copy does not know that it would have to run alone.
+                let serial = job.serial;
+                lost(cx, serial);
+                cx.reply = Reply::Stop("superseded");
+                return;
+            }
             count_loss(job);
             true
         }
         JobState::Running { .. } => {
+            cx.reply = Reply::Stop("superseded");
+            return;
+        }
+        // So would a copy of an earlier dispatch run in company.
+        JobState::Queued { .. } if job.losses >= LOSSES_BEFORE_ALONE && dispatch < job.dispatch => {
             cx.reply = Reply::Stop("superseded");
             return;
         }

@@ -84,6 +84,32 @@ fn after_two_losses_a_job_runs_alone_and_three_more_make_it_poison() {
 }
 
 #[test]
+fn a_copy_of_an_earlier_dispatch_does_not_run_what_must_run_alone() {
+    let mut s = Given::plan("a").start();
+    lose(&mut s, "a");
+    let copy = s.take("a");
+    lose(&mut s, "a");
+    assert_eq!((s.job("a").losses, s.job("a").dispatch), (2, 3));
+    assert_eq!(s.beat(&copy), Reply::Stop("superseded"));
+    assert_eq!(s.queued(), ["a"], "its own dispatch is still to run");
+    let alone = s.take("a");
+    assert_eq!(s.beat(&alone), Reply::Continue { attempt: 3 });
+}
+
+#[test]
+fn nobody_takes_over_from_a_dead_run_what_must_run_alone_from_now_on() {
+    let mut s = Given::plan("a").start();
+    lose(&mut s, "a");
+    s.run("a");
+    let copy = s.take("a");
+    s.pass(15.0);
+    assert_eq!(s.beat(&copy), Reply::Stop("superseded"));
+    assert_eq!(s.job("a").losses, 2);
+    s.wait(1.0);
+    assert_eq!((s.queued(), s.job("a").dispatch), (vec!["a".to_owned()], 3));
+}
+
+#[test]
 fn losses_and_failures_are_counted_apart() {
     let mut s = Given::plan("a").start();
     lose(&mut s, "a");
