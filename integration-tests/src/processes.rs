@@ -134,20 +134,23 @@ fn field_kb(path: &str, field: &str) -> Option<f64> {
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// The process that owns the local TCP port of an established IPv4 loopback connection.
+/// The process that owns the side of `port` of an established IPv4 loopback connection to `remote`.
+///
+/// Both ports name the connection: others may use the same port towards somebody else.
 ///
 /// # Errors
 /// The connection or its owner cannot be found.
-pub fn owner_of_port(port: u16) -> Result<u32> {
+pub fn owner_of_connection(port: u16, remote: u16) -> Result<u32> {
     let table = fs::read_to_string("/proc/net/tcp").context("reading the TCP table")?;
-    let suffix = format!(":{port:04X}");
+    let (near, far) = (format!(":{port:04X}"), format!(":{remote:04X}"));
+    let ends_with = |fields: &[&str], at: usize, suffix: &str| fields.get(at).is_some_and(|f| f.ends_with(suffix));
     let inode = table
         .lines()
         .skip(1)
         .map(|line| line.split_whitespace().collect::<Vec<_>>())
-        .find(|fields| fields.get(1).is_some_and(|local| local.ends_with(&suffix)) && fields.get(3) == Some(&"01"))
+        .find(|fields| ends_with(fields, 1, &near) && ends_with(fields, 2, &far) && fields.get(3) == Some(&"01"))
         .and_then(|fields| fields.get(9).map(|inode| format!("socket:[{inode}]")))
-        .with_context(|| format!("no established connection from port {port}"))?;
+        .with_context(|| format!("no established connection from port {port} to {remote}"))?;
     all_pids()
         .into_iter()
         .find(|pid| open_files(*pid).contains(&inode))
@@ -180,8 +183,10 @@ mod tests {
     #[test]
     fn a_connection_leads_to_its_owner() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let remote = listener.local_addr().unwrap();
+        let stream = std::net::TcpStream::connect(remote).unwrap();
         let port = stream.local_addr().unwrap().port();
-        assert_eq!(owner_of_port(port).unwrap(), std::process::id());
+        assert_eq!(owner_of_connection(port, remote.port()).unwrap(), std::process::id());
+        assert!(owner_of_connection(port, remote.port() ^ 1).is_err());
     }
 }

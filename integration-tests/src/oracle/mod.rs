@@ -32,6 +32,7 @@ pub struct Oracle {
 
 #[derive(Debug)]
 struct Shared {
+    address: SocketAddr,
     started: Instant,
     seed: u64,
     default_rule: Rule,
@@ -50,6 +51,7 @@ impl Oracle {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
+            address,
             started: Instant::now(),
             seed,
             default_rule,
@@ -120,7 +122,12 @@ impl Shared {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         *callers
             .entry(peer.port())
-            .or_insert_with(|| processes::owner_of_port(peer.port()).ok())
+            .or_insert_with(|| self.owner(peer).ok())
+    }
+
+    /// The process at the other end of a connection to us.
+    fn owner(&self, peer: SocketAddr) -> anyhow::Result<u32> {
+        processes::owner_of_connection(peer.port(), self.address.port())
     }
 
     fn rule(&self, item: &str) -> Rule {

@@ -87,7 +87,7 @@ async fn answer(
         }
         Rule::Poison => {
             tokio::time::sleep(POISON_DELAY).await;
-            kill_caller(peer);
+            kill_caller(shared.owner(peer));
             tokio::time::sleep(FOREVER).await;
             refused(StatusCode::GATEWAY_TIMEOUT)
         }
@@ -103,8 +103,7 @@ fn refused(status: StatusCode) -> (StatusCode, Bytes) {
 }
 
 /// What an input does that makes its worker run out of memory, seen from the worker.
-fn kill_caller(peer: SocketAddr) {
-    let caller = processes::owner_of_port(peer.port());
+fn kill_caller(caller: anyhow::Result<u32>) {
     match caller.map(|pid| (pid, processes::name(pid))) {
         // Only ever an executor: a mistake here must not take the test itself down.
         Ok((pid, Some(name))) if name == "executor" => {
