@@ -120,9 +120,7 @@ impl Shared {
 
     fn caller(&self, peer: SocketAddr) -> Option<u32> {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        *callers
-            .entry(peer.port())
-            .or_insert_with(|| self.owner(peer).ok())
+        *callers.entry(peer.port()).or_insert_with(|| self.owner(peer).ok())
     }
 
     /// The process at the other end of a connection to us.

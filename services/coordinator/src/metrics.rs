@@ -32,7 +32,7 @@ impl Metrics {
         self.applied.add(tasks as u64);
     }
 
-    /// A batch was written, from the first look at its inputs.
+    /// A batch was written, which took so long.
     pub fn batch_seconds(&self, took: Duration) {
         self.busy_micros
             .add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));

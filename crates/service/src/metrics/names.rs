@@ -65,5 +65,5 @@ pub const TASKS_INGESTED: Metric = Metric {
 /// Coordinator: how busy the writer is.
 pub const WRITER_BUSY: Metric = Metric {
     name: "orchestrator_writer_busy_microseconds_total",
-    help: "Time the writer spent on batches, from the first look at their inputs to the commit.",
+    help: "Time during which a batch was being written.",
 };

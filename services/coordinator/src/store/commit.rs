@@ -29,6 +29,22 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// There is nothing to write; acknowledgements alone need no commit.
+    pub fn is_empty(&self) -> bool {
+        self.new.is_empty() && self.changed.is_empty() && self.costs.is_empty()
+    }
+
+    /// Adds the rows of other tasks.
+    pub fn extend(&mut self, other: Self) {
+        self.new.extend(other.new);
+        self.changed.extend(other.changed);
+        self.payloads.extend(other.payloads);
+        self.events.extend(other.events);
+        self.gates.extend(other.gates);
+        self.effects.extend(other.effects);
+        self.costs.extend(other.costs);
+    }
+
     /// A gate, effect or cost that is written twice in a batch is written once, last; tasks are locked
     /// in the order of their ids, as every batch does.
     pub fn fold(&mut self) {

@@ -198,7 +198,7 @@ impl Writer {
     }
 
     async fn fetch(&mut self, drafts: &mut [Draft], missing: &[(TaskId, workflow::state::PayloadNo)]) -> bool {
-        let Ok(connection) = self.connection().await else {
+        let Ok(connection) = self.reader().await else {
             return false;
         };
         match store::load::bodies(connection, missing).await {
@@ -215,7 +215,7 @@ impl Writer {
                     error = &error as &dyn std::error::Error,
                     "payloads of work items could not be read"
                 );
-                self.connection = None;
+                self.reads = None;
                 false
             }
         }

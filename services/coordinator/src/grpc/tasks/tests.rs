@@ -1,5 +1,7 @@
 //! The service over a real writer, Postgres and NATS; the test itself is the worker.
 
+mod writing;
+
 use super::Tasks;
 use crate::catalog::SharedCatalog;
 use crate::clock::DatabaseClock;
@@ -32,6 +34,7 @@ use workflow::vocabulary::ToolState;
 /// A coordinator without its background loops.
 struct World {
     tasks: Tasks,
+    database_url: String,
     _stop: DropGuard,
 }
 
@@ -81,7 +84,7 @@ impl World {
         shared.catalog.refresh(&pool).await.unwrap();
         let stop = CancellationToken::new();
         let settings = WriterConfig {
-            database_url: database.url,
+            database_url: database.url.clone(),
             max_batch: 64,
             cached_tasks: 100,
         };
@@ -96,6 +99,7 @@ impl World {
                 shared,
                 config: Arc::new(config),
             },
+            database_url: database.url,
             _stop: stop.drop_guard(),
         }
     }
