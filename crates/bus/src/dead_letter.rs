@@ -41,7 +41,6 @@ impl Bus {
         let mut message = Outgoing::new(
             self.names().dead_subject(&letter.origin),
             letter.message_id,
-            "",
             letter.payload,
         );
         message.headers = vec![(REASON, reason), (ORIGIN, letter.origin)];

@@ -5,6 +5,9 @@ use crate::names::StreamName;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::stream::RawMessageErrorKind;
+use contracts::work::WorkItem;
+use prost::Message;
+use workflow::ids::JobId;
 
 /// What became of a published message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,7 +35,7 @@ impl Bus {
     /// Creation time of the work stream: asked once per connection, then remembered.
     ///
     /// One that this process makes anew is asked about again; one that another process makes anew
-    /// keeps its old time here until the next connection, and [`Bus::lookup`] tells by the id.
+    /// keeps its old time here until the next connection, and [`Bus::lookup`] tells by what is there.
     pub async fn work_stream_created(&self) -> StreamCreated {
         let generation = self.generation();
         let cached = *self.stream_created_cache().borrow();
@@ -56,11 +59,11 @@ impl Bus {
         self.stream_created_cache().send_replace(None);
     }
 
-    /// Looks a published work item up.
+    /// Looks a published dispatch up.
     ///
-    /// `stream_created` and `message_id` are what was recorded when it was stored under `sequence`:
-    /// a stream made anew or restored from an older copy may hold another message there.
-    pub async fn lookup(&self, sequence: u64, stream_created: i64, message_id: &str) -> Lookup {
+    /// `stream_created` is what was recorded when its message was stored under `sequence`: a stream made
+    /// anew or restored from an older copy may hold another message there.
+    pub async fn lookup(&self, sequence: u64, stream_created: i64, (job, dispatch): (JobId, u32)) -> Lookup {
         match self.work_stream_created().await {
             StreamCreated::Outage => return Lookup::Outage,
             StreamCreated::Missing => return Lookup::Gone,
@@ -74,8 +77,7 @@ impl Bus {
         // Asks the leader; a direct read may be answered by a replica that lags.
         match stream.get_raw_message(sequence).await {
             Ok(message) => {
-                let id = message.headers.get(async_nats::header::NATS_MESSAGE_ID);
-                if id.is_some_and(|id| id.as_str() == message_id) {
+                if carries(&message.payload, &job.to_string(), dispatch) {
                     Lookup::There
                 } else {
                     Lookup::Gone
@@ -91,6 +93,16 @@ impl Bus {
             },
         }
     }
+}
+
+/// A job may share its message with others, of its own task and of other tasks.
+fn carries(payload: &[u8], job: &str, dispatch: u32) -> bool {
+    let Ok(mut item) = WorkItem::decode(payload) else {
+        return false;
+    };
+    let more = std::mem::take(&mut item.more);
+    let mut jobs = std::iter::once(&item).chain(&more).flat_map(|item| &item.jobs);
+    jobs.any(|carried| carried.job_id == job && carried.dispatch == dispatch)
 }
 
 fn is_stream_missing(kind: GetStreamErrorKind) -> bool {

@@ -20,8 +20,6 @@ pub struct Outgoing {
     pub subject: String,
     /// `Nats-Msg-Id`: a second copy within 30 s (an event: 10 s) is acknowledged and not stored.
     pub message_id: String,
-    /// W3C trace context, or empty.
-    pub traceparent: String,
     /// Further headers, such as `ce-subject`.
     pub headers: Vec<(&'static str, String)>,
     /// At most [`MAX_PAYLOAD`] bytes.
@@ -30,11 +28,10 @@ pub struct Outgoing {
 
 impl Outgoing {
     /// A message without further headers.
-    pub fn new(subject: String, message_id: String, traceparent: &str, payload: impl Into<Bytes>) -> Self {
+    pub fn new(subject: String, message_id: String, payload: impl Into<Bytes>) -> Self {
         Self {
             subject,
             message_id,
-            traceparent: traceparent.to_owned(),
             headers: Vec::new(),
             payload: payload.into(),
         }
@@ -43,9 +40,6 @@ impl Outgoing {
     fn header_map(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(NATS_MESSAGE_ID, self.message_id.as_str());
-        if !self.traceparent.is_empty() {
-            headers.insert("traceparent", self.traceparent.as_str());
-        }
         for (name, value) in &self.headers {
             headers.insert(*name, value.as_str());
         }

@@ -79,7 +79,7 @@ impl<'a> CloudEvent<'a> {
 
 /// An event of a task as it travels; `body` is the [`CloudEvent`] as JSON text.
 pub fn message(task: TaskId, sequence: u64, subject: String, body: impl Into<Bytes>) -> Outgoing {
-    let mut message = Outgoing::new(subject, task.event(sequence).to_string(), "", body);
+    let mut message = Outgoing::new(subject, task.event(sequence).to_string(), body);
     message.headers.push(("ce-subject", task.to_string()));
     message
 }

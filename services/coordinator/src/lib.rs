@@ -63,6 +63,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         events_stream: Arc::default(),
         beats,
         metrics: Metrics::new(&ctx.metrics),
+        paces: work::pace::Paces::default(),
     });
     shared.catalog.refresh(&pool).await?;
     let background = spawn_background(&ctx, &shared, beats_in);

@@ -1,6 +1,7 @@
 //! Work results: from a lane's messages to inputs, and back to acknowledgements.
 
 use crate::work::body;
+use crate::work::pace::Paces;
 use crate::writer::Shared;
 use crate::writer::inbox::{Ask, Envelope, Receipt};
 use bus::Lane;
@@ -21,6 +22,7 @@ use workflow::decide::LEASE;
 use workflow::ids::{JobId, RunId, TaskId};
 use workflow::input::{Assessment, Body, Cost, Failure, Input, Outcome};
 use workflow::time::Millis;
+use workflow::vocabulary::WorkKind;
 
 /// Messages of a lane in hand at once.
 const CAPACITY: usize = 1024;
@@ -60,7 +62,7 @@ async fn acknowledge(mut finished: mpsc::UnboundedReceiver<Delivery>) {
 }
 
 async fn take(shared: &Arc<Shared>, delivery: Delivery, done: &mpsc::UnboundedSender<Delivery>) {
-    let (inputs, unreadable) = match decode(delivery.payload()) {
+    let (inputs, unreadable) = match decode(delivery.payload(), &shared.paces) {
         Ok(read) => read,
         Err(reason) => return bury(shared, delivery, reason).await,
     };
@@ -132,29 +134,53 @@ async fn bury_one(shared: &Arc<Shared>, delivery: &Delivery, reason: &'static st
 /// What can be read of a message, and what cannot, with the reason.
 type Read = (Vec<(TaskId, Input)>, Vec<(&'static str, JobResult)>);
 
-/// The inputs of a message.
-fn decode(payload: &[u8]) -> Result<Read, &'static str> {
+/// The inputs of a message; how long its runs took is noted.
+fn decode(payload: &[u8], paces: &Paces) -> Result<Read, &'static str> {
     let message = WorkResult::decode(payload).map_err(|_| "not a WorkResult")?;
     if message.results.len() > MAX_RESULTS {
         return Err("more than 64 results in one message");
     }
     let (mut inputs, mut unreadable) = (Vec::new(), Vec::new());
     for result in message.results {
-        match input(result.clone()) {
-            Ok(read) => inputs.push(read),
+        match names(&result) {
+            Ok(names) => {
+                note_pace(&result, paces);
+                inputs.extend(input(names, result));
+            }
             Err(reason) => unreadable.push((reason, result)),
         }
     }
     Ok((inputs, unreadable))
 }
 
-fn input(result: JobResult) -> Result<(TaskId, Input), &'static str> {
-    let task: TaskId = result.task_id.parse().map_err(|_| "the task id is no UUID")?;
-    let job: JobId = result.job_id.parse().map_err(|_| "the job id is no UUID")?;
-    let run: RunId = result.run_id.parse().map_err(|_| "the run id is no UUID")?;
+/// Whose result it is.
+type Names = (TaskId, JobId, RunId);
+
+fn names(result: &JobResult) -> Result<Names, &'static str> {
+    let task = result.task_id.parse().map_err(|_| "the task id is no UUID")?;
+    let job = result.job_id.parse().map_err(|_| "the job id is no UUID")?;
+    let run = result.run_id.parse().map_err(|_| "the run id is no UUID")?;
+    let has_outcome = result.outcome.is_some();
+    has_outcome.then_some((task, job, run)).ok_or("no outcome")
+}
+
+/// Times are the worker's word; at worst they make its own messages smaller or larger.
+fn note_pace(result: &JobResult, paces: &Paces) {
+    let kind = match &result.outcome {
+        Some(job_result::Outcome::Planned(_)) => WorkKind::Plan,
+        Some(job_result::Outcome::Assessed(_)) => WorkKind::Assess,
+        Some(job_result::Outcome::Deliverable(_)) => WorkKind::Format,
+        Some(job_result::Outcome::Published(_)) => WorkKind::Publish,
+        _ => return,
+    };
+    let took = result.finished_unix_ms.saturating_sub(result.started_unix_ms);
+    paces.note(kind, u64::try_from(took).map_or(Duration::MAX, Duration::from_millis));
+}
+
+fn input((task, job, run): Names, result: JobResult) -> Option<(TaskId, Input)> {
     let dispatch = result.dispatch;
     let cost = result.usage.map(cost).unwrap_or_default();
-    let outcome = result.outcome.ok_or("no outcome")?;
+    let outcome = result.outcome?;
     let succeeded = |outcome| Input::JobSucceeded {
         job,
         dispatch,
@@ -205,7 +231,7 @@ fn input(result: JobResult) -> Result<(TaskId, Input), &'static str> {
         }),
         job_result::Outcome::Released(_) => Input::JobReleased { job, dispatch, run },
     };
-    Ok((task, input))
+    Some((task, input))
 }
 
 /// Texts of workers are kept within bounds.
@@ -348,12 +374,37 @@ mod tests {
 
     #[test]
     fn a_message_that_is_no_result_or_names_no_ids_is_refused() {
-        assert!(decode(b"\xff\xff\xff").is_err());
+        let paces = Paces::default();
+        assert!(decode(b"\xff\xff\xff", &paces).is_err());
         let nameless = WorkResult {
             results: vec![JobResult::default()],
         };
-        let (inputs, unreadable) = decode(&nameless.encode_to_vec()).unwrap();
+        let (inputs, unreadable) = decode(&nameless.encode_to_vec(), &paces).unwrap();
         assert!(inputs.is_empty());
         assert_eq!(unreadable, [("the task id is no UUID", JobResult::default())]);
+    }
+
+    #[test]
+    fn short_runs_make_a_kind_short_and_a_clock_that_ran_back_does_not() {
+        let ran = |started, finished| {
+            let result = JobResult {
+                task_id: uuid::Uuid::nil().to_string(),
+                job_id: uuid::Uuid::nil().to_string(),
+                run_id: uuid::Uuid::nil().to_string(),
+                started_unix_ms: started,
+                finished_unix_ms: finished,
+                outcome: Some(job_result::Outcome::Published(Default::default())),
+                ..JobResult::default()
+            };
+            WorkResult {
+                results: vec![result; 64],
+            }
+            .encode_to_vec()
+        };
+        let paces = Paces::default();
+        decode(&ran(1000, 1005), &paces).unwrap();
+        assert!(paces.is_short(WorkKind::Publish));
+        decode(&ran(1000, 999), &paces).unwrap();
+        assert!(!paces.is_short(WorkKind::Publish));
     }
 }

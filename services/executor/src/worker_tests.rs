@@ -183,7 +183,7 @@ impl System {
         let subject = self.bus.names().work_subject(kind, &Token::parse("default")?);
         let id = format!("{kind}:1");
         self.bus
-            .publish_one(Outgoing::new(subject, id, "", item.encode_to_vec()))
+            .publish_one(Outgoing::new(subject, id, item.encode_to_vec()))
             .await?;
         timeout(PATIENCE, self.collect(expected)).await.context("no results")?
     }

@@ -37,18 +37,17 @@ impl<H: Handler> Worker<H> {
             }
         };
         if let Some(held) = item
-            .jobs
             .first()
-            .and_then(|(id, job)| self.held.find(*id, job.dispatch))
+            .and_then(|first| self.held.find(first.id, first.job.dispatch))
         {
             held.add_copy(delivery);
             return;
         }
-        let alone = item.jobs.iter().any(|(_, job)| job.alone);
+        let alone = item.iter().any(|taken| taken.job.alone);
         // Delivered before: another worker may run it, or one died of it.
-        let suspect = delivery.delivered() > 1 || item.jobs.iter().any(|(_, job)| job.losses > 0);
-        let room = self.room_for(kind, item.jobs.len());
-        let count = item.jobs.len();
+        let suspect = delivery.delivered() > 1 || item.iter().any(|taken| taken.job.losses > 0);
+        let count = item.len();
+        let room = self.room_for(kind, count);
         let item = HeldItem::new(kind, item, delivery, room, self.config.sources.run_id);
         let number = self.held.insert(item);
         if alone {
@@ -74,12 +73,10 @@ impl<H: Handler> Worker<H> {
     }
 
     pub(super) fn start(&mut self, key: JobKey) {
-        let Some(item) = self.held.item(key.item).map(|item| Arc::clone(&item.context)) else {
-            return;
-        };
         let Some(held) = self.held.job(key) else {
             return;
         };
+        let item = Arc::clone(&held.context);
         let JobState::Waiting(job) = std::mem::replace(&mut held.state, JobState::Done) else {
             return;
         };

@@ -2,7 +2,7 @@
 
 use super::job::ItemContext;
 use super::pulse::LastAsked;
-use super::take::TakenItem;
+use super::take::TakenJob;
 use crate::intake::Delivery;
 use contracts::coordinator::RunningJob;
 use contracts::work::Job;
@@ -38,6 +38,8 @@ pub(super) enum JobState {
 
 pub(super) struct HeldJob {
     pub id: Uuid,
+    /// Of its task; jobs of several tasks may share a message.
+    pub context: Arc<ItemContext>,
     pub dispatch: u32,
     pub run_id: Uuid,
     pub state: JobState,
@@ -48,7 +50,6 @@ pub(super) struct HeldJob {
 pub(super) struct HeldItem {
     /// Index into what the worker serves.
     pub kind: usize,
-    pub context: Arc<ItemContext>,
     /// The message, and further copies of it.
     pub deliveries: Vec<Arc<Delivery>>,
     pub jobs: Vec<HeldJob>,
@@ -68,14 +69,15 @@ pub(super) struct Held {
 impl HeldItem {
     pub(super) fn new(
         kind: usize,
-        taken: TakenItem,
+        taken: Vec<TakenJob>,
         delivery: Delivery,
         room: Option<OwnedSemaphorePermit>,
         run_id: fn() -> Uuid,
     ) -> Self {
         let now = Instant::now();
-        let jobs = taken.jobs.into_iter().map(|(id, job)| HeldJob {
+        let jobs = taken.into_iter().map(|TakenJob { id, job, context }| HeldJob {
             id,
+            context,
             dispatch: job.dispatch,
             run_id: run_id(),
             state: JobState::Waiting(Box::new(job)),
@@ -84,7 +86,6 @@ impl HeldItem {
         });
         Self {
             kind,
-            context: taken.context,
             deliveries: vec![Arc::new(delivery)],
             jobs: jobs.collect(),
             taken: now,
@@ -175,7 +176,7 @@ impl Held {
         let item = self.items.get(&key.item)?;
         let job = item.jobs.get(key.index)?;
         Some(RunningJob {
-            task_id: item.context.task_id.clone(),
+            task_id: job.context.task_id.clone(),
             job_id: job.id.to_string(),
             dispatch: job.dispatch,
             run_id: job.run_id.to_string(),

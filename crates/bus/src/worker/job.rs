@@ -20,7 +20,7 @@ pub trait Handler: Send + Sync + 'static {
     fn run(&self, job: JobContext) -> impl Future<Output = Ended> + Send;
 }
 
-/// What the jobs of one work item share.
+/// What the jobs of one task in a work item share.
 #[derive(Debug)]
 pub struct ItemContext {
     /// UUID.
@@ -42,7 +42,7 @@ pub struct ItemContext {
 
 /// One job to run.
 pub struct JobContext {
-    /// Shared by the item's jobs.
+    /// Shared by the jobs of its task.
     pub item: Arc<ItemContext>,
     /// The job. Its payloads are inline: those named by hash were fetched before.
     pub job: Job,

@@ -27,13 +27,11 @@ impl<H: Handler> Worker<H> {
 
     pub(super) fn report(&mut self, key: JobKey, outcome: Outcome, usage: Usage) {
         let finished_unix_ms = (self.config.sources.unix_ms)();
-        let Some(item) = self.held.item(key.item).map(|item| Arc::clone(&item.context)) else {
-            return;
-        };
         let Some(job) = self.held.job(key) else {
             return;
         };
         job.state = JobState::Reporting;
+        let item = Arc::clone(&job.context);
         let result = JobResult {
             task_id: item.task_id.clone(),
             job_id: job.id.to_string(),

@@ -87,7 +87,7 @@ impl ResultLane {
         }
         self.under_way = true;
         // A run reports once, so its id names the message that carries its result first.
-        let message = Outgoing::new(self.subject.clone(), message_id, "", message.encode_to_vec());
+        let message = Outgoing::new(self.subject.clone(), message_id, message.encode_to_vec());
         Some(ResultBatch {
             subject: self.subject.clone(),
             keys,

@@ -28,51 +28,68 @@ pub(super) enum Unreadable {
     Specification { job_id: String },
 }
 
-/// A readable item.
+/// A readable job.
 #[derive(Debug)]
-pub(super) struct TakenItem {
+pub(super) struct TakenJob {
+    pub id: Uuid,
+    pub job: Job,
     pub context: Arc<ItemContext>,
-    /// With their ids, parsed.
-    pub jobs: Vec<(Uuid, Job)>,
 }
 
-/// Decodes and checks a work item that came over the subject of `kind`.
-pub(super) fn read(payload: &[u8], kind: WorkKind, names: &Names) -> Result<TakenItem, Unreadable> {
-    let item = WorkItem::decode(payload).map_err(Unreadable::Encoding)?;
+/// Decodes and checks the jobs of a work item that came over the subject of `kind`.
+pub(super) fn read(payload: &[u8], kind: WorkKind, names: &Names) -> Result<Vec<TakenJob>, Unreadable> {
+    let mut item = WorkItem::decode(payload).map_err(Unreadable::Encoding)?;
     if WorkKind::parse(&item.kind) != Some(kind) {
         return Err(Unreadable::Kind {
             expected: kind,
             found: item.kind,
         });
     }
-    if !(1..=MAX_JOBS).contains(&item.jobs.len()) {
-        return Err(Unreadable::Count { count: item.jobs.len() });
-    }
-    uuid("task_id", &item.task_id)?;
-    token("tenant", &item.tenant)?;
     if !names.is_result_subject(&item.result_subject) {
         return Err(field("result_subject", &item.result_subject));
     }
-    let jobs = item.jobs.into_iter().map(check_job).collect::<Result<_, _>>()?;
+    let more = std::mem::take(&mut item.more);
+    let count = item.jobs.len() + more.iter().map(|item| item.jobs.len()).sum::<usize>();
+    if !(1..=MAX_JOBS).contains(&count) {
+        return Err(Unreadable::Count { count });
+    }
+    let (pool, result_subject) = (item.pool.clone(), item.result_subject.clone());
+    let mut taken = Vec::with_capacity(count);
+    for part in std::iter::once(item).chain(more) {
+        taken.extend(jobs_of(part, kind, &pool, &result_subject)?);
+    }
+    Ok(taken)
+}
+
+fn jobs_of(
+    item: WorkItem,
+    kind: WorkKind,
+    pool: &str,
+    result_subject: &str,
+) -> Result<impl Iterator<Item = TakenJob>, Unreadable> {
+    uuid("task_id", &item.task_id)?;
+    token("tenant", &item.tenant)?;
+    let jobs: Vec<(Uuid, Job)> = item.jobs.into_iter().map(check_job).collect::<Result<_, _>>()?;
     let (inline, blob) = match item.submission.and_then(|payload| payload.body) {
         Some(payload::Body::Json(json)) => (Some(json), None),
         Some(payload::Body::Blob(blob)) => (None, Some(blob)),
         None => (Some("{}".to_owned()), None),
     };
-    let context = ItemContext {
+    let context = Arc::new(ItemContext {
         task_id: item.task_id,
         tenant: item.tenant,
         kind,
-        pool: item.pool,
+        pool: pool.to_owned(),
         traceparent: item.traceparent,
-        result_subject: item.result_subject,
+        result_subject: result_subject.to_owned(),
         submission: OnceCell::new_with(inline.map(Arc::from)),
         submission_blob: blob,
-    };
-    Ok(TakenItem {
-        context: Arc::new(context),
-        jobs,
-    })
+    });
+    Ok(jobs.into_iter().map(move |(id, job)| TakenJob {
+        id,
+        job,
+        context: Arc::clone(&context),
+    }))
 }
 
 fn check_job(job: Job) -> Result<(Uuid, Job), Unreadable> {

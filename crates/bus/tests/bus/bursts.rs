@@ -14,7 +14,6 @@ fn event(bus: &Bus, id: &str) -> Outgoing {
     Outgoing::new(
         bus.names().event_subject(EventKind::TaskCompleted, &tenant),
         id.to_owned(),
-        "",
         "payload",
     )
 }
@@ -110,7 +109,7 @@ async fn a_stream_that_takes_no_bursts_says_so_once() {
     let bursts = Bursts::open(&bus, soon()).await.unwrap();
     let work = |id: &str| {
         let subject = bus.names().work_subject(WorkKind::Execute, &pool());
-        Outgoing::new(subject, id.to_owned(), "", "payload")
+        Outgoing::new(subject, id.to_owned(), "payload")
     };
     assert!(bursts.are_welcome());
     let refused = stored(&bursts, vec![work("a"), work("b"), work("c")]).await;

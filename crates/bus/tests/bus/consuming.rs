@@ -11,7 +11,7 @@ use workflow::vocabulary::WorkKind;
 
 async fn publish(bus: &Bus, ids: std::ops::Range<u32>) {
     let subject = bus.names().work_subject(WorkKind::Plan, &pool());
-    let message = |id: u32| Outgoing::new(subject.clone(), format!("m{id}"), "", id.to_string());
+    let message = |id: u32| Outgoing::new(subject.clone(), format!("m{id}"), id.to_string());
     for stored in bus.publish_all(ids.map(message).collect()).await {
         stored.unwrap();
     }

@@ -118,7 +118,7 @@ async fn an_item_stays_until_a_full_result_stream_has_room() {
     let mut config = topology::ensure_stream(&bus, StreamName::Results).await.unwrap().config;
     config.max_messages = 1;
     bus.jetstream().update_stream(&config).await.unwrap();
-    let filler = Outgoing::new(bus.names().result_subject(Lane::of(1)), "filler".to_owned(), "", "");
+    let filler = Outgoing::new(bus.names().result_subject(Lane::of(1)), "filler".to_owned(), "");
     bus.publish_one(filler).await.unwrap();
     let worker = RunningWorker::start(&bus, &coordinator, 256, DRAIN);
     send(&bus, &item(&bus, vec![step("null")])).await;

@@ -77,6 +77,7 @@ pub fn item(bus: &Bus, jobs: Vec<Job>) -> WorkItem {
         traceparent: String::new(),
         submission: Some(json("{\"request\":\"test\"}")),
         jobs,
+        more: Vec::new(),
     }
 }
 
@@ -90,7 +91,7 @@ pub fn json(text: &str) -> Payload {
 pub async fn send(bus: &Bus, item: &WorkItem) -> u64 {
     let subject = bus.names().work_subject(WorkKind::Execute, &pool());
     let message_id = format!("{}:{}", item.jobs[0].job_id, item.jobs[0].dispatch);
-    let message = Outgoing::new(subject, message_id, "", item.encode_to_vec());
+    let message = Outgoing::new(subject, message_id, item.encode_to_vec());
     bus.publish_one(message).await.unwrap().sequence
 }
 

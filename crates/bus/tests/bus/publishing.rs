@@ -1,15 +1,17 @@
 //! Publishing and looking up.
 
-use crate::fixture::{bus, config, pool};
+use crate::fixture::{bus, config, item, pool, step};
 use bus::lookup::{Lookup, StreamCreated};
 use bus::names::StreamName;
 use bus::publish::MAX_PAYLOAD;
 use bus::{Bus, Outgoing, PublishError, topology};
+use contracts::work::{Job, WorkItem};
+use prost::Message;
 use workflow::vocabulary::WorkKind;
 
 fn message(bus: &Bus, id: &str) -> Outgoing {
     let subject = bus.names().work_subject(WorkKind::Execute, &pool());
-    Outgoing::new(subject, id.to_owned(), "", "payload")
+    Outgoing::new(subject, id.to_owned(), "payload")
 }
 
 #[tokio::test]
@@ -51,19 +53,45 @@ async fn without_a_server_nothing_waits_and_nothing_is_sent_later() {
 #[tokio::test]
 async fn a_queued_message_is_there_until_it_is_gone() {
     let bus = bus().await;
-    let stored = bus.publish_one(message(&bus, "job:1")).await.unwrap();
+    let (first, other) = (step("null"), step("null"));
+    let dispatch = |job: &Job, number| (job.job_id.parse().unwrap(), number);
+    let work = WorkItem {
+        more: vec![item(&bus, vec![other.clone()])],
+        ..item(&bus, vec![first.clone()])
+    };
+    let publish = || {
+        bus.publish_one(Outgoing::new(
+            message(&bus, "").subject,
+            "id".to_owned(),
+            work.encode_to_vec(),
+        ))
+    };
+    let stored = publish().await.unwrap();
     let StreamCreated::At(created) = bus.work_stream_created().await else {
         panic!("no work stream");
     };
-    assert_eq!(bus.lookup(stored.sequence, created, "job:1").await, Lookup::There);
-    assert_eq!(bus.lookup(stored.sequence, created, "job:2").await, Lookup::Gone);
-    assert_eq!(bus.lookup(stored.sequence, created - 1, "job:1").await, Lookup::Gone);
-    assert_eq!(bus.lookup(stored.sequence + 1, created, "job:1").await, Lookup::Gone);
+    let lookup = |sequence, created, dispatch| bus.lookup(sequence, created, dispatch);
+    let known = dispatch(&first, 1);
+    assert_eq!(lookup(stored.sequence, created, known).await, Lookup::There);
+    assert_eq!(
+        lookup(stored.sequence, created, dispatch(&other, 1)).await,
+        Lookup::There
+    );
+    assert_eq!(
+        lookup(stored.sequence, created, dispatch(&first, 2)).await,
+        Lookup::Gone
+    );
+    assert_eq!(
+        lookup(stored.sequence, created, dispatch(&step("null"), 1)).await,
+        Lookup::Gone
+    );
+    assert_eq!(lookup(stored.sequence, created - 1, known).await, Lookup::Gone);
+    assert_eq!(lookup(stored.sequence + 1, created, known).await, Lookup::Gone);
 
     let name = bus.names().stream(StreamName::Work);
     bus.jetstream().delete_stream(&name).await.unwrap();
-    assert_eq!(bus.lookup(stored.sequence, created, "job:1").await, Lookup::Gone);
+    assert_eq!(lookup(stored.sequence, created, known).await, Lookup::Gone);
     topology::ensure(&bus).await.unwrap();
-    bus.publish_one(message(&bus, "job:1")).await.unwrap();
-    assert_eq!(bus.lookup(stored.sequence, created, "job:1").await, Lookup::Gone);
+    publish().await.unwrap();
+    assert_eq!(lookup(stored.sequence, created, known).await, Lookup::Gone);
 }

@@ -8,8 +8,9 @@ use bus::names::StreamName;
 use bus::topology::ConsumerSpec;
 use contracts::work::job::Spec;
 use contracts::work::job_result::Outcome;
-use contracts::work::{BlobRef, Failure, Input, Job, JobResult, Payload, payload};
+use contracts::work::{BlobRef, Failure, Input, Job, JobResult, Payload, WorkItem, payload};
 use prost::Message;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::timeout;
 use workflow::vocabulary::WorkKind;
@@ -41,6 +42,42 @@ async fn a_result_is_stored_before_its_item_is_acknowledged() {
         (beat.kind.as_str(), beat.pool.as_str(), beat.slots),
         ("execute", "default", 256)
     );
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn jobs_of_several_tasks_in_a_message_are_each_their_own_tasks() {
+    let (bus, coordinator) = (bus().await, TestCoordinator::start().await);
+    let worker = RunningWorker::start(&bus, &coordinator, 256, DRAIN);
+    let parts: Vec<WorkItem> = (0..3).map(|_| item(&bus, vec![step("gate")])).collect();
+    let without_the_shared = |part: &WorkItem| WorkItem {
+        kind: String::new(),
+        pool: String::new(),
+        result_subject: String::new(),
+        ..part.clone()
+    };
+    let message = WorkItem {
+        more: parts[1..].iter().map(without_the_shared).collect(),
+        ..parts[0].clone()
+    };
+    send(&bus, &message).await;
+    worker.begun(3).await;
+    // Long enough to be heartbeaten, each by the name of its task.
+    let mut heard = coordinator.told.heartbeats.subscribe();
+    timeout(PATIENCE, heard.wait_for(|heard| heard.len() >= 3))
+        .await
+        .unwrap()
+        .unwrap();
+    worker.open_gate();
+    let results = ResultReader::open(&bus).take(3).await;
+    let named = |task: &str, job: &str| (task.to_owned(), job.to_owned());
+    let of = |part: &WorkItem| named(&part.task_id, &part.jobs[0].job_id);
+    let expected: BTreeSet<_> = parts.iter().map(of).collect();
+    let reported: BTreeSet<_> = results.iter().map(|r| named(&r.task_id, &r.job_id)).collect();
+    let heartbeats = coordinator.told.heartbeats.borrow().clone();
+    let beaten: BTreeSet<_> = heartbeats.iter().map(|j| named(&j.task_id, &j.job_id)).collect();
+    assert_eq!((&reported, &beaten), (&expected, &expected));
+    wait_for_messages(&bus, StreamName::Work, 0).await;
     worker.stop().await;
 }
 
@@ -150,7 +187,7 @@ async fn a_second_copy_of_what_runs_is_acknowledged_with_it() {
     send(&bus, &item).await;
     worker.begun(1).await;
     let subject = bus.names().work_subject(WorkKind::Execute, &pool());
-    let copy = Outgoing::new(subject, "copy".to_owned(), "", item.encode_to_vec());
+    let copy = Outgoing::new(subject, "copy".to_owned(), item.encode_to_vec());
     bus.publish_one(copy).await.unwrap();
     // It was read when another item behind it has run.
     send(&bus, &crate::fixture::item(&bus, vec![step("null")])).await;
@@ -209,7 +246,7 @@ async fn an_unreadable_item_is_put_away_and_the_next_one_runs() {
     let (bus, coordinator) = (bus().await, TestCoordinator::start().await);
     let worker = RunningWorker::start(&bus, &coordinator, 256, DRAIN);
     let subject = bus.names().work_subject(WorkKind::Execute, &pool());
-    let poison = Outgoing::new(subject.clone(), "poison".to_owned(), "", vec![0xff_u8; 64]);
+    let poison = Outgoing::new(subject.clone(), "poison".to_owned(), vec![0xff_u8; 64]);
     bus.publish_one(poison).await.unwrap();
     let mut hostile = item(&bus, vec![step("null")]);
     hostile.result_subject = bus.names().stream_subjects(StreamName::Events);

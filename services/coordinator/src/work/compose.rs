@@ -1,34 +1,27 @@
 //! Composing work items from queued jobs.
 
 use super::body;
+use super::item::{Carried, Item};
+use super::pace::Paces;
 use crate::writer::draft::Entry;
+use bus::Lane;
 use bus::names::{Names, Token};
-use bus::{Lane, Outgoing};
 use contracts::work::{
     AssessSpec, FormatSpec, Grant, Input, Job as WorkJob, Payload, PlanSpec, PublishSpec, StepSpec, WorkItem, job,
     payload,
 };
-use prost::Message;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use workflow::decide::LOSSES_BEFORE_ALONE;
-use workflow::ids::{JobId, Serial};
+use workflow::ids::Serial;
 use workflow::plan::FrozenPlan;
 use workflow::state::{Job, PayloadNo, Unit};
 use workflow::vocabulary::StepStatus;
 
 /// Jobs in one message.
-const MAX_JOBS: usize = 16;
+pub(super) const MAX_JOBS: usize = 16;
 /// Bytes of a message's payloads; the rest of 512 KiB is for everything around them.
-const MAX_BYTES: usize = 448 * 1024;
-
-/// A message and the dispatches it carries.
-pub struct Item {
-    pub message: Outgoing,
-    pub jobs: Vec<(JobId, u32)>,
-    /// Bodies that did not fit and must be blobs before the message goes out.
-    pub spilled: Vec<Arc<str>>,
-}
+pub(super) const MAX_BYTES: usize = 448 * 1024;
 
 /// Payloads whose bodies the items of `serials` need.
 pub fn needed(entry: &Entry, serials: &[Serial]) -> Vec<PayloadNo> {
@@ -61,8 +54,17 @@ pub fn needed(entry: &Entry, serials: &[Serial]) -> Vec<PayloadNo> {
     wanted
 }
 
+/// Where items go, and which may travel together.
+#[derive(Clone, Copy)]
+pub struct Route<'a> {
+    pub names: &'a Names,
+    pub lane: Lane,
+    /// None: everything travels alone.
+    pub together: Option<&'a Paces>,
+}
+
 /// The messages that carry `serials`: short first runs together, everything else alone.
-pub fn items(entry: &mut Entry, serials: &[Serial], together: bool, names: &Names, lane: Lane) -> Vec<Item> {
+pub fn items(entry: &mut Entry, serials: &[Serial], route: Route<'_>) -> Vec<Item> {
     let submission = context(entry);
     let entry = &*entry;
     let mut items = Vec::new();
@@ -71,7 +73,7 @@ pub fn items(entry: &mut Entry, serials: &[Serial], together: bool, names: &Name
     for job in jobs {
         let pool = pool(entry, job);
         let open = groups.last_mut().filter(|(p, g)| {
-            together && *p == pool && g.len() < MAX_JOBS && g.first().is_some_and(|f| joins(entry, f, job))
+            *p == pool && g.len() < MAX_JOBS && g.first().is_some_and(|f| joins(entry, f, job, route))
         });
         match open {
             Some((_, group)) => group.push(job),
@@ -91,32 +93,27 @@ pub fn items(entry: &mut Entry, serials: &[Serial], together: bool, names: &Name
             tenant: entry.task.tenant.clone(),
             kind: kind.as_str().to_owned(),
             pool: pool.clone(),
-            result_subject: names.result_subject(lane),
+            result_subject: route.names.result_subject(route.lane),
             traceparent: entry.submission.traceparent.clone(),
             submission: Some(room.payload(&submission)),
             jobs: group.iter().map(|j| work_job(entry, j, &mut room)).collect(),
+            more: Vec::new(),
         };
-        let id = format!("{}:{}", entry.task.id.job(first.serial), first.dispatch);
+        let dispatch = |j: &&Job| (entry.task.id.job(j.serial), j.dispatch);
         items.push(Item {
-            message: Outgoing::new(
-                names.work_subject(kind, &token),
-                id,
-                &entry.submission.traceparent,
-                work.encode_to_vec(),
-            ),
-            jobs: group
-                .iter()
-                .map(|j| (entry.task.id.job(j.serial), j.dispatch))
-                .collect(),
-            spilled: room.spilled,
+            subject: route.names.work_subject(kind, &token),
+            message_id: format!("{}:{}", entry.task.id.job(first.serial), first.dispatch),
+            work,
+            carried: vec![Carried {
+                task: entry.task.id,
+                jobs: group.iter().map(dispatch).collect(),
+            }],
+            spilled: room.spilled.into_iter().map(|text| (entry.task.id, text)).collect(),
+            bytes: MAX_BYTES.saturating_sub(room.left),
+            shares: group.iter().all(|j| is_short(entry, j, route)),
         });
     }
     items
-}
-
-/// The message id a dispatch was published under, when it was published alone.
-pub fn message_id(job: JobId, dispatch: u32) -> String {
-    format!("{job}:{dispatch}")
 }
 
 /// Bytes of a job that cannot be spilled: arguments, or the plan, and feedback.
@@ -152,18 +149,19 @@ fn context(entry: &mut Entry) -> Arc<str> {
     context
 }
 
-/// Only first runs of short siblings share a message; a repeated dispatch travels alone.
-fn joins(entry: &Entry, first: &Job, job: &Job) -> bool {
-    let short = |j: &Job| {
-        let fresh = j.dispatch == 1 && j.losses == 0 && entry.task.round == 0;
-        fresh
-            && match j.unit {
-                Unit::Step(i) => plan_step(entry, i).is_some_and(|(_, f)| f.short),
-                Unit::Format(_) | Unit::Publish(_) => false,
-                Unit::Plan | Unit::Assess => false,
-            }
-    };
-    first.unit.kind() == job.unit.kind() && short(first) && short(job)
+fn joins(entry: &Entry, first: &Job, job: &Job, route: Route<'_>) -> bool {
+    first.unit.kind() == job.unit.kind() && is_short(entry, first, route) && is_short(entry, job, route)
+}
+
+/// Only first runs share a message, where they are short; a repeated dispatch travels alone.
+fn is_short(entry: &Entry, job: &Job, route: Route<'_>) -> bool {
+    let Some(paces) = route.together else { return false };
+    let fresh = job.dispatch == 1 && job.losses == 0 && entry.task.round == 0;
+    fresh
+        && match job.unit {
+            Unit::Step(i) => plan_step(entry, i).is_some_and(|(_, f)| f.short),
+            unit => paces.is_short(unit.kind()),
+        }
 }
 
 fn jobs_of<'a>(entry: &'a Entry, serials: &'a [Serial]) -> impl Iterator<Item = &'a Job> {

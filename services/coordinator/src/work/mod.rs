@@ -2,3 +2,5 @@
 
 pub mod body;
 pub mod compose;
+pub mod item;
+pub mod pace;

@@ -4,7 +4,10 @@ use super::draft::{Draft, Entry};
 use super::{Shared, Writer};
 use crate::store::commit::{BatchAck, EventRow, Rows};
 use crate::store::{self};
-use crate::work::{body, compose};
+use crate::work::body;
+use crate::work::compose::{self, Route};
+use crate::work::item::{self, Carried, Item};
+use bus::lookup::Lookup;
 use bus::publish::bursts::{Bursts, MAX_BURST, PendingBurst};
 use bus::publish::{MAX_PAYLOAD, PendingAck, PublishError};
 use bus::{Outgoing, Token};
@@ -14,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, warn};
-use workflow::decision::{Event, Lookup};
+use workflow::decision::{self, Event};
 use workflow::ids::{JobId, TaskId};
 use workflow::input::{Found, Input};
 use workflow::state::{JobState, Stored, Unit};
@@ -31,8 +34,8 @@ pub(super) struct SentEvents {
 /// From so many events on they are acknowledged together.
 const BURST: usize = 6;
 
-/// A work item on its way: whose, which dispatches, and the stream's word to come.
-type SentItem = (TaskId, Vec<(JobId, u32)>, PendingAck);
+/// A work item on its way: which dispatches, and the stream's word to come.
+type SentItem = (Vec<Carried>, PendingAck);
 
 /// Wait for the stream's word.
 const ACK_DEADLINE: Duration = Duration::from_secs(5);
@@ -50,8 +53,7 @@ pub(super) struct Report {
 
 /// A work item in its stream.
 pub(super) struct StoredItem {
-    pub task: TaskId,
-    pub jobs: Vec<(JobId, u32)>,
+    pub carried: Vec<Carried>,
     pub stored: Stored,
     /// Written with a commit of its own: nothing else will write the task soon.
     pub keep: bool,
@@ -174,7 +176,7 @@ impl Writer {
     }
 
     /// Work items of all drafts, with the bodies they need fetched.
-    async fn items(&mut self, drafts: &mut [Draft]) -> Vec<(TaskId, compose::Item)> {
+    async fn items(&mut self, drafts: &mut [Draft]) -> Vec<Item> {
         let missing: Vec<_> = drafts
             .iter()
             .flat_map(|d| compose::needed(&d.entry, &d.publish).into_iter().map(|no| (d.id(), no)))
@@ -183,18 +185,17 @@ impl Writer {
             // Whatever is queued without a message is found by the sweeper.
             return Vec::new();
         }
-        let (names, lane) = (self.shared.bus.names(), self.shared.lane);
+        let route = Route {
+            names: self.shared.bus.names(),
+            lane: self.shared.lane,
+            together: Some(&self.shared.paces),
+        };
         let mut items = Vec::new();
         for draft in drafts.iter_mut().filter(|d| !d.publish.is_empty()) {
             let serials = std::mem::take(&mut draft.publish);
-            let task = draft.id();
-            items.extend(
-                compose::items(&mut draft.entry, &serials, true, names, lane)
-                    .into_iter()
-                    .map(|i| (task, i)),
-            );
+            items.extend(compose::items(&mut draft.entry, &serials, route));
         }
-        items
+        item::share(items)
     }
 
     async fn fetch(&mut self, drafts: &mut [Draft], missing: &[(TaskId, workflow::state::PayloadNo)]) -> bool {
@@ -221,9 +222,9 @@ impl Writer {
         }
     }
 
-    async fn send_item(&self, (task, item): (TaskId, compose::Item), deadline: Instant) -> Option<SentItem> {
-        for text in &item.spilled {
-            if let Err(error) = store::payloads::put(&self.shared.pool, task, text.as_bytes()).await {
+    async fn send_item(&self, item: Item, deadline: Instant) -> Option<SentItem> {
+        for (task, text) in &item.spilled {
+            if let Err(error) = store::payloads::put(&self.shared.pool, *task, text.as_bytes()).await {
                 warn!(
                     error = &error as &dyn std::error::Error,
                     "a large input could not be kept"
@@ -231,11 +232,13 @@ impl Writer {
                 return None;
             }
         }
-        match self.shared.bus.publish(item.message, deadline).await {
-            Ok(pending) => Some((task, item.jobs, pending)),
+        match self.shared.bus.publish(item.message(), deadline).await {
+            Ok(pending) => Some((item.carried, pending)),
             Err(PublishError::TooLarge { size }) => {
-                for (job, dispatch) in item.jobs {
-                    self.tell_later(task, too_large(job, dispatch, size));
+                for Carried { task, jobs } in item.carried {
+                    for (job, dispatch) in jobs {
+                        self.tell_later(task, too_large(job, dispatch, size));
+                    }
                 }
                 None
             }
@@ -261,27 +264,19 @@ impl Writer {
         }
     }
 
-    fn spawn_lookup(&self, draft: &Draft, lookup: &Lookup, stored: Stored) {
+    fn spawn_lookup(&self, draft: &Draft, lookup: &decision::Lookup, stored: Stored) {
         let shared = Arc::clone(&self.shared);
         let (task, job, dispatch) = (draft.id(), lookup.job, lookup.dispatch);
         let pool = (job_kind(draft, lookup), job_pool(draft, lookup));
         let waits_long = queued_at(draft, lookup).is_some_and(|at| at + UNCLAIMED <= self.shared.clock.now());
-        let ids = message_ids(draft, stored);
         tokio::spawn(async move {
-            let mut found = Found::Gone;
-            for id in ids {
-                found = match shared.bus.lookup(stored.sequence, stored.stream_created, &id).await {
-                    bus::lookup::Lookup::There if waits_long && shared.beats.borrow().is_idle(&pool) => {
-                        Found::ThereUnclaimed
-                    }
-                    bus::lookup::Lookup::There => Found::There,
-                    bus::lookup::Lookup::Gone => Found::Gone,
-                    bus::lookup::Lookup::Outage => Found::Outage,
-                };
-                if found != Found::Gone {
-                    break;
-                }
-            }
+            let (sequence, created) = (stored.sequence, stored.stream_created);
+            let found = match shared.bus.lookup(sequence, created, (job, dispatch)).await {
+                Lookup::There if waits_long && shared.beats.borrow().is_idle(&pool) => Found::ThereUnclaimed,
+                Lookup::There => Found::There,
+                Lookup::Gone => Found::Gone,
+                Lookup::Outage => Found::Outage,
+            };
             if found != Found::There {
                 shared.inbox.tell(task, Input::LookedUp { job, dispatch, found }).await;
             }
@@ -289,7 +284,7 @@ impl Writer {
     }
 
     /// Publishes dispatch k once more under its own id.
-    fn spawn_republish(&self, draft: &Draft, lookup: &Lookup) {
+    fn spawn_republish(&self, draft: &Draft, lookup: &decision::Lookup) {
         let shared = Arc::clone(&self.shared);
         let reports = self.reports.0.clone();
         let mut entry = draft.entry.clone();
@@ -311,20 +306,28 @@ impl Writer {
                 .bodies
                 .extend(bodies.into_iter().map(|((_, no), body)| (no, body)));
             let deadline = Instant::now() + ACK_DEADLINE;
-            for item in compose::items(&mut entry, &[serial], false, shared.bus.names(), shared.lane) {
-                for text in &item.spilled {
-                    if store::payloads::put(&shared.pool, task, text.as_bytes()).await.is_err() {
+            let route = Route {
+                names: shared.bus.names(),
+                lane: shared.lane,
+                together: None,
+            };
+            for item in compose::items(&mut entry, &[serial], route) {
+                for (task, text) in &item.spilled {
+                    if store::payloads::put(&shared.pool, *task, text.as_bytes())
+                        .await
+                        .is_err()
+                    {
                         return;
                     }
                 }
-                match shared.bus.publish(item.message, deadline).await {
+                match shared.bus.publish(item.message(), deadline).await {
                     Ok(pending) => {
-                        let item = (task, item.jobs, pending);
+                        let item = (item.carried, pending);
                         let work = stored_item(&shared, item, deadline, true).await.into_iter().collect();
                         drop(reports.send(Report { work, events: None }));
                     }
                     Err(PublishError::TooLarge { size }) => {
-                        for (job, dispatch) in item.jobs {
+                        for (job, dispatch) in item.carried.into_iter().flat_map(|c| c.jobs) {
                             shared.inbox.tell(task, too_large(job, dispatch, size)).await;
                         }
                     }
@@ -350,35 +353,7 @@ fn too_large(job: JobId, dispatch: u32, size: usize) -> Input {
     }
 }
 
-/// Ids the message may bear: a job shares the message of a sibling that was dispatched with it.
-fn message_ids(draft: &Draft, stored: Stored) -> Vec<String> {
-    let id = draft.id();
-    let task = &draft.entry.task;
-    // The first of the message may have ended since; its serial is below its siblings'.
-    let low = task
-        .jobs
-        .iter()
-        .filter(|j| is_stored(&j.state, stored))
-        .map(|j| j.serial.0)
-        .max()
-        .unwrap_or(0);
-    let from = low.saturating_sub(16);
-    let own = task
-        .jobs
-        .iter()
-        .filter(|j| is_stored(&j.state, stored))
-        .map(|j| (j.serial, j.dispatch));
-    let mut ids: Vec<String> = own.map(|(s, k)| compose::message_id(id.job(s), k)).collect();
-    ids.extend((from..low).map(|s| compose::message_id(id.job(workflow::ids::Serial(s)), 1)));
-    ids.dedup();
-    ids
-}
-
-fn is_stored(state: &JobState, stored: Stored) -> bool {
-    matches!(state, JobState::Queued { stored: Some(s), .. } if *s == stored)
-}
-
-fn queued_at(draft: &Draft, lookup: &Lookup) -> Option<workflow::time::Timestamp> {
+fn queued_at(draft: &Draft, lookup: &decision::Lookup) -> Option<workflow::time::Timestamp> {
     draft
         .entry
         .task
@@ -391,12 +366,12 @@ fn queued_at(draft: &Draft, lookup: &Lookup) -> Option<workflow::time::Timestamp
         })
 }
 
-fn job_kind(draft: &Draft, lookup: &Lookup) -> workflow::vocabulary::WorkKind {
+fn job_kind(draft: &Draft, lookup: &decision::Lookup) -> workflow::vocabulary::WorkKind {
     let job = draft.entry.task.jobs.iter().find(|j| j.serial == lookup.serial);
     job.map_or(workflow::vocabulary::WorkKind::Execute, |j| j.unit.kind())
 }
 
-fn job_pool(draft: &Draft, lookup: &Lookup) -> String {
+fn job_pool(draft: &Draft, lookup: &decision::Lookup) -> String {
     let job = draft.entry.task.jobs.iter().find(|j| j.serial == lookup.serial);
     let step = job.and_then(|j| match j.unit {
         Unit::Step(i) => draft.entry.plan.as_ref()?.steps.get(usize::from(i)),
@@ -412,7 +387,7 @@ fn event_message(event: &EventRow) -> Outgoing {
 
 async fn stored_item(
     shared: &Shared,
-    (task, jobs, pending): SentItem,
+    (carried, pending): SentItem,
     deadline: Instant,
     keep: bool,
 ) -> Option<StoredItem> {
@@ -421,7 +396,7 @@ async fn stored_item(
         Err(error) => {
             // Whether it is there is looked up in 10 s, and then it is published once more.
             warn!(
-                task_id = %task,
+                task_id = carried.first().map(|c| tracing::field::display(c.task)),
                 error = &error as &dyn std::error::Error,
                 "a work item is not known to be stored"
             );
@@ -432,8 +407,7 @@ async fn stored_item(
         return None;
     };
     Some(StoredItem {
-        task,
-        jobs,
+        carried,
         stored: Stored {
             sequence: acknowledged.sequence,
             stream_created,

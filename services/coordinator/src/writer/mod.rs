@@ -19,7 +19,8 @@ use crate::catalog::SharedCatalog;
 use crate::clock::DatabaseClock;
 use crate::store::commit::BatchAck;
 use crate::store::{self, StoreError};
-use announce::Report;
+use crate::work::item::Carried;
+use announce::{Report, StoredItem};
 use batch::Batch;
 use bus::{Bus, Lane};
 use draft::Entry;
@@ -65,6 +66,8 @@ pub struct Shared {
     /// Slots of each pool, and how many coordinators share the windows.
     pub beats: tokio::sync::watch::Receiver<crate::beats::Beats>,
     pub metrics: crate::metrics::Metrics,
+    /// How long runs take.
+    pub paces: crate::work::pace::Paces,
 }
 
 impl Shared {
@@ -224,14 +227,15 @@ impl Writer {
     /// Publications were acknowledged.
     fn note(&mut self, report: Report) {
         self.acknowledged.extend(report.events);
-        for item in report.work {
-            for (job, dispatch) in item.jobs {
-                if let Some(task) = self.known(item.task) {
-                    workflow::decide::note_published(task, job, dispatch, item.stored);
-                }
-                if item.keep {
-                    let stored = item.stored;
-                    self.tell_later(item.task, Input::Published { job, dispatch, stored });
+        for StoredItem { carried, stored, keep } in report.work {
+            for Carried { task, jobs } in carried {
+                for (job, dispatch) in jobs {
+                    if let Some(known) = self.known(task) {
+                        workflow::decide::note_published(known, job, dispatch, stored);
+                    }
+                    if keep {
+                        self.tell_later(task, Input::Published { job, dispatch, stored });
+                    }
                 }
             }
         }

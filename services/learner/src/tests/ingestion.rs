@@ -86,7 +86,7 @@ impl Parts {
     async fn tell(&self, kind: EventKind, task: TaskId) {
         let subject = self.bus.names().event_subject(kind, &Token::parse("default").unwrap());
         let event = json!({"specversion": "1.0", "subject": task, "type": format!("io.orchestrator.{kind}.v1")});
-        let message = Outgoing::new(subject, format!("{kind}-{task}"), "", event.to_string());
+        let message = Outgoing::new(subject, format!("{kind}-{task}"), event.to_string());
         self.bus.publish_one(message).await.unwrap();
     }
 

@@ -80,6 +80,7 @@ impl World {
             events_stream: Arc::default(),
             beats: watch::channel(crate::beats::Beats::default()).1,
             metrics: Metrics::new(&service::metrics::Registry::default()),
+            paces: crate::work::pace::Paces::default(),
         });
         shared.catalog.refresh(&pool).await.unwrap();
         let stop = CancellationToken::new();
