@@ -7,7 +7,9 @@
 mod checked;
 mod cloud_event;
 mod relay;
+mod told;
 
 pub use checked::{Checked, EventsStream};
 pub use cloud_event::{Attachment, CloudEvent, MAX_INLINE_RESULT, message};
 pub use relay::{Relay, RelayError};
+pub use told::{Told, numbered};

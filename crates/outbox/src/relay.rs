@@ -6,6 +6,7 @@
 
 use crate::checked::EventsStream;
 use crate::cloud_event::message;
+use crate::told::numbered;
 use bus::names::StreamName;
 use bus::{Bus, Outgoing};
 use sqlx::PgPool;
@@ -207,17 +208,15 @@ impl Relay {
         .map_err(at("read a commit's events"))?;
         let mut first = stream.last;
         let mut last = stream.last;
-        let messages: Vec<Outgoing> = events
-            .into_iter()
-            .map(|(task, sequence, subject, body)| {
-                message(
-                    workflow::ids::TaskId(task),
-                    u64::try_from(sequence).unwrap_or(0),
-                    subject,
-                    body,
-                )
+        let messages = events.iter().flat_map(|(task, last, subjects, bodies)| {
+            let task = workflow::ids::TaskId(*task);
+            let events = numbered(*last, bodies).zip(subjects.split('\n'));
+            events.map(move |((sequence, body), subject)| {
+                let sequence = u64::try_from(sequence).unwrap_or(0);
+                message(task, sequence, subject.to_owned(), body.to_owned())
             })
-            .collect();
+        });
+        let messages: Vec<Outgoing> = messages.collect();
         for stored in self.bus.publish_all(messages).await {
             let sequence = match stored {
                 Ok(stored) => stored.sequence,

@@ -6,6 +6,7 @@
 
 use super::{StoreError, to_db};
 use chrono::{DateTime, Utc};
+use outbox::Told;
 use sqlx::postgres::PgConnection;
 use std::collections::{HashMap, HashSet};
 use workflow::decision::{CostRow, EffectRow, GateRow};
@@ -264,6 +265,7 @@ async fn statement(connection: &mut PgConnection, rows: &Rows) -> Result<Committ
         .filter_map(|n| n.idempotency.as_ref().map(|k| (n, k)))
         .collect();
     let changed = &rows.changed;
+    let told = told(&rows.events);
     let row: (Option<i64>, DateTime<Utc>, i32) = sqlx::query_as(STATEMENT)
         .bind(each(new, |n| n.task.id.0))
         .bind(each(new, |n| n.tenant.as_str()))
@@ -291,10 +293,10 @@ async fn statement(connection: &mut PgConnection, rows: &Rows) -> Result<Committ
         .bind(each(changed, |c| c.task.state.as_str()))
         .bind(each(changed, |c| to_db(c.task.updated_at)))
         .bind(each(changed, |c| c.task.finished_at.map(to_db)))
-        .bind(each(&rows.events, |e| e.task.0))
-        .bind(each(&rows.events, |e| signed(e.sequence)))
-        .bind(each(&rows.events, |e| e.subject.as_str()))
-        .bind(each(&rows.events, |e| &*e.body))
+        .bind(each(&told, |t| t.task))
+        .bind(each(&told, |t| t.sequence))
+        .bind(each(&told, |t| t.subjects.as_str()))
+        .bind(each(&told, |t| t.bodies.as_str()))
         .bind(each(&rows.payloads, |p| p.0.0))
         .bind(each(&rows.payloads, |p| small(p.1)))
         .bind(each(&rows.payloads, |p| p.2))
@@ -311,6 +313,23 @@ async fn statement(connection: &mut PgConnection, rows: &Rows) -> Result<Committ
         batch: row.0,
         clock: row.1,
     })
+}
+
+/// A row for each task; the events of a task follow each other.
+fn told(events: &[EventRow]) -> Vec<Told> {
+    let mut rows: Vec<Told> = Vec::new();
+    for event in events {
+        match rows.last_mut().filter(|row| row.task == event.task.0) {
+            Some(row) => row.push(&event.subject, &event.body),
+            None => rows.push(Told::new(
+                event.task.0,
+                signed(event.sequence),
+                &event.subject,
+                &event.body,
+            )),
+        }
+    }
+    rows
 }
 
 async fn gates(connection: &mut PgConnection, rows: &Rows) -> Result<(), StoreError> {

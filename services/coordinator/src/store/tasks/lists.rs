@@ -129,8 +129,15 @@ pub async fn events(
     .map_err(StoreError::at("read a task's events"))?;
     // A task without events above `after` is one row of nothing.
     let found = !rows.is_empty();
-    let events = rows.into_iter().filter_map(|(sequence, body)| sequence.zip(body));
-    Ok(found.then(|| events.collect()))
+    let rows = rows.into_iter().filter_map(|(last, bodies)| last.zip(bodies));
+    let events = rows.flat_map(|(last, bodies)| {
+        let events = outbox::numbered(last, &bodies).filter(|(sequence, _)| *sequence > after);
+        events
+            .map(|(sequence, body)| (sequence, body.to_owned()))
+            .collect::<Vec<_>>()
+    });
+    let limit = usize::try_from(limit).unwrap_or(0);
+    Ok(found.then(|| events.take(limit).collect()))
 }
 
 /// Tools with ids above `after` that were not removed.

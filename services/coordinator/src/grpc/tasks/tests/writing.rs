@@ -1,6 +1,7 @@
 //! What is decided while another batch is being written.
 
 use super::{LIMIT, World, planned};
+use crate::store;
 use crate::writer::inbox::{Answer, Ask};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
@@ -70,11 +71,8 @@ impl Held {
 async fn told(world: &World, task_id: &str) -> (Value, usize) {
     let status = world.status(task_id).await["status"].clone();
     let id: TaskId = task_id.parse().unwrap();
-    let numbers: Vec<i64> = sqlx::query_scalar("SELECT sequence FROM event WHERE task_id = $1 ORDER BY sequence")
-        .bind(id.0)
-        .fetch_all(&world.tasks.shared.pool)
-        .await
-        .unwrap();
+    let events = store::tasks::lists::events(&world.tasks.shared.pool, "a", id, 0, 1000).await;
+    let numbers: Vec<i64> = events.unwrap().unwrap().into_iter().map(|(number, _)| number).collect();
     let expected: Vec<i64> = (1..).take(numbers.len()).collect();
     assert_eq!(numbers, expected);
     (status, numbers.len())
