@@ -18,7 +18,7 @@ pub const MAX_PAYLOAD: usize = 512 * 1024;
 pub struct Outgoing {
     /// From [`crate::names::Names`].
     pub subject: String,
-    /// `Nats-Msg-Id`: a second copy within 30 s (an event: 10 s) is acknowledged and not stored.
+    /// `Nats-Msg-Id`: a second copy within 30 s (an event: 4 s) is acknowledged and not stored.
     pub message_id: String,
     /// Further headers, such as `ce-subject`.
     pub headers: Vec<(&'static str, String)>,

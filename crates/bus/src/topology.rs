@@ -18,7 +18,7 @@ const MIB: i64 = 1024 * 1024;
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(30);
 /// An event not acknowledged within 2 s is told again. Subscribers know a later copy by its id, and the
 /// server holds every id of the window in memory.
-const EVENT_DUPLICATE_WINDOW: Duration = Duration::from_secs(10);
+const EVENT_DUPLICATE_WINDOW: Duration = Duration::from_secs(4);
 
 /// What is fixed about one stream.
 struct StreamRow {

@@ -52,7 +52,7 @@ struct Submitted<'a> {
 pub fn record<'a>(facts: &'a Facts, documents: Documents<'_>) -> Record<'a> {
     let submission = &facts.submission;
     let mut planning = facts.planning();
-    let task = status::outline(facts, Depth::Progress);
+    let task = status::outline(facts, &planning, Depth::Progress);
     let assessments = documents.assessments.iter().filter_map(|no| facts.bodies.value(*no));
     let mut gates: Vec<Value> = documents.gates.iter().map(gate).collect();
     gates.extend(automatic_approval(facts));

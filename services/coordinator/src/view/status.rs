@@ -8,21 +8,20 @@ use workflow::vocabulary::{PlanOrigin, Status};
 
 /// The status document.
 pub fn status(facts: &Facts) -> Value {
-    let mut document = outline(facts, Depth::Outputs);
+    let mut document = outline(facts, &facts.planning(), Depth::Outputs);
     put(&mut document, "deliverables", deliveries::deliverables(facts));
     document
 }
 
-/// The status document without outputs and deliverables.
-pub(super) fn outline(facts: &Facts, depth: Depth) -> Value {
+/// The status document without deliverables, and with the outputs `depth` asks for.
+pub(super) fn outline(facts: &Facts, planning: &Value, depth: Depth) -> Value {
     let task = &facts.task;
-    let planning = facts.planning();
     let mut document = json!({
         "task_id": task.id.to_string(),
         "status": task.status,
         "phase": task.phase(),
         "request": facts.submission.request,
-        "intent": intent(facts, &planning),
+        "intent": intent(facts, planning),
         "progress": progress(task),
         "plan": plan(facts, depth),
         "quality": quality::quality(facts),
@@ -32,7 +31,7 @@ pub(super) fn outline(facts: &Facts, depth: Depth) -> Value {
         "open_gates": gates::open(facts),
         "model_versions": {},
         "patterns_used": planning.get("patterns_used").and_then(Value::as_array).cloned().unwrap_or_default(),
-        "memory": member(&planning, "memory"),
+        "memory": member(planning, "memory"),
         "created_at": moment(task.created_at),
         "updated_at": moment(task.updated_at),
     });
