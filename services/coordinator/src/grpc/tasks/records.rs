@@ -26,6 +26,10 @@ const MAX_IDS: usize = 256;
 const MAX_PAGE: u32 = 1000;
 /// Records made ahead of who reads them.
 const AHEAD: usize = 4;
+/// Records made in one go, as long as they are small.
+const TOGETHER: usize = 16;
+/// From so many bytes of documents on no more are taken together.
+const MAX_BYTES: usize = 1 << 20;
 
 /// A stream of records; it ends early, with an error, where the database went away.
 pub type Records = mpsc::Receiver<Result<Record, Status>>;
@@ -68,7 +72,7 @@ impl Tasks {
     }
 }
 
-/// Record after record, while the documents come in by task.
+/// Some records after others, while the documents come in by task.
 async fn give(pool: &PgPool, ids: &[Uuid], out: &mut mpsc::Sender<Result<Record, Status>>) -> Result<(), StoreError> {
     let ended = ended::tasks(pool, ids).await?;
     let mut open: BTreeMap<TaskId, Ended> = ended.into_iter().map(|e| (e.task.id, e)).collect();
@@ -76,14 +80,22 @@ async fn give(pool: &PgPool, ids: &[Uuid], out: &mut mpsc::Sender<Result<Record,
     let mut connection = pool.acquire().await.map_err(StoreError::at("connect"))?;
     let mut payloads = pin!(ended::payloads(&mut connection, &ids));
     let mut gathered: Vec<StoredPayload> = Vec::new();
+    let (mut sources, mut bytes) = (Vec::new(), 0);
     loop {
         let next = payloads.try_next().await?;
         let task = gathered.first().map(|p| p.task);
         let whole = task.filter(|t| next.as_ref().is_none_or(|n| n.task != *t));
         if let Some(ended) = whole.and_then(|t| open.remove(&t)) {
-            let record = record(pool, ended, std::mem::take(&mut gathered)).await?;
-            if out.send(Ok(record)).await.is_err() {
-                return Ok(());
+            let source = Source::read(pool, ended, std::mem::take(&mut gathered)).await?;
+            bytes += source.bytes();
+            sources.push(source);
+        }
+        if next.is_none() || sources.len() >= TOGETHER || bytes >= MAX_BYTES {
+            bytes = 0;
+            for record in records(std::mem::take(&mut sources)).await? {
+                if out.send(Ok(record)).await.is_err() {
+                    return Ok(());
+                }
             }
         }
         match next {
@@ -93,39 +105,65 @@ async fn give(pool: &PgPool, ids: &[Uuid], out: &mut mpsc::Sender<Result<Record,
     }
 }
 
-async fn record(pool: &PgPool, ended: Ended, payloads: Vec<StoredPayload>) -> Result<Record, StoreError> {
-    let of_kind = |kind: &str| {
-        payloads
-            .iter()
-            .filter(|p| p.kind == kind)
-            .map(|p| p.no)
-            .collect::<Vec<PayloadNo>>()
-    };
-    let assessments = of_kind("assessment");
-    let shown = shown(&ended, &assessments);
-    let texts = payloads
-        .into_iter()
-        .filter(|p| shown.contains(&p.no))
-        .map(|p| (p.no, p.text));
-    let mut texts: Texts = texts.collect();
-    open_blobs(pool, ended.task.id, &mut texts, MAX_SHOWN).await?;
-    let costs = ended.totals();
-    let facts = assemble(ended.task, texts, costs)?;
-    let documents = Documents {
-        gates: &ended.gates,
-        costs: &ended.costs,
-        assessments: &assessments,
-    };
-    let json = serde_json::to_string(&view::record(&facts, documents)).map_err(|source| StoreError::Corrupt {
-        what: "the record",
-        task: facts.task.id.0,
-        source,
-    })?;
-    Ok(Record {
-        task_id: facts.task.id.to_string(),
-        tenant: facts.task.tenant.clone(),
-        json,
+/// Makes records beside the writer: many tasks that ended at once would hold it up.
+async fn records(sources: Vec<Source>) -> Result<Vec<Record>, StoreError> {
+    let made = tokio::task::spawn_blocking(|| sources.into_iter().map(Source::record).collect());
+    made.await.unwrap_or_else(|ended| match ended.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_cancelled) => Err(StoreError::at("make records while it stops")(sqlx::Error::PoolClosed)),
     })
+}
+
+/// What a record is made from.
+struct Source {
+    ended: Ended,
+    assessments: Vec<PayloadNo>,
+    texts: Texts,
+}
+
+impl Source {
+    async fn read(pool: &PgPool, ended: Ended, payloads: Vec<StoredPayload>) -> Result<Self, StoreError> {
+        let is_assessment = |p: &&StoredPayload| p.kind == "assessment";
+        let assessments: Vec<PayloadNo> = payloads.iter().filter(is_assessment).map(|p| p.no).collect();
+        let shown = shown(&ended, &assessments);
+        let texts = payloads.into_iter().filter(|p| shown.contains(&p.no));
+        let mut texts: Texts = texts.map(|p| (p.no, p.text)).collect();
+        open_blobs(pool, ended.task.id, &mut texts, MAX_SHOWN).await?;
+        Ok(Self {
+            ended,
+            assessments,
+            texts,
+        })
+    }
+
+    fn bytes(&self) -> usize {
+        self.texts.values().map(|text| text.len()).sum()
+    }
+
+    fn record(self) -> Result<Record, StoreError> {
+        let Self {
+            ended,
+            assessments,
+            texts,
+        } = self;
+        let costs = ended.totals();
+        let facts = assemble(ended.task, texts, costs)?;
+        let documents = Documents {
+            gates: &ended.gates,
+            costs: &ended.costs,
+            assessments: &assessments,
+        };
+        let json = serde_json::to_string(&view::record(&facts, documents)).map_err(|source| StoreError::Corrupt {
+            what: "the record",
+            task: facts.task.id.0,
+            source,
+        })?;
+        Ok(Record {
+            task_id: facts.task.id.to_string(),
+            tenant: facts.task.tenant.clone(),
+            json,
+        })
+    }
 }
 
 /// What a record shows; outputs and plans of earlier rounds and versions are not.
