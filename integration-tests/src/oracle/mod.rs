@@ -39,7 +39,7 @@ struct Shared {
     rules: Mutex<BTreeMap<String, Rule>>,
     record: Mutex<Record>,
     /// Who called from which port; a look into the kernel's tables is made once a connection.
-    callers: Mutex<BTreeMap<u16, Option<u32>>>,
+    callers: Mutex<BTreeMap<u16, u32>>,
 }
 
 impl Oracle {
@@ -120,7 +120,13 @@ impl Shared {
 
     fn caller(&self, peer: SocketAddr) -> Option<u32> {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        *callers.entry(peer.port()).or_insert_with(|| self.owner(peer).ok())
+        // A process that is gone may have left its port to another.
+        let known = callers.get(&peer.port()).copied();
+        let caller = known
+            .filter(|pid| processes::is_alive(*pid))
+            .or_else(|| self.owner(peer).ok())?;
+        callers.insert(peer.port(), caller);
+        Some(caller)
     }
 
     /// The process at the other end of a connection to us.

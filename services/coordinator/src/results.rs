@@ -164,17 +164,21 @@ fn names(result: &JobResult) -> Result<Names, &'static str> {
     has_outcome.then_some((task, job, run)).ok_or("no outcome")
 }
 
-/// Times are the worker's word; at worst they make its own messages smaller or larger.
+/// Times are the workers' word. A wrong one makes messages smaller, or has jobs wait for each other's end
+/// before their message is acknowledged.
 fn note_pace(result: &JobResult, paces: &Paces) {
+    let took = result.finished_unix_ms.saturating_sub(result.started_unix_ms);
+    let took = u64::try_from(took).map_or(Duration::MAX, Duration::from_millis);
     let kind = match &result.outcome {
         Some(job_result::Outcome::Planned(_)) => WorkKind::Plan,
         Some(job_result::Outcome::Assessed(_)) => WorkKind::Assess,
         Some(job_result::Outcome::Deliverable(_)) => WorkKind::Format,
         Some(job_result::Outcome::Published(_)) => WorkKind::Publish,
+        // Of which kind it was is not told.
+        Some(job_result::Outcome::Failure(_)) if !Paces::is_quick(took) => return paces.doubt(),
         _ => return,
     };
-    let took = result.finished_unix_ms.saturating_sub(result.started_unix_ms);
-    paces.note(kind, u64::try_from(took).map_or(Duration::MAX, Duration::from_millis));
+    paces.note(kind, took);
 }
 
 fn input((task, job, run): Names, result: JobResult) -> Option<(TaskId, Input)> {

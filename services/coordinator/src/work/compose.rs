@@ -109,7 +109,6 @@ pub fn items(entry: &mut Entry, serials: &[Serial], route: Route<'_>) -> Vec<Ite
                 jobs: group.iter().map(dispatch).collect(),
             }],
             spilled: room.spilled.into_iter().map(|text| (entry.task.id, text)).collect(),
-            bytes: MAX_BYTES.saturating_sub(room.left),
             shares: group.iter().all(|j| is_short(entry, j, route)),
         });
     }

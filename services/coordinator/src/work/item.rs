@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use workflow::ids::{JobId, TaskId};
 
-/// Payload bytes of a message that several tasks share.
+/// Bytes of a message that several tasks share: none of them can make it too large for the others.
 const MAX_SHARED_BYTES: usize = MAX_BYTES / 2;
 
 /// The dispatches of one task that a message carries.
@@ -27,8 +27,6 @@ pub struct Item {
     pub carried: Vec<Carried>,
     /// Bodies that did not fit and must be blobs before the message goes out.
     pub spilled: Vec<(TaskId, Arc<str>)>,
-    /// Payload bytes.
-    pub bytes: usize,
     /// First runs that are short: they may share a message with those of other tasks.
     pub shares: bool,
 }
@@ -42,13 +40,8 @@ impl Item {
         self.carried.iter().map(|c| c.jobs.len()).sum()
     }
 
-    fn has_room_for(&self, other: &Self) -> bool {
-        self.jobs() + other.jobs() <= MAX_JOBS && self.bytes + other.bytes <= MAX_SHARED_BYTES
-    }
-
     /// What is the same in both is said once.
     fn take_along(&mut self, other: Self) {
-        self.bytes += other.bytes;
         self.carried.extend(other.carried);
         self.spilled.extend(other.spilled);
         self.work.more.push(WorkItem {
@@ -62,19 +55,26 @@ impl Item {
 
 /// Puts short work of several tasks for the same workers into the same messages.
 pub fn share(items: Vec<Item>) -> Vec<Item> {
-    let mut open: HashMap<String, usize> = HashMap::new();
+    // Where the last message of a subject is, and how large.
+    let mut open: HashMap<String, (usize, usize)> = HashMap::new();
     let mut messages: Vec<Item> = Vec::with_capacity(items.len());
     for item in items {
-        let place = open.get(&item.subject).filter(|_| item.shares);
-        match place.and_then(|place| messages.get_mut(*place)) {
-            Some(message) if message.has_room_for(&item) => message.take_along(item),
-            _ => {
-                if item.shares {
-                    open.insert(item.subject.clone(), messages.len());
-                }
-                messages.push(item);
-            }
+        let size = item.work.encoded_len();
+        if !item.shares || size > MAX_SHARED_BYTES {
+            messages.push(item);
+            continue;
         }
+        if let Some((place, bytes)) = open.get_mut(&item.subject)
+            && let Some(message) = messages.get_mut(*place)
+            && message.jobs() + item.jobs() <= MAX_JOBS
+            && *bytes + size <= MAX_SHARED_BYTES
+        {
+            *bytes += size;
+            message.take_along(item);
+            continue;
+        }
+        open.insert(item.subject.clone(), (messages.len(), size));
+        messages.push(item);
     }
     messages
 }
@@ -82,16 +82,22 @@ pub fn share(items: Vec<Item>) -> Vec<Item> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use contracts::work::Job;
+    use contracts::work::job::Spec;
+    use contracts::work::{Job, StepSpec};
     use uuid::Uuid;
     use workflow::ids::Serial;
 
+    /// Each job brings `bytes` bytes that are no payload.
     fn item(task: u128, subject: &str, jobs: u32, bytes: usize, shares: bool) -> Item {
         let task = TaskId(Uuid::from_u128(task << 64));
         let dispatches: Vec<(JobId, u32)> = (1..=jobs).map(|n| (task.job(Serial(n)), 1)).collect();
         let job = |(id, dispatch): &(JobId, u32)| Job {
             job_id: id.to_string(),
             dispatch: *dispatch,
+            spec: Some(Spec::Step(StepSpec {
+                when_json: "x".repeat(bytes),
+                ..StepSpec::default()
+            })),
             ..Job::default()
         };
         Item {
@@ -105,7 +111,6 @@ mod tests {
             },
             carried: vec![Carried { task, jobs: dispatches }],
             spilled: Vec::new(),
-            bytes,
             shares,
         }
     }
@@ -127,11 +132,18 @@ mod tests {
         );
 
         let large = share(
-            (1..=3)
-                .map(|task| item(task, "a", 1, MAX_SHARED_BYTES / 2, true))
+            (1..=5)
+                .map(|task| item(task, "a", 1, MAX_SHARED_BYTES / 3, true))
                 .collect(),
         );
-        assert_eq!(jobs(&large), [2, 1]);
+        assert_eq!(jobs(&large), [2, 2, 1]);
+        assert!(
+            large
+                .iter()
+                .all(|message| message.message().payload.len() <= MAX_SHARED_BYTES)
+        );
+        let alone = share((1..=2).map(|task| item(task, "a", 1, MAX_SHARED_BYTES, true)).collect());
+        assert_eq!(jobs(&alone), [1, 1]);
     }
 
     #[test]

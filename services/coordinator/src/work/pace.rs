@@ -22,11 +22,21 @@ impl Paces {
     /// A run of the kind ended.
     pub fn note(&self, kind: WorkKind, took: Duration) {
         let Some(left) = self.left(kind) else { return };
-        let now = match took < SHORT {
+        let now = match Self::is_quick(took) {
             true => left.load(Ordering::Relaxed).saturating_sub(1),
             false => PROOF,
         };
         left.store(now, Ordering::Relaxed);
+    }
+
+    /// A run of some kind was long.
+    pub fn doubt(&self) {
+        self.0.iter().for_each(|left| left.store(PROOF, Ordering::Relaxed));
+    }
+
+    /// Whether a run is short that took so long.
+    pub fn is_quick(took: Duration) -> bool {
+        took < SHORT
     }
 
     /// Its runs are short, as far as anybody knows. How long a step takes is its tool's matter.
@@ -65,5 +75,10 @@ mod tests {
             paces.note(WorkKind::Execute, Duration::ZERO);
         }
         assert!(!paces.is_short(WorkKind::Execute));
+        for _ in 0..PROOF {
+            paces.note(WorkKind::Plan, Duration::ZERO);
+        }
+        paces.doubt();
+        assert!(!paces.is_short(WorkKind::Plan));
     }
 }

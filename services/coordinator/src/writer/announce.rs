@@ -1,7 +1,8 @@
 //! After the commit: work goes out, events are told, queued jobs are looked up.
 
 use super::draft::{Draft, Entry};
-use super::{Shared, Writer};
+use super::recovery::late;
+use super::{STATEMENT, Shared, Writer};
 use crate::store::commit::{BatchAck, EventRow, Rows};
 use crate::store::{self};
 use crate::work::body;
@@ -202,7 +203,8 @@ impl Writer {
         let Ok(connection) = self.reader().await else {
             return false;
         };
-        match store::load::bodies(connection, missing).await {
+        let read = tokio::time::timeout(STATEMENT, store::load::bodies(connection, missing)).await;
+        match read.unwrap_or_else(|_elapsed| Err(late())) {
             Ok(bodies) => {
                 for ((task, no), body) in bodies {
                     if let Some(draft) = drafts.iter_mut().find(|d| d.id() == task) {
@@ -224,7 +226,9 @@ impl Writer {
 
     async fn send_item(&self, item: Item, deadline: Instant) -> Option<SentItem> {
         for (task, text) in &item.spilled {
-            if let Err(error) = store::payloads::put(&self.shared.pool, *task, text.as_bytes()).await {
+            let put = store::payloads::put(&self.shared.pool, *task, text.as_bytes());
+            let put = tokio::time::timeout(STATEMENT, put).await;
+            if let Err(error) = put.unwrap_or_else(|_elapsed| Err(late())) {
                 warn!(
                     error = &error as &dyn std::error::Error,
                     "a large input could not be kept"

@@ -139,8 +139,9 @@ pub(super) fn split(groups: &mut Vec<Group>) -> Option<Vec<Vec<Envelope>>> {
     Some(parts.collect())
 }
 
-/// Somebody who asked has stopped waiting.
+/// Somebody who asked for a change has stopped waiting; a heartbeat does no harm unheard.
 pub(super) fn someone_left(groups: &[Group]) -> bool {
     let mut slots = groups.iter().flat_map(|g| &g.slots);
-    slots.any(|s| s.receipt.is_none() && s.reply.as_ref().is_some_and(oneshot::Sender::is_closed))
+    let harmless = |s: &Slot| matches!(s.ask, Ask::Input(Input::JobStarted { .. }) | Ask::Dispatch);
+    slots.any(|s| !harmless(s) && s.receipt.is_none() && s.reply.as_ref().is_some_and(oneshot::Sender::is_closed))
 }

@@ -141,7 +141,7 @@ impl Writer {
         let mut taken = Vec::with_capacity(self.config.max_batch);
         let mut flush_at = None;
         loop {
-            if self.writing.is_none() && !self.failed.is_empty() {
+            while self.writing.is_none() && !self.failed.is_empty() {
                 self.recover().await;
             }
             self.start();
@@ -200,6 +200,8 @@ impl Writer {
         let decided = tokio::time::timeout(STATEMENT, self.decide(&mut groups, false)).await;
         let decided = decided.unwrap_or_else(|_elapsed| Err(late()));
         if let Err(error) = decided.and_then(|drafts| self.next.add(&mut groups, drafts, &self.shared)) {
+            // It may have been the connection.
+            self.reads = None;
             self.failed.push(Failed::new(groups, error, since));
         }
     }

@@ -45,9 +45,16 @@ impl Writer {
 
     /// The inputs of the next batch are to be decided again.
     pub(super) fn undo_next(&mut self) {
-        let next = std::mem::take(&mut self.next);
+        let mut next = std::mem::take(&mut self.next);
         self.forget(&next.groups);
+        self.remember(&mut next);
         self.aside.splice(0..0, next.into_envelopes());
+    }
+
+    /// Where the messages of undone tasks were stored is known only here.
+    pub(super) fn remember(&mut self, batch: &mut Batch) {
+        let drafts = batch.drafts.drain(..).filter(|d| d.base.is_some());
+        self.remembered.extend(drafts.map(|d| (d.id(), d.entry.task)));
     }
 
     /// What was read before a failed write is not trusted again.

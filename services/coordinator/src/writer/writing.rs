@@ -139,6 +139,7 @@ impl Writer {
                 self.complete(batch, committed).await;
             }
             Err(error) => {
+                self.remember(&mut batch);
                 self.acknowledged.extend(writing.acknowledged);
                 self.failed.push(Failed::new(batch.groups, error, since));
             }
@@ -167,6 +168,7 @@ impl Writer {
                 Ok(())
             }
             Err(error) => {
+                self.remember(&mut batch);
                 self.acknowledged.extend(acknowledged);
                 Err((batch.groups, error))
             }
@@ -250,7 +252,8 @@ impl Writer {
         let Ok(connection) = self.reader().await else {
             return;
         };
-        if let Err(error) = store::outbox::record(connection, &acks).await {
+        let recorded = tokio::time::timeout(STATEMENT, store::outbox::record(connection, &acks)).await;
+        if let Err(error) = recorded.unwrap_or_else(|_elapsed| Err(late())) {
             warn!(
                 error = &error as &dyn std::error::Error,
                 "acknowledgements were not recorded; the relay repeats"

@@ -50,6 +50,31 @@ impl Held {
         tokio::time::timeout(LIMIT, waiting).await.unwrap();
     }
 
+    /// Waits until the keys of other submissions were looked up: they are decided next.
+    async fn keys_are_asked_for(&mut self) {
+        let asked = async {
+            loop {
+                // Within a transaction it is remembered what others did at the first look.
+                sqlx::raw_sql("SELECT pg_stat_clear_snapshot()")
+                    .execute(&mut self.connection)
+                    .await
+                    .unwrap();
+                let asked: bool = sqlx::query_scalar(
+                    "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
+                     AND state = 'idle' AND query LIKE '%JOIN idempotency%')",
+                )
+                .fetch_one(&mut self.connection)
+                .await
+                .unwrap();
+                if asked {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(LIMIT, asked).await.unwrap();
+    }
+
     async fn let_go(mut self) {
         sqlx::raw_sql("ROLLBACK").execute(&mut self.connection).await.unwrap();
     }
@@ -124,7 +149,7 @@ async fn what_was_decided_beside_a_write_that_fails_is_decided_again() {
     let script = async {
         held.is_waited_for().await;
         let meanwhile = async {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            held.keys_are_asked_for().await;
             held.cut().await;
         };
         let (paused, accepted, ()) = tokio::join!(
@@ -157,7 +182,7 @@ async fn twins_make_one_task_whichever_batch_they_fall_into() {
         held.is_waited_for().await;
         let early = (0..10).map(|_| world.submit_with("twin", planned("Once")));
         let (early, ()) = tokio::join!(futures::future::join_all(early), async {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            held.keys_are_asked_for().await;
             held.let_go().await;
         });
         let late = (0..10).map(|_| world.submit_with("twin", planned("Once")));
