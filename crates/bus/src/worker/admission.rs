@@ -36,10 +36,7 @@ impl<H: Handler> Worker<H> {
                 return;
             }
         };
-        if let Some(held) = item
-            .first()
-            .and_then(|first| self.held.find(first.id, first.job.dispatch))
-        {
+        if let Some(held) = self.held.find(&item) {
             held.add_copy(delivery);
             return;
         }

@@ -62,7 +62,7 @@ pub(super) struct HeldItem {
 #[derive(Default)]
 pub(super) struct Held {
     items: HashMap<u64, HeldItem>,
-    by_first_job: HashMap<(Uuid, u32), u64>,
+    by_job: HashMap<(Uuid, u32), u64>,
     next: u64,
 }
 
@@ -118,26 +118,35 @@ impl HeldItem {
 }
 
 impl Held {
-    /// The item whose first job this is, if it is held already.
-    pub(super) fn find(&mut self, job: Uuid, dispatch: u32) -> Option<&mut HeldItem> {
-        let number = self.by_first_job.get(&(job, dispatch))?;
-        self.items.get_mut(number)
+    /// The item that holds all these dispatches already.
+    pub(super) fn find(&mut self, jobs: &[TakenJob]) -> Option<&mut HeldItem> {
+        let first = jobs.first()?;
+        let number = self.by_job.get(&(first.id, first.job.dispatch))?;
+        let item = self.items.get_mut(number)?;
+        let holds = |taken: &TakenJob| {
+            let mut held = item.jobs.iter();
+            held.any(|job| job.id == taken.id && job.dispatch == taken.job.dispatch)
+        };
+        jobs.iter().all(holds).then_some(item)
     }
 
     pub(super) fn insert(&mut self, item: HeldItem) -> u64 {
         let number = self.next;
         self.next = self.next.wrapping_add(1);
-        if let Some(first) = item.jobs.first() {
-            self.by_first_job.insert((first.id, first.dispatch), number);
-        }
+        self.by_job
+            .extend(item.jobs.iter().map(|job| ((job.id, job.dispatch), number)));
         self.items.insert(number, item);
         number
     }
 
     pub(super) fn remove(&mut self, number: u64) -> Option<HeldItem> {
         let item = self.items.remove(&number)?;
-        if let Some(first) = item.jobs.first() {
-            self.by_first_job.remove(&(first.id, first.dispatch));
+        for job in &item.jobs {
+            let name = (job.id, job.dispatch);
+            // A later item may hold it too.
+            if self.by_job.get(&name) == Some(&number) {
+                self.by_job.remove(&name);
+            }
         }
         Some(item)
     }

@@ -46,6 +46,37 @@ async fn a_result_is_stored_before_its_item_is_acknowledged() {
 }
 
 #[tokio::test]
+async fn a_copy_of_one_job_of_a_message_is_no_second_run_and_hides_no_other_job() {
+    let (bus, coordinator) = (bus().await, TestCoordinator::start().await);
+    let worker = RunningWorker::start(&bus, &coordinator, 256, DRAIN);
+    let (first, second, third) = (
+        item(&bus, vec![step("gate")]),
+        item(&bus, vec![step("gate")]),
+        item(&bus, vec![step("gate")]),
+    );
+    let pair = |first: &WorkItem, second: &WorkItem| WorkItem {
+        more: vec![second.clone()],
+        ..first.clone()
+    };
+    let publish = |id: &str, item: &WorkItem| {
+        let subject = bus.names().work_subject(WorkKind::Execute, &pool());
+        bus.publish_one(Outgoing::new(subject, id.to_owned(), item.encode_to_vec()))
+    };
+    publish("pair", &pair(&first, &second)).await.unwrap();
+    worker.begun(2).await;
+    publish("copy of the second", &second).await.unwrap();
+    // Its first job is held, its other is not.
+    publish("another pair", &pair(&second, &third)).await.unwrap();
+    worker.begun(4).await;
+    worker.open_gate();
+    let results = ResultReader::open(&bus).take(4).await;
+    let runs = |item: &WorkItem| results.iter().filter(|r| r.task_id == item.task_id).count();
+    assert_eq!((runs(&first), runs(&second), runs(&third)), (1, 2, 1));
+    wait_for_messages(&bus, StreamName::Work, 0).await;
+    worker.stop().await;
+}
+
+#[tokio::test]
 async fn jobs_of_several_tasks_in_a_message_are_each_their_own_tasks() {
     let (bus, coordinator) = (bus().await, TestCoordinator::start().await);
     let worker = RunningWorker::start(&bus, &coordinator, 256, DRAIN);
