@@ -36,22 +36,18 @@ impl Batch {
     pub fn add(
         &mut self,
         groups: &mut Vec<Group>,
-        drafts: Vec<Draft>,
+        mut drafts: Vec<Draft>,
         shared: &super::Shared,
     ) -> Result<(), StoreError> {
         let now = shared.clock.now();
         let mut rows = Rows::default();
-        let mut written = Vec::with_capacity(drafts.len());
-        for mut draft in drafts {
-            if draft.has_rows() {
-                add_rows(&mut rows, &mut draft, now, shared)?;
-            }
-            written.push(draft);
+        for draft in drafts.iter_mut().filter(|d| d.has_rows()) {
+            add_rows(&mut rows, draft, now, shared)?;
         }
         self.rows.extend(rows);
         self.inputs += groups.iter().map(|g| g.slots.len()).sum::<usize>();
         self.groups.append(groups);
-        for draft in written {
+        for draft in drafts {
             if let Some((key, hash)) = &draft.idempotency {
                 let key = (draft.entry.task.tenant.clone(), key.clone());
                 self.keys.insert(key, (hash.clone(), draft.id()));

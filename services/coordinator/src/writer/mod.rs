@@ -38,7 +38,7 @@ use workflow::decide::Env;
 use workflow::ids::TaskId;
 use workflow::input::Input;
 use workflow::plan::PlanLimits;
-use writing::Writing;
+use writing::{Writing, Written};
 
 /// A statement that takes longer has lost its connection.
 const STATEMENT: Duration = Duration::from_secs(20);
@@ -113,6 +113,10 @@ pub struct Writer {
     acknowledged: Vec<(Checked, BatchAck)>,
 }
 
+async fn ended(writing: &mut Option<Writing>) -> Option<Written> {
+    Some(writing.as_mut()?.ended().await)
+}
+
 impl Writer {
     pub fn new(shared: Arc<Shared>, config: WriterConfig) -> Self {
         let mut beats = shared.beats.clone();
@@ -154,7 +158,7 @@ impl Writer {
             let (room, at_rest) = (self.room(), self.writing.is_none());
             tokio::select! {
                 biased;
-                written = Writing::ended(&mut self.writing), if !at_rest => {
+                Some(written) = ended(&mut self.writing), if !at_rest => {
                     self.written(written).await;
                     taken.append(&mut self.aside);
                 }

@@ -36,8 +36,8 @@ impl Writer {
     /// Sees what failed through to its end, before anything else is decided.
     pub(super) async fn recover(&mut self) {
         self.undo_next();
-        for Failed { groups, error, since } in std::mem::take(&mut self.failed) {
-            self.insist(groups, error, since).await;
+        for failed in std::mem::take(&mut self.failed) {
+            self.insist(failed).await;
         }
         let aside = std::mem::take(&mut self.aside);
         self.take_in(aside).await;
@@ -65,7 +65,12 @@ impl Writer {
     }
 
     /// Tries until every input is written, refused or in quarantine.
-    async fn insist(&mut self, mut groups: Vec<Group>, mut error: StoreError, since: Instant) {
+    async fn insist(&mut self, failed: Failed) {
+        let Failed {
+            mut groups,
+            mut error,
+            since,
+        } = failed;
         let mut conflicts = 0;
         loop {
             self.forget(&groups);
@@ -108,32 +113,32 @@ impl Writer {
             groups::drop_unheard(&mut groups);
             match self.attempt(groups).await {
                 Ok(()) => return,
-                Err((undone, cause)) => (groups, error) = (undone, cause),
+                Err(again) => (groups, error) = (again.groups, again.error),
             }
         }
     }
 
     /// A part of a batch by itself.
     async fn once_more(&mut self, envelopes: Vec<Envelope>) {
-        let since = Instant::now();
         let mut groups = groups::group(envelopes);
         groups::drop_unheard(&mut groups);
-        if let Err((groups, error)) = self.attempt(groups).await {
-            self.insist(groups, error, since).await;
+        if let Err(failed) = self.attempt(groups).await {
+            self.insist(failed).await;
         }
     }
 
     /// Decides on fresh rows and writes at once, while nothing else is written.
-    async fn attempt(&mut self, mut groups: Vec<Group>) -> Result<(), (Vec<Group>, StoreError)> {
+    async fn attempt(&mut self, mut groups: Vec<Group>) -> Result<(), Failed> {
+        let since = Instant::now();
         let decided = tokio::time::timeout(STATEMENT, self.decide(&mut groups, true)).await;
         let drafts = match decided.unwrap_or_else(|_elapsed| Err(late())) {
             Ok(drafts) => drafts,
-            Err(error) => return Err((groups, error)),
+            Err(error) => return Err(Failed::new(groups, error, since)),
         };
         let mut batch = Batch::default();
         match batch.add(&mut groups, drafts, &self.shared) {
             Ok(()) => self.write_alone(batch).await,
-            Err(error) => Err((groups, error)),
+            Err(error) => Err(Failed::new(groups, error, since)),
         }
     }
 

@@ -40,16 +40,12 @@ pub(super) struct Written {
 
 impl Writing {
     /// Waits for the end. Safe to drop while waiting.
-    pub async fn ended(writing: &mut Option<Self>) -> Written {
-        match writing {
-            Some(writing) => (&mut writing.end)
-                .await
-                .unwrap_or_else(|ended| match ended.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    Err(_cancelled) => Written::late(Rows::default()),
-                }),
-            None => std::future::pending().await,
-        }
+    pub async fn ended(&mut self) -> Written {
+        let ended = (&mut self.end).await;
+        ended.unwrap_or_else(|ended| match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_cancelled) => Written::late(Rows::default()),
+        })
     }
 }
 
@@ -124,12 +120,8 @@ impl Writer {
     /// The batch is written, or failed: then its inputs are decided again, before all others.
     pub(super) async fn written(&mut self, written: Written) {
         let Some(writing) = self.writing.take() else { return };
-        let (mut batch, since) = (writing.batch, writing.since);
-        self.writes = written.connection;
-        match written.outcome {
-            Ok(committed) => {
-                batch.rows = written.rows;
-                self.shared.metrics.batch_seconds(since.elapsed());
+        match self.settle(writing, written) {
+            Ok((batch, committed)) => {
                 if groups::someone_left(&self.next.groups) {
                     self.undo_next();
                 }
@@ -138,39 +130,38 @@ impl Writer {
                 tokio::task::yield_now().await;
                 self.complete(batch, committed).await;
             }
-            Err(error) => {
-                self.remember(&mut batch);
-                self.acknowledged.extend(writing.acknowledged);
-                self.failed.push(Failed::new(batch.groups, error, since));
-            }
+            Err(failed) => self.failed.push(failed),
         }
     }
 
     /// Writes a batch by itself and completes it.
-    pub(super) async fn write_alone(&mut self, batch: Batch) -> Result<(), (Vec<groups::Group>, StoreError)> {
-        let mut writing = Some(self.begin(batch));
-        let written = Writing::ended(&mut writing).await;
-        let Some(Writing {
+    pub(super) async fn write_alone(&mut self, batch: Batch) -> Result<(), Failed> {
+        let mut writing = self.begin(batch);
+        let written = writing.ended().await;
+        let (batch, committed) = self.settle(writing, written)?;
+        self.complete(batch, committed).await;
+        Ok(())
+    }
+
+    /// What was written, or what has to be decided again.
+    fn settle(&mut self, writing: Writing, written: Written) -> Result<(Batch, Option<Committed>), Failed> {
+        let Writing {
             mut batch,
             acknowledged,
             since,
             ..
-        }) = writing
-        else {
-            return Ok(());
-        };
+        } = writing;
         self.writes = written.connection;
         match written.outcome {
             Ok(committed) => {
                 batch.rows = written.rows;
                 self.shared.metrics.batch_seconds(since.elapsed());
-                self.complete(batch, committed).await;
-                Ok(())
+                Ok((batch, committed))
             }
             Err(error) => {
                 self.remember(&mut batch);
                 self.acknowledged.extend(acknowledged);
-                Err((batch.groups, error))
+                Err(Failed::new(batch.groups, error, since))
             }
         }
     }
@@ -184,13 +175,13 @@ impl Writer {
             self.announce(&mut batch.drafts, &batch.rows, committed.batch).await;
         }
         self.look_up(&mut batch.drafts);
-        self.keep(batch.drafts).await;
+        self.keep(batch.drafts);
         self.shared.inbox.set_away(false);
         groups::deliver(batch.groups);
     }
 
     /// Tasks that go on stay in memory; then it is the turn of who waited for room.
-    async fn keep(&mut self, drafts: Vec<Draft>) {
+    fn keep(&mut self, drafts: Vec<Draft>) {
         for draft in drafts {
             if draft.is_written() {
                 self.wake_after_pause(&draft.entry.task);

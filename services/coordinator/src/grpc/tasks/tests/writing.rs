@@ -32,47 +32,36 @@ impl Held {
 
     /// Waits until a write waits for us.
     async fn is_waited_for(&mut self) {
-        let waiting = async {
-            loop {
-                let waits: bool = sqlx::query_scalar(
-                    "SELECT EXISTS (SELECT 1 FROM pg_stat_activity
-                     WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid)))",
-                )
-                .fetch_one(&mut self.connection)
-                .await
-                .unwrap();
-                if waits {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(LIMIT, waiting).await.unwrap();
+        self.sees("pg_backend_pid() = ANY (pg_blocking_pids(pid))").await;
     }
 
     /// Waits until the keys of other submissions were looked up: they are decided next.
     async fn keys_are_asked_for(&mut self) {
-        let asked = async {
+        self.sees("datname = current_database() AND state = 'idle' AND query LIKE '%JOIN idempotency%'")
+            .await;
+    }
+
+    /// Waits for a session of which this is true.
+    async fn sees(&mut self, what: &str) {
+        let question = format!("SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE {what})");
+        let seen = async {
             loop {
                 // Within a transaction it is remembered what others did at the first look.
                 sqlx::raw_sql("SELECT pg_stat_clear_snapshot()")
                     .execute(&mut self.connection)
                     .await
                     .unwrap();
-                let asked: bool = sqlx::query_scalar(
-                    "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
-                     AND state = 'idle' AND query LIKE '%JOIN idempotency%')",
-                )
-                .fetch_one(&mut self.connection)
-                .await
-                .unwrap();
-                if asked {
+                let seen: bool = sqlx::query_scalar(sqlx::AssertSqlSafe(question.clone()))
+                    .fetch_one(&mut self.connection)
+                    .await
+                    .unwrap();
+                if seen {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(LIMIT, asked).await.unwrap();
+        tokio::time::timeout(LIMIT, seen).await.unwrap();
     }
 
     async fn let_go(mut self) {
