@@ -1,6 +1,6 @@
 //! What is decided while another batch is being written.
 
-use super::{LIMIT, World, planned};
+use super::world::{LIMIT, World, planned};
 use crate::store;
 use crate::writer::inbox::{Answer, Ask};
 use serde_json::{Value, json};

@@ -1,0 +1,212 @@
+//! A coordinator to test: a real writer, Postgres and NATS, and the verbs of its users.
+
+use super::super::Tasks;
+use crate::catalog::SharedCatalog;
+use crate::clock::DatabaseClock;
+use crate::metrics::Metrics;
+use crate::store;
+use crate::view::story::{self, tools, two_steps, well};
+use crate::writer::inbox::{Ask, Inbox};
+use crate::writer::{Shared, Writer, WriterConfig};
+use bus::{Bus, BusConfig, Lane};
+use contracts::coordinator::task_service_server::TaskService;
+use contracts::coordinator::{
+    ApprovalRequest, Caller, ControlRequest, DecideRequest, Document, ListRequest, SubmitRequest, TaskRequest,
+};
+use contracts::problem::Problem;
+use serde_json::{Value, json};
+use service::config::Config;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::{Request, Response, Status};
+use workflow::input::Cost;
+use workflow::plan::PlanLimits;
+use workflow::state::{JobState, Unit};
+use workflow::vocabulary::ToolState;
+
+/// A coordinator without its background loops.
+pub(super) struct World {
+    pub(super) tasks: Tasks,
+    pub(super) database_url: String,
+    _stop: DropGuard,
+}
+
+pub(super) const LIMIT: Duration = Duration::from_secs(20);
+
+impl World {
+    pub(super) async fn new() -> Self {
+        let database = testkit::Postgres::shared().await.unwrap().database().await.unwrap();
+        let pool = store::pool(&database.url, 4).unwrap();
+        store::migrate(&pool).await.unwrap();
+        for spec in tools() {
+            let document = serde_json::to_string(&spec).unwrap();
+            store::catalog::store_tool(&pool, &spec, &document, ToolState::Active, "test")
+                .await
+                .unwrap();
+        }
+        let nats = testkit::Nats::shared().await.unwrap();
+        let address = BusConfig {
+            url: nats.url().to_owned(),
+            user: None,
+            password: None,
+            prefix: nats.prefix(),
+            name: "test".to_owned(),
+        };
+        let bus = Bus::connect(&address).await.unwrap();
+        bus.connected().await;
+        bus::topology::ensure(&bus).await.unwrap();
+        let now = sqlx::query_scalar("SELECT clock_timestamp()")
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+        let (inbox, envelopes) = Inbox::new();
+        let shared = Arc::new(Shared {
+            bus,
+            pool: pool.clone(),
+            clock: Arc::new(DatabaseClock::new(now)),
+            catalog: SharedCatalog::default(),
+            limits: PlanLimits::default(),
+            inbox,
+            lane: Lane::of(0),
+            leases_end: AtomicBool::new(false),
+            outages: std::sync::atomic::AtomicU64::new(0),
+            events_stream: Arc::default(),
+            beats: watch::channel(crate::beats::Beats::default()).1,
+            metrics: Metrics::new(&service::metrics::Registry::default()),
+            paces: crate::work::pace::Paces::default(),
+        });
+        shared.catalog.refresh(&pool).await.unwrap();
+        let stop = CancellationToken::new();
+        let settings = WriterConfig {
+            database_url: database.url.clone(),
+            max_batch: 64,
+            cached_tasks: 100,
+        };
+        tokio::spawn(Writer::new(Arc::clone(&shared), settings).run(envelopes, stop.clone()));
+        let config: Config = serde_json::from_value(json!({
+            "channels": [{ "name": "blog", "kind": "null" }], "policy": { "channels": ["blog"] },
+            "quality": { "dimensions": { "clarity": { "weight": 1.0 }, "tone": { "weight": 1.0 } } },
+        }))
+        .unwrap();
+        Self {
+            tasks: Tasks {
+                shared,
+                config: Arc::new(config),
+            },
+            database_url: database.url,
+            _stop: stop.drop_guard(),
+        }
+    }
+
+    pub(super) async fn submit_with(&self, key: &str, document: Value) -> Result<(String, bool), Box<Problem>> {
+        let request = SubmitRequest {
+            caller: caller("a"),
+            body_hash: document.to_string(),
+            submission_json: document.to_string(),
+            idempotency_key: key.to_owned(),
+        };
+        let answer = self
+            .tasks
+            .submit(Request::new(request))
+            .await
+            .map_err(|s| Box::new(Problem::from_status(&s)))?;
+        let answer = answer.into_inner();
+        Ok((answer.task_id, answer.replayed))
+    }
+
+    pub(super) async fn submit(&self, document: Value) -> String {
+        self.submit_with("", document).await.unwrap().0
+    }
+
+    pub(super) async fn status(&self, task_id: &str) -> Value {
+        let request = TaskRequest {
+            caller: caller("a"),
+            task_id: task_id.to_owned(),
+        };
+        document(self.tasks.get_task(Request::new(request)).await).unwrap()
+    }
+
+    pub(super) async fn approval(&self, task_id: &str, gate_id: &str) -> Result<Value, Box<Problem>> {
+        let request = ApprovalRequest {
+            caller: caller("a"),
+            task_id: task_id.to_owned(),
+            gate_id: gate_id.to_owned(),
+        };
+        document(self.tasks.get_approval(Request::new(request)).await)
+    }
+
+    pub(super) async fn decide(&self, task_id: &str, decision: Value) -> Result<Value, Box<Problem>> {
+        let request = DecideRequest {
+            caller: caller("a"),
+            task_id: task_id.to_owned(),
+            decision_json: decision.to_string(),
+        };
+        document(self.tasks.decide(Request::new(request)).await)
+    }
+
+    pub(super) async fn control(&self, task_id: &str, verb: &str) -> Result<Value, Box<Problem>> {
+        let request = ControlRequest {
+            caller: caller("a"),
+            task_id: task_id.to_owned(),
+            verb: verb.to_owned(),
+            body_json: String::new(),
+        };
+        document(self.tasks.control(Request::new(request)).await)
+    }
+
+    pub(super) async fn approvals(&self, limit: u32, cursor: &str) -> Value {
+        let request = ListRequest {
+            caller: caller("a"),
+            limit,
+            cursor: cursor.to_owned(),
+        };
+        document(self.tasks.list_approvals(Request::new(request)).await).unwrap()
+    }
+
+    /// Ends every dispatched job well until nothing is dispatched any more.
+    pub(super) async fn work(&self, task_id: &str) {
+        let id = task_id.parse().unwrap();
+        for _ in 0..20 {
+            let (task, _) = store::tasks::find(&self.tasks.shared.pool, "a", id)
+                .await
+                .unwrap()
+                .unwrap();
+            let Some(job) = task.jobs.iter().find(|j| !matches!(j.state, JobState::Ready { .. })) else {
+                return;
+            };
+            let key = match job.unit {
+                Unit::Format(i) | Unit::Publish(i) => task.deliveries[usize::from(i)].channel.clone(),
+                _ => "step".to_owned(),
+            };
+            let ended = Ok(well(job.unit, &key, 1.0));
+            let input = story::ended_with(id.job(job.serial), job.dispatch, ended, Cost::default());
+            self.tasks.shared.inbox.ask(id, Ask::Input(input)).await;
+        }
+        panic!("the task does not settle");
+    }
+}
+
+pub(super) fn caller(tenant: &str) -> Option<Caller> {
+    Some(Caller {
+        tenant: tenant.to_owned(),
+        actor: "ann".to_owned(),
+        traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned(),
+    })
+}
+
+pub(super) fn document(answer: Result<Response<Document>, Status>) -> Result<Value, Box<Problem>> {
+    let answer = answer.map_err(|status| Box::new(Problem::from_status(&status)))?;
+    Ok(serde_json::from_str(&answer.into_inner().json).unwrap())
+}
+
+pub(super) fn planned(request: &str) -> Value {
+    json!({ "request": request, "plan": two_steps() })
+}
+
+pub(super) fn code(answer: Result<Value, Box<Problem>>) -> (u16, String) {
+    let problem = answer.unwrap_err();
+    (problem.status, problem.code)
+}
