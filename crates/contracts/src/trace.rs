@@ -46,6 +46,11 @@ pub fn of(span: &Span) -> Option<TraceParent> {
     local(&span.context())
 }
 
+/// What the span that is entered now hands on.
+pub fn current() -> Option<TraceParent> {
+    local(&Context::current())
+}
+
 fn local(context: &Context) -> Option<TraceParent> {
     let span = context.span();
     let span = span.span_context();
@@ -79,20 +84,34 @@ pub fn id_of(traceparent: &str) -> &str {
 /// Never; the signature is the interceptor's.
 pub fn inject(mut request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
     // Without telemetry there is no context, and nothing to do.
-    let current = local(&Context::current()).map(|parent| parent.to_string());
-    if let Some(Ok(value)) = current.map(MetadataValue::try_from) {
+    let current = current().map(|parent| MetadataValue::try_from(parent.to_string()));
+    if let Some(Ok(value)) = current {
         request.metadata_mut().insert(TRACEPARENT, value);
     }
     Ok(request)
 }
 
-/// Server span of a gRPC request, for `tonic`'s `trace_fn`. Requests without a context, such as beats and
-/// health checks, belong to no trace.
+/// Server span of a gRPC request between services, for `tonic`'s `trace_fn`. Requests without a context, such
+/// as beats and health checks, belong to no trace.
 pub fn rpc(request: &http::Request<()>) -> Span {
-    let parent = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
-    let Some(parent) = parent else {
-        return Span::none();
-    };
+    traceparent(request).map_or_else(Span::none, |parent| rpc_below(request, parent))
+}
+
+/// Server span of a client's gRPC request, which may begin a trace.
+pub fn rpc_of_client(request: &http::Request<()>) -> Span {
+    match traceparent(request) {
+        Some(parent) => rpc_below(request, parent),
+        // Health and reflection.
+        None if request.uri().path().starts_with("/grpc.") => Span::none(),
+        None => rpc_below(request, ""),
+    }
+}
+
+fn traceparent(request: &http::Request<()>) -> Option<&str> {
+    request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok())
+}
+
+fn rpc_below(request: &http::Request<()>, parent: &str) -> Span {
     let name = request.uri().path().trim_start_matches('/');
     let (service, method) = name.rsplit_once('/').unwrap_or_default();
     let span = info_span!(

@@ -109,7 +109,9 @@ impl Application {
             idempotency_key: key.0.unwrap_or_default(),
             body_hash,
         };
-        self.coordinator.submit(request).await
+        let accepted = self.coordinator.submit(request).await?;
+        tracing::Span::current().record("task_id", &accepted.task_id);
+        Ok(accepted)
     }
 
     /// The status document.

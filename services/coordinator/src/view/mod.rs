@@ -14,6 +14,7 @@ mod status;
 
 pub use approval::{approval, choose_gate};
 pub use bodies::{Bodies, wanted};
+pub use cost::usd;
 pub use deliveries::edited;
 pub use list::{inbox_entry, page, task_entry, tool};
 pub use record::{Documents, record};

@@ -8,6 +8,7 @@ use crate::idempotency::{IdempotencyKey, KEY};
 use crate::identifiers;
 use crate::live;
 use crate::refusal::Refusal;
+use contracts::trace;
 use contracts::v1::orchestrator_service_server::OrchestratorService;
 use contracts::v1::{
     DecideApprovalRequest, GetTaskRequest, SubmitTaskRequest, SubmitTaskResponse, Task, TaskEvent, WatchTaskRequest,
@@ -104,7 +105,7 @@ fn caller<T>(request: &Request<T>) -> Caller {
         .metadata()
         .get(TRACEPARENT)
         .and_then(|value| value.to_str().ok());
-    Caller::new(traceparent, service::ids::v7)
+    trace::current().map_or_else(|| Caller::new(traceparent, service::ids::v7), |trace| Caller { trace })
 }
 
 fn answer<T>(caller: Caller, result: Result<T, Refusal>) -> Result<Response<T>, Status> {
