@@ -132,7 +132,9 @@ fn attributes(pairs: Vec<KeyValue>) -> BTreeMap<String, String> {
 }
 
 fn service(resource: Option<Resource>) -> String {
-    let attributes = resource.map(|resource| attributes(resource.attributes)).unwrap_or_default();
+    let attributes = resource
+        .map(|resource| attributes(resource.attributes))
+        .unwrap_or_default();
     attributes.get("service.name").cloned().unwrap_or_default()
 }
 

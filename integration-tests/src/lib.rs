@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod checker;
+pub mod collector;
 pub mod configuration;
 pub mod database_proxy;
 pub mod dev_file;

@@ -22,3 +22,5 @@ mod lifecycle;
 mod repair;
 #[path = "system/replicas.rs"]
 mod replicas;
+#[path = "system/telemetry.rs"]
+mod telemetry;

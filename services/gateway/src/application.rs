@@ -126,6 +126,18 @@ impl Application {
         self.coordinator.task(request).await
     }
 
+    /// The trace document.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn trace(&self, caller: Caller, task: Uuid) -> Result<Document, Refusal> {
+        let request = TaskRequest {
+            caller: Some(caller.to_message()),
+            task_id: task.to_string(),
+        };
+        self.coordinator.trace(request).await
+    }
+
     /// The approval document of a gate, by default the only open one.
     ///
     /// # Errors

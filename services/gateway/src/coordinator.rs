@@ -137,6 +137,15 @@ impl Coordinator {
         self.ask(Repeat::Safe, request, call).await
     }
 
+    /// The trace document.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn trace(&self, request: TaskRequest) -> Result<Document, Refusal> {
+        let call = |mut client: Client, request| async move { client.get_trace(request).await };
+        self.ask(Repeat::Safe, request, call).await
+    }
+
     /// The approval document.
     ///
     /// # Errors

@@ -49,9 +49,10 @@ fn step_key(job: &Job) -> Option<&str> {
     }
 }
 
-/// A failure is the span's, under its code.
+/// A failure is the span's, under its code. Called within the spans, so that the line bears their names.
 pub(super) fn ended(span: &Span, ended: &Ended) {
-    if let Some(Outcome::Failure(Failure { code, .. })) = &ended.outcome {
+    if let Some(Outcome::Failure(Failure { code, message, .. })) = &ended.outcome {
+        tracing::info!(code, reason = message, "a run failed");
         trace::fail(span, code);
     }
 }

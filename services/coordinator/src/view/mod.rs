@@ -11,6 +11,7 @@ mod quality;
 mod record;
 mod risk;
 mod status;
+mod trace;
 
 pub use approval::{approval, choose_gate};
 pub use bodies::{Bodies, wanted};
@@ -20,6 +21,7 @@ pub use list::{inbox_entry, page, task_entry, tool};
 pub use record::{Documents, record};
 pub use risk::{Outside, Risk, risk};
 pub use status::status;
+pub use trace::{Sources, trace};
 
 use crate::store::tasks::CostTotals;
 use serde_json::{Map, Value};
