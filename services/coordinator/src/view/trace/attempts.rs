@@ -32,6 +32,14 @@ impl Attempt {
         }
     }
 
+    /// One whose beginning was not told.
+    pub fn unseen() -> Self {
+        Self {
+            queued_at: None,
+            ..Self::queued(0, 0, "")
+        }
+    }
+
     /// The last one of a step of which no events are told.
     pub fn of_state(step: &Step) -> Option<Self> {
         let moment = |at: workflow::time::Timestamp| clock::rfc3339(at.0);
@@ -48,6 +56,10 @@ impl Attempt {
 
     pub fn is_over(&self) -> bool {
         self.finished_at.is_some()
+    }
+
+    pub fn is_before(&self, attempt: u32) -> bool {
+        self.attempt < attempt
     }
 
     /// A start or an end knows best which one it was.
@@ -110,6 +122,8 @@ pub fn joined(attempts: Vec<Attempt>, mut runs: Vec<RunLine>) -> Vec<Value> {
         documents.push(document(Some(&attempt), run.as_ref()));
     }
     documents.extend(told(runs));
+    let number = |document: &Value, member: &str| document[member].as_i64();
+    documents.sort_by_key(|document| (number(document, "round"), number(document, "attempt")));
     documents
 }
 

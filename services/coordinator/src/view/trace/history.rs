@@ -85,8 +85,12 @@ fn tell(attempts: &mut Vec<Attempt>, note: &Note) {
         attempts.push(Attempt::queued(round, attempt + 1, time));
         return;
     }
-    if attempts.last().is_none_or(|last| last.is_over()) {
-        attempts.push(Attempt::queued(round, attempt, time));
+    // Only the first dispatch is told of as queued: a higher number tells that the attempts before failed.
+    if attempts
+        .last()
+        .is_none_or(|last| last.is_over() || last.is_before(attempt))
+    {
+        attempts.push(Attempt::unseen());
     }
     let Some(last) = attempts.last_mut() else { return };
     last.is(round, attempt);

@@ -113,11 +113,11 @@ fn a_repaired_task_tells_each_attempt_with_its_calls_each_judgement_and_who_deci
         attempts.iter().map(told).collect::<Vec<_>>(),
         [
             (json!(0), json!(true), json!("draft")),
-            (json!(1), json!(true), json!("draft")),
             (json!(0), json!(false), json!("draft")),
+            (json!(1), json!(true), json!("draft")),
         ]
     );
-    assert!(attempts[1]["finished_at"].as_str() > attempts[0]["finished_at"].as_str());
+    assert!(attempts[2]["finished_at"].as_str() > attempts[0]["finished_at"].as_str());
     let assessment = document["assessment"].as_array().unwrap();
     assert_eq!(
         assessment.iter().map(|a| a["passed"].clone()).collect::<Vec<_>>(),
@@ -134,6 +134,41 @@ fn a_repaired_task_tells_each_attempt_with_its_calls_each_judgement_and_who_deci
     assert_eq!(
         (&document["trace_id"], document.get("other_runs")),
         (&Value::Null, None)
+    );
+}
+
+#[test]
+fn attempts_that_were_tried_again_stand_before_the_one_that_counted() {
+    let mut story = Story::begin(4, submission(None));
+    story.run_well(1.0);
+    let mut sources = sources(&story);
+    let told = |kind: &str, attempt: u32| {
+        let data = json!({ "key": "draft", "round": 0, "attempt": attempt, "step_status": kind });
+        let kind = if kind == "queued" { kind } else { "succeeded" };
+        json!({ "type": format!("io.orchestrator.step.{kind}.v1"), "time": "2026-01-01T00:00:00Z", "data": data })
+    };
+    sources.events.retain(|event| !event.contains("step."));
+    sources
+        .events
+        .extend([told("queued", 0), told("succeeded", 2)].map(|event| event.to_string()));
+    let mut failed = run(&story, 2, ("execute", Some("draft")), (0, 1), true);
+    (failed.outcome, failed.error) = ("failed".to_owned(), "tool_unavailable".to_owned());
+    sources.runs = vec![failed];
+    let document = trace(&story.facts(), sources);
+    let told = |attempt: &Value| {
+        (
+            attempt["attempt"].clone(),
+            attempt["status"].clone(),
+            attempt["error"].clone(),
+        )
+    };
+    let attempts = document["steps"][0]["attempts"].as_array().unwrap();
+    assert_eq!(
+        attempts.iter().map(told).collect::<Vec<_>>(),
+        [
+            (json!(1), json!("failed"), json!("tool_unavailable")),
+            (json!(2), json!("succeeded"), Value::Null),
+        ]
     );
 }
 
