@@ -5,8 +5,11 @@
 //! and benchmarks. Everything here is deterministic: no clock, no randomness, no IO.
 
 mod brief;
+mod call;
 mod catalog;
+mod chat;
 mod judge;
+mod memory;
 mod null;
 mod offline;
 mod output;
@@ -15,13 +18,16 @@ mod port;
 mod text;
 mod write;
 
+pub use call::{Answer, Call, CallKind, EngineError, Failed, Usage};
 pub use catalog::{ToolCard, agent_tools, null_tool};
+pub use chat::{Chat, ChatAsk, Message, Reply, Tier, ToolCall};
+pub use memory::{KnownPattern, Memory, PatternDecision, PatternUse};
 pub use null::Null;
 pub use offline::Offline;
 pub use output::{text_of, title_of};
 pub use port::{
-    Answer, Context, Criteria, Criterion, Engine, EngineError, Finding, JudgeAsk, JudgedText, Judgement, PlanAsk,
-    PlanDraft, Usage, WriteAsk, open,
+    Agent, Context, Criteria, Criterion, Engine, Finding, JudgeAsk, JudgedText, Judgement, NoTools, PlanAsk, PlanDraft,
+    ToolBox, WriteAsk, open,
 };
 
 #[cfg(test)]

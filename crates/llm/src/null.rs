@@ -1,7 +1,8 @@
 //! The engine that does nothing, for development and benchmarks: a fixed 1-3-1 plan over the tool
 //! `null`, and 1.0 on every dimension.
 
-use crate::port::{Answer, Engine, EngineError, Finding, JudgeAsk, Judgement, PlanAsk, PlanDraft, Usage, WriteAsk};
+use crate::call::{Answer, Failed};
+use crate::port::{Agent, Engine, Finding, JudgeAsk, Judgement, PlanAsk, PlanDraft, WriteAsk};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -26,7 +27,7 @@ pub struct Null;
 
 #[async_trait]
 impl Engine for Null {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         NAME
     }
 
@@ -34,46 +35,52 @@ impl Engine for Null {
         false
     }
 
-    async fn plan(&self, ask: PlanAsk<'_>) -> Result<Answer<PlanDraft>, EngineError> {
+    fn uses_memory(&self) -> bool {
+        false
+    }
+
+    fn runs(&self, _agent: &Agent) -> bool {
+        true
+    }
+
+    async fn plan(&self, ask: PlanAsk<'_>) -> Result<Answer<PlanDraft>, Failed> {
         let goal = Value::String(ask.context.request.clone());
         let intent = format!(
             r#"{{"goal":{goal},"requirements":[],"business_context":"","preferences":{{}},"success_criteria":[]}}"#
         );
-        Ok(free(PlanDraft {
+        let draft = PlanDraft {
             intent_json: Cow::Owned(intent),
             plan_json: Cow::Borrowed(PLAN),
             reasoning: Cow::Borrowed("The null model always answers with this plan."),
-        }))
+            patterns: Vec::new(),
+        };
+        Ok(Answer::free(draft, NAME))
     }
 
-    async fn write(&self, ask: WriteAsk<'_>) -> Result<Answer<Value>, EngineError> {
-        Ok(free(json!({"text": "", "arguments": ask.arguments, "engine": NAME})))
+    async fn write(&self, ask: WriteAsk<'_>) -> Result<Answer<Value>, Failed> {
+        let output = json!({"text": "", "arguments": ask.arguments, "engine": NAME});
+        Ok(Answer::free(output, NAME))
     }
 
-    async fn judge(&self, ask: JudgeAsk<'_>) -> Result<Answer<Judgement>, EngineError> {
+    async fn judge(&self, ask: JudgeAsk<'_>) -> Result<Answer<Judgement>, Failed> {
         let perfect = Finding {
             score: 1.0,
             evidence: "the null model does not look".to_owned(),
             feedback: String::new(),
         };
         let names = ask.criteria.dimensions.keys();
-        Ok(free(Judgement {
+        let judgement = Judgement {
             dimensions: names.map(|name| (name.clone(), perfect.clone())).collect(),
             blamed: Default::default(),
-        }))
-    }
-}
-
-fn free<T>(value: T) -> Answer<T> {
-    Answer {
-        value,
-        usage: Usage::free(NAME),
+        };
+        Ok(Answer::free(judgement, NAME))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Null, PLAN};
+    use crate::memory::Memory;
     use crate::port::{Context, Criteria, Criterion, Engine, JudgeAsk, PlanAsk};
     use serde_json::Value;
 
@@ -86,6 +93,7 @@ mod tests {
         let ask = PlanAsk {
             context: &context,
             tools: &[],
+            memory: &Memory::default(),
             feedback: &[],
         };
         let draft = Null.plan(ask).await.unwrap().value;

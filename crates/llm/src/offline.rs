@@ -1,6 +1,7 @@
 //! The embedded default: text processing, and honest about it.
 
-use crate::port::{Answer, Engine, EngineError, JudgeAsk, Judgement, PlanAsk, PlanDraft, Usage, WriteAsk};
+use crate::call::{Answer, Failed};
+use crate::port::{Agent, Engine, JudgeAsk, Judgement, PlanAsk, PlanDraft, WriteAsk};
 use crate::{judge, plan, write};
 use async_trait::async_trait;
 use serde_json::Value;
@@ -14,26 +15,23 @@ pub struct Offline;
 
 #[async_trait]
 impl Engine for Offline {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         NAME
     }
 
-    async fn plan(&self, ask: PlanAsk<'_>) -> Result<Answer<PlanDraft>, EngineError> {
-        plan::plan(&ask).map(free)
+    fn runs(&self, agent: &Agent) -> bool {
+        write::does(agent).is_some()
     }
 
-    async fn write(&self, ask: WriteAsk<'_>) -> Result<Answer<Value>, EngineError> {
-        write::write(&ask).map(free)
+    async fn plan(&self, ask: PlanAsk<'_>) -> Result<Answer<PlanDraft>, Failed> {
+        Ok(Answer::free(plan::plan(&ask)?, NAME))
     }
 
-    async fn judge(&self, ask: JudgeAsk<'_>) -> Result<Answer<Judgement>, EngineError> {
-        Ok(free(judge::judge(&ask)))
+    async fn write(&self, ask: WriteAsk<'_>) -> Result<Answer<Value>, Failed> {
+        Ok(Answer::free(write::write(&ask)?, NAME))
     }
-}
 
-fn free<T>(value: T) -> Answer<T> {
-    Answer {
-        value,
-        usage: Usage::free(NAME),
+    async fn judge(&self, ask: JudgeAsk<'_>) -> Result<Answer<Judgement>, Failed> {
+        Ok(Answer::free(judge::judge(&ask), NAME))
     }
 }

@@ -1,6 +1,9 @@
 //! The port: what planner, executor and assessor ask of an engine.
 
+use crate::call::{Answer, EngineError, Failed};
 use crate::catalog::ToolCard;
+use crate::chat::Tier;
+use crate::memory::{Memory, PatternUse};
 use crate::{Null, Offline};
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -9,34 +12,42 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A model, as the workers see it. Async, so that remote providers fit beside the embedded ones.
+/// A model, as the workers see it. Dropping a future gives the call up.
 #[async_trait]
 pub trait Engine: Send + Sync + 'static {
     /// What results say made them.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
 
     /// Its judgement depends on the texts; false spares the caller reading them.
     fn reads_texts(&self) -> bool {
         true
     }
 
+    /// Its plans depend on what was learned; false spares the caller asking for it.
+    fn uses_memory(&self) -> bool {
+        true
+    }
+
+    /// It can do what this agent is there for; an agent it cannot run is not offered.
+    fn runs(&self, agent: &Agent) -> bool;
+
     /// Makes intent and plan from a request.
     ///
     /// # Errors
-    /// When no plan can be made of the tools given.
-    async fn plan(&self, ask: PlanAsk<'_>) -> Result<Answer<PlanDraft>, EngineError>;
+    /// When no plan can be made of the tools given, or no model answers.
+    async fn plan(&self, ask: PlanAsk<'_>) -> Result<Answer<PlanDraft>, Failed>;
 
-    /// Runs one agent tool; the value is its output.
+    /// Runs one agent; the value is its output.
     ///
     /// # Errors
-    /// Unknown agents and arguments that cannot be used.
-    async fn write(&self, ask: WriteAsk<'_>) -> Result<Answer<Value>, EngineError>;
+    /// Unknown agents, arguments that cannot be used, no model that answers.
+    async fn write(&self, ask: WriteAsk<'_>) -> Result<Answer<Value>, Failed>;
 
     /// Scores texts.
     ///
     /// # Errors
     /// When no judgement could be had.
-    async fn judge(&self, ask: JudgeAsk<'_>) -> Result<Answer<Judgement>, EngineError>;
+    async fn judge(&self, ask: JudgeAsk<'_>) -> Result<Answer<Judgement>, Failed>;
 }
 
 /// An engine of that kind.
@@ -48,79 +59,6 @@ pub fn open(kind: &str) -> Result<Arc<dyn Engine>, EngineError> {
         "offline" => Ok(Arc::new(Offline)),
         "null" => Ok(Arc::new(Null)),
         other => Err(EngineError::UnknownKind(other.to_owned())),
-    }
-}
-
-/// A value and what it cost.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Answer<T> {
-    /// What was asked for.
-    pub value: T,
-    /// What it cost.
-    pub usage: Usage,
-}
-
-/// What an answer cost.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Micro-USD; none: the price is unknown.
-    pub usd_micros: Option<i64>,
-    /// Prompt tokens.
-    pub input_tokens: i64,
-    /// Completion tokens.
-    pub output_tokens: i64,
-    /// Calls to a provider.
-    pub calls: i64,
-    /// Model, or the engine's name.
-    pub model: String,
-}
-
-impl Usage {
-    /// Of an embedded engine: known to cost nothing.
-    pub(crate) fn free(model: &str) -> Self {
-        Self {
-            usd_micros: Some(0),
-            model: model.to_owned(),
-            ..Self::default()
-        }
-    }
-}
-
-/// Why an engine gave no answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EngineError {
-    /// The configured kind does not exist.
-    #[error("there is no engine of kind {0:?}; known: offline, null")]
-    UnknownKind(String),
-    /// The tool is not an agent of this engine.
-    #[error("{0:?} is not an agent of this engine")]
-    UnknownAgent(String),
-    /// The arguments cannot be used.
-    #[error("{0}")]
-    BadArguments(String),
-    /// The catalog has no tool that could produce anything.
-    #[error("no active tool fits the request: {0}")]
-    NoTool(String),
-}
-
-impl EngineError {
-    /// Stable code for a failed run.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::UnknownKind(_) => "llm_unknown_kind",
-            Self::UnknownAgent(_) => "tool_unknown",
-            Self::BadArguments(_) => "tool_bad_arguments",
-            Self::NoTool(_) => "no_matching_tool",
-        }
-    }
-
-    /// The same ask may go well another time.
-    pub fn retryable(&self) -> bool {
-        match self {
-            // Executors announce their tools when they start, maybe after the first request.
-            Self::NoTool(_) => true,
-            Self::UnknownKind(_) | Self::UnknownAgent(_) | Self::BadArguments(_) => false,
-        }
     }
 }
 
@@ -143,8 +81,10 @@ pub struct Context {
 pub struct PlanAsk<'a> {
     /// The submission.
     pub context: &'a Context,
-    /// The active catalog; nothing else may be used.
+    /// Tools of the active catalog; nothing else may be used.
     pub tools: &'a [ToolCard],
+    /// What was learned from earlier tasks; empty where nothing fits, or nobody could be asked.
+    pub memory: &'a Memory,
     /// What people said of earlier plans and why plans were refused, oldest first.
     pub feedback: &'a [String],
 }
@@ -158,13 +98,60 @@ pub struct PlanDraft {
     pub plan_json: Cow<'static, str>,
     /// Why this plan, in prose.
     pub reasoning: Cow<'static, str>,
+    /// What became of each pattern that was offered.
+    pub patterns: Vec<PatternUse>,
 }
 
-/// A call of an agent tool.
-#[derive(Clone, Copy, Debug)]
+/// An agent, as data: a prompt with schemas.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Agent {
+    /// How planners see it.
+    pub card: ToolCard,
+    /// Instructions: a template over the arguments, and `request`, `preferences`, `business_metrics`, `feedback`.
+    pub prompt: String,
+    /// Size of the model that runs it.
+    pub tier: Tier,
+    /// Tools it may call by itself, read-only ones alone; none: it calls no tools.
+    pub tools: Vec<String>,
+    /// Most calls of tools in one run.
+    pub max_tool_calls: u32,
+}
+
+/// The tools an agent may call while it works. Every call is in the trace.
+#[async_trait]
+pub trait ToolBox: Send + Sync {
+    /// What there is, for the model.
+    fn cards(&self) -> Vec<ToolCard>;
+
+    /// Calls one; the value is its output.
+    ///
+    /// # Errors
+    /// Why there is no output, in words for the model.
+    async fn call(&self, tool_id: &str, arguments: Map<String, Value>) -> Result<Value, String>;
+}
+
+/// Nothing to call.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoTools;
+
+#[async_trait]
+impl ToolBox for NoTools {
+    fn cards(&self) -> Vec<ToolCard> {
+        Vec::new()
+    }
+
+    async fn call(&self, tool_id: &str, _arguments: Map<String, Value>) -> Result<Value, String> {
+        Err(format!("there is no tool {tool_id:?}"))
+    }
+}
+
+/// A run of an agent.
+#[derive(Clone, Copy)]
 pub struct WriteAsk<'a> {
-    /// The tool's id.
-    pub agent: &'a str,
+    /// The agent.
+    pub agent: &'a Agent,
+    /// What it may call.
+    pub tools: &'a dyn ToolBox,
     /// With references and templates resolved.
     pub arguments: &'a Map<String, Value>,
     /// The submission; fills what the arguments leave open.

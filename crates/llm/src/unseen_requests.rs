@@ -1,7 +1,8 @@
 //! Requests nobody wrote the engine for: plan, write, judge, repair.
 
-use crate::port::{Context, Criteria, Criterion, JudgeAsk, JudgedText, Judgement, PlanAsk, WriteAsk};
-use crate::{agent_tools, text_of};
+use crate::memory::Memory;
+use crate::port::{Agent, Context, Criteria, Criterion, JudgeAsk, JudgedText, Judgement, NoTools, PlanAsk, WriteAsk};
+use crate::{Tier, agent_tools, text_of};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -108,6 +109,17 @@ fn criteria() -> Criteria {
     }
 }
 
+fn agent(tool_id: &str) -> Agent {
+    let card = agent_tools().into_iter().find(|card| card.tool_id == tool_id);
+    Agent {
+        card: card.unwrap_or_else(|| panic!("no agent {tool_id}")),
+        prompt: String::new(),
+        tier: Tier::Standard,
+        tools: Vec::new(),
+        max_tool_calls: 0,
+    }
+}
+
 /// Runs a plan as the executor would, without templates other than the request.
 fn executed(context: &Context, plan: &Value) -> BTreeMap<String, Value> {
     let mut outputs = BTreeMap::new();
@@ -115,7 +127,8 @@ fn executed(context: &Context, plan: &Value) -> BTreeMap<String, Value> {
         let arguments = resolved(&step["arguments"], context, &outputs);
         let empty = Map::new();
         let ask = WriteAsk {
-            agent: step["tool_id"].as_str().unwrap(),
+            agent: &agent(step["tool_id"].as_str().unwrap()),
+            tools: &NoTools,
             arguments: arguments.as_object().unwrap_or(&empty),
             context,
             feedback: &[],
@@ -150,6 +163,7 @@ fn result(context: &Context) -> String {
     let draft = crate::plan::plan(&PlanAsk {
         context,
         tools: &tools,
+        memory: &Memory::default(),
         feedback: &[],
     })
     .unwrap();
@@ -247,6 +261,7 @@ fn judged_plan(context: &Context) -> (Judgement, Vec<JudgedText>) {
     let ask = PlanAsk {
         context,
         tools: &tools,
+        memory: &Memory::default(),
         feedback: &[],
     };
     let draft = crate::plan::plan(&ask).unwrap();
@@ -385,7 +400,8 @@ fn a_repaired_draft_scores_higher_and_well_enough() {
                 .unwrap_or_else(|| panic!("{request}: nobody blamed for {text:?}"));
             for (agent, arguments) in [("writer_agent", json!({})), ("editor_agent", json!({"text": text}))] {
                 let ask = WriteAsk {
-                    agent,
+                    agent: &super::unseen_requests::agent(agent),
+                    tools: &NoTools,
                     arguments: arguments.as_object().unwrap(),
                     context: &context,
                     feedback: std::slice::from_ref(&feedback),
@@ -418,7 +434,8 @@ fn feedback_of_people_is_obeyed() {
         let feedback = [feedback.to_owned()];
         let arguments = Map::new();
         let ask = WriteAsk {
-            agent: "writer_agent",
+            agent: &agent("writer_agent"),
+            tools: &NoTools,
             arguments: &arguments,
             context: &context,
             feedback: &feedback,

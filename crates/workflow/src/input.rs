@@ -35,7 +35,15 @@ pub enum Input {
         failure: Failure,
     },
     /// A draining worker hands the job back; no attempt is burnt.
-    JobReleased { job: JobId, dispatch: u32, run: RunId },
+    JobReleased {
+        job: JobId,
+        dispatch: u32,
+        run: RunId,
+        /// What the run cost all the same.
+        cost: Cost,
+        /// Why; none: the worker ends.
+        postponed: Option<Postponed>,
+    },
     /// The work stream acknowledged a dispatch.
     Published { job: JobId, dispatch: u32, stored: Stored },
     /// A queued job's message was looked up.
@@ -117,6 +125,17 @@ impl Cost {
             calls: self.calls.max(0),
         }
     }
+}
+
+/// Nobody who could do the work answers now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Postponed {
+    /// Stable code.
+    pub code: String,
+    /// For people.
+    pub message: String,
+    /// How long to wait.
+    pub pause: Millis,
 }
 
 /// How a run ended well. The kind must fit the job.

@@ -2,7 +2,7 @@
 
 use crate::case::Case;
 use bus::worker::Ended;
-use contracts::work::{AssessOutcome, AssessSpec, Usage, job_result};
+use contracts::work::{AssessOutcome, AssessSpec, job_result};
 use llm::{Context, Engine, JudgeAsk};
 use serde_json::{Map, Value, json};
 
@@ -32,7 +32,7 @@ async fn judged(engine: &dyn Engine, case: &Case) -> Ended {
     };
     let answer = match engine.judge(ask).await {
         Ok(answer) => answer,
-        Err(error) => return Ended::failure(error.code(), error.to_string(), error.retryable()),
+        Err(failed) => return worker::ended(failed),
     };
     // Nobody asked for more.
     let asked = |name: &String| case.criteria.dimensions.contains_key(name);
@@ -52,16 +52,10 @@ async fn judged(engine: &dyn Engine, case: &Case) -> Ended {
         "failed_checks": case.failed_checks,
         "engine": engine.name(),
     });
-    let usage = Usage {
-        usd_micros: answer.usage.usd_micros,
-        input_tokens: answer.usage.input_tokens,
-        output_tokens: answer.usage.output_tokens,
-        calls: answer.usage.calls,
-        model: answer.usage.model,
-        ..Usage::default()
-    };
     let outcome = job_result::Outcome::Assessed(AssessOutcome {
         assessment_json: document.to_string(),
     });
-    Ended::with(outcome).costing(usage)
+    Ended::with(outcome)
+        .costing(worker::usage(answer.usage))
+        .having_called(worker::calls(answer.calls))
 }

@@ -9,7 +9,7 @@ use bus::dead_letter::DeadLetter;
 use bus::intake::{Delivery, Intake, ack_all};
 use bus::names::StreamName;
 use bus::topology::ConsumerSpec;
-use contracts::work::{JobResult, Usage, WorkResult, job_result};
+use contracts::work::{JobResult, Released, Usage, WorkResult, job_result};
 use prost::Message;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tracing::warn;
 use workflow::decide::LEASE;
 use workflow::ids::{JobId, RunId, TaskId};
-use workflow::input::{Assessment, Body, Cost, Failure, Input, Outcome};
+use workflow::input::{Assessment, Body, Cost, Failure, Input, Outcome, Postponed};
 use workflow::time::Millis;
 use workflow::vocabulary::WorkKind;
 
@@ -233,9 +233,23 @@ fn input((task, job, run): Names, result: JobResult) -> Option<(TaskId, Input)> 
                 .then(|| Millis::from_secs_f64(failure.retry_after_seconds.min(86_400.0))),
             effect_unknown: failure.effect_unknown,
         }),
-        job_result::Outcome::Released(_) => Input::JobReleased { job, dispatch, run },
+        job_result::Outcome::Released(released) => Input::JobReleased {
+            job,
+            dispatch,
+            run,
+            cost: cost.clone(),
+            postponed: postponed(&released),
+        },
     };
     Some((task, input))
+}
+
+fn postponed(released: &Released) -> Option<Postponed> {
+    (!released.code.is_empty()).then(|| Postponed {
+        code: cut(&released.code, 100),
+        message: cut(&released.message, 2000),
+        pause: Millis::from_secs_f64(released.retry_after_seconds.clamp(0.0, 3600.0)),
+    })
 }
 
 /// Texts of workers are kept within bounds.

@@ -101,6 +101,8 @@ pub trait Sender: Send + Sync {
 /// Why a run has no result.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Stop {
+    /// The model had no answer.
+    Engine(Box<llm::Failed>),
     /// It failed.
     Failed(RunFailure),
     /// It could not be tried; costs no attempt.

@@ -3,8 +3,8 @@
 use crate::catalog::{KnownTools, Tools};
 use crate::verified::Verifier;
 use bus::worker::Ended;
-use contracts::work::{PlanOutcome, Usage, job_result};
-use llm::{Answer, Context, Engine, EngineError, PlanAsk, PlanDraft};
+use contracts::work::{PlanOutcome, job_result};
+use llm::{Answer, Context, Engine, EngineError, Failed, Memory, PlanAsk, PlanDraft};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -22,9 +22,9 @@ pub enum Attempt {
     /// There is a plan; the coordinator judges it again.
     Planned(Answer<PlanDraft>),
     /// A tool is lacking that may come: what there is to report if it does not.
-    ToolLacking(Result<Answer<PlanDraft>, EngineError>),
+    ToolLacking(Result<Answer<PlanDraft>, Failed>),
     /// The engine gave no plan.
-    Failed(EngineError),
+    Failed(Failed),
 }
 
 /// Plans with the tools of the catalog as it is now, waiting a little for tools that are lacking.
@@ -48,11 +48,11 @@ pub async fn plan(
             // The coordinator is away; handing the job back costs no attempt.
             return Ended::released();
         };
-        match attempt(engine, &current, verifier, context, feedback).await {
+        match attempt(engine, &current, verifier, context, &Memory::default(), feedback).await {
             Attempt::Planned(answer) => return planned(engine, answer),
-            Attempt::Failed(error) => return failed(&error),
+            Attempt::Failed(failed) => return worker::ended(failed),
             Attempt::ToolLacking(report) if Instant::now() + PAUSE >= patience => {
-                return report.map_or_else(|error| failed(&error), |answer| planned(engine, answer));
+                return report.map_or_else(worker::ended, |answer| planned(engine, answer));
             }
             Attempt::ToolLacking(_) => {
                 sleep(PAUSE).await;
@@ -68,6 +68,7 @@ pub async fn attempt(
     tools: &Arc<Tools>,
     verifier: &Verifier,
     context: &Context,
+    memory: &Memory,
     feedback: &[String],
 ) -> Attempt {
     let mut feedback = feedback.to_vec();
@@ -77,12 +78,13 @@ pub async fn attempt(
         let ask = PlanAsk {
             context,
             tools: &tools.cards,
+            memory,
             feedback: &feedback,
         };
         let answer = match engine.plan(ask).await {
             Ok(answer) => answer,
-            Err(error @ EngineError::NoTool(_)) => return Attempt::ToolLacking(Err(error)),
-            Err(error) => return Attempt::Failed(error),
+            Err(failed) if matches!(failed.error, EngineError::NoTool(_)) => return Attempt::ToolLacking(Err(failed)),
+            Err(failed) => return Attempt::Failed(failed),
         };
         let faults = verifier.faults(&answer.value.plan_json, tools, context);
         if faults.is_empty() {
@@ -109,20 +111,8 @@ fn reasons(faults: &[PlanFault]) -> String {
     format!("the plan is refused: {}", lines.join("; "))
 }
 
-fn failed(error: &EngineError) -> Ended {
-    Ended::failure(error.code(), error.to_string(), error.retryable())
-}
-
 fn planned(engine: &dyn Engine, answer: Answer<PlanDraft>) -> Ended {
     let draft = answer.value;
-    let usage = Usage {
-        usd_micros: answer.usage.usd_micros,
-        input_tokens: answer.usage.input_tokens,
-        output_tokens: answer.usage.output_tokens,
-        calls: answer.usage.calls,
-        model: answer.usage.model,
-        ..Usage::default()
-    };
     Ended::with(job_result::Outcome::Planned(PlanOutcome {
         intent_json: draft.intent_json.into_owned(),
         plan_json: draft.plan_json.into_owned(),
@@ -132,5 +122,6 @@ fn planned(engine: &dyn Engine, answer: Answer<PlanDraft>) -> Ended {
         memory: "unavailable".to_owned(),
         engine: engine.name().to_owned(),
     }))
-    .costing(usage)
+    .costing(worker::usage(answer.usage))
+    .having_called(worker::calls(answer.calls))
 }

@@ -5,7 +5,8 @@ use crate::planning::{Attempt, attempt};
 use crate::verified::Verifier;
 use async_trait::async_trait;
 use llm::{
-    Answer, Context, Engine, EngineError, JudgeAsk, Judgement, Null, Offline, PlanAsk, PlanDraft, Usage, WriteAsk,
+    Agent, Answer, Context, Engine, EngineError, Failed, JudgeAsk, Judgement, Memory, Null, Offline, PlanAsk,
+    PlanDraft, Usage, WriteAsk,
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -52,6 +53,7 @@ async fn offline_plans_are_valid_at_once_whatever_is_asked() {
             let ask = PlanAsk {
                 context: &context,
                 tools: &tools.cards,
+                memory: &Memory::default(),
                 feedback: &[],
             };
             let draft = Offline.plan(ask).await.unwrap().value;
@@ -64,11 +66,27 @@ async fn offline_plans_are_valid_at_once_whatever_is_asked() {
 #[tokio::test]
 async fn the_null_plan_is_valid_where_the_null_tool_is_there_and_waited_for_where_not() {
     let context = context("anything", &["blog"]);
-    let attempted = attempt(&Null, &all_tools(), &verifier(), &context, &[]).await;
+    let attempted = attempt(&Null, &all_tools(), &verifier(), &context, &Memory::default(), &[]).await;
     assert!(matches!(attempted, Attempt::Planned(_)), "{attempted:?}");
-    let attempted = attempt(&Null, &tools(llm::agent_tools()), &verifier(), &context, &[]).await;
+    let attempted = attempt(
+        &Null,
+        &tools(llm::agent_tools()),
+        &verifier(),
+        &context,
+        &Memory::default(),
+        &[],
+    )
+    .await;
     assert!(matches!(attempted, Attempt::ToolLacking(Ok(_))), "{attempted:?}");
-    let attempted = attempt(&Offline, &tools(Vec::new()), &verifier(), &context, &[]).await;
+    let attempted = attempt(
+        &Offline,
+        &tools(Vec::new()),
+        &verifier(),
+        &context,
+        &Memory::default(),
+        &[],
+    )
+    .await;
     assert!(matches!(attempted, Attempt::ToolLacking(Err(_))), "{attempted:?}");
 }
 
@@ -81,11 +99,15 @@ struct Scripted {
 
 #[async_trait]
 impl Engine for Scripted {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "scripted"
     }
 
-    async fn plan(&self, ask: PlanAsk<'_>) -> Result<Answer<PlanDraft>, EngineError> {
+    fn runs(&self, _: &Agent) -> bool {
+        false
+    }
+
+    async fn plan(&self, ask: PlanAsk<'_>) -> Result<Answer<PlanDraft>, Failed> {
         self.told.lock().unwrap().push(ask.feedback.to_vec());
         let plan = self.plans.lock().unwrap().remove(0);
         Ok(Answer {
@@ -93,17 +115,19 @@ impl Engine for Scripted {
                 intent_json: "{}".into(),
                 plan_json: plan.to_string().into(),
                 reasoning: "".into(),
+                patterns: Vec::new(),
             },
             usage: Usage::default(),
+            calls: Vec::new(),
         })
     }
 
-    async fn write(&self, ask: WriteAsk<'_>) -> Result<Answer<Value>, EngineError> {
-        Err(EngineError::UnknownAgent(ask.agent.to_owned()))
+    async fn write(&self, ask: WriteAsk<'_>) -> Result<Answer<Value>, Failed> {
+        Err(EngineError::UnknownAgent(ask.agent.card.tool_id.clone()).into())
     }
 
-    async fn judge(&self, _: JudgeAsk<'_>) -> Result<Answer<Judgement>, EngineError> {
-        Err(EngineError::BadArguments("not a judge".to_owned()))
+    async fn judge(&self, _: JudgeAsk<'_>) -> Result<Answer<Judgement>, Failed> {
+        Err(EngineError::BadArguments("not a judge".to_owned()).into())
     }
 }
 
@@ -120,6 +144,7 @@ async fn a_bad_plan_is_asked_for_once_more_with_the_reasons() {
         &all_tools(),
         &verifier(),
         &context("x", &[]),
+        &Memory::default(),
         &["first".to_owned()],
     )
     .await;
@@ -136,7 +161,15 @@ async fn a_bad_plan_is_asked_for_once_more_with_the_reasons() {
         plans: Mutex::new(vec![bad.clone(), bad.clone()]),
         ..Scripted::default()
     };
-    let attempted = attempt(&engine, &all_tools(), &verifier(), &context("x", &[]), &[]).await;
+    let attempted = attempt(
+        &engine,
+        &all_tools(),
+        &verifier(),
+        &context("x", &[]),
+        &Memory::default(),
+        &[],
+    )
+    .await;
     assert!(matches!(attempted, Attempt::Planned(_)), "{attempted:?}");
     assert_eq!(engine.told.lock().unwrap().len(), 2);
 }

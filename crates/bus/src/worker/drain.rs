@@ -81,7 +81,12 @@ impl<H: Handler> Worker<H> {
             .filter(|(_, job)| matches!(job.state, JobState::Waiting(_)));
         let waiting: Vec<JobKey> = waiting.map(|(key, _)| key).collect();
         for key in waiting {
-            self.report(key, Outcome::Released(Released {}), Usage::default());
+            self.report(
+                key,
+                Outcome::Released(Released::default()),
+                Usage::default(),
+                Vec::new(),
+            );
         }
     }
 

@@ -3,8 +3,9 @@
 use super::coordinator::Coordinator;
 use super::effects::OpenEffects;
 use contracts::work::job_result::Outcome;
-use contracts::work::{BlobRef, Failure, Job, Payload, Usage, payload};
+use contracts::work::{BlobRef, Call, Failure, Job, Payload, Released, Usage, payload};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -65,6 +66,8 @@ pub struct Ended {
     pub outcome: Option<Outcome>,
     /// What it cost.
     pub usage: Usage,
+    /// What it called, for the trace of the task.
+    pub calls: Vec<Call>,
 }
 
 impl Ended {
@@ -73,6 +76,7 @@ impl Ended {
         Self {
             outcome: Some(outcome),
             usage: Usage::default(),
+            calls: Vec::new(),
         }
     }
 
@@ -101,18 +105,35 @@ impl Ended {
         Self {
             outcome: None,
             usage: Usage::default(),
+            calls: Vec::new(),
         }
     }
 
     /// Handed back unfinished; costs no attempt.
     pub fn released() -> Self {
-        Self::with(Outcome::Released(contracts::work::Released {}))
+        Self::with(Outcome::Released(Released::default()))
+    }
+
+    /// Handed back because nobody who could do it answers now; costs no attempt, and comes again after `pause`.
+    pub fn postponed(code: &str, message: impl Into<String>, pause: Duration) -> Self {
+        Self::with(Outcome::Released(Released {
+            retry_after_seconds: pause.as_secs_f64(),
+            code: code.to_owned(),
+            message: message.into(),
+        }))
     }
 
     /// The same with what it cost.
     #[must_use]
     pub fn costing(mut self, usage: Usage) -> Self {
         self.usage = usage;
+        self
+    }
+
+    /// The same with what it called.
+    #[must_use]
+    pub fn having_called(mut self, calls: Vec<Call>) -> Self {
+        self.calls = calls;
         self
     }
 }

@@ -66,8 +66,10 @@ pub(super) async fn store_large(
     }
     if json.len() > MAX_PAYLOAD {
         let detail = format!("{} bytes; {MAX_PAYLOAD} are allowed", json.len());
-        let usage = std::mem::take(&mut ended.usage);
-        *ended = Ended::failure("output_too_large", detail, false).costing(usage);
+        let (usage, calls) = (std::mem::take(&mut ended.usage), std::mem::take(&mut ended.calls));
+        *ended = Ended::failure("output_too_large", detail, false)
+            .costing(usage)
+            .having_called(calls);
         return Ok(());
     }
     let json: Arc<str> = Arc::from(std::mem::take(json));

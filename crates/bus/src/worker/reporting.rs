@@ -4,7 +4,7 @@ use super::drain::Drain;
 use super::event_loop::Worker;
 use super::held::{HeldItem, JobKey, JobState};
 use super::job::{Ended, Handler};
-use contracts::work::{JobResult, Released, Usage, job_result::Outcome};
+use contracts::work::{Call, JobResult, Released, Usage, job_result::Outcome};
 use std::sync::Arc;
 
 impl<H: Handler> Worker<H> {
@@ -16,16 +16,16 @@ impl<H: Handler> Worker<H> {
         let outcome = match ended.outcome {
             _ if *unwanted => None,
             // The worker, not the coordinator, ended the run.
-            None if handed_back => Some(Outcome::Released(Released {})),
+            None if handed_back => Some(Outcome::Released(Released::default())),
             outcome => outcome,
         };
         match outcome {
-            Some(outcome) => self.report(key, outcome, ended.usage),
+            Some(outcome) => self.report(key, outcome, ended.usage, ended.calls),
             None => self.finish(key),
         }
     }
 
-    pub(super) fn report(&mut self, key: JobKey, outcome: Outcome, usage: Usage) {
+    pub(super) fn report(&mut self, key: JobKey, outcome: Outcome, usage: Usage, calls: Vec<Call>) {
         let finished_unix_ms = (self.config.sources.unix_ms)();
         let Some(job) = self.held.job(key) else {
             return;
@@ -41,6 +41,7 @@ impl<H: Handler> Worker<H> {
             finished_unix_ms,
             usage: Some(usage),
             outcome: Some(outcome),
+            calls,
         };
         self.results.push(&item.result_subject, key, result);
     }

@@ -124,6 +124,10 @@ impl ResultBatch {
 
 /// A result that fits no message becomes a failure that does.
 fn shrink(result: &mut JobResult) {
+    if result.encoded_len() > MAX_BYTES {
+        // What was called matters less than what came of it.
+        result.calls.clear();
+    }
     let size = result.encoded_len();
     if size > MAX_BYTES {
         result.outcome = Some(Outcome::Failure(Failure {

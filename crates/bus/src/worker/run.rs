@@ -24,6 +24,10 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 const STORE_FOR: Duration = Duration::from_secs(300);
 /// Longest message of a failure, in characters.
 const MAX_MESSAGE: usize = 4096;
+/// Most calls of one run that are told.
+const MAX_CALLS: usize = 64;
+/// Longest input and output of a call, in bytes together.
+const MAX_CALL_BYTES: usize = 16 * 1024;
 
 /// What a run needs.
 pub(super) struct Run {
@@ -62,7 +66,7 @@ pub(super) async fn run<H: Handler>(handler: &H, coordinator: &Coordinator, run:
     };
     match stored {
         Ok(()) => bounded(ended),
-        Err(error) => from_call_error(&error).costing(ended.usage),
+        Err(error) => from_call_error(&error).costing(ended.usage).having_called(ended.calls),
     }
 }
 
@@ -156,6 +160,14 @@ fn bounded(mut ended: Ended) -> Ended {
         && failure.message.len() > MAX_MESSAGE
     {
         failure.message = failure.message.chars().take(MAX_MESSAGE).collect();
+    }
+    ended.calls.truncate(MAX_CALLS);
+    for call in &mut ended.calls {
+        if call.input_json.len() + call.output_json.len() > MAX_CALL_BYTES {
+            call.input_json.clear();
+            call.output_json.clear();
+            call.detail.push_str(" (content left out: too long)");
+        }
     }
     ended
 }

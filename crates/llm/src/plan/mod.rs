@@ -12,7 +12,8 @@ mod shape;
 mod values;
 
 use crate::brief::{Brief, fixes, intent::intent};
-use crate::port::{EngineError, PlanAsk, PlanDraft};
+use crate::call::EngineError;
+use crate::port::{PlanAsk, PlanDraft};
 use graph::PlanGraph;
 use matching::Matcher;
 use revision::Revision;
@@ -32,6 +33,7 @@ pub fn plan(ask: &PlanAsk<'_>) -> Result<PlanDraft, EngineError> {
         intent_json: Cow::Owned(intent(&brief, ask.context).to_string()),
         plan_json: Cow::Owned(graph.document(&brief).to_string()),
         reasoning: Cow::Owned(reasoning::reasoning(&brief, &graph, ask.tools.len(), &revision)),
+        patterns: Vec::new(),
     })
 }
 

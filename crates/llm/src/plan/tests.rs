@@ -1,5 +1,6 @@
 use super::plan;
 use crate::catalog::{ToolCard, agent_tools, null_tool};
+use crate::memory::Memory;
 use crate::port::{Context, PlanAsk};
 use serde_json::{Value, json};
 
@@ -16,6 +17,7 @@ fn planned(context: &Context, tools: &[ToolCard], feedback: &[&str]) -> Value {
     let draft = plan(&PlanAsk {
         context,
         tools,
+        memory: &Memory::default(),
         feedback: &feedback,
     })
     .unwrap();
@@ -180,6 +182,7 @@ fn a_foreign_catalog_is_used_by_its_descriptions_and_an_empty_one_is_refused() {
         plan(&PlanAsk {
             context: &context,
             tools: &[null_tool()],
+            memory: &Memory::default(),
             feedback: &[]
         })
         .is_err()

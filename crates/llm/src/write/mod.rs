@@ -17,8 +17,9 @@ mod summary;
 mod title;
 mod voice;
 
+use crate::call::EngineError;
 use crate::offline::NAME;
-use crate::port::{EngineError, WriteAsk};
+use crate::port::{Agent, WriteAsk};
 use crate::text::markdown::{plain, prose};
 use crate::text::phrases::shorten;
 use crate::text::sentences::sentences;
@@ -28,10 +29,22 @@ use serde_json::{Map, Value, json};
 
 pub use social::{character_limit, is_social};
 
+/// Agents that text processing can run.
+const BUILT_IN: [&str; 7] = [
+    "research_agent",
+    "outline_agent",
+    "writer_agent",
+    "editor_agent",
+    "social_agent",
+    "seo_agent",
+    "summary_agent",
+];
+
 /// Runs one agent.
 pub fn write(ask: &WriteAsk<'_>) -> Result<Value, EngineError> {
     let assignment = Assignment::new(ask);
-    let output = match ask.agent {
+    let tool_id = ask.agent.card.tool_id.as_str();
+    let output = match does(ask.agent).ok_or_else(|| EngineError::UnknownAgent(tool_id.to_owned()))? {
         "research_agent" => research::run(&assignment),
         "outline_agent" => outline::run(&assignment),
         "writer_agent" => draft(&assignment),
@@ -44,6 +57,20 @@ pub fn write(ask: &WriteAsk<'_>) -> Result<Value, EngineError> {
     let mut output = output;
     output.insert("engine".to_owned(), json!(NAME));
     Ok(Value::Object(output))
+}
+
+/// The built-in agent that does the work of `agent`: itself, or the one of its category.
+pub fn does(agent: &Agent) -> Option<&'static str> {
+    let own = BUILT_IN.iter().find(|id| **id == agent.card.tool_id);
+    own.copied().or(match agent.card.category.as_str() {
+        "research" => Some("research_agent"),
+        "outline" | "planning" => Some("outline_agent"),
+        "editing" => Some("editor_agent"),
+        "social" => Some("social_agent"),
+        "seo" => Some("seo_agent"),
+        "summary" => Some("summary_agent"),
+        _ => Some("writer_agent"),
+    })
 }
 
 /// A whole text of the kind asked for.

@@ -74,6 +74,17 @@ pub enum Role {
     Judge,
 }
 
+impl Role {
+    /// Its key below `llm.roles`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planner => "planner",
+            Self::Writer => "writer",
+            Self::Judge => "judge",
+        }
+    }
+}
+
 impl Default for LlmConfig {
     fn default() -> Self {
         Self {

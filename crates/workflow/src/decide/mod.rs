@@ -97,7 +97,13 @@ pub fn decide(snapshot: Snapshot<'_>, input: &Input, env: &Env<'_>) -> Transitio
         } => {
             runs::failed(&mut cx, *job, *dispatch, *run, cost, failure);
         }
-        Input::JobReleased { job, dispatch, run } => runs::released(&mut cx, *job, *dispatch, *run),
+        Input::JobReleased {
+            job,
+            dispatch,
+            run,
+            cost,
+            postponed,
+        } => runs::released(&mut cx, *job, *dispatch, *run, cost, postponed.as_ref()),
         Input::Published { job, dispatch, stored } => dispatch::published(&mut cx, *job, *dispatch, *stored),
         Input::LookedUp { job, dispatch, found } => dispatch::looked_up(&mut cx, *job, *dispatch, *found),
         Input::QueueDoubted => timers::doubt_queue(&mut cx),

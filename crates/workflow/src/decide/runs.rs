@@ -4,7 +4,7 @@ use super::context::Context;
 use super::{LEASE, LOSSES_ALONE, LOSSES_BEFORE_ALONE, assessing, delivering, effects, planning, steps};
 use crate::decision::{CostRow, Reply};
 use crate::ids::{JobId, RunId, Serial};
-use crate::input::{Cost, Failure, Outcome};
+use crate::input::{Cost, Failure, Outcome, Postponed};
 use crate::state::{EffectState, Estimate, Job, JobState, Money, StepError, Unit};
 use crate::time::Millis;
 use crate::tool::RetryPolicy;
@@ -234,9 +234,18 @@ fn exhausted(cx: &mut Context<'_>, unit: Unit, reason: AttentionReason, failure:
     cx.stall(reason, format!("{what}: {}: {message}", failure.code));
 }
 
-/// A draining worker hands the job back as if it had never taken it.
-pub(super) fn released(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: RunId) {
+/// A worker hands the job back as if it had never taken it: it ends, or whoever could do the work does not answer.
+pub(super) fn released(
+    cx: &mut Context<'_>,
+    job: JobId,
+    dispatch: u32,
+    run: RunId,
+    cost: &Cost,
+    postponed: Option<&Postponed>,
+) {
+    let now = cx.now();
     let Some(at) = position(cx, job) else {
+        late_cost(cx, job, dispatch, run, cost);
         cx.reply = Reply::Ignored("the job has ended");
         return;
     };
@@ -245,13 +254,36 @@ pub(super) fn released(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: Run
         JobState::Queued { .. } if dispatch == found.dispatch => {}
         JobState::Running { run: holder, .. } if holder == run => found.attempt = found.attempt.saturating_sub(1),
         _ => {
+            late_cost(cx, job, dispatch, run, cost);
             cx.reply = Reply::Ignored("not the current run");
             return;
         }
     }
-    found.state = JobState::Ready { not_before: None };
-    let (grant, serial) = (std::mem::take(&mut found.grant), found.serial);
+    let pause = postponed.map(|postponed| spread(postponed.pause, found.serial));
+    found.state = JobState::Ready {
+        not_before: pause.map(|pause| now + pause),
+    };
+    let (grant, serial, unit, attempt) = (
+        std::mem::take(&mut found.grant),
+        found.serial,
+        found.unit,
+        found.attempt,
+    );
     cx.task.reserved = cx.task.reserved.minus(grant);
+    cx.task.spent = cx.task.spent.plus(cost.money());
+    if *cost != Cost::default() {
+        let id = cx.task.id.job(serial);
+        cost_row(cx, id, run, Some(unit), cost, false);
+    }
+    if let Some(postponed) = postponed {
+        // Shown while it waits; a run that goes well takes it away.
+        let failure = Failure {
+            code: postponed.code.clone(),
+            message: postponed.message.clone(),
+            ..Failure::default()
+        };
+        note_error(cx, unit, attempt, &failure);
+    }
     end_licences(cx, serial, run);
     cx.touch();
 }
@@ -431,6 +463,11 @@ fn retry_policy(cx: &Context<'_>, unit: Unit) -> RetryPolicy {
 fn backoff(retry: &RetryPolicy, failures: u32, serial: Serial) -> Millis {
     let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
     let base = (retry.initial_interval * retry.backoff.powi(exponent)).min(retry.max_interval);
-    let spread = f64::from(serial.0.wrapping_mul(2_654_435_761) >> 24) / 255.0;
-    Millis::from_secs_f64(base * (0.9 + 0.2 * spread))
+    spread(Millis::from_secs_f64(base), serial)
+}
+
+/// Up to a tenth less or more, the same for the same job.
+fn spread(pause: Millis, serial: Serial) -> Millis {
+    let share = f64::from(serial.0.wrapping_mul(2_654_435_761) >> 24) / 255.0;
+    Millis::from_secs_f64(pause.as_secs_f64() * (0.9 + 0.2 * share))
 }

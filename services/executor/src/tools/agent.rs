@@ -5,8 +5,7 @@ use crate::effects::{Stop, give_up_at};
 use crate::failure::RunFailure;
 use crate::template::{Place, is_template, render, to_template};
 use async_trait::async_trait;
-use contracts::work::Usage;
-use llm::{Context, Engine, EngineError, ToolCard, WriteAsk};
+use llm::{Context, Engine, NoTools, Tier, ToolCard, WriteAsk};
 use serde_json::{Map, Value};
 use service::config::AgentConfig;
 use std::sync::Arc;
@@ -19,8 +18,7 @@ pub fn shipped(engine: &Arc<dyn Engine>, pool: &str) -> Vec<Offer> {
     let offer = |card: ToolCard| Offer {
         tool: Arc::new(Agent {
             engine: Arc::clone(engine),
-            agent: card.tool_id.clone(),
-            prompt: None,
+            agent: definition(card.clone(), "", Tier::Standard),
         }),
         spec: specification(card, pool),
     };
@@ -43,13 +41,12 @@ pub fn configured(config: &AgentConfig, engine: &Arc<dyn Engine>, pool: &str) ->
         requires_approval: config.requires_approval,
         retry: super::registry::retry(&config.retry),
         timeout_seconds: config.timeout_seconds,
-        ..specification(card, pool)
+        ..specification(card.clone(), pool)
     };
     Offer {
         tool: Arc::new(Agent {
             engine: Arc::clone(engine),
-            agent: stand_in(&config.tool_id, &config.category).to_owned(),
-            prompt: Some(config.prompt.clone()),
+            agent: definition(card.clone(), &config.prompt, tier(config.tier)),
         }),
         spec,
     }
@@ -75,26 +72,27 @@ pub(super) fn specification(card: ToolCard, pool: &str) -> ToolSpecification {
     }
 }
 
-/// The embedded engine knows the shipped agents only; an operator's agent works as the one of its kind.
-fn stand_in<'a>(tool_id: &'a str, category: &str) -> &'a str {
-    if llm::agent_tools().iter().any(|card| card.tool_id == tool_id) {
-        return tool_id;
+fn definition(card: ToolCard, prompt: &str, tier: Tier) -> llm::Agent {
+    llm::Agent {
+        card,
+        prompt: prompt.to_owned(),
+        tier,
+        tools: Vec::new(),
+        max_tool_calls: 0,
     }
-    match category {
-        "research" => "research_agent",
-        "outline" | "planning" => "outline_agent",
-        "editing" => "editor_agent",
-        "social" => "social_agent",
-        "seo" => "seo_agent",
-        "summary" => "summary_agent",
-        _ => "writer_agent",
+}
+
+fn tier(tier: service::config::Tier) -> Tier {
+    match tier {
+        service::config::Tier::Small => Tier::Small,
+        service::config::Tier::Standard => Tier::Standard,
+        service::config::Tier::Large => Tier::Large,
     }
 }
 
 struct Agent {
     engine: Arc<dyn Engine>,
-    agent: String,
-    prompt: Option<String>,
+    agent: llm::Agent,
 }
 
 #[async_trait]
@@ -102,12 +100,10 @@ impl Tool for Agent {
     async fn call(&self, call: Call<'_>) -> Result<Output, Stop> {
         let context: Context = serde_json::from_str(call.submission_json)
             .map_err(|error| RunFailure::permanent("internal", format!("the submission cannot be read: {error}")))?;
-        let arguments = match &self.prompt {
-            Some(prompt) => with_instructions(prompt, call.arguments)?,
-            None => call.arguments,
-        };
+        let arguments = with_instructions(&self.agent.prompt, call.arguments)?;
         let ask = WriteAsk {
             agent: &self.agent,
+            tools: &NoTools,
             arguments: &arguments,
             context: &context,
             feedback: call.feedback,
@@ -115,16 +111,20 @@ impl Tool for Agent {
         let answer = timeout_at(give_up_at(call.run.deadline()), self.engine.write(ask)).await;
         let answer = answer
             .map_err(|_| RunFailure::transient("tool_timeout", "the engine did not answer in time"))?
-            .map_err(failure)?;
+            .map_err(|failed| Stop::Engine(Box::new(failed)))?;
         Ok(Output {
             json: answer.value.to_string(),
-            usage: usage(answer.usage),
+            usage: worker::usage(answer.usage),
+            calls: worker::calls(answer.calls),
         })
     }
 }
 
 /// The prompt becomes the argument `instructions`, unless the plan gave one.
 fn with_instructions(prompt: &str, mut arguments: Map<String, Value>) -> Result<Map<String, Value>, RunFailure> {
+    if prompt.is_empty() {
+        return Ok(arguments);
+    }
     let instructions = if is_template(prompt) {
         let context = to_template(&Value::Object(arguments.clone()));
         render(prompt, &context, Place::Text)
@@ -136,22 +136,4 @@ fn with_instructions(prompt: &str, mut arguments: Map<String, Value>) -> Result<
         .entry("instructions")
         .or_insert_with(|| Value::String(instructions));
     Ok(arguments)
-}
-
-fn failure(error: EngineError) -> RunFailure {
-    RunFailure {
-        retryable: error.retryable(),
-        ..RunFailure::permanent(error.code(), error.to_string())
-    }
-}
-
-fn usage(usage: llm::Usage) -> Usage {
-    Usage {
-        usd_micros: usage.usd_micros,
-        input_tokens: usage.input_tokens,
-        output_tokens: usage.output_tokens,
-        calls: usage.calls,
-        model: usage.model,
-        ..Usage::default()
-    }
 }

@@ -9,7 +9,7 @@ mod registry_tests;
 
 use crate::effects::{EffectPort, Stop};
 use async_trait::async_trait;
-use contracts::work::Usage;
+use contracts::work::{self, Usage};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use workflow::tool::ToolSpecification;
@@ -33,6 +33,8 @@ pub struct Output {
     pub json: String,
     /// What it cost.
     pub usage: Usage,
+    /// What it called by itself, for the trace of the task.
+    pub calls: Vec<work::Call>,
 }
 
 /// Does the work of one tool. May be called again for the same step after a crash.
@@ -59,6 +61,7 @@ impl Output {
                 usd_micros: Some(0),
                 ..Usage::default()
             },
+            calls: Vec::new(),
         }
     }
 }

@@ -25,9 +25,13 @@ pub async fn run(executor: &Executor, job: &JobContext, step: &StepSpec) -> Ende
     match call(&executor.tools, job, step).await {
         Ok(Done::Called(output)) if output.json.len() > executor.max_output_bytes => {
             let message = format!("the output is longer than {} bytes", executor.max_output_bytes);
-            Ended::failure("output_too_large", message, false).costing(output.usage)
+            Ended::failure("output_too_large", message, false)
+                .costing(output.usage)
+                .having_called(output.calls)
         }
-        Ok(Done::Called(output)) => Ended::output(output.json).costing(output.usage),
+        Ok(Done::Called(output)) => Ended::output(output.json)
+            .costing(output.usage)
+            .having_called(output.calls),
         Ok(Done::Skipped(reason)) => Ended::with(Outcome::Skipped(Skipped { reason })),
         Err(stop) => ended(stop),
     }

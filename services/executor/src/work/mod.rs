@@ -37,6 +37,7 @@ impl Handler for Executor {
 fn ended(stop: Stop) -> Ended {
     match stop {
         Stop::Failed(failure) => Ended::with(Outcome::Failure(failure.into())),
+        Stop::Engine(failed) => worker::ended(*failed),
         Stop::Released => Ended::released(),
         Stop::Dropped => Ended::dropped(),
     }

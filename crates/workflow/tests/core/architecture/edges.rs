@@ -12,14 +12,24 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("bus", &["contracts", "workflow"]),
     ("outbox", &["bus", "contracts", "workflow"]),
     ("outbound", &[]),
-    ("llm", &[]),
+    ("llm", &["outbound"]),
     ("service", &[]),
+    ("worker", &["bus", "contracts", "llm", "service", "workflow"]),
     ("client", &["contracts", "workflow"]),
     ("testkit", &[]),
 ];
 /// The command line talks to the system from outside, as any client does.
 const CLI: &[&str] = &["client", "contracts", "service", "workflow"];
-const SERVICE: &[&str] = &["bus", "contracts", "llm", "outbound", "outbox", "service", "workflow"];
+const SERVICE: &[&str] = &[
+    "bus",
+    "contracts",
+    "llm",
+    "outbound",
+    "outbox",
+    "service",
+    "worker",
+    "workflow",
+];
 const TESTKIT: &str = "testkit";
 
 /// A member of the workspace: its folder (`crates`, `services`, …) and its manifest.

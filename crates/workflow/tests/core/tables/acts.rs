@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use workflow::decision::{EffectReply, Reply};
 use workflow::hash::Fingerprint;
-use workflow::input::{Assessment, Body, Cost, Decision, EffectEnd, EffectRequest, Failure, Input, Outcome};
+use workflow::input::{Assessment, Body, Cost, Decision, EffectEnd, EffectRequest, Failure, Input, Outcome, Postponed};
 use workflow::state::Unit;
 use workflow::time::Millis;
 use workflow::vocabulary::{Action, EffectClass};
@@ -59,11 +59,12 @@ impl Scenario {
     }
 
     pub fn release(&mut self, run: &Run) -> Reply {
-        self.input(&Input::JobReleased {
-            job: run.job,
-            dispatch: run.dispatch,
-            run: run.id,
-        })
+        self.input(&released(run, None, Cost::default()))
+    }
+
+    /// Nobody answers; to come again after that many seconds.
+    pub fn postpone(&mut self, run: &Run, seconds: i64) -> Reply {
+        self.input(&released(run, Some(no_model(seconds)), Cost::default()))
     }
 
     /// The job ends well within its first second.
@@ -162,6 +163,24 @@ pub fn success(run: &Run, outcome: Outcome, cost: Cost) -> Input {
         run: run.id,
         cost,
         outcome,
+    }
+}
+
+pub fn no_model(seconds: i64) -> Postponed {
+    Postponed {
+        code: "llm_unavailable".to_owned(),
+        message: "no model answers".to_owned(),
+        pause: Millis::secs(seconds),
+    }
+}
+
+pub fn released(run: &Run, postponed: Option<Postponed>, cost: Cost) -> Input {
+    Input::JobReleased {
+        job: run.job,
+        dispatch: run.dispatch,
+        run: run.id,
+        cost,
+        postponed,
     }
 }
 

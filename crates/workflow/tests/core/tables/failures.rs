@@ -19,6 +19,26 @@ fn pause(s: &Scenario, label: &str) -> i64 {
 }
 
 #[test]
+fn while_no_model_answers_a_step_waits_at_no_attempt_and_says_why_until_it_has_gone_well() {
+    let mut s = Given::plan("a").start();
+    for _ in 0..50 {
+        let run = s.run("a");
+        assert_eq!(s.postpone(&run, 30), Reply::Done);
+        assert_eq!((s.task.status, s.step("a").attempt), (Status::Executing, 0));
+        assert_eq!(s.step("a").error.as_ref().unwrap().code, "llm_unavailable");
+        let pause = pause(&s, "a");
+        assert!((27_000..=33_000).contains(&pause), "{pause} ms");
+        s.wait(20.0);
+        assert_eq!(s.queued(), Vec::<String>::new(), "not before its time");
+        s.wait(15.0);
+        assert_eq!(s.queued(), ["a"]);
+    }
+    s.done("a");
+    assert_eq!(s.step("a").attempt, 1);
+    assert!(s.step("a").error.is_none());
+}
+
+#[test]
 fn a_failed_attempt_is_repeated_after_a_pause_that_doubles() {
     let mut s = Given::plan("a").start();
     for (attempt, at_least, at_most) in [(1, 900, 1100), (2, 1800, 2200)] {

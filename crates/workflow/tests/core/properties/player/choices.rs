@@ -87,11 +87,8 @@ pub fn ending(s: &Scenario, run: &Run, how: u8) -> Input {
         (1, _) => return fail(unclear()),
         (2 | 3, _) => return fail(flaky()),
         (4, _) => {
-            return Input::JobReleased {
-                job: run.job,
-                dispatch: run.dispatch,
-                run: run.id,
-            };
+            let postponed = acts::no_model(s.now.0 % 3);
+            return acts::released(run, (s.now.0 % 2 == 0).then_some(postponed), usd(1));
         }
         (5, Unit::Step(_)) => Outcome::Skipped {
             reason: "when".to_owned(),

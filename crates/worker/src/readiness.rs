@@ -1,4 +1,4 @@
-//! Whether the executor can take work now.
+//! Whether the worker can take work now.
 
 use bus::connection::Connection;
 use bus::worker::Status;
