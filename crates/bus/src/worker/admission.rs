@@ -95,7 +95,7 @@ impl<H: Handler> Worker<H> {
         let task = async move {
             let ended = run::run(&*handler, &coordinator, run).await;
             // Nobody listens any more only when the process ends.
-            drop(notes.send(Note::Ended(key, ended)));
+            drop(notes.send(Note::Ended(key, Box::new(ended))));
         };
         held.started_unix_ms = (self.config.sources.unix_ms)();
         held.state = JobState::Running {

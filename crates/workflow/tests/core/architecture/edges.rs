@@ -213,8 +213,8 @@ fn planted_violations_are_found() {
         (
             "crates",
             "llm",
-            "[dependencies]\noutbound.workspace = true",
-            "llm -> outbound",
+            "[dependencies]\ncontracts.workspace = true",
+            "llm -> contracts",
         ),
         (
             "crates",
