@@ -67,7 +67,8 @@ pub fn time(text: &str) -> Option<DateTime<FixedOffset>> {
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
-        0..10 => format!("{:.1} s", duration.as_secs_f64()),
+        0 => format!("{} ms", duration.as_millis()),
+        1..10 => format!("{:.1} s", duration.as_secs_f64()),
         10..60 => format!("{seconds} s"),
         60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
         3600..86_400 => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
@@ -154,7 +155,7 @@ mod tests {
         let told = |seconds| duration(Duration::from_secs_f64(seconds));
         assert_eq!(
             [0.04, 59.9, 61.0, 7322.0, 90_000.0].map(told),
-            ["0.0 s", "59 s", "1 min 01 s", "2 h 02 min", "1 d 1 h"]
+            ["40 ms", "59 s", "1 min 01 s", "2 h 02 min", "1 d 1 h"]
         );
         assert_eq!(moment("2026-11-23T09:37:23.250Z"), "2026-11-23 09:37:23");
         assert_eq!(moment("soon"), "soon");

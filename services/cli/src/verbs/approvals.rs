@@ -55,7 +55,10 @@ fn inbox(page: &Value, look: Look) -> String {
 }
 
 pub async fn show(caller: &Caller, task_id: &str, gate: Option<&str>) -> Result<()> {
-    let document = caller.client.approval(task_id, gate).await?;
+    let document = match caller.client.approval(task_id, gate).await {
+        Ok(document) => document,
+        Err(error) => return Err(caller.explained(task_id, error).await),
+    };
     caller.print(&document, |approval, look| describe(approval, look, &asking::program()))
 }
 

@@ -59,7 +59,10 @@ async fn send(caller: &Caller, gate: GateArguments, decision: ApproveRequest) ->
         ..decision
     };
     let task_id = caller.task(&gate.task).await?;
-    let document = caller.client.decide(&task_id, &decision).await?;
+    let document = match caller.client.decide(&task_id, &decision).await {
+        Ok(document) => document,
+        Err(error) => return Err(caller.explained(&task_id, error).await),
+    };
     caller.print(&document, |task, _| format!("{task_id}  {}", field(task, "status")))
 }
 

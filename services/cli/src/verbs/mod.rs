@@ -22,8 +22,9 @@ use crate::dev::DevDocument;
 use crate::layout::Layout;
 use crate::look::Look;
 use crate::terminal::answer;
+use crate::text::field;
 use anyhow::Result;
-use client::Client;
+use client::{Client, ClientError};
 use serde_json::Value;
 
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
@@ -47,6 +48,17 @@ impl Caller {
             answer(text(document, Look::of_stdout()))?;
         }
         Ok(())
+    }
+
+    /// Where nothing waits for a decision, with what the task does instead.
+    async fn explained(&self, task_id: &str, error: ClientError) -> anyhow::Error {
+        if error.code() != Some("not_awaiting_approval") {
+            return error.into();
+        }
+        match self.client.status(task_id).await {
+            Ok(task) => anyhow::Error::from(error).context(format!("the task is {}", field(&task, "status"))),
+            Err(_) => error.into(),
+        }
     }
 
     /// The id of the task that is meant by what was typed.

@@ -45,10 +45,12 @@ pub fn describe(task: &Value, look: Look, program: &str) -> String {
     lines.push(labelled("cost", &cost(task), look));
     lines.extend(memory(task, look));
     for published in items(task, "published") {
-        let text = ["state", "channel", "location"]
-            .map(|name| field(published, name))
-            .join("  ");
-        lines.push(labelled("published", &text, Look { width: None, ..look }));
+        let place = ["channel", "location"].map(|name| field(published, name)).join("  ");
+        lines.push(labelled(
+            &field(published, "state"),
+            &place,
+            Look { width: None, ..look },
+        ));
     }
     lines.extend(open_gates(task, look, program));
     lines.join("\n")
