@@ -16,6 +16,7 @@ pub mod load;
 pub mod oracle;
 pub mod plans;
 pub mod processes;
+pub mod readme;
 pub mod rest;
 pub mod scenarios;
 pub mod server_sent;

@@ -18,6 +18,8 @@ mod events;
 mod group;
 #[path = "system/lifecycle.rs"]
 mod lifecycle;
+#[path = "system/readme.rs"]
+mod readme;
 #[path = "system/repair.rs"]
 mod repair;
 #[path = "system/replicas.rs"]
