@@ -41,12 +41,15 @@ pub fn percent(value: Option<&Value>) -> String {
         .map_or_else(String::new, |rate| format!("{:.0} %", rate * 100.0))
 }
 
-/// An amount; nothing where it is unknown, which is not 0.
+/// An amount to a hundredth of a cent; nothing where it is unknown, which is not 0.
 pub fn usd(value: Option<&Value>) -> String {
-    match value.and_then(Value::as_f64) {
-        None => String::new(),
-        Some(amount) if amount == 0.0 || amount >= 0.995 => format!("${amount:.2}"),
-        Some(amount) => format!("${amount:.4}"),
+    let Some(amount) = value.and_then(Value::as_f64) else {
+        return String::new();
+    };
+    let text = format!("${amount:.4}");
+    match text.strip_suffix("00") {
+        Some(cents) => cents.to_owned(),
+        None => text,
     }
 }
 

@@ -152,3 +152,6 @@ impl EventStream {
         Ok(Some(event))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use super::Caller;
 use super::figure::{Unit, count, interval, value};
 use crate::look::{Look, Tone};
 use crate::table::{Cell, elastic, optional, table, whole};
-use crate::text::{field, present, shown};
+use crate::text::{field, items, percent};
 use anyhow::Result;
 use serde_json::Value;
 
@@ -41,7 +41,7 @@ fn describe(document: &Value, look: Look) -> String {
             Cell { text, tone },
             count(figure).into(),
             interval(figure, unit).into(),
-            present(figure, "window").map_or_else(String::new, shown).into(),
+            window(figure).into(),
             meaning.to_owned().into(),
         ]
     };
@@ -56,47 +56,41 @@ fn describe(document: &Value, look: Look) -> String {
     ];
     let mut text = table(look, columns, &rows);
     let distribution = document.get("quality_distribution").unwrap_or(&Value::Null);
-    let bins = bars(distribution, look);
-    if !bins.is_empty() {
-        text.push_str(&format!(
-            "\n\n{}\n{bins}",
-            look.paint(Tone::Heading, "quality of completed tasks")
-        ));
+    let bars = bars(items(distribution, "classes"), look);
+    if !bars.is_empty() {
+        let heading = look.paint(Tone::Heading, "tasks by quality");
+        text.push_str(&format!("\n\n{heading}\n{bars}"));
     }
     text
 }
 
-/// Tasks by quality: `{"0.8-0.9": 12}`, or a list of `{from, to, count}`.
-fn bars(distribution: &Value, look: Look) -> String {
-    let number = |value: Option<&Value>| value.and_then(Value::as_u64);
-    let bins: Vec<(String, u64)> = match distribution {
-        Value::Object(bins) => bins
-            .iter()
-            .filter_map(|(name, count)| Some((name.clone(), count.as_u64()?)))
-            .collect(),
-        Value::Array(bins) => {
-            let bin = |bin: &Value| {
-                let [from, to] = ["from", "to"].map(|name| field(bin, name));
-                Some((
-                    format!("{from}-{to}"),
-                    number(bin.get("count").or_else(|| bin.get("n")))?,
-                ))
-            };
-            bins.iter().filter_map(bin).collect()
-        }
-        _ => Vec::new(),
+/// The days it was measured over.
+fn window(figure: &Value) -> String {
+    let day = |name: &str| {
+        let window = figure.get("window").unwrap_or(&Value::Null);
+        field(window, name).get(..10).unwrap_or_default().to_owned()
     };
-    let (names, most) = bins.iter().fold((0, 1), |(names, most), (name, count)| {
-        (names.max(name.chars().count()), most.max(*count))
-    });
-    let room = u64::try_from(look.room(names + 12).min(40)).unwrap_or(40);
-    let line = |(name, count): &(String, u64)| {
-        let length = usize::try_from((count * room).div_ceil(most)).unwrap_or_default();
-        format!("  {name:<names$}  {count:>5} {}", "▇".repeat(length))
+    match (day("since"), day("until")) {
+        (since, until) if !since.is_empty() => format!("{since} to {until}"),
+        _ => String::new(),
+    }
+}
+
+/// A bar for each of `{from, to, count}`, those below the first that counts anything left out.
+fn bars(classes: &[Value], look: Look) -> String {
+    const LONGEST: usize = 40;
+    let count = |class: &Value| class.get("count").and_then(Value::as_u64).unwrap_or(0);
+    let most = classes.iter().map(count).max().unwrap_or(0).max(1);
+    let room = u64::try_from(look.room(20).min(LONGEST)).unwrap_or(0);
+    let line = |class: &Value| {
+        let [from, to] = ["from", "to"].map(|name| percent(class.get(name)));
+        let bar = "▇".repeat(usize::try_from((count(class) * room).div_ceil(most)).unwrap_or(0));
+        format!("  {from:>5} to {to:>5} {:>5} {bar}", count(class))
             .trim_end()
             .to_owned()
     };
-    bins.iter().map(line).collect::<Vec<_>>().join("\n")
+    let shown = classes.iter().skip_while(|class| count(class) == 0);
+    shown.map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -106,25 +100,33 @@ mod tests {
 
     #[test]
     fn what_was_never_measured_is_not_shown_as_zero() {
+        let window = json!({ "since": "2026-10-24T09:00:00Z", "until": "2026-11-23T09:00:00Z" });
         let document = json!({
-            "success_rate": { "value": 0.875, "n": 16, "interval": [0.64, 0.965], "window": "30d" },
-            "cost_efficiency": { "value": 0.0, "n": 14, "interval": null, "window": "30d" },
-            "custom_llm_improvement": { "value": null, "n": 0, "interval": null, "window": "30d" },
+            "success_rate": { "value": 0.875, "n": 16, "interval": [0.64, 0.965], "window": window },
+            "cost_efficiency": { "value": 0.0, "n": 14, "interval": null, "window": window },
+            "custom_llm_improvement": { "value": null, "n": 0, "interval": null, "window": window },
             "brand_new": { "value": 0.5, "n": 2 },
-            "quality_distribution": { "0.7-0.8": 1, "0.9-1.0": 4 },
+            "quality_distribution": { "n": 5, "window": window, "classes": [
+                { "from": 0.7, "to": 0.8, "count": 0 }, { "from": 0.8, "to": 0.9, "count": 1 }, { "from": 0.9, "to": 1.0, "count": 4 }] },
         });
-        let look = Look {
-            width: Some(70),
-            colour: false,
-        };
+        let look = |width| Look { width, colour: false };
         assert_eq!(
-            describe(&document, look),
-            "figure                  value    n   interval          what it is\n\
-             success_rate            87.5 %   16  64.0 % to 96.5 %  tasks that com…\n\
-             cost_efficiency         $0.0000  14                    USD per comple…\n\
-             custom_llm_improvement  -        0                     a model of you…\n\
-             brand_new               50.0 %   2\n\n\
-             quality of completed tasks\n  0.7-0.8      1 ▇▇▇▇▇▇▇▇▇▇\n  0.9-1.0      4 ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇"
+            describe(&document, look(Some(70))),
+            "\
+figure                  value    n   interval          what it is
+success_rate            87.5 %   16  64.0 % to 96.5 %  tasks that com…
+cost_efficiency         $0.0000  14                    USD per comple…
+custom_llm_improvement  -        0                     a model of you…
+brand_new               50.0 %   2
+
+tasks by quality
+   80 % to  90 %     1 ▇▇▇▇▇▇▇▇▇▇
+   90 % to 100 %     4 ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇"
+        );
+        let wide = describe(&document, look(None));
+        assert!(
+            wide.contains("64.0 % to 96.5 %  2026-10-24 to 2026-11-23  tasks that completed"),
+            "{wide}"
         );
     }
 }

@@ -81,9 +81,10 @@ fn list(document: &Value, look: Look) -> String {
 
 fn row(pattern: &Value) -> [Cell; 8] {
     let rate = |name: &str| value(pattern.get(name).unwrap_or(&Value::Null), Unit::Rate);
-    let evidence = match pattern.get("evidence_tasks") {
-        Some(Value::Array(tasks)) => tasks.len().to_string(),
-        other => other.map_or_else(String::new, shown),
+    let evidence = match (present(pattern, "evidence"), pattern.get("evidence_tasks")) {
+        (Some(count), _) => shown(count),
+        (None, Some(Value::Array(tasks))) => tasks.len().to_string(),
+        (None, other) => other.map_or_else(String::new, shown),
     };
     [
         field(pattern, "pattern_id").into(),
@@ -117,17 +118,17 @@ fn describe(pattern: &Value, look: Look) -> String {
     ];
     let steps = items(pattern, "steps");
     if !steps.is_empty() {
-        let columns = [whole("step"), whole("tool"), optional("after"), elastic("why")];
-        let row = |step: &Value| ["key", "tool_id", "depends_on", "reason"].map(|name| Cell::from(field(step, name)));
+        let columns = [whole("step"), whole("tool"), optional("after"), elastic("title")];
+        let row = |step: &Value| ["key", "tool_id", "depends_on", "title"].map(|name| Cell::from(field(step, name)));
         let rows: Vec<_> = steps.iter().map(row).collect();
         lines.extend([String::new(), table(look, columns, &rows), String::new()]);
     }
-    let told = ["pattern_id", "state", "intent", "steps"];
+    let told = ["pattern_id", "state", "intent", "steps", "plan", "slots"];
     for (name, member) in pattern.as_object().into_iter().flatten() {
         if !told.contains(&name.as_str()) && !member.is_null() {
             let shown = match member {
                 Value::Object(members) if members.contains_key("value") => {
-                    format!("{} of {}", value(member, Unit::Rate), field(member, "n"))
+                    format!("{}, n {}", value(member, Unit::Rate), field(member, "n"))
                 }
                 other => shown(other),
             };
@@ -146,8 +147,8 @@ mod tests {
         json!({
             "pattern_id": "01a207c4-0000-7000-8000-000000000001", "state": "active",
             "intent": { "goal": "Produce a blog post about AI trends" },
-            "steps": [{ "key": "research", "tool_id": "research_agent", "depends_on": [], "reason": "facts first" },
-                      { "key": "draft", "tool_id": "writer_agent", "depends_on": ["research"], "reason": "" }],
+            "steps": [{ "key": "research", "tool_id": "research_agent", "depends_on": [], "title": "Research {topic}" },
+                      { "key": "draft", "tool_id": "writer_agent", "depends_on": ["research"], "title": "" }],
             "evidence_tasks": ["a", "b"], "offered": 5, "adopted": 3, "adapted": 1, "refused": 1,
             "success_rate": { "value": 0.8, "n": 5, "interval": null, "window": null }, "quality": 0.91, "uplift": null,
         })
@@ -174,11 +175,11 @@ mod tests {
             describe(&pattern(), Look::PLAIN),
             "01a207c4-0000-7000-8000-000000000001  active\n\
              Produce a blog post about AI trends\n\n\
-             step      tool            after     why\n\
-             research  research_agent            facts first\n\
+             step      tool            after     title\n\
+             research  research_agent            Research {topic}\n\
              draft     writer_agent    research\n\n\
              adapted         1\nadopted         3\nevidence_tasks  a, b\noffered         5\nquality         0.91\n\
-             refused         1\nsuccess_rate    80.0 % of 5"
+             refused         1\nsuccess_rate    80.0 %, n 5"
         );
     }
 }

@@ -41,7 +41,7 @@ dimension  score       weight  evidence
 clarity    90 %        40 %    27 sentences of 15 words
 tone       not judged  60 %    → name the reader
 
-cost      price unknown, 1200 tokens in, 340 out, 4 calls; at most $0.5000
+cost      price unknown, 1200 tokens in, 340 out, 4 calls; at most $0.50
 memory    used
 pattern   01a2
 

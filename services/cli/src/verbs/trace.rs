@@ -2,9 +2,10 @@
 
 use super::Caller;
 use crate::look::{Look, Tone};
-use crate::text::{cut, field, items, moment, present, shown, usd};
+use crate::text::{cut, duration, field, items, moment, percent, present, shown, usd};
 use anyhow::Result;
 use serde_json::Value;
+use std::time::Duration;
 
 pub async fn run(caller: &Caller, task_id: &str) -> Result<()> {
     let document = caller.client.trace(task_id).await?;
@@ -12,40 +13,31 @@ pub async fn run(caller: &Caller, task_id: &str) -> Result<()> {
 }
 
 /// What was called and decided, in the order of the work: planning, steps with their attempts,
-/// assessment, decisions.
+/// assessment, what went out, decisions.
 fn describe(trace: &Value, look: Look) -> String {
     let mut tree = Tree {
         look,
         lines: Vec::new(),
     };
-    tree.line(
-        0,
-        &format!("{}  trace {}", field(trace, "task_id"), field(trace, "trace_id")),
-        Tone::Plain,
-    );
-    tree.section("planning", trace);
-    let steps = items(trace, "steps");
-    if !steps.is_empty() {
-        tree.line(0, "steps", Tone::Heading);
-    }
-    for step in steps {
-        let text = joined(step, &["key", "tool_id", "reason"]);
-        tree.line(1, &text, Tone::Plain);
-        for attempt in items(step, "attempts") {
-            tree.run(2, attempt);
-        }
-    }
-    for name in ["formatting", "assessment", "publishing"] {
-        tree.section(name, trace);
-    }
-    let decisions = items(trace, "decisions");
-    if !decisions.is_empty() {
-        tree.line(0, "decisions", Tone::Heading);
-    }
-    for decision in decisions {
-        let at = moment(&field(decision, "at"));
-        let text = joined(decision, &["actor", "action", "gate", "reason"]);
-        tree.line(1, &format!("{at}  {text}"), Tone::Plain);
+    let head = format!("{}  trace {}", field(trace, "task_id"), field(trace, "trace_id"));
+    tree.line(0, &head, Tone::Plain);
+    tree.section("planning", items(trace, "planning"), Tree::planning);
+    tree.section("steps", items(trace, "steps"), |tree, step| {
+        tree.entry(&joined(step, &["key", "tool_id", "reason"]), step);
+    });
+    tree.section("assessment", items(trace, "assessment"), Tree::assessment);
+    tree.section("formatting", items(trace, "formatting"), |tree, run| tree.run(1, run));
+    let publication = trace.get("publication").unwrap_or(&Value::Null);
+    tree.section("effects outside", items(publication, "effects"), |tree, effect| {
+        tree.line(1, &joined(effect, &["state", "effects", "target", "at"]), Tone::Plain);
+    });
+    tree.section("publication", items(publication, "attempts"), |tree, run| {
+        tree.run(1, run)
+    });
+    tree.section("other runs", items(trace, "other_runs"), |tree, run| tree.run(1, run));
+    tree.section("decisions", items(trace, "decisions"), Tree::decision);
+    if trace.get("truncated") == Some(&Value::Bool(true)) {
+        tree.line(0, "more was there than is shown", Tone::Warn);
     }
     tree.lines.join("\n")
 }
@@ -63,34 +55,82 @@ impl Tree {
             .push(format!("{}{}", " ".repeat(indent), self.look.paint(tone, &text)));
     }
 
-    /// Runs of the task itself; absent ones are not mentioned.
-    fn section(&mut self, name: &str, trace: &Value) {
-        let runs = items(trace, name);
-        if runs.is_empty() {
-            return;
+    /// A heading with what is below it; without anything it is not mentioned.
+    fn section(&mut self, name: &str, entries: &[Value], show: impl Fn(&mut Self, &Value)) {
+        if !entries.is_empty() {
+            self.line(0, name, Tone::Heading);
         }
-        self.line(0, name, Tone::Heading);
-        for run in runs {
-            self.run(1, run);
+        for entry in entries {
+            show(self, entry);
         }
+    }
+
+    /// Something that took attempts.
+    fn entry(&mut self, text: &str, entry: &Value) {
+        self.line(1, text, Tone::Plain);
+        for run in items(entry, "attempts") {
+            self.run(2, run);
+        }
+    }
+
+    fn planning(&mut self, planning: &Value) {
+        let mut text = labelled(planning, &["version", "origin", "engine", "memory"]);
+        let patterns = field(planning, "patterns_used");
+        if !patterns.is_empty() {
+            text.push_str(&format!("  patterns {patterns}"));
+        }
+        self.line(1, &text, Tone::Plain);
+        for line in field(planning, "reasoning").lines() {
+            self.line(2, line, Tone::Faint);
+        }
+        for run in items(planning, "attempts") {
+            self.run(2, run);
+        }
+    }
+
+    fn assessment(&mut self, assessment: &Value) {
+        let verdict = match assessment.get("passed") {
+            Some(Value::Bool(true)) => "passed",
+            Some(Value::Bool(false)) => "not passed",
+            _ => "",
+        };
+        let overall = percent(assessment.get("overall"));
+        let text = format!(
+            "{}  quality {overall}  {verdict}",
+            labelled(assessment, &["round", "engine"])
+        );
+        self.entry(text.trim_end(), assessment);
+    }
+
+    fn decision(&mut self, decision: &Value) {
+        let gate = decision.get("gate").unwrap_or(&Value::Null);
+        let about = match gate {
+            Value::Object(_) => joined(gate, &["kind", "step_key"]),
+            other => shown(other),
+        };
+        let parts = [
+            moment(&field(decision, "at")),
+            joined(decision, &["actor", "action"]),
+            about,
+            field(decision, "reason"),
+        ];
+        self.line(1, &together(parts), Tone::Plain);
     }
 
     fn run(&mut self, depth: usize, run: &Value) {
         let status = field(run, "status");
-        let numbered = ["attempt", "round"].map(|name| match present(run, name) {
-            Some(number) => format!("{name} {}", shown(number)),
-            None => String::new(),
-        });
-        let mut parts = vec![status.clone()];
-        parts.extend(numbered);
-        parts.push(moment(&field(run, "started_at")));
-        parts.push(joined(run, &["reason", "error"]));
-        parts.retain(|part| !part.is_empty());
-        if items(run, "calls").is_empty() && present(run, "kind").is_some() {
-            self.call(depth, run);
-            return;
-        }
-        self.line(depth, &parts.join("  "), Tone::of_status(&status));
+        let ignored = match run.get("counted") {
+            Some(Value::Bool(false)) => "ignored: late or repeated",
+            _ => "",
+        };
+        let parts = [
+            status.clone(),
+            labelled(run, &["attempt", "round"]),
+            moment(&field(run, "started_at")),
+            field(run, "error"),
+            ignored.to_owned(),
+        ];
+        self.line(depth, &together(parts), Tone::of_status(&status));
         for call in items(run, "calls") {
             self.call(depth + 1, call);
         }
@@ -98,29 +138,43 @@ impl Tree {
 
     /// One call of a model or a tool, or one decision of an agent.
     fn call(&mut self, depth: usize, call: &Value) {
-        let mut parts = vec![joined(call, &["kind", "name", "provider", "model", "prompt"])];
-        if let Some(took) = call.get("duration_ms").and_then(Value::as_f64) {
-            parts.push(format!("{took:.0} ms"));
-        }
-        let usage = call.get("usage").unwrap_or(call);
-        let tokens = ["input_tokens", "output_tokens"].map(|name| field(usage, name));
-        if tokens.iter().any(|count| !count.is_empty() && count != "0") {
-            parts.push(format!("{} tokens in, {} out", tokens[0], tokens[1]));
-        }
-        parts.push(usd(present(usage, "usd").filter(|price| price.as_f64() != Some(0.0))));
-        let error = present(call, "error")
-            .or_else(|| present(call, "error_code"))
-            .map_or_else(String::new, shown);
+        let took = call.get("duration_seconds").and_then(Value::as_f64);
+        let took = took.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let usage = call.get("usage").unwrap_or(&Value::Null);
+        let tokens = match present(usage, "input_tokens") {
+            Some(input) => format!("{input} tokens in, {} out", field(usage, "output_tokens")),
+            None => String::new(),
+        };
+        let error = field(call, "error");
         let tone = if error.is_empty() { Tone::Faint } else { Tone::Bad };
-        parts.push(error);
-        parts.retain(|part| !part.is_empty());
-        self.line(depth, &parts.join("  "), tone);
-        for name in ["prompt_content", "arguments", "output"] {
+        let parts = [
+            joined(call, &["kind", "name", "provider", "model", "prompt"]),
+            took.map_or_else(String::new, duration),
+            tokens,
+            usd(usage.get("usd")),
+            error,
+            field(call, "detail"),
+        ];
+        self.line(depth, &together(parts), tone);
+        for name in ["input", "output"] {
             if let Some(content) = present(call, name) {
                 self.line(depth + 1, &format!("{name}: {}", shown(content)), Tone::Faint);
             }
         }
     }
+}
+
+/// The members that are there, each behind its name.
+fn labelled(document: &Value, names: &[&str]) -> String {
+    let parts = names
+        .iter()
+        .filter_map(|name| Some(format!("{name} {}", shown(present(document, name)?))));
+    parts.collect::<Vec<_>>().join("  ")
+}
+
+fn together(parts: impl IntoIterator<Item = String>) -> String {
+    let parts = parts.into_iter().filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("  ")
 }
 
 /// The members that are there, in this order.
@@ -137,39 +191,56 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn trace() -> Value {
+        json!({
+            "task_id": "t", "trace_id": "4bf9", "status": "completed", "truncated": false,
+            "planning": [{ "version": 1, "origin": "planner", "engine": "mine", "memory": "used", "patterns_used": ["p1"],
+                "reasoning": "One pattern fits.\nIts steps are kept.", "attempts": [{ "status": "succeeded", "attempt": 1, "calls": [
+                { "kind": "model", "name": "plan", "provider": "mine", "model": "gpt-x", "prompt": "plan@1", "duration_seconds": 0.812,
+                  "usage": { "usd": 0.004, "input_tokens": 900, "output_tokens": 310 } }] }] }],
+            "steps": [{ "key": "draft", "tool_id": "writer_agent", "reason": "the text itself", "attempts": [
+                { "status": "failed", "attempt": 1, "round": 0, "started_at": "2026-11-23T09:37:23.250Z", "error": "timeout", "calls": [
+                    { "kind": "tool", "name": "time.now", "duration_seconds": 3, "error": "timeout", "input": { "zone": "UTC" } }] },
+                { "status": "succeeded", "attempt": 2, "round": 0, "counted": false, "calls": [] }] }],
+            "assessment": [{ "round": 0, "overall": 0.82, "passed": true, "engine": "mine", "attempts": [] }],
+            "formatting": [], "publication": { "effects": [], "attempts": [] },
+            "decisions": [{ "at": "2026-11-23T09:40:00Z", "actor": "local", "action": "approve", "reason": null,
+                "gate": { "gate_id": "g", "kind": "publication", "step_key": null } }],
+        })
+    }
+
     #[test]
     fn a_trace_is_a_tree_of_steps_attempts_and_calls() {
-        let trace = json!({
-            "task_id": "t", "trace_id": "4bf9",
-            "planning": [{ "status": "succeeded", "attempt": 1, "calls": [
-                { "kind": "model", "name": "plan", "model": "gpt-x", "duration_ms": 812.4, "usage": { "input_tokens": 900, "output_tokens": 310, "usd": 0.004 } }] }],
-            "steps": [{ "key": "draft", "tool_id": "writer_agent", "reason": "the text itself", "attempts": [
-                { "status": "failed", "attempt": 1, "round": 0, "started_at": "2026-11-23T09:37:23.250Z", "calls": [
-                    { "kind": "tool", "name": "time.now", "duration_ms": 3, "error": "timeout" }] },
-                { "status": "succeeded", "attempt": 2, "round": 0, "calls": [] }] }],
-            "assessment": [], "decisions": [{ "at": "2026-11-23T09:40:00Z", "actor": "local", "action": "approve", "gate": "publication" }],
-        });
         assert_eq!(
-            describe(&trace, Look::PLAIN),
-            "t  trace 4bf9\n\
-             planning\n\
-             \x20 succeeded  attempt 1\n\
-             \x20   model  plan  gpt-x  812 ms  900 tokens in, 310 out  $0.0040\n\
-             steps\n\
-             \x20 draft  writer_agent  the text itself\n\
-             \x20   failed  attempt 1  round 0  2026-11-23 09:37:23\n\
-             \x20     tool  time.now  3 ms  timeout\n\
-             \x20   succeeded  attempt 2  round 0\n\
-             decisions\n\
-             \x20 2026-11-23 09:40:00  local  approve  publication"
+            describe(&trace(), Look::PLAIN),
+            "\
+t  trace 4bf9
+planning
+  version 1  origin planner  engine mine  memory used  patterns p1
+    One pattern fits.
+    Its steps are kept.
+    succeeded  attempt 1
+      model  plan  mine  gpt-x  plan@1  812 ms  900 tokens in, 310 out  $0.0040
+steps
+  draft  writer_agent  the text itself
+    failed  attempt 1  round 0  2026-11-23 09:37:23  timeout
+      tool  time.now  3.0 s  timeout
+        input: {\"zone\":\"UTC\"}
+    succeeded  attempt 2  round 0  ignored: late or repeated
+assessment
+  round 0  engine mine  quality 82 %  passed
+decisions
+  2026-11-23 09:40:00  local  approve  publication"
         );
-        let narrow = describe(
-            &trace,
-            Look {
-                width: Some(20),
-                colour: false,
-            },
-        );
-        assert!(narrow.lines().all(|line| crate::text::columns(line) <= 20), "{narrow}");
+    }
+
+    #[test]
+    fn no_line_of_a_trace_is_wider_than_the_terminal() {
+        let look = Look {
+            width: Some(20),
+            colour: false,
+        };
+        let text = describe(&trace(), look);
+        assert!(text.lines().all(|line| crate::text::columns(line) <= 20), "{text}");
     }
 }
