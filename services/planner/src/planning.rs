@@ -142,6 +142,7 @@ struct Cost {
 
 impl Cost {
     /// Adds it to what the next ask cost, however that ended.
+    #[expect(clippy::result_large_err, reason = "the engine's own result, once an ask")]
     fn of(&mut self, asked: Result<Answer<PlanDraft>, Failed>) -> Result<Answer<PlanDraft>, Failed> {
         let Self { usage, mut calls } = std::mem::take(self);
         match asked {
