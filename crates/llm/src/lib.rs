@@ -3,7 +3,7 @@
 //! `offline` needs no key and no network: it plans by matching, writes by text processing and judges
 //! by measuring, and says so in every result. `null` does nothing at almost no cost, for development
 //! and benchmarks. Both are deterministic: no clock, no randomness, no IO. [`ModelEngine`] asks whatever
-//! answers the port [`Chat`].
+//! answers the port [`Chat`]; [`Models`] answers it with models of providers.
 
 mod brief;
 mod call;
@@ -12,11 +12,14 @@ mod chat;
 mod engine;
 mod judge;
 mod memory;
+mod models;
 mod null;
 mod offline;
 mod output;
 mod plan;
 mod port;
+mod provider;
+mod record;
 mod template;
 mod text;
 mod write;
@@ -26,6 +29,10 @@ pub use catalog::{ToolCard, agent_files, agent_tools, null_tool};
 pub use chat::{Chat, ChatAsk, Message, Reply, Tier, ToolCall};
 pub use engine::ModelEngine;
 pub use memory::{KnownPattern, Memory, PatternDecision, PatternUse};
+pub use models::{
+    Bounds, ModelRef, Models, OpenError, Patience, Price, ProviderSettings, Settings, Sources, Speaks, TableError,
+    Tiers,
+};
 pub use null::Null;
 pub use offline::Offline;
 pub use output::{text_of, title_of};
@@ -33,7 +40,7 @@ pub use port::{
     Agent, Context, Criteria, Criterion, Engine, Finding, JudgeAsk, JudgedText, Judgement, NoTools, PlanAsk, PlanDraft,
     ToolBox, WriteAsk, open,
 };
-
+pub use provider::InvalidKey;
 pub use template::{TemplateError, check as check_prompt};
 
 #[cfg(test)]

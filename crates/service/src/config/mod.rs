@@ -44,7 +44,7 @@ pub use events::{EventDetail, EventsConfig};
 pub use fault::{Fault, Faults};
 pub use gateway::GatewayConfig;
 pub use learner::LearnerConfig;
-pub use learning::LearningConfig;
+pub use learning::{LearningConfig, OfferFrom};
 pub use limits::LimitsConfig;
 pub use llm::{LlmConfig, ProviderConfig, ProviderKind, Role, RolesConfig};
 pub use load::{Sources, load};

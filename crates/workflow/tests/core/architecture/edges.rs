@@ -213,8 +213,8 @@ fn planted_violations_are_found() {
         (
             "crates",
             "llm",
-            "[dependencies]\noutbound.workspace = true",
-            "llm -> outbound",
+            "[dependencies]\nservice.workspace = true",
+            "llm -> service",
         ),
         (
             "crates",
