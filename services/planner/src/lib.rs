@@ -6,6 +6,7 @@ mod catalog;
 mod planning;
 #[cfg(test)]
 mod planning_tests;
+mod search;
 mod verified;
 
 use bus::worker::{Ended, Handler, JobContext};

@@ -18,6 +18,8 @@ mod title;
 mod voice;
 
 use crate::call::EngineError;
+use crate::catalog::shipped_prompt;
+use crate::engine::task;
 use crate::offline::NAME;
 use crate::port::{Agent, WriteAsk};
 use crate::text::markdown::{plain, prose};
@@ -26,6 +28,7 @@ use crate::text::sentences::sentences;
 use crate::text::tokens::word_count;
 use assignment::Assignment;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 pub use social::{character_limit, is_social};
 
@@ -42,7 +45,11 @@ const BUILT_IN: [&str; 7] = [
 
 /// Runs one agent.
 pub fn write(ask: &WriteAsk<'_>) -> Result<Value, EngineError> {
-    let assignment = Assignment::new(ask);
+    let arguments = instructed(ask)?;
+    let assignment = Assignment::new(&WriteAsk {
+        arguments: &arguments,
+        ..*ask
+    });
     let tool_id = ask.agent.card.tool_id.as_str();
     let output = match does(ask.agent).ok_or_else(|| EngineError::UnknownAgent(tool_id.to_owned()))? {
         "research_agent" => research::run(&assignment),
@@ -59,6 +66,19 @@ pub fn write(ask: &WriteAsk<'_>) -> Result<Value, EngineError> {
     Ok(Value::Object(output))
 }
 
+/// An operator's own prompt speaks like an argument; a shipped one tells a model what is built in here.
+fn instructed<'a>(ask: &WriteAsk<'a>) -> Result<Cow<'a, Map<String, Value>>, EngineError> {
+    let prompt = ask.agent.prompt.as_str();
+    if prompt.is_empty() || shipped_prompt(&ask.agent.card.tool_id) == Some(prompt) {
+        return Ok(Cow::Borrowed(ask.arguments));
+    }
+    let mut arguments = ask.arguments.clone();
+    if !arguments.contains_key("instructions") {
+        arguments.insert("instructions".to_owned(), Value::String(task(ask)?));
+    }
+    Ok(Cow::Owned(arguments))
+}
+
 /// The built-in agent that does the work of `agent`: itself, or the one of its category.
 pub fn does(agent: &Agent) -> Option<&'static str> {
     let own = BUILT_IN.iter().find(|id| **id == agent.card.tool_id);
@@ -69,6 +89,8 @@ pub fn does(agent: &Agent) -> Option<&'static str> {
         "social" => Some("social_agent"),
         "seo" => Some("seo_agent"),
         "summary" => Some("summary_agent"),
+        // Text processing knows no other language, and compares no meanings.
+        "translation" | "fact_check" => None,
         _ => Some("writer_agent"),
     })
 }

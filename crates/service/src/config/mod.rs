@@ -129,7 +129,7 @@ impl Config {
         self.worker.check(&mut checks);
         self.nats.check(&mut checks);
         self.llm.check(self.service.development, &mut checks);
-        AgentConfig::check_all(&self.agents, &mut checks);
+        AgentConfig::check_all(&self.agents, &self.apis, &mut checks);
         ApiConfig::check_all(&self.apis, &mut checks);
         ChannelConfig::check_all(&self.channels, &mut checks);
         self.quality.check(&mut checks);

@@ -6,6 +6,9 @@ pub mod null;
 pub mod registry;
 #[cfg(test)]
 mod registry_tests;
+mod shelf;
+#[cfg(test)]
+mod shelf_tests;
 
 use crate::effects::{EffectPort, Stop};
 use async_trait::async_trait;
