@@ -3,15 +3,21 @@
 //! Stateless. What it makes is untrusted: the coordinator validates it again with the same function.
 
 mod catalog;
+mod memory;
+#[cfg(test)]
+mod memory_tests;
 mod planning;
 #[cfg(test)]
 mod planning_tests;
 mod verified;
 
+use anyhow::Context as _;
 use bus::worker::{Ended, Handler, JobContext};
 use catalog::KnownTools;
 use contracts::work::job;
 use llm::Engine;
+use memory::Learner;
+use planning::Planning;
 use service::Context;
 use service::config::Role;
 use std::sync::Arc;
@@ -29,6 +35,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let connections = worker::connect(&ctx).await?;
     let planner = Planner {
         engine,
+        learner: Learner::at(&config.worker.learner_url).context("worker.learner_url")?,
         tools: KnownTools::new(connections.coordinator.clone()),
         verifier: Verifier::new(PlanLimits {
             max_steps: config.policy.max_steps,
@@ -41,6 +48,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
 
 struct Planner {
     engine: Arc<dyn Engine>,
+    learner: Learner,
     tools: KnownTools,
     verifier: Verifier,
 }
@@ -54,14 +62,17 @@ impl Handler for Planner {
             Ok(context) => context,
             Err(error) => return Ended::failure("worker_protocol", format!("the submission: {error}"), false),
         };
-        planning::plan(
-            &*self.engine,
-            &self.tools,
-            &self.verifier,
-            &context,
-            &spec.feedback,
-            job.deadline,
-        )
-        .await
+        let planning = Planning {
+            engine: &*self.engine,
+            learner: &self.learner,
+            known: &self.tools,
+            verifier: &self.verifier,
+            task_id: &job.item.task_id,
+            tenant: &job.item.tenant,
+            context: &context,
+            feedback: &spec.feedback,
+            deadline: job.deadline,
+        };
+        planning.run().await
     }
 }
