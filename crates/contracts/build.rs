@@ -9,6 +9,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "orchestrator/coordinator/v1/worker.proto",
         "orchestrator/coordinator/v1/tasks.proto",
         "orchestrator/learner/v1/learner.proto",
+        "orchestrator/v1/learning.proto",
         "orchestrator/v1/orchestrator.proto",
     ];
     println!("cargo::rerun-if-changed={}", root.display());

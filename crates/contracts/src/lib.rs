@@ -34,7 +34,7 @@ pub mod learner {
     tonic::include_proto!("orchestrator.learner.v1");
 }
 
-/// Generated protobuf and gRPC service of the public interface.
+/// Generated protobuf and gRPC services of the public interface.
 #[expect(
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,

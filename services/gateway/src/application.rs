@@ -326,7 +326,7 @@ fn export_request(export: Uuid) -> GetExportRequest {
     }
 }
 
-fn to_json<T: Serialize>(document: &T) -> Result<String, Refusal> {
+pub(crate) fn to_json<T: Serialize>(document: &T) -> Result<String, Refusal> {
     serde_json::to_string(document).map_err(|_| Refusal::new(500, "internal", "the request could not be passed on"))
 }
 

@@ -3,7 +3,10 @@
 use crate::coordinator::conclude;
 use crate::refusal::Refusal;
 use contracts::learner::learner_service_client::LearnerServiceClient;
-use contracts::learner::{ExportChunk, ExportDocument, GetExportRequest, GetRecordSchemaRequest, StartExportRequest};
+use contracts::learner::{
+    ExportChunk, ExportDocument, GetExportRequest, GetMetricsRequest, GetPatternRequest, GetRecordSchemaRequest,
+    LearningDocument, ListPatternsRequest, RecordFeedbackRequest, StartExportRequest,
+};
 use contracts::trace;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
@@ -59,5 +62,37 @@ impl Learner {
     pub async fn record_schema(&self) -> Result<ExportDocument, Refusal> {
         let request = GetRecordSchemaRequest {};
         conclude(self.client.clone().get_record_schema(request).await)
+    }
+
+    /// A page of patterns.
+    ///
+    /// # Errors
+    /// As [`Self::start_export`].
+    pub async fn patterns(&self, request: ListPatternsRequest) -> Result<LearningDocument, Refusal> {
+        conclude(self.client.clone().list_patterns(request).await)
+    }
+
+    /// One pattern.
+    ///
+    /// # Errors
+    /// As [`Self::start_export`].
+    pub async fn pattern(&self, request: GetPatternRequest) -> Result<LearningDocument, Refusal> {
+        conclude(self.client.clone().get_pattern(request).await)
+    }
+
+    /// The figures.
+    ///
+    /// # Errors
+    /// As [`Self::start_export`].
+    pub async fn metrics(&self, request: GetMetricsRequest) -> Result<LearningDocument, Refusal> {
+        conclude(self.client.clone().get_metrics(request).await)
+    }
+
+    /// Notes feedback; answered after it is durable.
+    ///
+    /// # Errors
+    /// As [`Self::start_export`].
+    pub async fn record_feedback(&self, request: RecordFeedbackRequest) -> Result<LearningDocument, Refusal> {
+        conclude(self.client.clone().record_feedback(request).await)
     }
 }

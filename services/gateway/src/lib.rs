@@ -13,6 +13,7 @@ mod idempotency;
 mod identifiers;
 mod json;
 pub mod learner;
+mod learning;
 pub mod live;
 mod query;
 mod refusal;

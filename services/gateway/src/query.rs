@@ -5,8 +5,9 @@ use axum::extract::{FromRequestParts, Query};
 use contracts::problem::FieldError;
 use http::request::Parts;
 
-const DEFAULT_LIMIT: u32 = 50;
-const MAX_LIMIT: u32 = 200;
+/// Entries of a page, where nobody says how many, and most.
+pub const DEFAULT_LIMIT: u32 = 50;
+pub const MAX_LIMIT: u32 = 200;
 const MAX_VALUE: usize = 4096;
 
 /// The query of a request.

@@ -3,17 +3,23 @@
 //! Stateless. What it makes is untrusted: the coordinator validates it again with the same function.
 
 mod catalog;
+mod memory;
+#[cfg(test)]
+mod memory_tests;
 mod planning;
 #[cfg(test)]
 mod planning_tests;
 mod search;
 mod verified;
 
+use anyhow::Context as _;
 use bus::worker::{Ended, Handler, JobContext};
 use catalog::KnownTools;
 use contracts::gen_ai;
 use contracts::work::job;
 use llm::Engine;
+use memory::Learner;
+use planning::Planning;
 use service::Context;
 use service::config::Role;
 use std::sync::Arc;
@@ -32,6 +38,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let connections = worker::connect(&ctx).await?;
     let planner = Planner {
         engine,
+        learner: Learner::at(&config.worker.learner_url).context("worker.learner_url")?,
         tools: KnownTools::new(connections.coordinator.clone()),
         verifier: Verifier::new(PlanLimits {
             max_steps: config.policy.max_steps,
@@ -44,6 +51,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
 
 struct Planner {
     engine: Arc<dyn Engine>,
+    learner: Learner,
     tools: KnownTools,
     verifier: Verifier,
 }
@@ -57,15 +65,17 @@ impl Handler for Planner {
             Ok(context) => context,
             Err(error) => return Ended::failure("worker_protocol", format!("the submission: {error}"), false),
         };
-        planning::plan(
-            &*self.engine,
-            &self.tools,
-            &self.verifier,
-            &context,
-            &spec.feedback,
-            job.deadline,
-        )
-        .instrument(gen_ai::plan(spec.version))
-        .await
+        let planning = Planning {
+            engine: &*self.engine,
+            learner: &self.learner,
+            known: &self.tools,
+            verifier: &self.verifier,
+            task_id: &job.item.task_id,
+            tenant: &job.item.tenant,
+            context: &context,
+            feedback: &spec.feedback,
+            deadline: job.deadline,
+        };
+        planning.run().instrument(gen_ai::plan(spec.version)).await
     }
 }

@@ -1,6 +1,7 @@
 //! One planning: ask the engine, check its plan, ask once more with the reasons.
 
 use crate::catalog::{KnownTools, Tools};
+use crate::memory::{self, Learner, Recalled};
 use crate::search::fitting;
 use crate::verified::Verifier;
 use bus::worker::{CallError, Ended};
@@ -28,35 +29,60 @@ pub enum Attempt {
     Failed(Failed),
 }
 
-/// Plans with the tools of the catalog as it is now, waiting a little for tools that are lacking.
-pub async fn plan(
-    engine: &dyn Engine,
-    known: &KnownTools,
-    verifier: &Verifier,
-    context: &Context,
-    feedback: &[String],
-    deadline: Instant,
-) -> Ended {
-    let patience = (Instant::now() + TOOL_PATIENCE).min(deadline);
-    // Feedback may say that the catalog has changed under the last plan.
-    let mut tools = if feedback.is_empty() {
-        known.current(deadline).await
-    } else {
-        known.renewed(deadline).await
-    };
-    loop {
-        let Ok(current) = tools else {
-            // The coordinator is away; handing the job back costs no attempt.
-            return Ended::released();
+/// One planning and what it needs.
+pub struct Planning<'a> {
+    pub engine: &'a dyn Engine,
+    pub learner: &'a Learner,
+    pub known: &'a KnownTools,
+    pub verifier: &'a Verifier,
+    pub task_id: &'a str,
+    pub tenant: &'a str,
+    pub context: &'a Context,
+    /// What was said of earlier plans.
+    pub feedback: &'a [String],
+    pub deadline: Instant,
+}
+
+impl Planning<'_> {
+    /// Plans with the tools of the catalog as it is now, waiting a little for tools that are lacking.
+    pub async fn run(self) -> Ended {
+        let patience = (Instant::now() + TOOL_PATIENCE).min(self.deadline);
+        // Feedback may say that the catalog has changed under the last plan.
+        let mut tools = if self.feedback.is_empty() {
+            self.known.current(self.deadline).await
+        } else {
+            self.known.renewed(self.deadline).await
         };
-        match attempt(engine, &current, verifier, context, &Memory::default(), feedback).await {
-            Attempt::Planned(answer) => return planned(engine, answer),
-            Attempt::Failed(failed) => return worker::ended(failed),
-            Attempt::ToolLacking(report) => match changed(known, &current, patience).await {
-                Some(other) => tools = other,
-                None => return report.map_or_else(worker::ended, |answer| planned(engine, answer)),
-            },
+        let mut recalled = None;
+        loop {
+            let Ok(current) = tools else {
+                // The coordinator is away; handing the job back costs no attempt.
+                return Ended::released();
+            };
+            let recalled = match &mut recalled {
+                Some(recalled) => recalled,
+                none => none.insert(self.recall(&current).await),
+            };
+            let memory = recalled.memory();
+            let (context, feedback) = (self.context, self.feedback);
+            match attempt(self.engine, &current, self.verifier, context, memory, feedback).await {
+                Attempt::Planned(answer) => return planned(self.engine, recalled, answer),
+                Attempt::Failed(failed) => return worker::ended(failed),
+                Attempt::ToolLacking(report) => match changed(self.known, &current, patience).await {
+                    Some(other) => tools = other,
+                    None => return report.map_or_else(worker::ended, |answer| planned(self.engine, recalled, answer)),
+                },
+            }
         }
+    }
+
+    async fn recall(&self, tools: &Tools) -> Recalled {
+        if !self.engine.uses_memory() {
+            return Recalled::unasked();
+        }
+        self.learner
+            .recall(self.task_id, self.tenant, self.context, &tools.cards)
+            .await
     }
 }
 
@@ -185,15 +211,15 @@ fn reasons(faults: &[PlanFault]) -> String {
     format!("the plan is refused: {}", lines.join("; "))
 }
 
-fn planned(engine: &dyn Engine, answer: Answer<PlanDraft>) -> Ended {
+fn planned(engine: &dyn Engine, recalled: &Recalled, answer: Answer<PlanDraft>) -> Ended {
     let draft = answer.value;
+    let patterns_used = memory::followed(&draft.plan_json, recalled.memory(), &draft.patterns);
     Ended::with(job_result::Outcome::Planned(PlanOutcome {
         intent_json: draft.intent_json.into_owned(),
         plan_json: draft.plan_json.into_owned(),
         reasoning: draft.reasoning.into_owned(),
-        patterns_used: Vec::new(),
-        // Nothing has been learned that a plan could use yet.
-        memory: "unavailable".to_owned(),
+        patterns_used,
+        memory: recalled.as_str().to_owned(),
         engine: engine.name().to_owned(),
     }))
     .costing(worker::usage(answer.usage))

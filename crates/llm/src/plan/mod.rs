@@ -5,6 +5,7 @@ mod extras;
 mod graph;
 mod literal;
 mod matching;
+mod pattern;
 mod reasoning;
 mod revision;
 mod roles;
@@ -13,6 +14,7 @@ mod values;
 
 use crate::brief::{Brief, fixes, intent::intent};
 use crate::call::EngineError;
+use crate::memory::PatternUse;
 use crate::port::{PlanAsk, PlanDraft};
 use graph::PlanGraph;
 pub(crate) use literal::literal;
@@ -27,29 +29,76 @@ pub fn plan(ask: &PlanAsk<'_>) -> Result<PlanDraft, EngineError> {
     // Every earlier plan is made again, because a fault names its steps by place.
     for (i, text) in ask.feedback.iter().enumerate() {
         let earlier = built(ask, &matcher, &revision, ask.feedback.get(..i).unwrap_or(&[])).ok();
-        revision.take(text, earlier.as_ref().map(|(_, graph)| graph), ask.tools);
+        revision.take(text, earlier.as_ref().map(|earlier| &earlier.graph), ask.tools);
     }
-    let (brief, graph) = built(ask, &matcher, &revision, ask.feedback)?;
+    let built = built(ask, &matcher, &revision, ask.feedback)?;
+    let (brief, graph) = (&built.brief, &built.graph);
+    let mut reasoning = reasoning::reasoning(brief, graph, ask.tools.len(), &revision);
+    let used = ask
+        .memory
+        .patterns
+        .iter()
+        .zip(&built.patterns)
+        .find(|(_, used)| used.decision.is_used());
+    if let Some((pattern, used)) = used {
+        reasoning.push(' ');
+        reasoning.push_str(&pattern::cited(pattern, used));
+    }
     Ok(PlanDraft {
-        intent_json: Cow::Owned(intent(&brief, ask.context).to_string()),
-        plan_json: Cow::Owned(graph.document(&brief).to_string()),
-        reasoning: Cow::Owned(reasoning::reasoning(&brief, &graph, ask.tools.len(), &revision)),
-        patterns: Vec::new(),
+        intent_json: Cow::Owned(intent(brief, ask.context).to_string()),
+        plan_json: Cow::Owned(graph.document(brief).to_string()),
+        reasoning: Cow::Owned(reasoning),
+        patterns: built.patterns,
     })
 }
 
-fn built(
-    ask: &PlanAsk<'_>,
-    matcher: &Matcher<'_>,
-    revision: &Revision,
-    said: &[String],
-) -> Result<(Brief, PlanGraph), EngineError> {
+struct Built {
+    brief: Brief,
+    graph: PlanGraph,
+    /// What became of each pattern offered, in their order.
+    patterns: Vec<PatternUse>,
+}
+
+fn built(ask: &PlanAsk<'_>, matcher: &Matcher<'_>, revision: &Revision, said: &[String]) -> Result<Built, EngineError> {
     let mut brief = Brief::of(ask.context);
     let people: Vec<String> = said.iter().filter(|text| !revision::is_fault(text)).cloned().collect();
     brief.apply(&fixes::read(&people));
-    let graph = shape::build(ask, &brief, matcher, revision, &people)?;
-    Ok((brief, graph))
+    let mut followed: Option<PlanGraph> = None;
+    let mut patterns = Vec::new();
+    for pattern in &ask.memory.patterns {
+        if followed.is_some() {
+            patterns.push(pattern::refused(pattern, "the plan follows another pattern"));
+            continue;
+        }
+        let fitting = match pattern::fitting(pattern, ask, &brief, revision) {
+            Ok(fitting) if !revision.minimal => fitting,
+            Ok(_) => {
+                patterns.push(pattern::refused(pattern, "the plan had to be cut to what is needed"));
+                continue;
+            }
+            Err(reason) => {
+                patterns.push(pattern::refused(pattern, reason));
+                continue;
+            }
+        };
+        let steered = fitting.steer(&brief, matcher, revision);
+        match shape::build(ask, &brief, matcher, &steered, &people) {
+            Ok(graph) => {
+                let used = fitting.taken(&graph);
+                followed = used.decision.is_used().then_some(graph);
+                patterns.push(used);
+            }
+            Err(error) => patterns.push(pattern::refused(pattern, error.to_string())),
+        }
+    }
+    let graph = match followed {
+        Some(graph) => graph,
+        None => shape::build(ask, &brief, matcher, revision, &people)?,
+    };
+    Ok(Built { brief, graph, patterns })
 }
 
+#[cfg(test)]
+mod pattern_tests;
 #[cfg(test)]
 mod tests;

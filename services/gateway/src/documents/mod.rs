@@ -5,6 +5,7 @@
 pub mod approve;
 pub mod export;
 mod faults;
+pub mod feedback;
 mod fields;
 mod names;
 mod plan;

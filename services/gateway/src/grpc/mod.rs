@@ -1,13 +1,16 @@
-//! gRPC: `orchestrator.v1.OrchestratorService`, standard health, reflection in development.
+//! gRPC: `orchestrator.v1.OrchestratorService` and `LearningService`, standard health, reflection in development.
 
 mod decision;
+mod learning;
 mod limits;
 mod orchestrator;
 mod submission;
 mod task;
 
 use crate::application::Application;
+use contracts::v1::learning_service_server::LearningServiceServer;
 use contracts::v1::orchestrator_service_server::OrchestratorServiceServer;
+use learning::Learning;
 use orchestrator::Orchestrator;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +29,11 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// Room beside the JSON body limit for the rest of a message.
 const MESSAGE_OVERHEAD: usize = 64 << 10;
 const MAX_ANSWER: usize = 64 << 20;
-const SERVICE: &str = "orchestrator.v1.OrchestratorService";
+const SERVICES: [&str; 3] = [
+    "orchestrator.v1.OrchestratorService",
+    "orchestrator.v1.LearningService",
+    "grpc.health.v1.Health",
+];
 
 /// The gRPC server could not be set up, or broke down.
 #[derive(thiserror::Error, Debug)]
@@ -53,7 +60,11 @@ pub async fn serve(
     let service = OrchestratorServiceServer::new(Orchestrator::new(Arc::clone(&app)))
         .max_decoding_message_size(app.limits.body_bytes + MESSAGE_OVERHEAD)
         .max_encoding_message_size(MAX_ANSWER);
+    let learning = LearningServiceServer::new(Learning::new(Arc::clone(&app)))
+        .max_decoding_message_size(app.limits.body_bytes + MESSAGE_OVERHEAD)
+        .max_encoding_message_size(MAX_ANSWER);
     health.set_serving::<OrchestratorServiceServer<Orchestrator>>().await;
+    health.set_serving::<LearningServiceServer<Learning>>().await;
     let (v1, v1alpha) = if reflection {
         (Some(descriptors().build_v1()?), Some(descriptors().build_v1alpha()?))
     } else {
@@ -64,6 +75,7 @@ pub async fn serve(
         health
             .set_not_serving::<OrchestratorServiceServer<Orchestrator>>()
             .await;
+        health.set_not_serving::<LearningServiceServer<Learning>>().await;
     };
     Server::builder()
         .trace_fn(contracts::trace::rpc_of_client)
@@ -73,6 +85,7 @@ pub async fn serve(
         .timeout(TIMEOUT)
         .layer(tower::util::MapResponseLayer::new(limits::name_exhaustion))
         .add_service(service)
+        .add_service(learning)
         .add_service(health_service)
         .add_optional_service(v1)
         .add_optional_service(v1alpha)
@@ -82,9 +95,8 @@ pub async fn serve(
 }
 
 fn descriptors() -> tonic_reflection::server::Builder<'static> {
-    tonic_reflection::server::Builder::configure()
+    let all = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(contracts::DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .with_service_name(SERVICE)
-        .with_service_name("grpc.health.v1.Health")
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+    SERVICES.iter().fold(all, |all, name| all.with_service_name(*name))
 }

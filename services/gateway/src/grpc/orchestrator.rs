@@ -122,7 +122,7 @@ impl OrchestratorService for Orchestrator {
     }
 }
 
-fn caller<T>(request: &Request<T>) -> Caller {
+pub(super) fn caller<T>(request: &Request<T>) -> Caller {
     let traceparent = request
         .metadata()
         .get(TRACEPARENT)
@@ -130,7 +130,7 @@ fn caller<T>(request: &Request<T>) -> Caller {
     trace::current().map_or_else(|| Caller::new(traceparent, service::ids::v7), |trace| Caller { trace })
 }
 
-fn answer<T>(caller: Caller, result: Result<T, Refusal>) -> Result<Response<T>, Status> {
+pub(super) fn answer<T>(caller: Caller, result: Result<T, Refusal>) -> Result<Response<T>, Status> {
     result
         .map(Response::new)
         .map_err(|refusal| refusal.traced(caller.trace.trace_id).into())

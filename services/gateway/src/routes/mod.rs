@@ -4,6 +4,7 @@ mod approval;
 mod approvals;
 mod approve;
 mod events;
+mod learning;
 mod plan_schema;
 mod process;
 mod reply;
@@ -40,11 +41,15 @@ pub fn router(app: Arc<Application>, health: Health) -> Router {
         .route("/tasks/{task_id}/pause", post(task_verbs::pause))
         .route("/tasks/{task_id}/resume", post(task_verbs::resume))
         .route("/tasks/{task_id}/retry", post(task_verbs::retry))
+        .route("/tasks/{task_id}/feedback", post(learning::feedback))
         .route("/tasks/{task_id}/events", get(events::list_or_stream))
         .route("/tasks/{task_id}/trace", get(trace::show))
         .route("/tools", get(tools::list))
         .route("/tools/{tool_id}", get(tools::show))
         .route("/plan-schema", get(plan_schema::show))
+        .route("/learning-patterns", get(learning::list))
+        .route("/learning-patterns/{pattern_id}", get(learning::show))
+        .route("/metrics", get(learning::metrics))
         .route("/training-data/export", post(training_data::start))
         .route("/training-data/exports/{export_id}", get(training_data::show))
         .route("/training-data/exports/{export_id}/file", get(training_data::file))

@@ -14,6 +14,7 @@ mod decisions;
 mod event_streams;
 mod fake;
 mod grpc;
+mod learning;
 mod nats_feed;
 mod submissions;
 mod training_data;

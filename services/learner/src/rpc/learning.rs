@@ -16,7 +16,9 @@ const MOST_DAYS: u32 = 3650;
 
 impl Learner {
     pub(super) async fn recalled(&self, request: RecallRequest) -> Result<RecallResponse, Problem> {
-        let task = id(&request.task_id, "a task's id is a UUID")?;
+        let task = Uuid::parse_str(&request.task_id)
+            .ok()
+            .ok_or_else(|| invalid_id("a task's id is a UUID"))?;
         self.patterns.recall(task, request).await.map_err(|error| away(&error))
     }
 
@@ -28,17 +30,19 @@ impl Learner {
                 "the cursor is not one that a page of this list gave",
             )
         };
-        let after = Some(request.cursor.as_str())
-            .filter(|cursor| !cursor.is_empty())
-            .map(|cursor| Uuid::parse_str(cursor).map_err(|_| forged()))
-            .transpose()?;
+        let after = match request.cursor.as_str() {
+            "" => None,
+            cursor => Some(Uuid::parse_str(cursor).ok().ok_or_else(forged)?),
+        };
         let limit = request.limit.clamp(1, MOST_PATTERNS);
         let page = self.patterns.page(&request.tenant, after, limit).await;
         page.map(document).map_err(|error| away(&error))
     }
 
     pub(super) async fn pattern(&self, request: GetPatternRequest) -> Result<LearningDocument, Problem> {
-        let id = id(&request.pattern_id, "a pattern's id is a UUID")?;
+        let id = Uuid::parse_str(&request.pattern_id)
+            .ok()
+            .ok_or_else(|| invalid_id("a pattern's id is a UUID"))?;
         let found = self.patterns.one(&request.tenant, id).await;
         let found = found.map_err(|error| away(&error))?;
         found.map(document).ok_or_else(|| {
@@ -70,8 +74,8 @@ impl Learner {
     }
 }
 
-fn id(text: &str, what: &str) -> Result<Uuid, Problem> {
-    Uuid::parse_str(text).map_err(|_| Problem::new(400, "invalid_id", what))
+fn invalid_id(what: &str) -> Problem {
+    Problem::new(400, "invalid_id", what)
 }
 
 fn document(value: Value) -> LearningDocument {

@@ -94,13 +94,32 @@ impl Gateway {
 
     pub async fn over(limits: Limits, source: Arc<dyn Feed>, feed: Arc<FakeFeed>) -> Self {
         let stop = CancellationToken::new();
-        let coordinator = Arc::new(FakeCoordinator::default());
-        let coordinator_url = coordinator::serve(Arc::clone(&coordinator), stop.clone()).await;
         let learner = Arc::new(FakeLearner::default());
         let learner_url = learner::serve(Arc::clone(&learner), stop.clone()).await;
+        Self::beside(limits, source, feed, learner, &learner_url, stop).await
+    }
+
+    /// Nobody listens where the learner should be.
+    pub async fn without_learner() -> Self {
+        let feed = Arc::new(FakeFeed::default());
+        let source = Arc::clone(&feed) as Arc<dyn Feed>;
+        let (learner, stop) = (Arc::default(), CancellationToken::new());
+        Self::beside(Limits::default(), source, feed, learner, "http://127.0.0.1:1", stop).await
+    }
+
+    async fn beside(
+        limits: Limits,
+        source: Arc<dyn Feed>,
+        feed: Arc<FakeFeed>,
+        learner: Arc<FakeLearner>,
+        learner_url: &str,
+        stop: CancellationToken,
+    ) -> Self {
+        let coordinator = Arc::new(FakeCoordinator::default());
+        let coordinator_url = coordinator::serve(Arc::clone(&coordinator), stop.clone()).await;
         let app = Arc::new(Application {
             coordinator: Coordinator::connect(&coordinator_url).unwrap(),
-            learner: Learner::new(channel(&learner_url).unwrap()),
+            learner: Learner::new(channel(learner_url).unwrap()),
             hub: Hub::new(source),
             limits,
             draining: stop.clone(),

@@ -1,0 +1,96 @@
+//! What was learned, how well things go, and what people say of tasks; by the learner.
+
+use crate::application::{Application, Page, to_json, unreadable};
+use crate::caller::{Caller, TENANT};
+use crate::documents::feedback::Feedback;
+use crate::idempotency::IdempotencyKey;
+use crate::refusal::Refusal;
+use contracts::learner::{
+    GetMetricsRequest, GetPatternRequest, LearningDocument, ListPatternsRequest, RecordFeedbackRequest,
+};
+use contracts::problem::FieldError;
+use serde_json::Value;
+use uuid::Uuid;
+
+impl Application {
+    /// A page of patterns, the newest first.
+    ///
+    /// # Errors
+    /// What the learner refuses; 503 when it does not answer.
+    pub async fn patterns(&self, page: Page) -> Result<LearningDocument, Refusal> {
+        let request = ListPatternsRequest {
+            tenant: TENANT.to_owned(),
+            limit: page.limit,
+            cursor: page.cursor,
+        };
+        self.learner.patterns(request).await
+    }
+
+    /// One pattern.
+    ///
+    /// # Errors
+    /// As [`Self::patterns`].
+    pub async fn pattern(&self, pattern: Uuid) -> Result<LearningDocument, Refusal> {
+        let request = GetPatternRequest {
+            tenant: TENANT.to_owned(),
+            pattern_id: pattern.to_string(),
+        };
+        self.learner.pattern(request).await
+    }
+
+    /// The figures of the last `days`, or of as many as the learner is configured for.
+    ///
+    /// # Errors
+    /// As [`Self::patterns`].
+    pub async fn metrics(&self, days: Option<u32>) -> Result<LearningDocument, Refusal> {
+        let request = GetMetricsRequest {
+            tenant: TENANT.to_owned(),
+            days: days.unwrap_or_default(),
+        };
+        self.learner.metrics(request).await
+    }
+
+    /// Notes what somebody says of a task; answered after it is durable.
+    ///
+    /// # Errors
+    /// 404 for a task that is not the tenant's, 422 for a step that is not the task's, what the learner refuses, and
+    /// 503 when it or the coordinator does not answer.
+    pub async fn feedback(
+        &self,
+        caller: Caller,
+        task: Uuid,
+        feedback: &Feedback,
+        key: IdempotencyKey,
+    ) -> Result<LearningDocument, Refusal> {
+        match &feedback.step_id {
+            Some(step) => self.check_step(caller, task, step).await?,
+            // The cheapest question about a task that is refused for an unknown one.
+            None => drop(self.events(caller, task, 0, 1).await?),
+        }
+        let request = RecordFeedbackRequest {
+            tenant: TENANT.to_owned(),
+            actor: caller.to_message().actor,
+            task_id: task.to_string(),
+            feedback_json: to_json(feedback)?,
+            idempotency_key: key.0.unwrap_or_default(),
+        };
+        self.learner.record_feedback(request).await
+    }
+
+    async fn check_step(&self, caller: Caller, task: Uuid, step: &str) -> Result<(), Refusal> {
+        let document = self.task(caller, task).await?;
+        let document: Value = serde_json::from_str(&document.json).map_err(|_| unreadable("the task"))?;
+        let steps = document.pointer("/plan/steps").and_then(Value::as_array);
+        let is_its = |known: &Value| known.get("step_id").and_then(Value::as_str) == Some(step);
+        if steps.into_iter().flatten().any(is_its) {
+            return Ok(());
+        }
+        let detail = "the task's plan has no such step; GET /status/{task_id} lists them";
+        Err(
+            Refusal::new(422, "validation", format!("/step_id: {detail}")).with_errors(vec![FieldError {
+                pointer: "/step_id".to_owned(),
+                detail: detail.to_owned(),
+            }]),
+        )
+    }
+}

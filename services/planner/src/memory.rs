@@ -1,0 +1,180 @@
+//! What the learner remembers, asked for each planning and never waited for long.
+
+use contracts::learner::learner_service_client::LearnerServiceClient;
+use contracts::learner::{Pattern, RecallRequest, RecallResponse};
+use llm::{Context, KnownPattern, Memory, PatternUse, ToolCard};
+use serde_json::{Map, Value};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
+use workflow::plan::{Plan, similarity};
+
+/// Planning waits this long in all, a connection included, then goes on without.
+const PATIENCE: Duration = Duration::from_millis(300);
+/// A learner that is away is left alone for this long, so that plannings do not each wait for it.
+const LEFT_ALONE: Duration = Duration::from_secs(2);
+/// At most 5 patterns of 64 KiB, with room.
+const MAX_ANSWER: usize = 1 << 20;
+/// A plan with less in common with a pattern does not follow it, whatever the engine says.
+const FOLLOWED: f64 = 0.4;
+
+/// What memory had for a planning.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recalled {
+    state: State,
+    memory: Memory,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// There is something to go by.
+    Used,
+    /// Nothing fits, or the task is held out.
+    Empty,
+    /// The learner did not answer in time, or was not asked.
+    Unavailable,
+}
+
+impl Recalled {
+    /// By an engine that plans without looking.
+    pub fn unasked() -> Self {
+        Self::nothing(State::Unavailable)
+    }
+
+    fn nothing(state: State) -> Self {
+        Self {
+            state,
+            memory: Memory::default(),
+        }
+    }
+
+    /// As the status document says it.
+    pub fn as_str(&self) -> &'static str {
+        match self.state {
+            State::Used => "used",
+            State::Empty => "empty",
+            State::Unavailable => "unavailable",
+        }
+    }
+
+    /// For the engine.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+}
+
+/// The learner, as far as planning needs it.
+pub struct Learner {
+    client: LearnerServiceClient<Channel>,
+    away_until: Mutex<Option<Instant>>,
+}
+
+impl Learner {
+    /// At `url`; connects when first asked.
+    ///
+    /// # Errors
+    /// The address is not a URL.
+    pub fn at(url: &str) -> Result<Self, tonic::transport::Error> {
+        let endpoint = Endpoint::from_shared(url.trim().to_owned())?
+            .connect_timeout(PATIENCE)
+            .tcp_nodelay(true);
+        Ok(Self {
+            client: LearnerServiceClient::new(endpoint.connect_lazy()).max_decoding_message_size(MAX_ANSWER),
+            away_until: Mutex::new(None),
+        })
+    }
+
+    /// What was learned that fits a request, over these tools.
+    pub async fn recall(&self, task_id: &str, tenant: &str, context: &Context, tools: &[ToolCard]) -> Recalled {
+        if self.is_away() {
+            return Recalled::nothing(State::Unavailable);
+        }
+        let request = RecallRequest {
+            tenant: tenant.to_owned(),
+            task_id: task_id.to_owned(),
+            request: context.request.clone(),
+            preferences_json: Value::Object(context.preferences.clone()).to_string(),
+            tool_ids: tools.iter().map(|tool| tool.tool_id.clone()).collect(),
+            channels: context.channels.clone(),
+        };
+        let mut client = self.client.clone();
+        let outcome = timeout(PATIENCE, client.recall(request)).await;
+        let (away, recalled) = match outcome {
+            Ok(Ok(answer)) => (false, read(answer.into_inner())),
+            Ok(Err(status)) => {
+                tracing::info!(code = ?status.code(), "planning without memory: {}", status.message());
+                (is_outage(&status), Recalled::nothing(State::Unavailable))
+            }
+            Err(_) => {
+                tracing::info!("planning without memory: the learner did not answer in time");
+                (true, Recalled::nothing(State::Unavailable))
+            }
+        };
+        *self.away_until.lock().unwrap_or_else(PoisonError::into_inner) = away.then(|| Instant::now() + LEFT_ALONE);
+        recalled
+    }
+
+    fn is_away(&self) -> bool {
+        let away_until = self.away_until.lock().unwrap_or_else(PoisonError::into_inner);
+        away_until.is_some_and(|until| Instant::now() < until)
+    }
+}
+
+/// What was asked is not to blame.
+fn is_outage(status: &Status) -> bool {
+    !matches!(status.code(), Code::InvalidArgument | Code::NotFound)
+}
+
+fn read(answer: RecallResponse) -> Recalled {
+    let memory = Memory {
+        patterns: answer.patterns.into_iter().filter_map(pattern).collect(),
+        preferences: serde_json::from_str::<Map<String, Value>>(&answer.preferences_json).unwrap_or_default(),
+    };
+    if answer.held_out || memory == Memory::default() {
+        return Recalled::nothing(State::Empty);
+    }
+    Recalled {
+        state: State::Used,
+        memory,
+    }
+}
+
+/// A pattern that cannot be read is one that is not offered.
+fn pattern(pattern: Pattern) -> Option<KnownPattern> {
+    Some(KnownPattern {
+        plan: serde_json::from_str(&pattern.plan_json).ok()?,
+        pattern_id: pattern.pattern_id,
+        intent: pattern.intent,
+        evidence: pattern.evidence,
+        // The first task made the pattern; the others tried it.
+        success_rate: (pattern.tasks > 1).then(|| pattern.evidence as f64 / pattern.tasks as f64),
+        quality: pattern.quality,
+        note: pattern.note,
+    })
+}
+
+/// Patterns that a plan really follows: those the engine says it used, among those it was offered, that have enough
+/// in common with the plan.
+pub fn followed(plan_json: &str, memory: &Memory, uses: &[PatternUse]) -> Vec<String> {
+    let claimed = |pattern: &&KnownPattern| {
+        uses.iter()
+            .any(|used| used.decision.is_used() && used.pattern_id == pattern.pattern_id)
+    };
+    let mut claimed = memory.patterns.iter().filter(claimed).peekable();
+    if claimed.peek().is_none() {
+        return Vec::new();
+    }
+    let Ok(plan) = serde_json::from_str::<Plan>(plan_json) else {
+        return Vec::new();
+    };
+    let follows = |pattern: &&KnownPattern| {
+        let template = serde_json::from_value::<Plan>(pattern.plan.clone());
+        template.is_ok_and(|template| similarity(&template, &plan) >= FOLLOWED)
+    };
+    claimed
+        .filter(follows)
+        .map(|pattern| pattern.pattern_id.clone())
+        .collect()
+}

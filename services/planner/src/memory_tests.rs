@@ -1,0 +1,161 @@
+//! Memory that answers, that is slow, that is not there.
+
+use crate::memory::{Learner, followed};
+use contracts::learner::learner_service_server::{LearnerService, LearnerServiceServer};
+use contracts::learner::*;
+use futures::stream::BoxStream;
+use llm::{Context, KnownPattern, Memory, PatternDecision, PatternUse};
+use serde_json::json;
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Request, Response, Status};
+
+const PATTERN: &str = r#"{"steps":[{"key":"a","tool_id":"research_agent","arguments":{"topic":{"$slot":"topic"}}},
+    {"key":"b","tool_id":"writer_agent","arguments":{"text":{"$step":"a","pointer":"/text"}}}]}"#;
+
+/// Knows one pattern, which it withholds from requests that say so.
+struct OnePattern;
+
+#[tonic::async_trait]
+impl LearnerService for OnePattern {
+    async fn recall(&self, request: Request<RecallRequest>) -> Result<Response<RecallResponse>, Status> {
+        let request = request.into_inner();
+        let held_out = request.request.contains("held out");
+        let pattern = |id: &str, plan: &str| Pattern {
+            pattern_id: id.to_owned(),
+            plan_json: plan.to_owned(),
+            evidence: 3,
+            tasks: 4,
+            ..Pattern::default()
+        };
+        let known = vec![pattern(&request.task_id, PATTERN), pattern("broken", "{")];
+        Ok(Response::new(RecallResponse {
+            patterns: if held_out { Vec::new() } else { known },
+            preferences_json: "{}".to_owned(),
+            held_out,
+        }))
+    }
+
+    type DownloadExportStream = BoxStream<'static, Result<ExportChunk, Status>>;
+
+    async fn start_export(&self, _: Request<StartExportRequest>) -> Result<Response<ExportDocument>, Status> {
+        Err(Status::unimplemented(""))
+    }
+    async fn get_export(&self, _: Request<GetExportRequest>) -> Result<Response<ExportDocument>, Status> {
+        Err(Status::unimplemented(""))
+    }
+    async fn download_export(
+        &self,
+        _: Request<GetExportRequest>,
+    ) -> Result<Response<Self::DownloadExportStream>, Status> {
+        Err(Status::unimplemented(""))
+    }
+    async fn get_record_schema(&self, _: Request<GetRecordSchemaRequest>) -> Result<Response<ExportDocument>, Status> {
+        Err(Status::unimplemented(""))
+    }
+    async fn list_patterns(&self, _: Request<ListPatternsRequest>) -> Result<Response<LearningDocument>, Status> {
+        Err(Status::unimplemented(""))
+    }
+    async fn get_pattern(&self, _: Request<GetPatternRequest>) -> Result<Response<LearningDocument>, Status> {
+        Err(Status::unimplemented(""))
+    }
+    async fn get_metrics(&self, _: Request<GetMetricsRequest>) -> Result<Response<LearningDocument>, Status> {
+        Err(Status::unimplemented(""))
+    }
+    async fn record_feedback(&self, _: Request<RecordFeedbackRequest>) -> Result<Response<LearningDocument>, Status> {
+        Err(Status::unimplemented(""))
+    }
+}
+
+fn context(request: &str) -> Context {
+    Context {
+        request: request.to_owned(),
+        ..Context::default()
+    }
+}
+
+async fn bound() -> (TcpListener, Learner) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let learner = Learner::at(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    (listener, learner)
+}
+
+#[tokio::test]
+async fn what_is_remembered_is_told_and_nothing_to_a_task_held_out() {
+    let (listener, learner) = bound().await;
+    let server = tonic::transport::Server::builder().add_service(LearnerServiceServer::new(OnePattern));
+    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+    let recalled = learner.recall("t1", "default", &context("write"), &[]).await;
+    assert_eq!(recalled.as_str(), "used");
+    let [pattern] = recalled.memory().patterns.as_slice() else {
+        panic!("{recalled:?}")
+    };
+    assert_eq!(
+        (pattern.pattern_id.as_str(), pattern.evidence, pattern.success_rate),
+        ("t1", 3, Some(0.75))
+    );
+    let held_out = learner.recall("t2", "default", &context("held out"), &[]).await;
+    assert_eq!((held_out.as_str(), held_out.memory()), ("empty", &Memory::default()));
+}
+
+#[tokio::test]
+async fn a_learner_that_never_answers_costs_300_ms_once() {
+    // Connections are taken by the kernel, and nobody reads them.
+    let (listener, learner) = bound().await;
+    let begun = Instant::now();
+    let recalled = learner.recall("t", "default", &context("write"), &[]).await;
+    let waited = begun.elapsed();
+    assert_eq!(recalled.as_str(), "unavailable");
+    assert!(
+        (Duration::from_millis(250)..Duration::from_millis(600)).contains(&waited),
+        "{waited:?}"
+    );
+    let begun = Instant::now();
+    for _ in 0..100 {
+        learner.recall("t", "default", &context("write"), &[]).await;
+    }
+    assert!(begun.elapsed() < Duration::from_millis(100), "{:?}", begun.elapsed());
+    drop(listener);
+}
+
+#[tokio::test]
+async fn a_learner_that_is_not_there_costs_next_to_nothing() {
+    let (listener, learner) = bound().await;
+    drop(listener);
+    let begun = Instant::now();
+    let recalled = learner.recall("t", "default", &context("write"), &[]).await;
+    assert_eq!(recalled.as_str(), "unavailable");
+    assert!(begun.elapsed() < Duration::from_millis(400), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_pattern_counts_as_used_when_the_plan_follows_it() {
+    let pattern = |id: &str| KnownPattern {
+        pattern_id: id.to_owned(),
+        plan: serde_json::from_str(PATTERN).unwrap(),
+        ..KnownPattern::default()
+    };
+    let memory = Memory {
+        patterns: vec![pattern("p1"), pattern("p2")],
+        ..Memory::default()
+    };
+    let said = |id: &str, decision| PatternUse {
+        pattern_id: id.to_owned(),
+        decision,
+        reason: String::new(),
+    };
+    let following = json!({"steps": [
+        {"key": "x", "tool_id": "research_agent", "arguments": {"topic": "tea"}},
+        {"key": "y", "tool_id": "writer_agent", "arguments": {"text": {"$step": "x"}}}]})
+    .to_string();
+    let other = json!({"steps": [{"key": "x", "tool_id": "seo_agent"}]}).to_string();
+    let adopted = [
+        said("p1", PatternDecision::Adopted),
+        said("p2", PatternDecision::Refused),
+    ];
+    assert_eq!(followed(&following, &memory, &adopted), ["p1"]);
+    assert!(followed(&other, &memory, &adopted).is_empty(), "claimed, but not done");
+    let made_up = [said("p9", PatternDecision::Adopted)];
+    assert!(followed(&following, &memory, &made_up).is_empty(), "never offered");
+}
