@@ -20,6 +20,8 @@ mod group;
 mod lifecycle;
 #[path = "system/readme.rs"]
 mod readme;
+#[path = "system/memory.rs"]
+mod memory;
 #[path = "system/repair.rs"]
 mod repair;
 #[path = "system/replicas.rs"]
