@@ -1,13 +1,15 @@
-//! The provider port, its embedded adapters, and models of providers.
+//! The engine port, its embedded adapters, the engine over a model, and models of providers.
 //!
 //! `offline` needs no key and no network: it plans by matching, writes by text processing and judges
 //! by measuring, and says so in every result. `null` does nothing at almost no cost, for development
-//! and benchmarks. Both are deterministic: no clock, no randomness, no IO. `Models` calls providers.
+//! and benchmarks. Both are deterministic: no clock, no randomness, no IO. [`ModelEngine`] asks whatever
+//! answers the port [`Chat`]; [`Models`] calls providers behind it.
 
 mod brief;
 mod call;
 mod catalog;
 mod chat;
+mod engine;
 mod judge;
 mod memory;
 mod models;
@@ -18,12 +20,14 @@ mod plan;
 mod port;
 mod provider;
 mod record;
+mod template;
 mod text;
 mod write;
 
 pub use call::{Answer, Call, CallKind, EngineError, Failed, Usage};
 pub use catalog::{ToolCard, agent_tools, null_tool};
 pub use chat::{Chat, ChatAsk, Message, Reply, Tier, ToolCall};
+pub use engine::ModelEngine;
 pub use memory::{KnownPattern, Memory, PatternDecision, PatternUse};
 pub use models::{
     Bounds, ModelRef, Models, OpenError, Patience, Price, ProviderSettings, Settings, Sources, Speaks, TableError,
@@ -37,6 +41,7 @@ pub use port::{
     ToolBox, WriteAsk, open,
 };
 pub use provider::InvalidKey;
+pub use template::{TemplateError, check as check_prompt};
 
 #[cfg(test)]
 mod unseen_requests;

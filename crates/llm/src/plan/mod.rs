@@ -15,6 +15,7 @@ use crate::brief::{Brief, fixes, intent::intent};
 use crate::call::EngineError;
 use crate::port::{PlanAsk, PlanDraft};
 use graph::PlanGraph;
+pub(crate) use literal::literal;
 use matching::Matcher;
 use revision::Revision;
 use std::borrow::Cow;
