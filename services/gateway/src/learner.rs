@@ -4,22 +4,27 @@ use crate::coordinator::conclude;
 use crate::refusal::Refusal;
 use contracts::learner::learner_service_client::LearnerServiceClient;
 use contracts::learner::{ExportChunk, ExportDocument, GetExportRequest, GetRecordSchemaRequest, StartExportRequest};
-use tonic::Streaming;
+use contracts::trace;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
+use tonic::{Request, Status, Streaming};
 
 /// Largest answer read.
 const MAX_MESSAGE: usize = 16 << 20;
 
+type Inject = fn(Request<()>) -> Result<Request<()>, Status>;
+
 /// The learner as the gateway needs it.
 #[derive(Clone)]
 pub struct Learner {
-    client: LearnerServiceClient<Channel>,
+    client: LearnerServiceClient<InterceptedService<Channel, Inject>>,
 }
 
 impl Learner {
     /// Over `channel`.
     pub fn new(channel: Channel) -> Self {
-        let client = LearnerServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
+        let client = LearnerServiceClient::with_interceptor(channel, trace::inject as Inject)
+            .max_decoding_message_size(MAX_MESSAGE);
         Self { client }
     }
 

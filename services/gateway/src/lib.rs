@@ -18,6 +18,7 @@ mod query;
 mod refusal;
 pub mod rest;
 mod routes;
+mod spans;
 mod sse;
 
 pub use gateway::{GatewayError, run};

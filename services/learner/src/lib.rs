@@ -1,4 +1,5 @@
-//! The learner: keeps the record of every finished task and exports training data from it.
+//! The learner: keeps the record of every finished task, learns patterns from those that went well, offers them to
+//! later plans, and exports training data.
 //!
 //! Events tell it which tasks ended; it asks the coordinator for their records. It stands beside the hot path:
 //! whatever it misses, its catch-up finds later.
@@ -6,7 +7,13 @@
 mod backoff;
 mod coordinator;
 mod export;
+mod feedback;
+mod figure;
 mod ingest;
+mod interval;
+mod lesson;
+mod metrics;
+mod patterns;
 mod record;
 mod rpc;
 mod store;
@@ -18,6 +25,8 @@ use crate::backoff::Backoff;
 use crate::coordinator::Coordinator;
 use crate::export::Exports;
 use crate::ingest::{CatchUp, Fetcher, Ingestion};
+use crate::metrics::Gauges;
+use crate::patterns::Patterns;
 use crate::store::Store;
 use anyhow::Context as _;
 use bus::{Bus, BusConfig, Token};
@@ -62,9 +71,14 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
         // Whoever asks for one takes it up, too.
         tracing::warn!(error = chain(&error), "exports of an earlier process were not taken up");
     }
+    let kept = ctx.metrics.counter(names::TASKS_INGESTED, &[]);
     let ingestion = config.learning.enabled.then(|| {
-        let kept = ctx.metrics.counter(names::TASKS_INGESTED, &[]);
-        let fetcher = Fetcher::new(coordinator.clone(), store.clone(), kept);
+        let fetcher = Fetcher::new(
+            coordinator.clone(),
+            store.clone(),
+            kept.clone(),
+            config.learning.min_quality,
+        );
         let ingestion = Ingestion {
             bus,
             catch_up: CatchUp {
@@ -81,12 +95,21 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
     });
     let ingestion = ingestion.transpose()?;
     tokio::spawn(watch_database(store.clone(), ctx.clone()));
+    let gauges = Gauges {
+        store: store.clone(),
+        registry: ctx.metrics.clone(),
+        days: config.learning.window_days,
+    };
+    tokio::spawn(gauges.run(kept, ctx.shutdown.clone()));
     ctx.ready.set("grpc", true, "");
     tracing::info!(%address, "serving");
 
-    let service = LearnerServiceServer::new(rpc::Learner::new(exports.clone()));
+    let patterns = Patterns::new(store.clone(), config.learning.clone());
+    let learner = rpc::Learner::new(exports.clone(), patterns, store.clone(), config.learning.window_days);
+    let service = LearnerServiceServer::new(learner);
     let shutdown = ctx.shutdown.clone();
     Server::builder()
+        .trace_fn(contracts::trace::rpc)
         .add_service(service)
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown.cancelled_owned())
         .await

@@ -6,15 +6,18 @@ mod catalog;
 mod planning;
 #[cfg(test)]
 mod planning_tests;
+mod search;
 mod verified;
 
 use bus::worker::{Ended, Handler, JobContext};
 use catalog::KnownTools;
+use contracts::gen_ai;
 use contracts::work::job;
 use llm::Engine;
 use service::Context;
 use service::config::Role;
 use std::sync::Arc;
+use tracing::Instrument;
 use verified::Verifier;
 use workflow::plan::PlanLimits;
 use workflow::vocabulary::WorkKind;
@@ -62,6 +65,7 @@ impl Handler for Planner {
             &spec.feedback,
             job.deadline,
         )
+        .instrument(gen_ai::plan(spec.version))
         .await
     }
 }

@@ -1,10 +1,11 @@
 //! One planning: ask the engine, check its plan, ask once more with the reasons.
 
 use crate::catalog::{KnownTools, Tools};
+use crate::search::fitting;
 use crate::verified::Verifier;
-use bus::worker::Ended;
+use bus::worker::{CallError, Ended};
 use contracts::work::{PlanOutcome, job_result};
-use llm::{Answer, Context, Engine, EngineError, Failed, Memory, PlanAsk, PlanDraft};
+use llm::{Answer, Call, CallKind, Context, Engine, EngineError, Failed, Memory, PlanAsk, PlanDraft, Usage};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -51,15 +52,25 @@ pub async fn plan(
         match attempt(engine, &current, verifier, context, &Memory::default(), feedback).await {
             Attempt::Planned(answer) => return planned(engine, answer),
             Attempt::Failed(failed) => return worker::ended(failed),
-            Attempt::ToolLacking(report) if Instant::now() + PAUSE >= patience => {
-                return report.map_or_else(worker::ended, |answer| planned(engine, answer));
-            }
-            Attempt::ToolLacking(_) => {
-                sleep(PAUSE).await;
-                tools = known.renewed(deadline).await;
-            }
+            Attempt::ToolLacking(report) => match changed(known, &current, patience).await {
+                Some(other) => tools = other,
+                None => return report.map_or_else(worker::ended, |answer| planned(engine, answer)),
+            },
         }
     }
+}
+
+/// Another catalog than `current`; none until `patience` ends. With the same one the plan would be the same, and
+/// asking a model costs.
+async fn changed(known: &KnownTools, current: &Arc<Tools>, patience: Instant) -> Option<Result<Arc<Tools>, CallError>> {
+    while Instant::now() + PAUSE < patience {
+        sleep(PAUSE).await;
+        match known.renewed(patience).await {
+            Ok(tools) if Arc::ptr_eq(&tools, current) => {}
+            other => return Some(other),
+        }
+    }
+    None
 }
 
 /// Asks the engine, and once more where its plan would be refused.
@@ -72,6 +83,7 @@ pub async fn attempt(
     feedback: &[String],
 ) -> Attempt {
     let mut feedback = feedback.to_vec();
+    let mut cost = Cost::default();
     let mut asked = 0;
     loop {
         asked += 1;
@@ -81,7 +93,7 @@ pub async fn attempt(
             memory,
             feedback: &feedback,
         };
-        let answer = match engine.plan(ask).await {
+        let answer = match cost.of(shown(engine, ask).await) {
             Ok(answer) => answer,
             Err(failed) if matches!(failed.error, EngineError::NoTool(_)) => return Attempt::ToolLacking(Err(failed)),
             Err(failed) => return Attempt::Failed(failed),
@@ -98,7 +110,69 @@ pub async fn attempt(
                 Attempt::Planned(answer)
             };
         }
-        feedback.push(reasons(&faults));
+        feedback.push(format!(
+            "{}; the refused plan: {}",
+            reasons(&faults),
+            answer.value.plan_json
+        ));
+        cost = Cost {
+            usage: answer.usage,
+            calls: answer.calls,
+        };
+        cost.calls.push(asked_again(&faults));
+    }
+}
+
+/// Asks with the tools the engine can take in at once.
+async fn shown(engine: &dyn Engine, ask: PlanAsk<'_>) -> Result<Answer<PlanDraft>, Failed> {
+    let most = engine.tools_at_once();
+    if ask.tools.len() <= most {
+        return engine.plan(ask).await;
+    }
+    let tools = fitting(&ask, most);
+    engine.plan(PlanAsk { tools: &tools, ..ask }).await
+}
+
+/// What earlier asks of the same planning cost.
+#[derive(Default)]
+struct Cost {
+    usage: Usage,
+    calls: Vec<Call>,
+}
+
+impl Cost {
+    /// Adds it to what the next ask cost, however that ended.
+    #[expect(clippy::result_large_err, reason = "the engine's own result, once an ask")]
+    fn of(&mut self, asked: Result<Answer<PlanDraft>, Failed>) -> Result<Answer<PlanDraft>, Failed> {
+        let Self { usage, mut calls } = std::mem::take(self);
+        match asked {
+            Ok(answer) => {
+                calls.extend(answer.calls);
+                Ok(Answer {
+                    value: answer.value,
+                    usage: usage.plus(&answer.usage),
+                    calls,
+                })
+            }
+            Err(failed) => {
+                calls.extend(failed.calls);
+                Err(Failed {
+                    error: failed.error,
+                    usage: usage.plus(&failed.usage),
+                    calls,
+                })
+            }
+        }
+    }
+}
+
+/// For the trace.
+fn asked_again(faults: &[PlanFault]) -> Call {
+    Call {
+        kind: CallKind::Decision,
+        name: "plan_again".to_owned(),
+        detail: reasons(faults),
+        ..Call::default()
     }
 }
 

@@ -5,7 +5,7 @@ use crate::planning::{Attempt, attempt};
 use crate::verified::Verifier;
 use async_trait::async_trait;
 use llm::{
-    Agent, Answer, Context, Engine, EngineError, Failed, JudgeAsk, Judgement, Memory, Null, Offline, PlanAsk,
+    Agent, Answer, Call, Context, Engine, EngineError, Failed, JudgeAsk, Judgement, Memory, Null, Offline, PlanAsk,
     PlanDraft, Usage, WriteAsk,
 };
 use serde_json::{Value, json};
@@ -117,8 +117,15 @@ impl Engine for Scripted {
                 reasoning: "".into(),
                 patterns: Vec::new(),
             },
-            usage: Usage::default(),
-            calls: Vec::new(),
+            usage: Usage {
+                usd_micros: Some(7),
+                calls: 1,
+                ..Usage::default()
+            },
+            calls: vec![Call {
+                name: "plan".to_owned(),
+                ..Call::default()
+            }],
         })
     }
 
@@ -154,7 +161,14 @@ async fn a_bad_plan_is_asked_for_once_more_with_the_reasons() {
     assert_eq!(answer.value.plan_json, good.to_string());
     let told = engine.told.lock().unwrap().clone();
     assert_eq!(told[0], ["first"]);
-    assert!(told[1][1].contains("plan_ref"), "{told:?}");
+    assert!(
+        told[1][1].contains("plan_ref") && told[1][1].contains("nobody"),
+        "{told:?}"
+    );
+    // Both asks are paid for and told.
+    assert_eq!((answer.usage.usd_micros, answer.usage.calls), (Some(14), 2));
+    let calls: Vec<&str> = answer.calls.iter().map(|call| call.name.as_str()).collect();
+    assert_eq!(calls, ["plan", "plan_again", "plan"]);
 
     // The second bad one goes on: the coordinator refuses it with the same reasons, where people can see them.
     let engine = Scripted {

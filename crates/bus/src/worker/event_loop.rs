@@ -28,7 +28,7 @@ pub(super) enum Note {
         kind: usize,
         deliveries: Vec<Delivery>,
     },
-    Ended(JobKey, Ended),
+    Ended(JobKey, Box<Ended>),
     /// The answer to a question about items that must not run unasked.
     Asked {
         keys: Vec<JobKey>,
@@ -176,7 +176,7 @@ impl<H: Handler> Worker<H> {
                     self.take(kind, delivery);
                 }
             }
-            Note::Ended(key, ended) => self.ended(key, ended),
+            Note::Ended(key, ended) => self.ended(key, *ended),
             Note::Asked { keys, verdicts } => self.asked(keys, verdicts),
             Note::Heartbeaten { keys, verdicts } => self.heartbeaten(&keys, verdicts),
             Note::Beaten { asked, answered } => self.pulse.beaten(asked, answered),

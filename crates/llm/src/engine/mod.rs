@@ -12,6 +12,8 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use write::task;
+
 use crate::call::{Answer, Failed};
 use crate::chat::Chat;
 use crate::port::{Agent, Engine, JudgeAsk, Judgement, PlanAsk, PlanDraft, WriteAsk};

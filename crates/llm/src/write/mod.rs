@@ -4,6 +4,7 @@ mod assignment;
 mod budget;
 mod compose;
 mod edit;
+mod fact_check;
 mod filling;
 mod mending;
 mod outline;
@@ -18,6 +19,8 @@ mod title;
 mod voice;
 
 use crate::call::EngineError;
+use crate::catalog::shipped_prompt;
+use crate::engine::task;
 use crate::offline::NAME;
 use crate::port::{Agent, WriteAsk};
 use crate::text::markdown::{plain, prose};
@@ -26,11 +29,12 @@ use crate::text::sentences::sentences;
 use crate::text::tokens::word_count;
 use assignment::Assignment;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 pub use social::{character_limit, is_social};
 
 /// Agents that text processing can run.
-const BUILT_IN: [&str; 7] = [
+const BUILT_IN: [&str; 8] = [
     "research_agent",
     "outline_agent",
     "writer_agent",
@@ -38,11 +42,16 @@ const BUILT_IN: [&str; 7] = [
     "social_agent",
     "seo_agent",
     "summary_agent",
+    "fact_check_agent",
 ];
 
 /// Runs one agent.
 pub fn write(ask: &WriteAsk<'_>) -> Result<Value, EngineError> {
-    let assignment = Assignment::new(ask);
+    let arguments = instructed(ask)?;
+    let assignment = Assignment::new(&WriteAsk {
+        arguments: &arguments,
+        ..*ask
+    });
     let tool_id = ask.agent.card.tool_id.as_str();
     let output = match does(ask.agent).ok_or_else(|| EngineError::UnknownAgent(tool_id.to_owned()))? {
         "research_agent" => research::run(&assignment),
@@ -52,11 +61,25 @@ pub fn write(ask: &WriteAsk<'_>) -> Result<Value, EngineError> {
         "social_agent" => social::run(&assignment),
         "seo_agent" => seo::run(&assignment),
         "summary_agent" => summary::run(&assignment),
+        "fact_check_agent" => fact_check::run(&assignment),
         other => return Err(EngineError::UnknownAgent(other.to_owned())),
     };
     let mut output = output;
     output.insert("engine".to_owned(), json!(NAME));
     Ok(Value::Object(output))
+}
+
+/// An operator's own prompt speaks like an argument; a shipped one tells a model what is built in here.
+fn instructed<'a>(ask: &WriteAsk<'a>) -> Result<Cow<'a, Map<String, Value>>, EngineError> {
+    let prompt = ask.agent.prompt.as_str();
+    if prompt.is_empty() || shipped_prompt(&ask.agent.card.tool_id) == Some(prompt) {
+        return Ok(Cow::Borrowed(ask.arguments));
+    }
+    let mut arguments = ask.arguments.clone();
+    if !arguments.contains_key("instructions") {
+        arguments.insert("instructions".to_owned(), Value::String(task(ask)?));
+    }
+    Ok(Cow::Owned(arguments))
 }
 
 /// The built-in agent that does the work of `agent`: itself, or the one of its category.
@@ -69,6 +92,9 @@ pub fn does(agent: &Agent) -> Option<&'static str> {
         "social" => Some("social_agent"),
         "seo" => Some("seo_agent"),
         "summary" => Some("summary_agent"),
+        "fact_check" => Some("fact_check_agent"),
+        // Text processing knows no other language.
+        "translation" => None,
         _ => Some("writer_agent"),
     })
 }

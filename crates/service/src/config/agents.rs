@@ -1,10 +1,13 @@
+use super::apis::ApiConfig;
 use super::checks::Checks;
+use super::effects::Effects;
 use super::retry::RetryConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// A tool of the operator's own: a prompt with schemas, run by the model of role `writer`.
+/// A tool of the operator's own: a prompt with schemas, run by the model of role `writer`. The shipped agents are
+/// such documents too.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AgentConfig {
@@ -20,7 +23,8 @@ pub struct AgentConfig {
     /// research, writing, editing …
     #[serde(default = "default_category")]
     pub category: String,
-    /// Instructions; `{{name}}` takes an argument's value.
+    /// Instructions; `{{name}}` takes the value of an argument, of `request`, `preferences`, `business_metrics` or
+    /// `feedback`. What is not named so is shown to the model below the prompt.
     #[schemars(length(min = 1))]
     pub prompt: String,
     /// JSON Schema of the arguments.
@@ -32,6 +36,22 @@ pub struct AgentConfig {
     /// Size of the model.
     #[serde(default)]
     pub tier: Tier,
+    /// USD a call; absent: unknown. Where the model is free it is 0.
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 1000.0))]
+    pub estimated_cost: Option<f64>,
+    /// Seconds a call; absent: unknown.
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 86400.0))]
+    pub estimated_duration: Option<f64>,
+    /// Tools it may call by itself while it works, by id: API endpoints with effects read_only, and `null`.
+    #[serde(default)]
+    #[schemars(length(max = 32))]
+    pub tools: Vec<String>,
+    /// Most calls of tools in one run.
+    #[serde(default = "default_tool_calls")]
+    #[schemars(range(max = 100))]
+    pub max_tool_calls: u32,
     /// A human is asked before each call.
     #[serde(default)]
     pub requires_approval: bool,
@@ -72,13 +92,25 @@ const fn default_timeout() -> f64 {
     60.0
 }
 
+const fn default_tool_calls() -> u32 {
+    8
+}
+
 impl AgentConfig {
+    /// Reads a document of its own, such as a shipped one.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn from_toml(document: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(document)
+    }
+
     /// The name for people.
     pub fn display_name(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.tool_id)
     }
 
-    pub(super) fn check_all(agents: &[Self], checks: &mut Checks) {
+    pub(super) fn check_all(agents: &[Self], apis: &[ApiConfig], checks: &mut Checks) {
         for agent in agents {
             let at = format!("agents[{}]", agent.tool_id);
             if !agent
@@ -94,6 +126,34 @@ impl AgentConfig {
             }
             check_schema(&format!("{at}.input_schema"), &agent.input_schema, checks);
             check_schema(&format!("{at}.output_schema"), &agent.output_schema, checks);
+            for tool in &agent.tools {
+                agent.check_tool(tool, apis, checks);
+            }
+        }
+    }
+}
+
+impl AgentConfig {
+    /// What has effects outside is a step, with its own licence and its own row in the ledger.
+    fn check_tool(&self, tool: &str, apis: &[ApiConfig], checks: &mut Checks) {
+        let endpoint = tool.split_once('.').and_then(|(api, name)| {
+            let api = apis.iter().find(|known| known.name == api)?;
+            api.endpoints.iter().find(|endpoint| endpoint.name == name)
+        });
+        let key = format!("agents[{}].tools", self.tool_id);
+        match endpoint.map(|endpoint| endpoint.effects()) {
+            Some(Effects::ReadOnly) => {}
+            Some(_) => checks.add(
+                &key,
+                format!("`{tool}` has effects outside"),
+                "make it a step of the plan, or say effects = \"read_only\" at the endpoint",
+            ),
+            None if tool == "null" => {}
+            None => checks.add(
+                &key,
+                format!("there is no tool `{tool}`"),
+                "name an endpoint as `api.endpoint`",
+            ),
         }
     }
 }

@@ -44,7 +44,7 @@ pub use events::{EventDetail, EventsConfig};
 pub use fault::{Fault, Faults};
 pub use gateway::GatewayConfig;
 pub use learner::LearnerConfig;
-pub use learning::LearningConfig;
+pub use learning::{LearningConfig, OfferFrom};
 pub use limits::LimitsConfig;
 pub use llm::{
     Answering, LlmConfig, PriceConfig, ProviderConfig, ProviderKind, Role, RolesConfig, Target, Targets, TiersConfig,
@@ -131,7 +131,7 @@ impl Config {
         self.worker.check(&mut checks);
         self.nats.check(&mut checks);
         self.llm.check(self.service.development, &mut checks);
-        AgentConfig::check_all(&self.agents, &mut checks);
+        AgentConfig::check_all(&self.agents, &self.apis, &mut checks);
         ApiConfig::check_all(&self.apis, &mut checks);
         ChannelConfig::check_all(&self.channels, &mut checks);
         self.quality.check(&mut checks);

@@ -410,6 +410,10 @@ fn the_shipped_local_file_is_valid() {
     assert!(config.policy.auto_approve);
     assert_eq!(config.policy.auto_approve_min_quality, 0.0);
     assert_eq!(config.policy.channels, ["blog"]);
+    assert_eq!(
+        (config.learning.evidence_to_offer(), config.learning.hold_out_share),
+        (1, 0.0)
+    );
     assert_eq!(config.channels[0].directory(), PathBuf::from("published/blog"));
 }
 
@@ -449,4 +453,40 @@ fn undocumented(node: &serde_json::Value, at: &str, missing: &mut Vec<String>) {
     for (name, definition) in table.get("$defs").and_then(|d| d.as_object()).into_iter().flatten() {
         undocumented(definition, &format!("/{name}"), missing);
     }
+}
+
+#[test]
+fn an_agent_calls_only_what_reads_and_is_there() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "agents.toml",
+        r#"
+[[agents]]
+tool_id = "stock_agent"
+description = "Tells what is in stock"
+prompt = "What of {{thing}} is there?"
+tools = ["null", "shop.stock", "shop.order", "shop.gone", "writer_agent"]
+estimated_cost = -1.0
+[[apis]]
+name = "shop"
+base_url = "http://127.0.0.1:1/api"
+[[apis.endpoints]]
+name = "stock"
+path = "/stock"
+[[apis.endpoints]]
+name = "order"
+method = "POST"
+path = "/orders"
+"#,
+    );
+    let found = faults(&environment(&[("ORCHESTRATOR_CONFIG", &file)]));
+    let reasons: Vec<&str> = found.iter().map(|fault| fault.reason.as_str()).collect();
+    for reason in [
+        "`shop.order` has effects outside",
+        "there is no tool `shop.gone`",
+        "there is no tool `writer_agent`",
+    ] {
+        assert!(reasons.contains(&reason), "{reason} in {reasons:?}");
+    }
+    assert_eq!(found.len(), 4, "{found:#?}");
 }

@@ -67,3 +67,28 @@ pub const WRITER_BUSY: Metric = Metric {
     name: "orchestrator_writer_busy_microseconds_total",
     help: "Time during which a batch was being written.",
 };
+/// Learner: completed tasks among those that ended.
+pub const SUCCESS_RATIO: Metric = Metric {
+    name: "orchestrator_success_ratio",
+    help: "Share of ended tasks that completed, cancelled ones left out, 0-1.",
+};
+/// Learner: mean overall quality.
+pub const QUALITY_SCORE: Metric = Metric {
+    name: "orchestrator_quality_score",
+    help: "Mean overall quality of judged tasks, 0-1.",
+};
+/// Learner: cost.
+pub const COST_PER_SUCCESS: Metric = Metric {
+    name: "orchestrator_cost_per_success_usd",
+    help: "US dollars spent on ended tasks for each that completed.",
+};
+/// Learner: use of patterns.
+pub const PATTERN_ADOPTION_RATIO: Metric = Metric {
+    name: "orchestrator_pattern_adoption_ratio",
+    help: "Share of tasks with offered patterns whose executed plan followed one, 0-1.",
+};
+/// Learner: worth of custom models.
+pub const CUSTOM_MODEL_IMPROVEMENT: Metric = Metric {
+    name: "orchestrator_custom_model_improvement",
+    help: "Difference in mean overall quality between tasks with a custom model and tasks without.",
+};

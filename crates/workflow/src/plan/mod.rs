@@ -1,5 +1,6 @@
 //! Plans: the document, its published schema, its validation and its frozen form.
 
+mod form;
 mod frozen;
 mod model;
 mod pointer;
@@ -7,6 +8,7 @@ mod schema;
 mod slots;
 mod validate;
 
+pub use form::{signature, similarity};
 pub use frozen::{FrozenPlan, FrozenStep};
 pub use model::{AcceptanceCheck, Plan, PlanStep, When};
 pub use schema::plan_schema;

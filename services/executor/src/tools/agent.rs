@@ -1,58 +1,95 @@
 //! Agents: prompts with schemas, run by the configured engine.
 
+use super::registry::{Served, retry};
+use super::shelf::Shelf;
 use super::{Call, Offer, Output, Tool};
 use crate::effects::{Stop, give_up_at};
 use crate::failure::RunFailure;
-use crate::template::{Place, is_template, render, to_template};
 use async_trait::async_trait;
-use llm::{Context, Engine, NoTools, Tier, ToolCard, WriteAsk};
-use serde_json::{Map, Value};
-use service::config::AgentConfig;
+use llm::{Context, Engine, ToolCard, WriteAsk};
+use service::config::{AgentConfig, Config};
 use std::sync::Arc;
 use tokio::time::timeout_at;
 use workflow::tool::{RetryPolicy, ToolSource, ToolSpecification};
 use workflow::vocabulary::EffectClass;
 
-/// The shipped agents.
-pub fn shipped(engine: &Arc<dyn Engine>, pool: &str) -> Vec<Offer> {
-    let offer = |card: ToolCard| Offer {
-        tool: Arc::new(Agent {
-            engine: Arc::clone(engine),
-            agent: definition(card.clone(), "", Tier::Standard),
-        }),
-        spec: specification(card, pool),
-    };
-    llm::agent_tools().into_iter().map(offer).collect()
+/// An agent that cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum UnusableAgent {
+    /// A shipped file is none.
+    #[error("a shipped agent")]
+    File(#[from] toml::de::Error),
+    /// The prompt is no template.
+    #[error("agent {tool_id}: its prompt")]
+    Prompt {
+        /// The agent.
+        tool_id: String,
+        /// What is wrong.
+        #[source]
+        source: llm::TemplateError,
+    },
 }
 
-/// An agent of the operator's own.
-pub fn configured(config: &AgentConfig, engine: &Arc<dyn Engine>, pool: &str) -> Offer {
-    let card = ToolCard {
-        tool_id: config.tool_id.clone(),
-        name: config.display_name().to_owned(),
-        description: config.description.clone(),
-        category: config.category.clone(),
-        input_schema: config.input_schema.clone(),
-        output_schema: config.output_schema.clone(),
-        source: "builtin".to_owned(),
-        effects: EffectClass::ReadOnly.as_str().to_owned(),
-    };
-    let spec = ToolSpecification {
-        requires_approval: config.requires_approval,
-        retry: super::registry::retry(&config.retry),
-        timeout_seconds: config.timeout_seconds,
-        ..specification(card.clone(), pool)
-    };
-    Offer {
-        tool: Arc::new(Agent {
-            engine: Arc::clone(engine),
-            agent: definition(card.clone(), &config.prompt, tier(config.tier)),
-        }),
-        spec,
+/// The shipped agents and the operator's own, as far as the engine can run them; of two with one id the later
+/// one is the operator's. `reading` is what they may call.
+///
+/// # Errors
+/// The first that cannot be served.
+pub fn offers(config: &Config, engine: &Arc<dyn Engine>, reading: &[Arc<Served>]) -> Result<Vec<Offer>, UnusableAgent> {
+    let shipped: Result<Vec<_>, _> = llm::agent_files()
+        .iter()
+        .map(|file| AgentConfig::from_toml(file))
+        .collect();
+    let mut offers = Vec::new();
+    for agent in shipped?.iter().chain(&config.agents) {
+        offers.extend(offer(agent, engine, &config.worker.pool, reading)?);
     }
+    Ok(offers)
 }
 
-/// The definition of a built-in tool: reads only, costs nothing by itself.
+/// None where the engine cannot do what the agent is there for.
+fn offer(
+    config: &AgentConfig,
+    engine: &Arc<dyn Engine>,
+    pool: &str,
+    reading: &[Arc<Served>],
+) -> Result<Option<Offer>, UnusableAgent> {
+    llm::check_prompt(&config.prompt).map_err(|source| UnusableAgent::Prompt {
+        tool_id: config.tool_id.clone(),
+        source,
+    })?;
+    let agent = definition(config);
+    if !engine.runs(&agent) {
+        tracing::info!(
+            agent = config.tool_id,
+            engine = engine.name(),
+            "the engine cannot run this agent"
+        );
+        return Ok(None);
+    }
+    let free = engine.is_free();
+    let spec = ToolSpecification {
+        // An embedded engine is far quicker than a model, for which the estimate is meant.
+        estimated_cost: if free { Some(0.0) } else { config.estimated_cost },
+        estimated_duration: config.estimated_duration.filter(|_| !free),
+        requires_approval: config.requires_approval,
+        retry: retry(&config.retry),
+        timeout_seconds: config.timeout_seconds,
+        ..specification(agent.card.clone(), pool)
+    };
+    let named = |served: &&Arc<Served>| config.tools.contains(&served.spec().tool_id);
+    let tool = Agent {
+        engine: Arc::clone(engine),
+        tools: reading.iter().filter(named).cloned().collect(),
+        agent,
+    };
+    Ok(Some(Offer {
+        spec,
+        tool: Arc::new(tool),
+    }))
+}
+
+/// The definition of a built-in tool: reads only; what it costs is not known.
 pub(super) fn specification(card: ToolCard, pool: &str) -> ToolSpecification {
     ToolSpecification {
         tool_id: card.tool_id,
@@ -61,7 +98,7 @@ pub(super) fn specification(card: ToolCard, pool: &str) -> ToolSpecification {
         category: card.category,
         input_schema: card.input_schema,
         output_schema: card.output_schema,
-        estimated_cost: Some(0.0),
+        estimated_cost: None,
         estimated_duration: None,
         requires_approval: false,
         source: ToolSource::Builtin,
@@ -72,39 +109,57 @@ pub(super) fn specification(card: ToolCard, pool: &str) -> ToolSpecification {
     }
 }
 
-fn definition(card: ToolCard, prompt: &str, tier: Tier) -> llm::Agent {
+fn definition(config: &AgentConfig) -> llm::Agent {
     llm::Agent {
-        card,
-        prompt: prompt.to_owned(),
-        tier,
-        tools: Vec::new(),
-        max_tool_calls: 0,
+        card: ToolCard {
+            tool_id: config.tool_id.clone(),
+            name: config.display_name().to_owned(),
+            description: config.description.clone(),
+            category: config.category.clone(),
+            input_schema: config.input_schema.clone(),
+            output_schema: config.output_schema.clone(),
+            source: "builtin".to_owned(),
+            effects: EffectClass::ReadOnly.as_str().to_owned(),
+        },
+        prompt: config.prompt.clone(),
+        tier: tier(config.tier),
+        tools: config.tools.clone(),
+        max_tool_calls: config.max_tool_calls,
     }
 }
 
-fn tier(tier: service::config::Tier) -> Tier {
+fn tier(tier: service::config::Tier) -> llm::Tier {
     match tier {
-        service::config::Tier::Small => Tier::Small,
-        service::config::Tier::Standard => Tier::Standard,
-        service::config::Tier::Large => Tier::Large,
+        service::config::Tier::Small => llm::Tier::Small,
+        service::config::Tier::Standard => llm::Tier::Standard,
+        service::config::Tier::Large => llm::Tier::Large,
     }
 }
 
 struct Agent {
     engine: Arc<dyn Engine>,
     agent: llm::Agent,
+    tools: Vec<Arc<Served>>,
 }
 
 #[async_trait]
 impl Tool for Agent {
+    fn is_agent(&self) -> bool {
+        true
+    }
+
     async fn call(&self, call: Call<'_>) -> Result<Output, Stop> {
         let context: Context = serde_json::from_str(call.submission_json)
             .map_err(|error| RunFailure::permanent("internal", format!("the submission cannot be read: {error}")))?;
-        let arguments = with_instructions(&self.agent.prompt, call.arguments)?;
+        let shelf = Shelf {
+            tools: &self.tools,
+            submission_json: call.submission_json,
+            run: call.run,
+        };
         let ask = WriteAsk {
             agent: &self.agent,
-            tools: &NoTools,
-            arguments: &arguments,
+            tools: &shelf,
+            arguments: &call.arguments,
             context: &context,
             feedback: call.feedback,
         };
@@ -118,22 +173,4 @@ impl Tool for Agent {
             calls: worker::calls(answer.calls),
         })
     }
-}
-
-/// The prompt becomes the argument `instructions`, unless the plan gave one.
-fn with_instructions(prompt: &str, mut arguments: Map<String, Value>) -> Result<Map<String, Value>, RunFailure> {
-    if prompt.is_empty() {
-        return Ok(arguments);
-    }
-    let instructions = if is_template(prompt) {
-        let context = to_template(&Value::Object(arguments.clone()));
-        render(prompt, &context, Place::Text)
-            .map_err(|error| RunFailure::permanent("tool_bad_arguments", error.to_string()))?
-    } else {
-        prompt.to_owned()
-    };
-    arguments
-        .entry("instructions")
-        .or_insert_with(|| Value::String(instructions));
-    Ok(arguments)
 }

@@ -6,6 +6,9 @@ pub mod null;
 pub mod registry;
 #[cfg(test)]
 mod registry_tests;
+mod shelf;
+#[cfg(test)]
+mod shelf_tests;
 
 use crate::effects::{EffectPort, Stop};
 use async_trait::async_trait;
@@ -42,6 +45,11 @@ pub struct Output {
 pub trait Tool: Send + Sync {
     /// Calls it.
     async fn call(&self, call: Call<'_>) -> Result<Output, Stop>;
+
+    /// It works by asking models.
+    fn is_agent(&self) -> bool {
+        false
+    }
 }
 
 /// A tool and its definition.

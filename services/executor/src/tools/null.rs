@@ -11,6 +11,7 @@ struct Null;
 /// The tool.
 pub fn offer(pool: &str) -> Offer {
     let mut spec = specification(llm::null_tool(), pool);
+    spec.estimated_cost = Some(0.0);
     // Seconds: steps that stand side by side may share a message.
     spec.estimated_duration = Some(0.001);
     Offer {

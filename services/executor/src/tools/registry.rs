@@ -1,7 +1,8 @@
 //! The tools this executor serves.
 
+use super::agent::{self, UnusableAgent};
 use super::http_endpoint::{self, UnusableApi};
-use super::{Offer, Tool, agent, null};
+use super::{Offer, Tool, null};
 use crate::failure::RunFailure;
 use llm::Engine;
 use serde_json::{Map, Value};
@@ -21,7 +22,7 @@ pub struct Served {
 /// All that are served, by id.
 #[derive(Default)]
 pub struct Registry {
-    tools: BTreeMap<String, Served>,
+    tools: BTreeMap<String, Arc<Served>>,
 }
 
 /// A configuration whose tools cannot be served.
@@ -30,6 +31,9 @@ pub enum RegistryError {
     /// An API.
     #[error(transparent)]
     Api(#[from] UnusableApi),
+    /// An agent.
+    #[error(transparent)]
+    Agent(#[from] UnusableAgent),
     /// A schema.
     #[error(transparent)]
     Schema(#[from] SchemaRejected),
@@ -43,18 +47,21 @@ impl Registry {
     pub fn build(config: &Config, engine: &Arc<dyn Engine>) -> Result<Self, RegistryError> {
         let pool = config.worker.pool.as_str();
         let mut offers = vec![null::offer(pool)];
-        offers.extend(agent::shipped(engine, pool));
-        offers.extend(config.agents.iter().map(|own| agent::configured(own, engine, pool)));
         for api in &config.apis {
             offers.extend(http_endpoint::offers(api, pool)?);
         }
         let mut registry = Self::default();
-        for offer in offers {
-            if config.tools.offers(&offer.spec.tool_id) {
-                registry.add(offer)?;
-            }
-        }
+        registry.add_enabled(config, offers)?;
+        // Agents call what only reads, and no agents.
+        let reads = |served: &&Arc<Served>| served.spec().effects == EffectClass::ReadOnly;
+        let reading: Vec<Arc<Served>> = registry.tools.values().filter(reads).cloned().collect();
+        registry.add_enabled(config, agent::offers(config, engine, &reading)?)?;
         Ok(registry)
+    }
+
+    fn add_enabled(&mut self, config: &Config, offers: Vec<Offer>) -> Result<(), SchemaRejected> {
+        let enabled = |offer: &Offer| config.tools.offers(&offer.spec.tool_id);
+        offers.into_iter().filter(enabled).try_for_each(|offer| self.add(offer))
     }
 
     /// Serves one more.
@@ -66,7 +73,8 @@ impl Registry {
             tool: offer.tool,
             definition: CatalogTool::new(offer.spec, ToolState::Active)?,
         };
-        self.tools.insert(served.definition.spec.tool_id.clone(), served);
+        self.tools
+            .insert(served.definition.spec.tool_id.clone(), Arc::new(served));
         Ok(())
     }
 
@@ -76,7 +84,7 @@ impl Registry {
     /// `tool_unknown`.
     pub fn get(&self, tool_id: &str) -> Result<&Served, RunFailure> {
         let unknown = || RunFailure::permanent("tool_unknown", format!("this executor does not serve `{tool_id}`"));
-        self.tools.get(tool_id).ok_or_else(unknown)
+        self.tools.get(tool_id).map(|served| &**served).ok_or_else(unknown)
     }
 
     /// Every definition, for the catalog.

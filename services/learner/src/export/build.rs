@@ -3,7 +3,7 @@
 use super::document::{ExportResult, Manifest};
 use super::options::ExportOptions;
 use crate::record::{Split, from_raw};
-use crate::store::{ExportRow, Page, Store, StoreError};
+use crate::store::{ExportRow, Page, Store, StoreError, StoredRecord};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ pub async fn build(store: &Store, export: &ExportRow) -> Result<(), BuildError> 
         let Some(last) = page.last() else { break };
         after = Some((last.finished_at, last.task));
         for record in &page {
-            file.add(&record.task.to_string(), &record.json);
+            file.add(record);
             if let Some(chunk) = file.full_chunk() {
                 writer.append(&chunk).await?;
             }
@@ -80,9 +80,11 @@ struct File {
 }
 
 impl File {
-    fn add(&mut self, record_id: &str, raw: &str) {
+    fn add(&mut self, stored: &StoredRecord) {
+        let record_id = stored.task.to_string();
         let start = self.pending.len();
-        let written = from_raw(record_id, raw).ok().and_then(|record| {
+        let record = from_raw(&record_id, &stored.json, stored.ratings.as_deref());
+        let written = record.ok().and_then(|record| {
             serde_json::to_writer(&mut self.pending, &record).ok()?;
             Some(record.split)
         });

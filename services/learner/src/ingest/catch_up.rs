@@ -39,6 +39,6 @@ impl CatchUp {
         if cursor != progress.reached || progress.begins_at != progress.reached {
             self.store.note_progress(&progress.advanced(cursor)).await?;
         }
-        Ok(())
+        self.fetcher.study().await
     }
 }

@@ -29,15 +29,17 @@ pub struct Fetcher {
     coordinator: Coordinator,
     store: Store,
     kept: Counter,
+    least: f64,
 }
 
 impl Fetcher {
-    /// Counts what it keeps in `kept`.
-    pub fn new(coordinator: Coordinator, store: Store, kept: Counter) -> Self {
+    /// Counts what it keeps in `kept`. `least` is the overall quality from which a success teaches.
+    pub fn new(coordinator: Coordinator, store: Store, kept: Counter, least: f64) -> Self {
         Self {
             coordinator,
             store,
             kept,
+            least,
         }
     }
 
@@ -86,7 +88,7 @@ impl Fetcher {
                 tracing::warn!(task_id = record.task_id, "a record nobody asked for");
                 continue;
             };
-            match head::read(task, record) {
+            match head::read(task, record, self.least) {
                 Ok(record) => {
                     bytes += record.json.len();
                     batch.push(record);
@@ -100,6 +102,15 @@ impl Fetcher {
             }
         }
         self.keep(batch).await
+    }
+
+    /// Learns from records that were kept before there was anything to learn.
+    ///
+    /// # Errors
+    /// When the database is away; what was learned so far stays.
+    pub async fn study(&self) -> Result<(), FetchError> {
+        while self.store.study(self.least).await? {}
+        Ok(())
     }
 
     async fn keep(&self, batch: Vec<NewRecord>) -> Result<(), FetchError> {

@@ -1,21 +1,30 @@
 //! What of a raw record and of an event is read when it arrives; the rest is read when it is used.
 
+use crate::lesson::{Facts, lesson};
 use crate::store::NewRecord;
 use chrono::{DateTime, Utc};
 use contracts::coordinator::Record;
 use serde::Deserialize;
+use serde_json::Value;
 use workflow::ids::TaskId;
 use workflow::vocabulary::Status;
 
 #[derive(Deserialize)]
 struct RawRecord {
     task: RawTask,
+    #[serde(default)]
+    gates: Value,
+    #[serde(default)]
+    engine: Value,
 }
 
 #[derive(Deserialize)]
 struct RawTask {
     status: String,
     quality: Option<RawQuality>,
+    #[serde(default)]
+    refinements: Value,
+    cost: Option<RawCost>,
     finished_at: Option<DateTime<Utc>>,
     updated_at: Option<DateTime<Utc>>,
 }
@@ -24,6 +33,11 @@ struct RawTask {
 struct RawQuality {
     overall: Option<f64>,
     passed: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct RawCost {
+    usd: Option<f64>,
 }
 
 /// A record that cannot be kept.
@@ -37,11 +51,11 @@ pub enum Unusable {
     NotEnded(String),
 }
 
-/// The record as it is kept.
+/// The record as it is kept. `least` is the overall quality from which a success teaches.
 ///
 /// # Errors
 /// When it is not the record of an ended task.
-pub fn read(task: TaskId, record: Record) -> Result<NewRecord, Unusable> {
+pub fn read(task: TaskId, record: Record, least: f64) -> Result<NewRecord, Unusable> {
     let raw: RawRecord = serde_json::from_str(&record.json).map_err(|error| Unusable::Unreadable(error.to_string()))?;
     if !Status::parse(&raw.task.status).is_some_and(Status::is_terminal) {
         return Err(Unusable::NotEnded(raw.task.status));
@@ -49,12 +63,23 @@ pub fn read(task: TaskId, record: Record) -> Result<NewRecord, Unusable> {
     let finished_at = raw.task.finished_at.or(raw.task.updated_at);
     let finished_at = finished_at.ok_or_else(|| Unusable::Unreadable("it has no finished_at".to_owned()))?;
     let overall = raw.task.quality.as_ref().and_then(|quality| quality.overall);
+    let passed = raw.task.quality.and_then(|quality| quality.passed);
+    let usd = raw.task.cost.and_then(|cost| cost.usd);
+    // The null model teaches nothing, and its tasks come fast.
+    let teaches = raw.engine.as_str() != Some("null");
     Ok(NewRecord {
         task,
+        facts: Facts::of(
+            raw.task.refinements.as_u64().unwrap_or_default(),
+            usd,
+            &raw.gates,
+            passed,
+        ),
+        lesson: teaches.then(|| lesson(&record.tenant, &record.json, least)).flatten(),
         tenant: record.tenant,
         status: raw.task.status,
         quality: overall.filter(|overall| overall.is_finite()),
-        passed: raw.task.quality.and_then(|quality| quality.passed),
+        passed,
         finished_at,
         json: record.json,
     })
@@ -81,7 +106,7 @@ mod tests {
             tenant: "t".into(),
             json: json.into(),
         };
-        read(TaskId(Uuid::from_u128(7)), record)
+        read(TaskId(Uuid::from_u128(7)), record, 0.0)
     }
 
     #[test]

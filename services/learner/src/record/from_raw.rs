@@ -3,17 +3,19 @@
 use super::{Consent, SCHEMA_VERSION, Split, TrainingRecord, context, json, labels, models, plan, quality};
 use serde_json::Value;
 
-/// A raw record that is no JSON object.
+/// A raw record, or what people said of it, that is no JSON.
 #[derive(Debug, thiserror::Error)]
 #[error("the raw record cannot be read")]
 pub struct UnreadableRecord(#[from] serde_json::Error);
 
-/// The training record of a raw one. What a raw record lacks is null or empty; nothing is guessed.
+/// The training record of a raw one. What a raw record lacks is null or empty; nothing is guessed. `ratings`: JSON
+/// of what people said of the task.
 ///
 /// # Errors
-/// When it is not JSON.
-pub fn from_raw(record_id: &str, raw: &str) -> Result<TrainingRecord, UnreadableRecord> {
+/// When either is not JSON.
+pub fn from_raw(record_id: &str, raw: &str, ratings: Option<&str>) -> Result<TrainingRecord, UnreadableRecord> {
     let raw: Value = serde_json::from_str(raw)?;
+    let ratings = ratings.map(serde_json::from_str).transpose()?;
     let request = json::text(&raw, "/submission/request").or_else(|| json::text(&raw, "/task/request"));
     let metrics = json::members(&raw, "/submission/business_metrics");
     Ok(TrainingRecord {
@@ -30,7 +32,7 @@ pub fn from_raw(record_id: &str, raw: &str) -> Result<TrainingRecord, Unreadable
         business_metrics: metrics
             .filter_map(|(name, value)| Some((name.clone(), value.as_f64()?)))
             .collect(),
-        labels: labels::read(&raw),
+        labels: labels::read(&raw, ratings.unwrap_or_default()),
         models: models::read(&raw),
         // Nothing in a task says so yet.
         consent: Consent::Unknown,

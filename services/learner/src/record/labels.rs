@@ -23,8 +23,25 @@ pub struct Labels {
     pub revisions: u64,
     /// What humans wrote, in order.
     pub feedback: Vec<String>,
+    /// What people said of the result, during the task or after, in order.
+    #[serde(default)]
+    pub ratings: Vec<Rating>,
     /// The results as they stood at the end, edits included.
     pub deliverables: Vec<Deliverable>,
+}
+
+/// What somebody said of a result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rating {
+    /// From 1, bad, to 5, good.
+    pub rating: Option<u8>,
+    /// In words.
+    pub comment: Option<String>,
+    /// The quality dimension it is about; null: the whole.
+    pub dimension: Option<String>,
+    /// Id of the step it is about; null: the whole.
+    pub step_id: Option<String>,
 }
 
 /// A decision about the result.
@@ -67,7 +84,7 @@ pub struct Deliverable {
     pub content_hash: Option<String>,
 }
 
-pub(super) fn read(raw: &Value) -> Labels {
+pub(super) fn read(raw: &Value, ratings: Vec<Rating>) -> Labels {
     let gates: Vec<&Value> = json::list(raw, "/gates")
         .iter()
         .filter(|gate| action(gate).is_some())
@@ -86,6 +103,7 @@ pub(super) fn read(raw: &Value) -> Labels {
         edited: by_human().any(|gate| is_edit(gate)),
         revisions: by_human().filter(|gate| action(gate) == Some("revise")).count() as u64,
         feedback: feedback.filter(|text| !text.is_empty()).collect(),
+        ratings,
         deliverables: deliverables(raw),
     }
 }

@@ -5,7 +5,7 @@
 
 mod context;
 mod from_raw;
-mod json;
+pub mod json;
 mod labels;
 mod models;
 mod plan;

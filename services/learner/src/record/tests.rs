@@ -50,7 +50,8 @@ pub(crate) fn completed() -> Value {
 }
 
 fn record(raw: &Value) -> TrainingRecord {
-    from_raw("0192e4a0-0000-7000-8000-000000000001", &raw.to_string()).unwrap()
+    let said = r#"[{"rating": 5, "comment": null, "dimension": "tone", "step_id": null}]"#;
+    from_raw("0192e4a0-0000-7000-8000-000000000001", &raw.to_string(), Some(said)).unwrap()
 }
 
 #[test]

@@ -2,11 +2,20 @@
 
 mod catch_up;
 mod exports;
+mod feedback;
+mod figures;
+mod learning;
 mod migrate;
+mod patterns;
+mod recall;
 mod records;
 
 pub use exports::{ExportRow, ExportState};
-pub use records::{Counts, NewRecord, Page, Selection};
+pub use feedback::{NewFeedback, Noted};
+pub use figures::Sums;
+pub use patterns::{Compared, PatternRow};
+pub use recall::Question;
+pub use records::{Counts, NewRecord, Page, Selection, StoredRecord};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};

@@ -1,8 +1,11 @@
 //! Raw records: kept once, selected for exports.
 
+use super::learning::{self, Studied};
 use super::{Store, StoreError};
+use crate::lesson::{Facts, Lesson};
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, Row};
+use sqlx::{PgConnection, PgExecutor, Row};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 use workflow::ids::TaskId;
 
@@ -23,6 +26,10 @@ pub struct NewRecord {
     pub finished_at: DateTime<Utc>,
     /// The JSON text as it came.
     pub json: String,
+    /// What figures are made of.
+    pub facts: Facts,
+    /// What it teaches.
+    pub lesson: Option<Lesson>,
 }
 
 /// Which records an export takes.
@@ -69,6 +76,8 @@ pub struct StoredRecord {
     pub finished_at: DateTime<Utc>,
     /// The JSON text as it came.
     pub json: String,
+    /// JSON list of what people said of it; none: nothing.
+    pub ratings: Option<String>,
 }
 
 /// Where a page begins, and how long it is.
@@ -97,54 +106,27 @@ impl Store {
         Ok(rows.into_iter().map(TaskId).collect())
     }
 
-    /// Keeps records; those that are there already stay as they are. Tells how many were new.
+    /// Keeps records and what they teach; those that are there already stay as they are and teach nothing more.
+    /// Tells how many were new.
     ///
     /// # Errors
     /// When the database does not take them; then none is kept.
-    pub async fn keep(&self, records: Vec<NewRecord>) -> Result<u64, StoreError> {
-        let size = records.len();
-        let mut tasks = Vec::with_capacity(size);
-        let mut tenants = Vec::with_capacity(size);
-        let mut statuses = Vec::with_capacity(size);
-        let mut qualities = Vec::with_capacity(size);
-        let mut passes = Vec::with_capacity(size);
-        let mut ends = Vec::with_capacity(size);
-        let mut texts = Vec::with_capacity(size);
-        for record in records {
-            tasks.push(record.task.0);
-            tenants.push(record.tenant);
-            statuses.push(record.status);
-            qualities.push(record.quality);
-            passes.push(record.passed);
-            ends.push(record.finished_at);
-            texts.push(record.json);
-        }
-        let insert = sqlx::query(
-            "WITH kept AS (
-                 INSERT INTO learner.record (task_id, tenant, status, quality, passed, finished_at, record)
-                 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::float8[], $5::bool[],
-                                      $6::timestamptz[], $7::text[])
-                 ON CONFLICT DO NOTHING
-                 RETURNING task_id
-             ), found AS (
-                 DELETE FROM learner.set_aside WHERE task_id = ANY($1)
-             )
-             SELECT count(*) FROM kept",
-        );
-        let insert = insert
-            .bind(tasks)
-            .bind(tenants)
-            .bind(statuses)
-            .bind(qualities)
-            .bind(passes)
-            .bind(ends)
-            .bind(texts);
-        let row = insert
-            .fetch_one(&self.pool)
-            .await
-            .map_err(StoreError::query("keep records"))?;
-        let kept: i64 = row.try_get(0).map_err(StoreError::query("keep records"))?;
-        Ok(kept.unsigned_abs())
+    pub async fn keep(&self, mut records: Vec<NewRecord>) -> Result<u64, StoreError> {
+        let failed = StoreError::query("keep records");
+        let lessons: Vec<Studied> = records.iter_mut().filter_map(learning::taken).collect();
+        let keep = async {
+            if lessons.is_empty() {
+                return Ok(insert(&self.pool, records).await?.len() as u64);
+            }
+            let mut transaction = self.pool.begin().await?;
+            learning::lock(&mut transaction).await?;
+            let new: BTreeSet<Uuid> = insert(&mut *transaction, records).await?.into_iter().collect();
+            let lessons: Vec<Studied> = lessons.into_iter().filter(|l| new.contains(&l.task)).collect();
+            learning::learn(&mut transaction, &lessons).await?;
+            transaction.commit().await?;
+            Ok(new.len() as u64)
+        };
+        keep.await.map_err(failed)
     }
 
     /// Notes a task whose record cannot be had or read, to be tried again after a minute.
@@ -195,6 +177,61 @@ impl Store {
     }
 }
 
+/// Tasks that are new.
+async fn insert(connection: impl PgExecutor<'_>, records: Vec<NewRecord>) -> Result<Vec<Uuid>, sqlx::Error> {
+    let size = records.len();
+    let mut tasks = Vec::with_capacity(size);
+    let mut tenants = Vec::with_capacity(size);
+    let mut statuses = Vec::with_capacity(size);
+    let mut qualities = Vec::with_capacity(size);
+    let mut passes = Vec::with_capacity(size);
+    let mut ends = Vec::with_capacity(size);
+    let mut texts = Vec::with_capacity(size);
+    let mut refinements = Vec::with_capacity(size);
+    let mut costs = Vec::with_capacity(size);
+    let mut escalations = Vec::with_capacity(size);
+    let mut overrides = Vec::with_capacity(size);
+    for record in records {
+        tasks.push(record.task.0);
+        tenants.push(record.tenant);
+        statuses.push(record.status);
+        qualities.push(record.quality);
+        passes.push(record.passed);
+        ends.push(record.finished_at);
+        texts.push(record.json);
+        refinements.push(record.facts.refinements);
+        costs.push(record.facts.usd);
+        escalations.push(record.facts.escalated);
+        overrides.push(record.facts.overridden);
+    }
+    let insert = sqlx::query_scalar(
+        "WITH kept AS (
+             INSERT INTO learner.record (task_id, tenant, status, quality, passed, finished_at, record,
+                                         refinements, usd, escalated, overridden, studied)
+             SELECT *, true FROM unnest($1::uuid[], $2::text[], $3::text[], $4::float8[], $5::bool[],
+                                        $6::timestamptz[], $7::text[], $8::int[], $9::float8[], $10::bool[], $11::bool[])
+             ON CONFLICT DO NOTHING
+             RETURNING task_id
+         ), found AS (
+             DELETE FROM learner.set_aside WHERE task_id = ANY($1)
+         )
+         SELECT task_id FROM kept",
+    );
+    let insert = insert
+        .bind(tasks)
+        .bind(tenants)
+        .bind(statuses)
+        .bind(qualities)
+        .bind(passes)
+        .bind(ends)
+        .bind(texts)
+        .bind(refinements)
+        .bind(costs)
+        .bind(escalations)
+        .bind(overrides);
+    insert.fetch_all(connection).await
+}
+
 /// As [`Store::count`], in the transaction of `connection`.
 pub(super) async fn count_in(connection: &mut PgConnection, selection: &Selection) -> Result<Counts, StoreError> {
     let select = sqlx::query(
@@ -239,7 +276,12 @@ pub(super) async fn page_in(
     let first = (selection.since.unwrap_or(DateTime::UNIX_EPOCH), Uuid::nil());
     let (end, task) = page.after.map_or(first, |(end, task)| (end, task.0));
     let select = sqlx::query(
-        "SELECT task_id, finished_at, record FROM learner.record
+        "SELECT task_id, finished_at, record, (
+             SELECT json_agg(json_build_object('rating', rating, 'comment', comment, 'dimension', dimension,
+                                               'step_id', step_id) ORDER BY created_at, feedback_id)::text
+             FROM learner.feedback f WHERE f.task_id = r.task_id AND f.tenant = r.tenant
+         ) AS ratings
+         FROM learner.record r
          WHERE tenant = $1
            AND (finished_at, task_id) > ($2, $3::uuid) AND finished_at < coalesce($4::timestamptz, 'infinity')
            AND ($5::float8 IS NULL OR quality >= $5) AND (NOT $6 OR passed)
@@ -260,6 +302,7 @@ pub(super) async fn page_in(
                 task: TaskId(row.try_get(0)?),
                 finished_at: row.try_get(1)?,
                 json: row.try_get(2)?,
+                ratings: row.try_get(3)?,
             })
         });
         read.collect::<Result<Vec<_>, _>>()

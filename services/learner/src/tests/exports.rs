@@ -2,14 +2,19 @@
 
 use super::{eventually, store, task};
 use crate::export::Exports;
+use crate::lesson::Facts;
+use crate::patterns::Patterns;
 use crate::record;
 use crate::rpc::Learner;
 use crate::store::{NewRecord, Store};
 use contracts::learner::learner_service_server::LearnerService;
-use contracts::learner::{ExportDocument, GetExportRequest, GetRecordSchemaRequest, StartExportRequest};
+use contracts::learner::{
+    ExportDocument, GetExportRequest, GetRecordSchemaRequest, RecordFeedbackRequest, StartExportRequest,
+};
 use contracts::problem::Problem;
 use futures::TryStreamExt;
 use serde_json::{Value, json};
+use service::config::LearningConfig;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use tonic::Request;
@@ -25,12 +30,20 @@ fn planted(n: u32, tenant: &str, quality: Option<f64>) -> NewRecord {
         quality,
         passed: quality.map(|quality| quality >= 0.7),
         finished_at: chrono::DateTime::from_timestamp(1_900_000_000 + i64::from(n), 0).unwrap(),
+        facts: Facts::default(),
+        lesson: None,
         json: raw.to_string(),
     }
 }
 
 fn learner(store: &Store) -> Learner {
-    Learner::new(Exports::new(store.clone(), CancellationToken::new()))
+    let patterns = Patterns::new(store.clone(), LearningConfig::default());
+    Learner::new(
+        Exports::new(store.clone(), CancellationToken::new()),
+        patterns,
+        store.clone(),
+        30,
+    )
 }
 
 async fn start(learner: &Learner, tenant: &str, options: Value) -> Result<ExportDocument, Problem> {
@@ -266,4 +279,26 @@ async fn what_cannot_be_asked_for_is_refused_with_its_code() {
         let problem = start(&learner, "acme", options).await.unwrap_err();
         assert_eq!((problem.status, problem.code.as_str()), (422, code));
     }
+}
+
+#[tokio::test]
+async fn what_people_said_after_the_end_stands_in_the_record() {
+    let store = store().await;
+    store.keep(vec![planted(1, "acme", Some(0.9))]).await.unwrap();
+    let learner = learner(&store);
+    let rate = |tenant: &str, said: Value| RecordFeedbackRequest {
+        tenant: tenant.to_owned(),
+        actor: "bob@example.com".to_owned(),
+        task_id: task(1).to_string(),
+        feedback_json: said.to_string(),
+        idempotency_key: String::new(),
+    };
+    let said = json!({"rating": 2, "comment": "too long", "dimension": "clarity", "step_id": null});
+    for request in [rate("acme", said.clone()), rate("other", json!({"rating": 5}))] {
+        learner.record_feedback(Request::new(request)).await.unwrap();
+    }
+    let (_, bytes) = completed(&learner, json!({})).await;
+    let record: Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(record["labels"]["ratings"], json!([said]));
+    assert!(!record.to_string().contains("bob@"));
 }

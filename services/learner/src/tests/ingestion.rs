@@ -45,6 +45,7 @@ async fn start(store: Store, bus: Bus, coordinator: FakeCoordinator, catch_up_ev
         client.clone(),
         store.clone(),
         registry.counter(names::TASKS_INGESTED, &[]),
+        0.0,
     );
     let catch_up = CatchUp {
         coordinator: client,
@@ -190,7 +191,7 @@ async fn a_task_whose_end_was_committed_late_is_found_by_the_next_run() {
     let coordinator = FakeCoordinator::default();
     let client = Coordinator::at(&coordinator.serve().await).unwrap();
     let counter = Registry::default().counter(names::TASKS_INGESTED, &[]);
-    let fetcher = Fetcher::new(client.clone(), store.clone(), counter);
+    let fetcher = Fetcher::new(client.clone(), store.clone(), counter, 0.0);
     let catch_up = CatchUp {
         coordinator: client,
         store: store.clone(),
@@ -233,7 +234,7 @@ async fn a_record_that_cannot_be_given_holds_up_no_other_and_is_tried_again() {
 async fn fetcher_of(parts: &Parts) -> Fetcher {
     let client = Coordinator::at(&parts.coordinator.serve().await).unwrap();
     let counter = parts.registry.counter(names::TASKS_INGESTED, &[]);
-    Fetcher::new(client, parts.store.clone(), counter)
+    Fetcher::new(client, parts.store.clone(), counter, 0.0)
 }
 
 #[tokio::test]

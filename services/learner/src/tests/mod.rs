@@ -2,7 +2,9 @@
 
 mod exports;
 mod fake_coordinator;
+mod figures;
 mod ingestion;
+mod learning;
 mod process;
 
 use crate::store::Store;

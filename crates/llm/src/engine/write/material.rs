@@ -97,12 +97,20 @@ fn feedback(ask: &WriteAsk<'_>) -> Vec<String> {
     all
 }
 
-/// The name stands in the template as a word of its own, within an expression or a block.
+/// The template writes what the name stands for. Asking whether it is there writes nothing.
 fn mentions(template: &str, name: &str) -> bool {
-    let code = ["{{", "{%"].into_iter().flat_map(|opens| template.split(opens).skip(1));
-    code.filter_map(|piece| piece.split(['}', '%']).next()).any(|code| {
-        code.split(|c: char| !(c.is_alphanumeric() || c == '_'))
-            .any(|word| word == name)
+    let written = template
+        .split("{{")
+        .skip(1)
+        .filter_map(|piece| piece.split("}}").next());
+    let blocks = template
+        .split("{%")
+        .skip(1)
+        .filter_map(|piece| piece.split("%}").next());
+    let loops = blocks.filter(|code| code.trim_start_matches('-').trim_start().starts_with("for "));
+    written.chain(loops).any(|code| {
+        let mut words = code.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        words.any(|word| word == name)
     })
 }
 
@@ -115,6 +123,8 @@ mod tests {
         let template =
             "Write about {{ topic|data('topic') }}{% if tone %} in this tone: {{tone}}{% endif %}. No request.";
         assert!(mentions(template, "topic") && mentions(template, "tone"));
+        let asked = "{%- if outline %}Follow it.{% endif %}{% for fact in facts %}{{ fact }}{% endfor %}";
+        assert!(!mentions(asked, "outline") && mentions(asked, "facts"));
         assert!(!mentions(template, "request") && !mentions(template, "ton") && !mentions("request", "request"));
     }
 }

@@ -4,6 +4,8 @@ mod material;
 mod result;
 mod tool_call;
 
+pub use material::task;
+
 use super::prompt::AGENT;
 use super::trail::Trail;
 use crate::call::{Answer, EngineError, Failed};

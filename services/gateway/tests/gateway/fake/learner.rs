@@ -1,11 +1,12 @@
-//! A learner with one export.
+//! A learner with one export and one pattern.
 
 use contracts::learner::learner_service_server::{LearnerService, LearnerServiceServer};
 use contracts::learner::*;
 use contracts::problem::Problem;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
@@ -16,7 +17,22 @@ use tonic::{Request, Response, Status};
 pub const COMPLETE: &str = "01900000-0000-7000-8000-00000000e001";
 pub const RUNNING: &str = "01900000-0000-7000-8000-00000000e002";
 
-struct FakeLearner;
+/// The one pattern.
+pub const PATTERN: &str = "01900000-0000-7000-8000-00000000f001";
+
+/// A learner in memory: enough to tell whether the gateway asked rightly and passed answers on.
+#[derive(Default)]
+pub struct FakeLearner {
+    pub feedback: Mutex<Vec<RecordFeedbackRequest>>,
+    pub metrics: Mutex<Vec<GetMetricsRequest>>,
+}
+
+fn document(json: &Value) -> Result<Response<LearningDocument>, Status> {
+    Ok(Response::new(LearningDocument {
+        json: json.to_string(),
+        replayed: false,
+    }))
+}
 
 fn export(id: &str) -> Result<Response<ExportDocument>, Status> {
     let running = match id {
@@ -57,13 +73,52 @@ impl LearnerService for FakeLearner {
         let json = json!({"type": "object"}).to_string();
         Ok(Response::new(ExportDocument { json, running: false }))
     }
+
+    async fn recall(&self, _: Request<RecallRequest>) -> Result<Response<RecallResponse>, Status> {
+        Err(Status::unimplemented("not asked by a gateway"))
+    }
+
+    async fn list_patterns(&self, request: Request<ListPatternsRequest>) -> Result<Response<LearningDocument>, Status> {
+        let request = request.into_inner();
+        if !request.cursor.is_empty() && request.cursor != PATTERN {
+            return Err(Problem::new(400, "invalid_cursor", "forged").to_status());
+        }
+        let next = request.cursor.is_empty().then_some(PATTERN);
+        let patterns = json!([{"pattern_id": PATTERN, "limit": request.limit}]);
+        document(&json!({"patterns": patterns, "preferences": [], "issues": [], "next_cursor": next}))
+    }
+
+    async fn get_pattern(&self, request: Request<GetPatternRequest>) -> Result<Response<LearningDocument>, Status> {
+        match request.into_inner().pattern_id.as_str() {
+            PATTERN => document(&json!({"pattern_id": PATTERN, "state": "candidate"})),
+            _ => Err(Problem::new(404, "pattern_not_found", "no such pattern").to_status()),
+        }
+    }
+
+    async fn get_metrics(&self, request: Request<GetMetricsRequest>) -> Result<Response<LearningDocument>, Status> {
+        self.metrics.lock().unwrap().push(request.into_inner());
+        document(&json!({"success_rate": {"value": null, "n": 0, "interval": null, "window": null}}))
+    }
+
+    async fn record_feedback(
+        &self,
+        request: Request<RecordFeedbackRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        let request = request.into_inner();
+        let mut feedback = self.feedback.lock().unwrap();
+        let key = &request.idempotency_key;
+        let replayed = !key.is_empty() && feedback.iter().any(|known| known.idempotency_key == *key);
+        let json = json!({"task_id": request.task_id, "actor": request.actor}).to_string();
+        feedback.push(request);
+        Ok(Response::new(LearningDocument { json, replayed }))
+    }
 }
 
 /// Serves until `stop`; its URL.
-pub async fn serve(stop: CancellationToken) -> String {
+pub async fn serve(learner: Arc<FakeLearner>, stop: CancellationToken) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let server = Server::builder().add_service(LearnerServiceServer::new(FakeLearner));
+    let server = Server::builder().add_service(LearnerServiceServer::from_arc(learner));
     tokio::spawn(server.serve_with_incoming_shutdown(TcpIncoming::from(listener), stop.cancelled_owned()));
     url
 }

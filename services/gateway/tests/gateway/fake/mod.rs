@@ -6,6 +6,7 @@ pub mod learner;
 
 pub use coordinator::{FakeCoordinator, MANY_FAULTS};
 pub use feed::FakeFeed;
+use learner::FakeLearner;
 
 use axum::Router;
 use axum::body::Body;
@@ -33,6 +34,7 @@ pub struct Gateway {
     pub app: Arc<Application>,
     pub router: Router,
     pub coordinator: Arc<FakeCoordinator>,
+    pub learner: Arc<FakeLearner>,
     pub feed: Arc<FakeFeed>,
     pub stop: CancellationToken,
 }
@@ -94,7 +96,8 @@ impl Gateway {
         let stop = CancellationToken::new();
         let coordinator = Arc::new(FakeCoordinator::default());
         let coordinator_url = coordinator::serve(Arc::clone(&coordinator), stop.clone()).await;
-        let learner_url = learner::serve(stop.clone()).await;
+        let learner = Arc::new(FakeLearner::default());
+        let learner_url = learner::serve(Arc::clone(&learner), stop.clone()).await;
         let app = Arc::new(Application {
             coordinator: Coordinator::connect(&coordinator_url).unwrap(),
             learner: Learner::new(channel(&learner_url).unwrap()),
@@ -107,6 +110,7 @@ impl Gateway {
             router: rest::router(Arc::clone(&app), health),
             app,
             coordinator,
+            learner,
             feed,
             stop,
         }

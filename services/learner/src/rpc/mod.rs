@@ -1,24 +1,38 @@
 //! The gRPC service.
 
+mod learning;
+
 use crate::export::{self, Exports, StartError};
+use crate::patterns::Patterns;
 use crate::record;
-use crate::store::{ExportRow, ExportState, StoreError};
+use crate::store::{ExportRow, ExportState, Store, StoreError};
 use contracts::learner::learner_service_server::LearnerService;
-use contracts::learner::{ExportChunk, ExportDocument, GetExportRequest, GetRecordSchemaRequest, StartExportRequest};
+use contracts::learner::{
+    ExportChunk, ExportDocument, GetExportRequest, GetMetricsRequest, GetPatternRequest, GetRecordSchemaRequest,
+    LearningDocument, ListPatternsRequest, RecallRequest, RecallResponse, RecordFeedbackRequest, StartExportRequest,
+};
 use contracts::problem::Problem;
 use futures::stream::{self, BoxStream, StreamExt};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-/// Answers the gateway. Whoever asks was authenticated there; the tenant comes from the credential.
+/// Answers gateway and planner. Whoever asks was authenticated there; the tenant comes from the credential.
 pub struct Learner {
     exports: Exports,
+    patterns: Patterns,
+    store: Store,
+    window_days: u32,
 }
 
 impl Learner {
-    /// Over these exports.
-    pub fn new(exports: Exports) -> Self {
-        Self { exports }
+    /// Over what is kept. Figures look back `window_days` where nobody says otherwise.
+    pub fn new(exports: Exports, patterns: Patterns, store: Store, window_days: u32) -> Self {
+        Self {
+            exports,
+            patterns,
+            store,
+            window_days,
+        }
     }
 
     async fn find(&self, request: &GetExportRequest) -> Result<ExportRow, Status> {
@@ -98,13 +112,36 @@ impl LearnerService for Learner {
             running: false,
         }))
     }
+
+    async fn recall(&self, request: Request<RecallRequest>) -> Result<Response<RecallResponse>, Status> {
+        Ok(Response::new(self.recalled(request.into_inner()).await?))
+    }
+
+    async fn list_patterns(&self, request: Request<ListPatternsRequest>) -> Result<Response<LearningDocument>, Status> {
+        Ok(Response::new(self.patterns_page(request.into_inner()).await?))
+    }
+
+    async fn get_pattern(&self, request: Request<GetPatternRequest>) -> Result<Response<LearningDocument>, Status> {
+        Ok(Response::new(self.pattern(request.into_inner()).await?))
+    }
+
+    async fn get_metrics(&self, request: Request<GetMetricsRequest>) -> Result<Response<LearningDocument>, Status> {
+        Ok(Response::new(self.metrics(request.into_inner()).await?))
+    }
+
+    async fn record_feedback(
+        &self,
+        request: Request<RecordFeedbackRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        Ok(Response::new(self.feedback(request.into_inner()).await?))
+    }
 }
 
 fn not_found() -> Problem {
     Problem::new(404, "export_not_found", "there is no such export")
 }
 
-fn away(error: &StoreError) -> Problem {
+pub(crate) fn away(error: &StoreError) -> Problem {
     tracing::warn!(error = crate::chain(error), "the database did not answer");
     if error.is_retryable() {
         Problem::new(503, "unavailable", "the database does not answer; try again")

@@ -1,0 +1,69 @@
+//! The tools an agent may call while it works: those it names that only read.
+
+use super::Call;
+use super::registry::Served;
+use crate::effects::{EffectPort, Stop, give_up_at};
+use async_trait::async_trait;
+use llm::{ToolBox, ToolCard};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// What one run of an agent may call, within the run's own time.
+pub struct Shelf<'a> {
+    /// Read-only, and no agents.
+    pub tools: &'a [Arc<Served>],
+    /// Of the run.
+    pub submission_json: &'a str,
+    /// The run; its ledger stays untouched, since nothing here has effects.
+    pub run: &'a dyn EffectPort,
+}
+
+#[async_trait]
+impl ToolBox for Shelf<'_> {
+    fn cards(&self) -> Vec<ToolCard> {
+        self.tools.iter().map(|served| card(served)).collect()
+    }
+
+    async fn call(&self, tool_id: &str, arguments: Map<String, Value>) -> Result<Value, String> {
+        let served = self.tools.iter().find(|served| served.spec().tool_id == tool_id);
+        let served = served.ok_or_else(|| format!("there is no tool {tool_id:?}"))?;
+        let arguments = served.checked(arguments).map_err(|failure| failure.to_string())?;
+        let call = Call {
+            arguments,
+            submission_json: self.submission_json,
+            feedback: &[],
+            run: self.run,
+        };
+        let allowed = Duration::from_secs_f64(served.spec().timeout_seconds);
+        let give_up = give_up_at(self.run.deadline()).min(Instant::now() + allowed);
+        let output = timeout_at(give_up, served.tool.call(call)).await;
+        let output = output
+            .map_err(|_| "it did not answer in time".to_owned())?
+            .map_err(said)?;
+        serde_json::from_str(&output.json).map_err(|error| format!("its output is no JSON: {error}"))
+    }
+}
+
+fn card(served: &Served) -> ToolCard {
+    let spec = served.spec();
+    ToolCard {
+        tool_id: spec.tool_id.clone(),
+        name: spec.name.clone(),
+        description: spec.description.clone(),
+        category: spec.category.clone(),
+        input_schema: spec.input_schema.clone(),
+        output_schema: spec.output_schema.clone(),
+        source: "api".to_owned(),
+        effects: spec.effects.as_str().to_owned(),
+    }
+}
+
+fn said(stop: Stop) -> String {
+    match stop {
+        Stop::Failed(failure) => failure.to_string(),
+        Stop::Engine(failed) => failed.error.to_string(),
+        Stop::Released | Stop::Dropped => "it could not be called".to_owned(),
+    }
+}

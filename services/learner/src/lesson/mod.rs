@@ -1,0 +1,122 @@
+//! What an ended task teaches: whether it went well, and by which plan.
+
+mod cluster;
+mod facts;
+mod template;
+#[cfg(test)]
+mod tests;
+
+pub use facts::Facts;
+pub use template::Slot;
+
+use crate::record::json;
+use cluster::cluster;
+use serde::Deserialize;
+use serde_json::Value;
+use template::Template;
+use uuid::Uuid;
+use workflow::hash::Fingerprint;
+use workflow::plan::{Plan, signature};
+
+/// The tool that does nothing, and the engine that plans nothing else.
+const NULL: &str = "null";
+/// Statuses a plan can be judged by; a cancelled task was not wanted any more, whatever its plan was worth.
+const TELLING: [&str; 3] = ["completed", "rejected", "failed"];
+const MAX_TEMPLATE_BYTES: usize = 64 << 10;
+const MAX_INTENT_CHARS: usize = 1000;
+const MAX_SUBJECT_CHARS: usize = 8000;
+
+/// What an ended task teaches.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lesson {
+    /// Hash of tenant, form of the plan and cluster of the intent: what goes together.
+    pub form: Uuid,
+    /// Approved, and of verified quality.
+    pub succeeded: bool,
+    /// The plan that was executed.
+    pub plan: Plan,
+    /// Planning had an answer from memory.
+    pub recalled: bool,
+    /// It had patterns, and was not held out.
+    pub offered: bool,
+    /// How to do it again.
+    pub exemplar: Exemplar,
+}
+
+/// A plan to be used again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exemplar {
+    /// What it was good for, in words.
+    pub intent: String,
+    /// What it is searched by.
+    pub subject: String,
+    /// JSON plan, slots in place of values.
+    pub template: String,
+    /// JSON of its slots.
+    pub slots: String,
+    /// Tools it needs.
+    pub tools: Vec<String>,
+}
+
+/// The lesson of a raw record; none where there is no plan worth learning from. `least` is the overall quality
+/// from which a success teaches.
+pub fn lesson(tenant: &str, raw: &str, least: f64) -> Option<Lesson> {
+    let raw: Value = serde_json::from_str(raw).ok()?;
+    if raw.get("engine").and_then(Value::as_str) == Some(NULL) || !TELLING.contains(&text(&raw, "/task/status")) {
+        return None;
+    }
+    let plan = Plan::deserialize(raw.get("plan")?).ok()?;
+    if plan.steps.iter().all(|step| step.tool_id == NULL) {
+        return None;
+    }
+    let goal = [text(&raw, "/intent/goal"), text(&raw, "/submission/request")];
+    let goal = goal.into_iter().find(|text| !text.trim().is_empty())?;
+    let template = Template::of(&plan);
+    let document = template.plan.to_string();
+    if document.len() > MAX_TEMPLATE_BYTES {
+        return None;
+    }
+    let cluster = cluster(goal, template.slots.iter().filter_map(Slot::text));
+    let parts = [tenant.as_bytes(), &signature(&plan).to_bytes(), cluster.as_bytes()];
+    let memory = text(&raw, "/task/memory");
+    Some(Lesson {
+        form: Uuid::from_bytes(Fingerprint::of(parts).to_bytes()),
+        succeeded: facts::succeeded(&raw, least),
+        recalled: matches!(memory, "used" | "empty"),
+        offered: memory == "used",
+        exemplar: Exemplar {
+            intent: storable(goal, MAX_INTENT_CHARS),
+            subject: storable(&subject(goal, &raw, &plan), MAX_SUBJECT_CHARS),
+            template: document,
+            slots: template.slots_json(),
+            tools: tools(&plan),
+        },
+        plan,
+    })
+}
+
+fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A later request may say any of this: what was wanted, what was made, with what, for where.
+fn subject(goal: &str, raw: &Value, plan: &Plan) -> String {
+    let mut parts = vec![goal.to_owned(), text(raw, "/submission/request").to_owned()];
+    parts.extend(plan.summary.clone());
+    parts.extend(json::texts(raw, "/submission/channels"));
+    parts.extend(tools(plan).iter().map(|tool| tool.replace(['.', '_'], " ")));
+    parts.join("\n")
+}
+
+fn tools(plan: &Plan) -> Vec<String> {
+    let ids = plan.steps.iter().map(|step| storable(&step.tool_id, usize::MAX));
+    let mut tools: Vec<String> = ids.collect();
+    tools.sort_unstable();
+    tools.dedup();
+    tools
+}
+
+/// The database holds no NUL.
+fn storable(text: &str, most: usize) -> String {
+    text.chars().filter(|c| *c != '\0').take(most).collect()
+}

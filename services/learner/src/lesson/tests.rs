@@ -1,0 +1,106 @@
+//! What a record teaches.
+
+use super::*;
+use crate::record::tests::completed;
+use serde_json::json;
+
+fn taught(raw: &Value) -> Option<Lesson> {
+    lesson("default", &raw.to_string(), 0.7)
+}
+
+fn with(change: impl FnOnce(&mut Value)) -> Option<Lesson> {
+    let mut raw = completed();
+    change(&mut raw);
+    taught(&raw)
+}
+
+#[test]
+fn values_become_slots_and_what_flows_stays() {
+    let lesson = taught(&completed()).unwrap();
+    assert!(lesson.succeeded);
+    let plan: Value = serde_json::from_str(&lesson.exemplar.template).unwrap();
+    assert_eq!(plan["steps"][0]["arguments"]["topic"], json!({"$slot": "topic"}));
+    assert_eq!(
+        plan["steps"][1]["arguments"]["facts"],
+        json!({"$step": "research", "pointer": ""})
+    );
+    assert_eq!(plan["steps"][1]["channel"], "blog");
+    let slots: Value = serde_json::from_str(&lesson.exemplar.slots).unwrap();
+    assert_eq!(slots, json!([{"name": "topic", "type": "string", "example": "AI"}]));
+    assert_eq!(lesson.exemplar.tools, ["research_agent", "writer_agent"]);
+    let template = Plan::deserialize(&plan).unwrap();
+    assert_eq!(workflow::plan::similarity(&template, &lesson.plan), 1.0);
+}
+
+#[test]
+fn only_what_was_approved_with_verified_quality_is_a_success() {
+    let verdict = |change: fn(&mut Value)| with(change).map(|lesson| lesson.succeeded);
+    assert_eq!(
+        verdict(|raw| raw["task"]["quality"]["overall"] = json!(0.69)),
+        Some(false)
+    );
+    assert_eq!(
+        verdict(|raw| raw["task"]["quality"]["passed"] = json!(false)),
+        Some(false)
+    );
+    assert_eq!(verdict(|raw| raw["task"]["quality"] = json!(null)), Some(false));
+    assert_eq!(verdict(|raw| raw["task"]["status"] = json!("rejected")), Some(false));
+    assert_eq!(verdict(|raw| raw["gates"][2]["action"] = json!("reject")), Some(false));
+    // Nobody decided about the result, neither a human nor policy.
+    assert_eq!(verdict(|raw| raw["gates"] = json!([raw["gates"][0]])), Some(false));
+    let by_policy = json!([{"kind": "publication", "action": "approve", "actor": "policy"}]);
+    assert_eq!(
+        with(|raw| raw["gates"] = by_policy).map(|lesson| lesson.succeeded),
+        Some(true)
+    );
+}
+
+#[test]
+fn nothing_is_learned_from_plans_that_do_nothing_or_are_none() {
+    assert_eq!(with(|raw| raw["engine"] = json!("null")), None);
+    assert_eq!(with(|raw| raw["task"]["status"] = json!("cancelled")), None);
+    assert_eq!(with(|raw| raw["plan"] = json!(null)), None);
+    assert_eq!(
+        with(|raw| raw["plan"] = json!({"steps": [{"key": "a", "tool_id": "null"}]})),
+        None
+    );
+    assert_eq!(with(|raw| raw["plan"]["steps"] = json!([])), None);
+}
+
+#[test]
+fn tasks_belong_together_by_form_and_kind_of_intent_and_tenant() {
+    let form = |goal: &str, topic: &str| {
+        let lesson = with(|raw| {
+            raw["intent"]["goal"] = json!(goal);
+            raw["plan"]["steps"][0]["arguments"]["topic"] = json!(topic);
+        });
+        lesson.unwrap().form
+    };
+    let tea = form("Produce a blog post about green tea", "green tea");
+    assert_eq!(tea, form("Produce a blog post about Coffee", "coffee"));
+    assert_ne!(tea, form("Translate the manual about green tea", "green tea"));
+    let other = lesson("other", &completed().to_string(), 0.7).unwrap();
+    assert_ne!(other.form, taught(&completed()).unwrap().form);
+}
+
+#[test]
+fn what_the_database_cannot_hold_is_left_out() {
+    let lesson = with(|raw| raw["intent"]["goal"] = json!("A\u{0}I post")).unwrap();
+    assert_eq!(lesson.exemplar.intent, "AI post");
+    let long = "x".repeat(MAX_TEMPLATE_BYTES);
+    assert_eq!(with(|raw| raw["plan"]["steps"][0]["reason"] = json!(long)), None);
+}
+
+#[test]
+fn a_human_overrides_by_deciding_otherwise_than_the_score() {
+    let overridden = |passed: Option<bool>, gates: Value| Facts::of(0, None, &gates, passed).overridden;
+    let human = |action: &str| json!([{"kind": "publication", "action": action, "actor": "bob"}]);
+    assert_eq!(overridden(Some(true), human("approve")), Some(false));
+    assert_eq!(overridden(Some(false), human("approve")), Some(true));
+    assert_eq!(overridden(Some(false), human("reject")), Some(false));
+    assert_eq!(overridden(Some(true), human("reject")), Some(true));
+    assert_eq!(overridden(Some(true), human("edit")), Some(true));
+    let policy = json!([{"kind": "publication", "action": "approve", "actor": "policy"}]);
+    assert_eq!(overridden(Some(true), policy), None);
+    assert_eq!(overridden(None, json!("no list")), None);
+}

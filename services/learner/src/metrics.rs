@@ -1,0 +1,125 @@
+//! The figures that tell how well the system works, as a document and for Prometheus.
+
+use crate::figure::{Figure, Window};
+use crate::interval::{Estimate, mean, per_success, share};
+use crate::store::{Store, StoreError, Sums};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+use service::metrics::{Counter, Gauge, Metric, Registry, names};
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Pause between two looks at whether there is something new.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Reading the figures may take this part of the time, however much there is to read.
+const SHARE_OF_TIME: u32 = 50;
+
+/// The figures of a tenant's tasks that ended in the `days` before `now`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn document(store: &Store, tenant: &str, days: u32, now: DateTime<Utc>) -> Result<Value, StoreError> {
+    let since = now - TimeDelta::days(days.into());
+    let sums = store.sums(Some(tenant), since).await?;
+    let window = Window::new(since, now);
+    let figure = |estimate| Figure::new(estimate, Some(window.clone()));
+    let five = Five::of(&sums);
+    Ok(json!({
+        "success_rate": figure(five.success),
+        "quality_score": figure(five.quality),
+        "cost_efficiency": figure(five.cost),
+        "pattern_adoption": figure(five.adoption),
+        "custom_llm_improvement": figure(five.custom_model),
+        "quality_distribution": {"n": sums.quality.n, "classes": classes(&sums), "window": window},
+        "refinement_rate": figure(share(sums.refined, sums.quality.n)),
+        "escalation_rate": figure(share(sums.escalated, sums.ended)),
+        "override_rate": figure(share(sums.overridden, sums.decided)),
+    }))
+}
+
+fn classes(sums: &Sums) -> Vec<Value> {
+    let width = 1.0 / sums.classes.len().max(1) as f64;
+    let class = |(at, count): (usize, &u64)| {
+        // Rounded, so that documents show 0.3 and not 0.30000000000000004.
+        let edge = |at: usize| (at as f64 * width * 1000.0).round() / 1000.0;
+        json!({"from": edge(at), "to": edge(at + 1), "count": count})
+    };
+    sums.classes.iter().enumerate().map(class).collect()
+}
+
+struct Five {
+    success: Estimate,
+    quality: Estimate,
+    cost: Estimate,
+    adoption: Estimate,
+    custom_model: Estimate,
+}
+
+impl Five {
+    fn of(sums: &Sums) -> Self {
+        Self {
+            success: share(sums.completed, sums.ended),
+            quality: mean(sums.quality, [0.0, 1.0]),
+            cost: per_success(sums.cost, sums.completed_cost),
+            adoption: share(sums.followed, sums.offered),
+            // No task runs on a custom model yet.
+            custom_model: Estimate::default(),
+        }
+    }
+}
+
+/// Keeps the gauges up to date while records come in.
+pub struct Gauges {
+    /// Where the figures come from.
+    pub store: Store,
+    /// Where they go.
+    pub registry: Registry,
+    /// Days they look back.
+    pub days: u32,
+}
+
+impl Gauges {
+    /// Until `shutdown`. Nothing is read while nothing happens, for which `kept` stands.
+    pub async fn run(self, kept: Counter, shutdown: CancellationToken) {
+        let mut seen = None;
+        let mut pause = Duration::ZERO;
+        while crate::slept(pause, &shutdown).await {
+            pause = LOOK_EVERY;
+            let now = kept.get();
+            if seen == Some(now) {
+                continue;
+            }
+            let begun = Instant::now();
+            match self.read().await {
+                Ok(()) => seen = Some(now),
+                Err(error) => tracing::warn!(error = crate::chain(&error), "the figures could not be read"),
+            }
+            pause = pause.max(begun.elapsed() * SHARE_OF_TIME);
+        }
+    }
+
+    async fn read(&self) -> Result<(), StoreError> {
+        let now = DateTime::from_timestamp_millis(service::clock::now_ms()).unwrap_or_default();
+        let sums = self.store.sums(None, now - TimeDelta::days(self.days.into())).await?;
+        self.show(&Five::of(&sums));
+        Ok(())
+    }
+
+    /// A figure that was never measured has no gauge: absent is not 0.
+    fn show(&self, five: &Five) {
+        let figures: [(Metric, Estimate); 5] = [
+            (names::SUCCESS_RATIO, five.success),
+            (names::QUALITY_SCORE, five.quality),
+            (names::COST_PER_SUCCESS, five.cost),
+            (names::PATTERN_ADOPTION_RATIO, five.adoption),
+            (names::CUSTOM_MODEL_IMPROVEMENT, five.custom_model),
+        ];
+        for (metric, estimate) in figures {
+            if let Some(value) = estimate.value {
+                let gauge: Gauge = self.registry.gauge(metric, &[]);
+                gauge.set(value);
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Sums over ended tasks, from which figures are made.
+
+use super::{Store, StoreError};
+use crate::interval::Sample;
+use chrono::{DateTime, Utc};
+use sqlx::Row;
+
+/// Classes of overall quality, each a tenth wide.
+pub const CLASSES: usize = 10;
+
+/// Sums over the tasks of a period.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Sums {
+    /// Ended, and not by being cancelled.
+    pub ended: u64,
+    /// Of those completed.
+    pub completed: u64,
+    /// Overall scores.
+    pub quality: Sample,
+    /// Tasks by overall score, from 0 up.
+    pub classes: Vec<u64>,
+    /// Judged tasks that took a repair round.
+    pub refined: u64,
+    /// Ended tasks that once needed attention.
+    pub escalated: u64,
+    /// Tasks about whose result a human decided.
+    pub decided: u64,
+    /// Of those decided otherwise than the score.
+    pub overridden: u64,
+    /// What tasks of known cost did, US dollars.
+    pub cost: Sample,
+    /// Of those completed, and what they cost.
+    pub completed_cost: Sample,
+    /// Tasks that patterns were offered to.
+    pub offered: u64,
+    /// Of those whose plan followed one, whole or in part.
+    pub followed: u64,
+}
+
+impl Store {
+    /// Sums over the tasks of `tenant`, none: of all, that ended at or after `since`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sums(&self, tenant: Option<&str>, since: DateTime<Utc>) -> Result<Sums, StoreError> {
+        let read = async {
+            let mut sums = self.sums_of_tasks(tenant, since).await?;
+            sums.classes = self.quality_classes(tenant, since).await?;
+            let select = sqlx::query(
+                "SELECT count(DISTINCT task_id) AS offered,
+                        count(DISTINCT task_id) FILTER (WHERE decision IN ('adopted', 'adapted')) AS followed
+                 FROM learner.pattern_use
+                 WHERE ($1::text IS NULL OR tenant = $1) AND finished_at >= $2 AND decision <> 'withheld'",
+            );
+            let row = select.bind(tenant).bind(since).fetch_one(&self.pool).await?;
+            sums.offered = row.try_get::<i64, _>("offered")?.unsigned_abs();
+            sums.followed = row.try_get::<i64, _>("followed")?.unsigned_abs();
+            Ok(sums)
+        };
+        read.await.map_err(StoreError::query("sum up tasks"))
+    }
+
+    async fn sums_of_tasks(&self, tenant: Option<&str>, since: DateTime<Utc>) -> Result<Sums, sqlx::Error> {
+        let select = sqlx::query(
+            "SELECT count(*) FILTER (WHERE status <> 'cancelled') AS ended,
+                    count(*) FILTER (WHERE status = 'completed') AS completed,
+                    count(quality) AS judged, coalesce(sum(quality), 0) AS quality,
+                    coalesce(sum(quality * quality), 0) AS quality_squares,
+                    count(*) FILTER (WHERE quality IS NOT NULL AND refinements > 0) AS refined,
+                    count(*) FILTER (WHERE escalated AND status <> 'cancelled') AS escalated,
+                    count(overridden) AS decided, count(*) FILTER (WHERE overridden) AS overridden,
+                    count(usd) AS priced, coalesce(sum(usd), 0) AS usd, coalesce(sum(usd * usd), 0) AS usd_squares,
+                    count(usd) FILTER (WHERE status = 'completed') AS completed_priced,
+                    coalesce(sum(usd) FILTER (WHERE status = 'completed'), 0) AS completed_usd
+             FROM learner.record WHERE ($1::text IS NULL OR tenant = $1) AND finished_at >= $2",
+        );
+        let row = select.bind(tenant).bind(since).fetch_one(&self.pool).await?;
+        let count = |name| row.try_get::<i64, _>(name).map(i64::unsigned_abs);
+        Ok(Sums {
+            ended: count("ended")?,
+            completed: count("completed")?,
+            quality: Sample {
+                n: count("judged")?,
+                sum: row.try_get("quality")?,
+                squares: row.try_get("quality_squares")?,
+            },
+            refined: count("refined")?,
+            escalated: count("escalated")?,
+            decided: count("decided")?,
+            overridden: count("overridden")?,
+            cost: Sample {
+                n: count("priced")?,
+                sum: row.try_get("usd")?,
+                squares: row.try_get("usd_squares")?,
+            },
+            completed_cost: Sample {
+                n: count("completed_priced")?,
+                sum: row.try_get("completed_usd")?,
+                squares: 0.0,
+            },
+            ..Sums::default()
+        })
+    }
+
+    async fn quality_classes(&self, tenant: Option<&str>, since: DateTime<Utc>) -> Result<Vec<u64>, sqlx::Error> {
+        let select = sqlx::query_as::<_, (i32, i64)>(
+            "SELECT least(greatest(width_bucket(quality, 0, 1, 10), 1), 10) AS class, count(*)
+             FROM learner.record
+             WHERE ($1::text IS NULL OR tenant = $1) AND finished_at >= $2 AND quality IS NOT NULL GROUP BY 1",
+        );
+        let mut classes = vec![0; CLASSES];
+        for (class, count) in select.bind(tenant).bind(since).fetch_all(&self.pool).await? {
+            let at = usize::try_from(class - 1).unwrap_or_default();
+            if let Some(place) = classes.get_mut(at) {
+                *place = count.unsigned_abs();
+            }
+        }
+        Ok(classes)
+    }
+}

@@ -1,0 +1,136 @@
+//! Patterns as people review them.
+
+use super::{Store, StoreError};
+use crate::interval::Sample;
+use chrono::{DateTime, Utc};
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// A pattern with all that is known of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PatternRow {
+    pub id: Uuid,
+    pub intent: String,
+    /// JSON.
+    pub template: String,
+    /// JSON.
+    pub slots: String,
+    /// Tasks that ran it.
+    pub tasks: i64,
+    /// Of those the ones that succeeded.
+    pub evidence: i64,
+    /// Overall scores of those that were judged.
+    pub quality: Sample,
+    pub offered: i64,
+    pub adopted: i64,
+    pub adapted: i64,
+    pub refused: i64,
+    /// Ends of the first and the last task that ran it.
+    pub first_at: Option<DateTime<Utc>>,
+    pub last_at: Option<DateTime<Utc>>,
+    /// The latest tasks it succeeded in, the last first.
+    pub evidence_tasks: Vec<Uuid>,
+}
+
+/// Scores of tasks that were offered a pattern, and of tasks it was withheld from.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub struct Compared {
+    pub offered: Sample,
+    pub withheld: Sample,
+}
+
+impl Store {
+    /// A tenant's patterns, the newest first, from the one after `after` on.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn patterns(&self, tenant: &str, after: Option<Uuid>, limit: i64) -> Result<Vec<PatternRow>, StoreError> {
+        self.read_patterns(tenant, after.unwrap_or(Uuid::max()), None, limit)
+            .await
+    }
+
+    /// One of a tenant's patterns.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn pattern(&self, tenant: &str, id: Uuid) -> Result<Option<PatternRow>, StoreError> {
+        Ok(self.read_patterns(tenant, Uuid::max(), Some(id), 1).await?.pop())
+    }
+
+    async fn read_patterns(
+        &self,
+        tenant: &str,
+        before: Uuid,
+        only: Option<Uuid>,
+        limit: i64,
+    ) -> Result<Vec<PatternRow>, StoreError> {
+        let select = sqlx::query(
+            "SELECT p.*, ARRAY(
+                 SELECT task_id FROM learner.evidence e WHERE e.form = p.form AND e.succeeded AND NOT e.withdrawn
+                 ORDER BY finished_at DESC, task_id LIMIT 20
+             ) AS evidence_tasks
+             FROM learner.pattern p
+             WHERE tenant = $1 AND exemplar IS NOT NULL AND pattern_id < $2 AND ($3::uuid IS NULL OR pattern_id = $3)
+             ORDER BY pattern_id DESC LIMIT $4",
+        );
+        let select = select.bind(tenant).bind(before).bind(only).bind(limit);
+        let rows = select.fetch_all(&self.pool).await;
+        let rows = rows.and_then(|rows| rows.iter().map(pattern_row).collect());
+        rows.map_err(StoreError::query("read patterns"))
+    }
+
+    /// What offering each of `patterns` came to, by pattern.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn compared(&self, patterns: &[Uuid]) -> Result<BTreeMap<Uuid, Compared>, StoreError> {
+        let select = sqlx::query(
+            "SELECT pattern_id, decision = 'withheld' AS withheld, count(quality), coalesce(sum(quality), 0) AS sum,
+                    coalesce(sum(quality * quality), 0) AS squares
+             FROM learner.pattern_use WHERE pattern_id = ANY($1) GROUP BY 1, 2",
+        );
+        let read = async {
+            let mut compared: BTreeMap<Uuid, Compared> = BTreeMap::new();
+            for row in select.bind(patterns).fetch_all(&self.pool).await? {
+                let sample = Sample {
+                    n: row.try_get::<i64, _>("count")?.unsigned_abs(),
+                    sum: row.try_get("sum")?,
+                    squares: row.try_get("squares")?,
+                };
+                let pattern = compared.entry(row.try_get("pattern_id")?).or_default();
+                if row.try_get("withheld")? {
+                    pattern.withheld = sample;
+                } else {
+                    pattern.offered = sample;
+                }
+            }
+            Ok(compared)
+        };
+        read.await.map_err(StoreError::query("compare patterns"))
+    }
+}
+
+fn pattern_row(row: &PgRow) -> Result<PatternRow, sqlx::Error> {
+    Ok(PatternRow {
+        id: row.try_get("pattern_id")?,
+        intent: row.try_get("intent")?,
+        template: row.try_get("template")?,
+        slots: row.try_get("slots")?,
+        tasks: row.try_get("tasks")?,
+        evidence: row.try_get("evidence")?,
+        quality: Sample {
+            n: row.try_get::<i64, _>("judged")?.unsigned_abs(),
+            sum: row.try_get("quality_sum")?,
+            squares: row.try_get("quality_squares")?,
+        },
+        offered: row.try_get("offered")?,
+        adopted: row.try_get("adopted")?,
+        adapted: row.try_get("adapted")?,
+        refused: row.try_get("refused")?,
+        first_at: row.try_get("first_at")?,
+        last_at: row.try_get("last_at")?,
+        evidence_tasks: row.try_get("evidence_tasks")?,
+    })
+}

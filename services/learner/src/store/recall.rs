@@ -1,0 +1,107 @@
+//! Patterns for a request, and the note of what was offered.
+
+use super::{Store, StoreError};
+use sqlx::Row;
+use uuid::Uuid;
+
+/// What is looked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// Whose.
+    pub tenant: String,
+    /// What the request says, and where its result goes.
+    pub text: String,
+    /// Tools a plan may use.
+    pub tools: Vec<String>,
+    /// Least evidence.
+    pub evidence: i64,
+    /// Most patterns.
+    pub limit: i64,
+}
+
+/// A pattern that fits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fitting {
+    pub pattern: Uuid,
+    pub intent: String,
+    /// JSON.
+    pub template: String,
+    /// JSON.
+    pub slots: String,
+    /// Successes.
+    pub evidence: i64,
+    /// Tasks that ran it.
+    pub tasks: i64,
+    /// Mean overall score.
+    pub quality: Option<f64>,
+}
+
+impl Store {
+    /// The patterns that fit best, the best first: ranked by words and by letters, the ranks fused (reciprocal rank
+    /// fusion).
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn fitting(&self, question: &Question) -> Result<Vec<Fitting>, StoreError> {
+        // Any word may match, the rank tells how many do. The number of patterns looked at is bounded.
+        let select = sqlx::query(
+            "WITH asked AS (
+                 SELECT replace(plainto_tsquery('english', $2)::text, '&', '|')::tsquery AS query
+             ), usable AS (
+                 SELECT p.* FROM learner.pattern p
+                 WHERE p.tenant = $1 AND p.exemplar IS NOT NULL AND p.evidence >= $4 AND p.tools <@ $3
+             ), near AS (
+                 (SELECT pattern_id FROM usable, asked WHERE search @@ query LIMIT 2000)
+                 UNION
+                 (SELECT pattern_id FROM usable ORDER BY pattern_id DESC LIMIT 500)
+             ), scored AS (
+                 SELECT usable.*, ts_rank(search, query, 1) AS by_words,
+                        learner.alike(intent, left($2, 1000)) AS by_letters
+                 FROM near JOIN usable USING (pattern_id), asked
+             )
+             SELECT pattern_id, intent, template, slots, evidence, tasks,
+                    quality_sum / nullif(judged, 0) AS quality
+             FROM scored WHERE by_words > 0 OR by_letters >= 0.2
+             ORDER BY 1.0 / (60 + rank() OVER (ORDER BY by_words DESC))
+                    + 1.0 / (60 + rank() OVER (ORDER BY by_letters DESC)) DESC, evidence DESC, pattern_id
+             LIMIT $5",
+        );
+        let select = select
+            .bind(&question.tenant)
+            .bind(&question.text)
+            .bind(&question.tools)
+            .bind(question.evidence)
+            .bind(question.limit);
+        let read = async {
+            let rows = select.fetch_all(&self.pool).await?;
+            let read = rows.iter().map(|row| -> Result<Fitting, sqlx::Error> {
+                Ok(Fitting {
+                    pattern: row.try_get("pattern_id")?,
+                    intent: row.try_get("intent")?,
+                    template: row.try_get("template")?,
+                    slots: row.try_get("slots")?,
+                    evidence: row.try_get("evidence")?,
+                    tasks: row.try_get("tasks")?,
+                    quality: row.try_get("quality")?,
+                })
+            });
+            read.collect::<Result<Vec<_>, _>>()
+        };
+        read.await.map_err(StoreError::query("look for patterns"))
+    }
+
+    /// Notes what a planning is offered, or what is withheld from it. What was noted before stays.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn note_offer(&self, task: Uuid, patterns: &[Uuid], withheld: bool) -> Result<(), StoreError> {
+        let insert = sqlx::query(
+            "INSERT INTO learner.offer (task_id, pattern_id, place, withheld)
+             SELECT $1, pattern_id, place, $3 FROM unnest($2::uuid[]) WITH ORDINALITY AS n(pattern_id, place)
+             ON CONFLICT DO NOTHING",
+        );
+        let insert = insert.bind(task).bind(patterns).bind(withheld);
+        let noted = insert.execute(&self.pool).await;
+        noted.map(drop).map_err(StoreError::query("note an offer"))
+    }
+}
