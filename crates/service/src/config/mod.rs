@@ -47,7 +47,8 @@ pub use learner::LearnerConfig;
 pub use learning::{LearningConfig, OfferFrom};
 pub use limits::LimitsConfig;
 pub use llm::{
-    Answering, LlmConfig, PriceConfig, ProviderConfig, ProviderKind, Role, RolesConfig, Target, Targets, TiersConfig,
+    Answering, DEFAULT_PROVIDER, LlmConfig, PriceConfig, ProviderConfig, ProviderKind, Role, RolesConfig, Target,
+    Targets, TiersConfig,
 };
 pub use load::{Sources, load};
 pub use nats::NatsConfig;

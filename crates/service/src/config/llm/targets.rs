@@ -112,6 +112,19 @@ impl LlmConfig {
         Answering::Models { small, standard, large }
     }
 
+    /// Every model that a role, a size or a provider names.
+    pub fn targets(&self) -> Vec<Target> {
+        let roles = [&self.roles.planner, &self.roles.writer, &self.roles.judge];
+        let tiers = [&self.tiers.small, &self.tiers.standard, &self.tiers.large];
+        let texts = roles.into_iter().chain(tiers).flatten().flat_map(Targets::as_slice);
+        let named = texts.chain(self.providers.keys()).map(|text| self.meaning(text));
+        let target = |meaning| match meaning {
+            Meaning::Model(target) => Some(target),
+            _ => None,
+        };
+        named.filter_map(target).collect()
+    }
+
     /// The models, or the embedded engine that stands there.
     fn answered_by(&self, targets: Option<&Targets>) -> Result<Vec<Target>, ProviderKind> {
         let own = Targets::One(DEFAULT_PROVIDER.to_owned());
