@@ -18,6 +18,8 @@ mod events;
 mod group;
 #[path = "system/lifecycle.rs"]
 mod lifecycle;
+#[path = "system/models.rs"]
+mod models;
 #[path = "system/readme.rs"]
 mod readme;
 #[path = "system/memory.rs"]

@@ -1,9 +1,9 @@
-//! The engine port, its embedded adapters, and the engine over a model.
+//! The engine port, its embedded adapters, the engine over a model, and models of providers.
 //!
 //! `offline` needs no key and no network: it plans by matching, writes by text processing and judges
 //! by measuring, and says so in every result. `null` does nothing at almost no cost, for development
 //! and benchmarks. Both are deterministic: no clock, no randomness, no IO. [`ModelEngine`] asks whatever
-//! answers the port [`Chat`]; [`Models`] answers it with models of providers.
+//! answers the port [`Chat`]; [`Models`] calls providers behind it.
 
 mod brief;
 mod call;

@@ -1,4 +1,4 @@
-//! Real Postgres and real NATS for tests, and a proxy that breaks the way to them.
+//! Real Postgres and real NATS for tests, a proxy that breaks the way to them, and a scripted model provider.
 //!
 //! Each server is one named by an environment variable, or a local binary started for this test
 //! process, or a container. What is started ends with the test process, however that ends.
@@ -8,11 +8,13 @@
 mod binary;
 mod container;
 mod fault_proxy;
+mod model_server;
 mod nats;
 mod postgres;
 mod process;
 mod random;
 
 pub use fault_proxy::FaultProxy;
+pub use model_server::{Asked, ModelServer, SENTENCE, Say};
 pub use nats::{Nats, NatsServer};
 pub use postgres::{Postgres, PostgresServer, TestDatabase};

@@ -4,7 +4,7 @@
 use contracts::api::{Budget, ProcessRequest};
 use contracts::problem::{FieldError, Problem};
 use serde_json::{Map, Value};
-use service::config::{self, Config, EventDetail, ProviderKind, Role};
+use service::config::{self, Answering, Config, EventDetail, Role};
 use workflow::submission::{Dimension, OnExhausted, Policy, Submission};
 
 /// Who asks; from the credential and the request's trace.
@@ -150,7 +150,7 @@ fn budget(asked: Option<Budget>, default: &config::BudgetConfig) -> Budget {
 /// What is reserved for a planning or assessment run. Built-in engines cost nothing, so that a lost
 /// run of theirs is not counted as spent money; a budget below the grant still lets the first run start.
 fn grant(config: &Config, max_cost_usd: Option<f64>) -> i64 {
-    let is_free = |role| matches!(config.llm.provider(role), ProviderKind::Offline | ProviderKind::Null);
+    let is_free = |role| !matches!(config.llm.answering(role), Answering::Models { .. });
     if is_free(Role::Planner) && is_free(Role::Judge) {
         return 0;
     }

@@ -1,5 +1,6 @@
 //! The circuit breaker of one provider and model: who does not answer is left alone for a while.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -20,12 +21,14 @@ const PROBING: Duration = Duration::from_secs(2);
 pub(crate) struct Breaker {
     random: fn() -> f64,
     state: Mutex<State>,
+    /// Calls under way.
+    out: AtomicUsize,
     changed: Notify,
 }
 
 enum State {
-    /// Calls go out. After a failure one at a time, until one goes well: what is in flight when a provider
-    /// dies is lost, but no more than that.
+    /// Calls go out. After a failure one at a time and none while others are under way, until one goes well: what
+    /// is under way when a provider dies is lost, but no more than that.
     Closed { failures: u32, trial: bool },
     /// No calls until then.
     Open { until: Instant, pause: Duration },
@@ -55,6 +58,7 @@ impl Breaker {
                 failures: 0,
                 trial: false,
             }),
+            out: AtomicUsize::new(0),
             changed: Notify::new(),
         }
     }
@@ -84,6 +88,7 @@ impl Breaker {
         let kind = match &mut *state {
             State::Closed { failures: 0, .. } => Kind::Usual,
             State::Closed { trial: true, .. } => return None,
+            State::Closed { .. } if self.out.load(Ordering::Acquire) > 0 => return None,
             State::Closed { trial, .. } => {
                 *trial = true;
                 Kind::Trial
@@ -98,6 +103,7 @@ impl Breaker {
             }
             State::Probing { .. } => return Some(Err(PROBING)),
         };
+        self.out.fetch_add(1, Ordering::AcqRel);
         Some(Ok(Pass {
             breaker: Arc::clone(self),
             kind,
@@ -190,6 +196,7 @@ impl Drop for Pass {
         if !self.told {
             self.breaker.given_up(self.kind);
         }
+        self.breaker.out.fetch_sub(1, Ordering::AcqRel);
         self.breaker.changed.notify_waiters();
     }
 }
@@ -285,10 +292,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn calls_from_before_it_opened_do_not_move_it() {
         let breaker = breaker();
-        let (late_good, late_bad) = (breaker.admit().await.ok().unwrap(), breaker.admit().await.ok().unwrap());
-        for _ in 0..THRESHOLD {
-            fail(&breaker).await;
+        let mut passes = Vec::new();
+        for _ in 0..THRESHOLD + 2 {
+            passes.push(breaker.admit().await.ok().unwrap());
         }
+        let (late_good, late_bad) = (passes.pop().unwrap(), passes.pop().unwrap());
+        passes.into_iter().for_each(|pass| pass.failed(None));
         late_bad.failed(None);
         late_good.answered();
         assert_eq!(breaker.away_for(), Some(FIRST_PAUSE));

@@ -131,6 +131,8 @@ fn error_of(missed: Missed) -> EngineError {
             retry_after: retry_after.max(Duration::from_secs(1)),
         },
         Missed::Rejected(detail) => EngineError::Rejected(detail),
+        // Not away: asked again it would do the same, so it costs an attempt.
+        Missed::Endless(detail) => EngineError::BadOutput(format!("the reply does not end: {detail}")),
     }
 }
 

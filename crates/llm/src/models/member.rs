@@ -54,6 +54,8 @@ pub(super) enum Missed {
     Away { detail: String, retry_after: Duration },
     /// It refuses the call.
     Rejected(String),
+    /// It never comes to an end.
+    Endless(String),
 }
 
 /// What this call tries of what servers differ in.
@@ -118,6 +120,9 @@ impl Member {
             };
             if fault.kind.is_answer() {
                 pass.answered();
+                if fault.kind == FaultKind::TooLong {
+                    return Err(Missed::Endless(fault.detail));
+                }
                 let next = self.adapted(dialect, fault.kind);
                 let first = refused.get_or_insert(fault);
                 match next {

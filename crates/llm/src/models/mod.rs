@@ -257,14 +257,17 @@ fn provider(name: &str, settings: ProviderSettings, sources: Sources) -> Result<
             provider: name.to_owned(),
             source,
         })?;
+    let patience = settings.patience;
+    // Noticed before the whole time is over, so that silence and an endless answer can be told apart.
+    let silence = |limit: Duration| limit.min(patience.total.mul_f64(0.9));
     let reach = Reach {
         url,
         headers,
         key: settings.api_key,
-        timeout: settings.patience.total,
+        timeout: patience.total,
         pace: Pace {
-            first_byte: settings.patience.first_byte,
-            idle: settings.patience.idle,
+            first_byte: silence(patience.first_byte),
+            idle: silence(patience.idle),
         },
         unix_ms: sources.unix_ms,
     };

@@ -2,7 +2,7 @@
 
 use super::retry_after::retry_after;
 use super::{Completion, Exchange, Fault, FaultKind, Form, Protocol, events, text};
-use outbound::{Client, HeaderMap, HeaderValue, Method, Pace, Request, Streaming, Url, header};
+use outbound::{Client, HeaderMap, HeaderValue, Method, OutboundError, Pace, Request, Streaming, Url, header};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -65,17 +65,21 @@ impl Endpoint {
         request.headers = self.reach.headers.clone();
         request.body = self.protocol.request(exchange).to_string().into();
         let answer = self.client.stream(request, self.reach.pace).await;
-        let mut answer = answer.map_err(|error| Fault::of_outbound(&error))?;
+        let mut answer = answer.map_err(|error| self.fault(&error))?;
         if !answer.status.is_success() {
             return Err(self.refusal(exchange, answer).await);
         }
         let whole = if is_stream(&answer.headers) {
-            events::assemble(answer, self.protocol.assembler()).await?
+            events::assemble(answer, self.protocol.assembler(), |error| self.fault(error)).await?
         } else {
-            let body = answer.rest().await.map_err(|error| Fault::of_outbound(&error))?;
+            let body = answer.rest().await.map_err(|error| self.fault(&error))?;
             serde_json::from_slice(&body).map_err(|error| Fault::broken(&format!("the answer is no JSON: {error}")))?
         };
         self.protocol.completion(exchange, &whole)
+    }
+
+    fn fault(&self, error: &OutboundError) -> Fault {
+        Fault::of_outbound(error, self.reach.timeout)
     }
 
     async fn refusal(&self, exchange: &Exchange<'_>, mut answer: Streaming) -> Fault {

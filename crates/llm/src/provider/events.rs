@@ -7,12 +7,16 @@ use outbound::{OutboundError, Streaming};
 use serde_json::Value;
 
 /// Reads to the end of the answer; what comes after it is not waited for.
-pub(super) async fn assemble(answer: Streaming, mut assembler: Box<dyn Assembler>) -> Result<Value, Fault> {
+pub(super) async fn assemble(
+    answer: Streaming,
+    mut assembler: Box<dyn Assembler>,
+    broken: impl Fn(&OutboundError) -> Fault,
+) -> Result<Value, Fault> {
     let pieces = futures::stream::try_unfold(answer, |mut answer| async move {
         Ok::<_, OutboundError>(answer.chunk().await?.map(|piece| (piece, answer)))
     });
     let mut events = std::pin::pin!(pieces.eventsource());
-    while let Some(event) = events.try_next().await.map_err(fault)? {
+    while let Some(event) = events.try_next().await.map_err(|error| fault(error, &broken))? {
         let data = event.data.trim();
         if data == "[DONE]" {
             break;
@@ -34,9 +38,9 @@ pub(super) async fn assemble(answer: Streaming, mut assembler: Box<dyn Assembler
         .ok_or_else(|| Fault::broken("the stream ended before the answer did"))
 }
 
-fn fault(error: EventStreamError<OutboundError>) -> Fault {
+fn fault(error: EventStreamError<OutboundError>, broken: impl Fn(&OutboundError) -> Fault) -> Fault {
     match error {
-        EventStreamError::Transport(error) => Fault::of_outbound(&error),
+        EventStreamError::Transport(error) => broken(&error),
         EventStreamError::Utf8(_) => Fault::broken("the stream is no UTF-8"),
         EventStreamError::Parser(_) => Fault::broken("the stream holds no events"),
     }

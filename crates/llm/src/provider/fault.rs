@@ -23,6 +23,8 @@ pub(crate) enum FaultKind {
     Connect,
     /// Silence.
     Timeout,
+    /// It answers, but does not come to an end.
+    TooLong,
     /// The connection broke, or what came cannot be read.
     Broken,
     /// Too many calls.
@@ -43,6 +45,7 @@ impl FaultKind {
         match self {
             Self::Connect => "llm_connect",
             Self::Timeout => "llm_timeout",
+            Self::TooLong => "llm_too_long",
             Self::Broken => "llm_protocol",
             Self::RateLimited => "llm_rate_limited",
             Self::Failing => "llm_server_error",
@@ -53,12 +56,15 @@ impl FaultKind {
 
     /// The provider answered, if only to say no.
     pub(crate) fn is_answer(self) -> bool {
-        matches!(self, Self::FormUnknown | Self::BoundUnknown | Self::Rejected)
+        matches!(
+            self,
+            Self::FormUnknown | Self::BoundUnknown | Self::Rejected | Self::TooLong
+        )
     }
 
     /// Nothing was made, so nothing was billed.
     pub(crate) fn is_free(self) -> bool {
-        !matches!(self, Self::Timeout | Self::Broken)
+        !matches!(self, Self::Timeout | Self::TooLong | Self::Broken)
     }
 }
 
@@ -94,11 +100,14 @@ impl Fault {
         }
     }
 
-    pub(crate) fn of_outbound(error: &OutboundError) -> Self {
+    /// `whole`: the time for a whole call; silence is noticed before it is over.
+    pub(crate) fn of_outbound(error: &OutboundError, whole: Duration) -> Self {
         let kind = match &error.failure {
+            Failure::Timeout { after } if *after >= whole => FaultKind::TooLong,
+            Failure::ResponseTooLarge { .. } => FaultKind::TooLong,
             Failure::Connect { .. } => FaultKind::Connect,
             Failure::Timeout { .. } => FaultKind::Timeout,
-            Failure::Protocol { .. } | Failure::ResponseTooLarge { .. } => FaultKind::Broken,
+            Failure::Protocol { .. } => FaultKind::Broken,
             Failure::AddressBlocked { .. } | Failure::HostNotAllowed { .. } => FaultKind::Rejected,
         };
         Self::new(kind, &error.to_string())

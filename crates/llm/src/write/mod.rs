@@ -4,6 +4,7 @@ mod assignment;
 mod budget;
 mod compose;
 mod edit;
+mod fact_check;
 mod filling;
 mod mending;
 mod outline;
@@ -33,7 +34,7 @@ use std::borrow::Cow;
 pub use social::{character_limit, is_social};
 
 /// Agents that text processing can run.
-const BUILT_IN: [&str; 7] = [
+const BUILT_IN: [&str; 8] = [
     "research_agent",
     "outline_agent",
     "writer_agent",
@@ -41,6 +42,7 @@ const BUILT_IN: [&str; 7] = [
     "social_agent",
     "seo_agent",
     "summary_agent",
+    "fact_check_agent",
 ];
 
 /// Runs one agent.
@@ -59,6 +61,7 @@ pub fn write(ask: &WriteAsk<'_>) -> Result<Value, EngineError> {
         "social_agent" => social::run(&assignment),
         "seo_agent" => seo::run(&assignment),
         "summary_agent" => summary::run(&assignment),
+        "fact_check_agent" => fact_check::run(&assignment),
         other => return Err(EngineError::UnknownAgent(other.to_owned())),
     };
     let mut output = output;
@@ -89,8 +92,9 @@ pub fn does(agent: &Agent) -> Option<&'static str> {
         "social" => Some("social_agent"),
         "seo" => Some("seo_agent"),
         "summary" => Some("summary_agent"),
-        // Text processing knows no other language, and compares no meanings.
-        "translation" | "fact_check" => None,
+        "fact_check" => Some("fact_check_agent"),
+        // Text processing knows no other language.
+        "translation" => None,
         _ => Some("writer_agent"),
     })
 }

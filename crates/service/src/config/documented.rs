@@ -147,7 +147,8 @@ impl Page<'_> {
                 .collect();
             return choices.join(" | ");
         }
-        let kind = node.and_then(|node| node.get("type")).and_then(Value::as_str);
+        let kind = node.and_then(|node| node.get("type"));
+        let kind = kind.map(|kind| kind.get(0).unwrap_or(kind)).and_then(Value::as_str);
         match kind {
             Some("string") => "\"…\"",
             Some("integer") => "1",

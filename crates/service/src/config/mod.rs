@@ -46,7 +46,10 @@ pub use gateway::GatewayConfig;
 pub use learner::LearnerConfig;
 pub use learning::{LearningConfig, OfferFrom};
 pub use limits::LimitsConfig;
-pub use llm::{LlmConfig, ProviderConfig, ProviderKind, Role, RolesConfig};
+pub use llm::{
+    Answering, DEFAULT_PROVIDER, LlmConfig, PriceConfig, ProviderConfig, ProviderKind, Role, RolesConfig, Target,
+    Targets, TiersConfig,
+};
 pub use load::{Sources, load};
 pub use nats::NatsConfig;
 pub use policy::{BudgetConfig, GrantConfig, OnExhausted, PolicyConfig};

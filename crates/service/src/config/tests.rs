@@ -199,7 +199,7 @@ fn all_faults_are_told_at_once_each_with_its_source_and_key() {
         "channels[#2].name",
         "apis[shop].base_url",
         "apis[shop].endpoints[stock].path",
-        "llm.base_url",
+        "llm.model",
         "surprise",
     ] {
         assert_eq!(fault(&found, key).origin, file, "{key}");
@@ -305,8 +305,98 @@ fn the_null_model_is_refused_outside_development() {
         ("ORCHESTRATOR_LOCAL_CONFIG", &local),
     ]))
     .unwrap();
-    assert_eq!(config.llm.provider(Role::Planner), ProviderKind::Null);
-    assert_eq!(config.llm.provider(Role::Judge), ProviderKind::Offline);
+    assert_eq!(config.llm.answering(Role::Planner), Answering::Null);
+    assert_eq!(config.llm.answering(Role::Judge), Answering::Offline);
+}
+
+#[test]
+fn roles_and_sizes_name_models_whose_names_may_hold_slashes() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "models.toml",
+        r#"
+        [llm]
+        base_url = "http://127.0.0.1:8000/v1"
+        model = "local"
+        [llm.providers.claude]
+        kind = "anthropic"
+        api_key = { env = "ANTHROPIC_API_KEY" }
+        model = "claude-x"
+        [llm.providers.openrouter]
+        kind = "openai"
+        base_url = "https://openrouter.ai/api/v1"
+        [llm.roles]
+        judge = ["claude", "openrouter/meta/llama"]
+        planner = "offline"
+        [llm.tiers]
+        large = "claude/claude-y"
+        [llm.prices."local*"]
+        input = 0
+        output = 0
+        "#,
+    );
+    let config = load(&environment(&[("ORCHESTRATOR_CONFIG", &file)])).unwrap().llm;
+    let target = |text: &str| {
+        let (provider, model) = text.split_once('/').unwrap();
+        vec![Target {
+            provider: provider.to_owned(),
+            model: model.to_owned(),
+        }]
+    };
+    let judges = [target("claude/claude-x"), target("openrouter/meta/llama")].concat();
+    let same = |models: Vec<Target>| Answering::Models {
+        small: models.clone(),
+        standard: models.clone(),
+        large: models,
+    };
+    assert_eq!(config.answering(Role::Judge), same(judges));
+    assert_eq!(config.answering(Role::Planner), Answering::Offline);
+    let Answering::Models { small, standard, large } = config.answering(Role::Writer) else {
+        panic!("no models")
+    };
+    assert_eq!((small, standard), (target("default/local"), target("default/local")));
+    assert_eq!(large, target("claude/claude-y"));
+}
+
+#[test]
+fn models_that_nobody_could_ask_are_told_with_their_key() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "models.toml",
+        r#"
+        [llm]
+        model = "left over"
+        max_concurrency = 0
+        [llm.providers.claude]
+        kind = "anthropic"
+        base_url = "api.anthropic.com"
+        [llm.providers."a/b"]
+        kind = "openai"
+        [llm.roles]
+        planner = "claude"
+        writer = ["offline", "claude/x"]
+        judge = []
+        [llm.tiers]
+        small = "nobody/x"
+        [llm.prices."x"]
+        input = -1
+        output = 1
+        "#,
+    );
+    let found = faults(&environment(&[("ORCHESTRATOR_CONFIG", &file)]));
+    for key in [
+        "llm.model",
+        "llm.max_concurrency",
+        "llm.providers.claude.base_url",
+        "llm.providers.a/b",
+        "llm.roles.planner",
+        "llm.roles.writer",
+        "llm.roles.judge",
+        "llm.tiers.small",
+        "llm.prices.x.input",
+    ] {
+        assert_eq!(fault(&found, key).origin, file, "{key}");
+    }
 }
 
 #[test]
@@ -363,4 +453,40 @@ fn undocumented(node: &serde_json::Value, at: &str, missing: &mut Vec<String>) {
     for (name, definition) in table.get("$defs").and_then(|d| d.as_object()).into_iter().flatten() {
         undocumented(definition, &format!("/{name}"), missing);
     }
+}
+
+#[test]
+fn an_agent_calls_only_what_reads_and_is_there() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "agents.toml",
+        r#"
+[[agents]]
+tool_id = "stock_agent"
+description = "Tells what is in stock"
+prompt = "What of {{thing}} is there?"
+tools = ["null", "shop.stock", "shop.order", "shop.gone", "writer_agent"]
+estimated_cost = -1.0
+[[apis]]
+name = "shop"
+base_url = "http://127.0.0.1:1/api"
+[[apis.endpoints]]
+name = "stock"
+path = "/stock"
+[[apis.endpoints]]
+name = "order"
+method = "POST"
+path = "/orders"
+"#,
+    );
+    let found = faults(&environment(&[("ORCHESTRATOR_CONFIG", &file)]));
+    let reasons: Vec<&str> = found.iter().map(|fault| fault.reason.as_str()).collect();
+    for reason in [
+        "`shop.order` has effects outside",
+        "there is no tool `shop.gone`",
+        "there is no tool `writer_agent`",
+    ] {
+        assert!(reasons.contains(&reason), "{reason} in {reasons:?}");
+    }
+    assert_eq!(found.len(), 4, "{found:#?}");
 }

@@ -41,14 +41,13 @@ fn scripted(replies: Vec<Reply>) -> Arc<Scripted> {
 }
 
 fn registry(chat: &Arc<Scripted>) -> Registry {
-    let mut config = Config::default();
-    config.agents = serde_json::from_value(json!([{
+    let agents = serde_json::from_value(json!([{
         "tool_id": "stock_agent", "description": "Tells what is in stock", "prompt": "What of {{thing}} is there?",
         "input_schema": {"type": "object", "properties": {"thing": {"type": "string"}}, "required": ["thing"]},
         "tools": ["null", "shop.stock"], "max_tool_calls": 4, "estimated_cost": 0.002, "estimated_duration": 3.0,
     }]))
     .unwrap();
-    config.apis = serde_json::from_value(json!([{
+    let apis = serde_json::from_value(json!([{
         "name": "shop", "base_url": "http://127.0.0.1:1/api",
         "endpoints": [
             {"name": "stock", "path": "/stock", "input_schema": {"type": "object", "required": ["sku"]}},
@@ -57,6 +56,11 @@ fn registry(chat: &Arc<Scripted>) -> Registry {
         ],
     }]))
     .unwrap();
+    let config = Config {
+        agents,
+        apis,
+        ..Config::default()
+    };
     let engine: Arc<dyn llm::Engine> = Arc::new(ModelEngine::new("scripted", Arc::clone(chat) as Arc<dyn Chat>));
     Registry::build(&config, &engine).unwrap()
 }

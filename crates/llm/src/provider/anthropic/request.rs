@@ -5,6 +5,7 @@ use crate::chat::Message;
 use crate::provider::tool_names::ToolNames;
 use crate::provider::{Exchange, Form, instruction, schema};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// The protocol wants a bound; this one is held by every model since Claude 3.5.
 const MAX_TOKENS: u32 = 8192;
@@ -50,6 +51,13 @@ pub(super) fn body(exchange: &Exchange<'_>) -> Value {
             _ => system.push(instruction(&wanted)),
         }
     }
+    if tools.is_empty() {
+        // A conversation with calls in it must say what was called.
+        tools = called(exchange.messages, &names);
+        if !tools.is_empty() {
+            body.insert("tool_choice".to_owned(), json!({"type": "none"}));
+        }
+    }
     if !system.is_empty() {
         body.insert("system".to_owned(), system.join("\n\n").into());
     }
@@ -58,6 +66,16 @@ pub(super) fn body(exchange: &Exchange<'_>) -> Value {
     }
     body.insert("messages".to_owned(), Value::Array(turns(exchange.messages, &names)));
     Value::Object(body)
+}
+
+fn called(messages: &[Message], names: &ToolNames) -> Vec<Value> {
+    let calls = messages.iter().flat_map(|message| match message {
+        Message::Assistant { calls, .. } => calls.as_slice(),
+        _ => &[],
+    });
+    let called: BTreeSet<String> = calls.map(|call| names.name(&call.tool_id)).collect();
+    let tool = |name: &String| json!({"name": name, "input_schema": {"type": "object"}});
+    called.iter().map(tool).collect()
 }
 
 fn standing(message: &Message) -> Option<String> {

@@ -3,11 +3,12 @@
 use super::finding::Finding;
 use reqwest::{RequestBuilder, StatusCode, Url};
 use serde_json::Value;
-use service::config::{LlmConfig, ProviderKind, Secret};
+use service::config::{DEFAULT_PROVIDER, LlmConfig, ProviderKind, Secret};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(5);
+const OPENAI: &str = "https://api.openai.com/v1";
 const ANTHROPIC: &str = "https://api.anthropic.com";
 const ANTHROPIC_VERSION: &str = "2023-06-01";
 /// Names shown where the wanted one is not among them.
@@ -45,26 +46,30 @@ impl Key {
     }
 }
 
-/// Every provider of a configuration, with the models its roles name as `provider/model`.
+/// Every provider of a configuration, with the models its roles and sizes name.
 pub fn configured(llm: &LlmConfig) -> Vec<Provider> {
-    let mut wanted: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    let roles = [&llm.roles.planner, &llm.roles.writer, &llm.roles.judge];
-    for (provider, model) in roles.into_iter().flatten().filter_map(|role| role.split_once('/')) {
-        wanted.entry(provider).or_default().insert(model.to_owned());
+    let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for target in llm.targets() {
+        wanted.entry(target.provider).or_default().insert(target.model);
     }
     let default = llm.base_url.as_ref().map(|base_url| Provider {
         name: "llm".to_owned(),
         kind: ProviderKind::Openai,
         base_url: Some(base_url.clone()),
         key: Key::of(llm.api_key.as_ref()),
-        models: llm.model.iter().cloned().collect(),
+        models: llm
+            .model
+            .iter()
+            .cloned()
+            .chain(wanted.remove(DEFAULT_PROVIDER).unwrap_or_default())
+            .collect(),
     });
     let named = llm.providers.iter().map(|(name, provider)| Provider {
         name: name.clone(),
         kind: provider.kind,
         base_url: provider.base_url.clone(),
         key: Key::of(provider.api_key.as_ref()),
-        models: wanted.remove(name.as_str()).unwrap_or_default(),
+        models: wanted.remove(name).unwrap_or_default(),
     });
     default.into_iter().chain(named).collect()
 }
@@ -87,10 +92,7 @@ pub async fn examine(provider: &Provider) -> Finding {
     let base = match provider.kind {
         ProviderKind::Offline | ProviderKind::Null => return Finding::ok(name, "built in"),
         ProviderKind::Anthropic => provider.base_url.as_deref().unwrap_or(ANTHROPIC),
-        ProviderKind::Openai => match provider.base_url.as_deref() {
-            Some(base) => base,
-            None => return Finding::fail(name, "there is no base_url", "write base_url = \"http://…/v1\""),
-        },
+        ProviderKind::Openai => provider.base_url.as_deref().unwrap_or(OPENAI),
     };
     if let Key::Missing(why) = &provider.key {
         return Finding::fail(

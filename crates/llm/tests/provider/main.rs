@@ -1,0 +1,5 @@
+//! Models of providers, against a server that speaks both protocols.
+
+mod exchanges;
+mod faults;
+mod fixture;
