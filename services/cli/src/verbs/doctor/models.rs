@@ -1,13 +1,18 @@
 //! Whether each configured model provider can be reached, takes our key, and has the model.
 
 use super::finding::Finding;
+use crate::text::members;
 use reqwest::{RequestBuilder, StatusCode, Url};
 use serde_json::Value;
 use service::config::{LlmConfig, ProviderKind, Secret};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Name of the provider that `llm.base_url` is.
+const DEFAULT: &str = "default";
+/// Where a provider is that does not say.
+const OPENAI: &str = "https://api.openai.com/v1";
 const ANTHROPIC: &str = "https://api.anthropic.com";
 const ANTHROPIC_VERSION: &str = "2023-06-01";
 /// Names shown where the wanted one is not among them.
@@ -17,7 +22,7 @@ const MAX_ANSWER: usize = 4 << 20;
 
 /// A provider as it is configured.
 pub struct Provider {
-    /// `llm`, or its name below `llm.providers`.
+    /// `default` for `llm.base_url`, or its name below `llm.providers`.
     pub name: String,
     pub kind: ProviderKind,
     pub base_url: Option<String>,
@@ -45,28 +50,50 @@ impl Key {
     }
 }
 
-/// Every provider of a configuration, with the models its roles name as `provider/model`.
+/// Every provider of a configuration, with the models that are asked of it: its own, and those that
+/// roles and tiers name as `provider/model`.
 pub fn configured(llm: &LlmConfig) -> Vec<Provider> {
-    let mut wanted: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    let roles = [&llm.roles.planner, &llm.roles.writer, &llm.roles.judge];
-    for (provider, model) in roles.into_iter().flatten().filter_map(|role| role.split_once('/')) {
-        wanted.entry(provider).or_default().insert(model.to_owned());
+    // As a document: roles and tiers name one target or several, in order of preference.
+    let document = serde_json::to_value(llm).unwrap_or_default();
+    let mut targets = Vec::new();
+    for chosen in ["roles", "tiers"] {
+        members(&document, chosen).for_each(|(_, target)| collect(target, &mut targets));
     }
+    let models = |name: &str, own: Option<&Value>| -> BTreeSet<String> {
+        let named = targets.iter().filter_map(|target| match target.split_once('/') {
+            Some((provider, model)) if provider == name => Some(model.to_owned()),
+            _ => None,
+        });
+        own.and_then(Value::as_str)
+            .map(str::to_owned)
+            .into_iter()
+            .chain(named)
+            .collect()
+    };
     let default = llm.base_url.as_ref().map(|base_url| Provider {
-        name: "llm".to_owned(),
+        name: DEFAULT.to_owned(),
         kind: ProviderKind::Openai,
         base_url: Some(base_url.clone()),
         key: Key::of(llm.api_key.as_ref()),
-        models: llm.model.iter().cloned().collect(),
+        models: models(DEFAULT, document.get("model")),
     });
     let named = llm.providers.iter().map(|(name, provider)| Provider {
         name: name.clone(),
         kind: provider.kind,
         base_url: provider.base_url.clone(),
         key: Key::of(provider.api_key.as_ref()),
-        models: wanted.remove(name.as_str()).unwrap_or_default(),
+        models: models(name, document.pointer(&format!("/providers/{name}/model"))),
     });
     default.into_iter().chain(named).collect()
+}
+
+/// The texts of a value, however they are listed.
+fn collect(value: &Value, texts: &mut Vec<String>) {
+    match value {
+        Value::String(text) => texts.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
+        _ => {}
+    }
 }
 
 /// One finding a provider; that the built-in engine answers where there is none.
@@ -87,10 +114,7 @@ pub async fn examine(provider: &Provider) -> Finding {
     let base = match provider.kind {
         ProviderKind::Offline | ProviderKind::Null => return Finding::ok(name, "built in"),
         ProviderKind::Anthropic => provider.base_url.as_deref().unwrap_or(ANTHROPIC),
-        ProviderKind::Openai => match provider.base_url.as_deref() {
-            Some(base) => base,
-            None => return Finding::fail(name, "there is no base_url", "write base_url = \"http://…/v1\""),
-        },
+        ProviderKind::Openai => provider.base_url.as_deref().unwrap_or(OPENAI),
     };
     if let Key::Missing(why) = &provider.key {
         return Finding::fail(
