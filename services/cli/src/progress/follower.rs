@@ -99,10 +99,14 @@ impl Follower {
         Ok(event)
     }
 
-    /// Lets what was drawn stand, for something else to be written below it.
-    pub fn leave(&mut self) {
-        if let View::Live(live) = &mut self.view {
-            live.screen.leave();
+    /// Draws it as it is now and lets that stand, for something else to be written below it.
+    ///
+    /// # Errors
+    /// What the gateway refuses, that it does not answer, or that nobody reads any more.
+    pub async fn settle(&mut self) -> Result<()> {
+        match &mut self.view {
+            View::Live(live) => live.settle(&self.client, &self.task_id).await,
+            View::Json | View::Lines => Ok(()),
         }
     }
 
@@ -134,10 +138,7 @@ impl Live {
                     self.stale = true;
                     let event = event.transpose()?;
                     if event.is_none() {
-                        self.task = client.status(task_id).await?;
-                        self.away = false;
-                        self.draw()?;
-                        self.screen.leave();
+                        self.settle(client, task_id).await?;
                     }
                     return Ok(event);
                 }
@@ -149,6 +150,14 @@ impl Live {
             }
             self.draw()?;
         }
+    }
+
+    async fn settle(&mut self, client: &Client, task_id: &str) -> Result<()> {
+        self.task = client.status(task_id).await?;
+        self.away = false;
+        self.draw()?;
+        self.screen.leave();
+        Ok(())
     }
 
     /// Asks for the document where the last one is old.

@@ -39,8 +39,12 @@ fn header(scene: &Scene<'_>, look: Look, wide: usize) -> Vec<String> {
     let status = field(task, "status");
     let progress = task.get("progress").unwrap_or(&Value::Null);
     let mut facts = vec![field(task, "phase")];
-    if let (Some(done), Some(total)) = (present(progress, "steps_done"), present(progress, "steps_total")) {
-        facts.push(format!("{done}/{total} steps"));
+    if let Some(total) = progress
+        .get("steps_total")
+        .and_then(Value::as_u64)
+        .filter(|total| *total > 0)
+    {
+        facts.push(format!("{}/{total} steps", field(progress, "steps_done")));
     }
     if let Some(round) = task
         .get("refinements")

@@ -6,7 +6,7 @@ use crate::failure::NotCompleted;
 use crate::look::Look;
 use crate::progress::{Follower, line};
 use crate::terminal::{remark, show};
-use crate::text::{field, items};
+use crate::text::{field, harmless, items};
 use crate::verbs::status;
 use anyhow::{Context, Result, bail};
 use client::{ApproveRequest, Client, ProcessRequest};
@@ -26,7 +26,7 @@ pub async fn travel(client: &Client, request: &ProcessRequest, approver: &Approv
         if event.name() != "gate.opened" {
             continue;
         }
-        follower.leave();
+        follower.settle().await?;
         let waits = decide(client, task_id, line::data(&event), approver).await?;
         if waits && give_up {
             bail!("the task waits for a human; run it on a terminal, or with AUTO_APPROVE=1");
@@ -80,7 +80,7 @@ fn finish(task: &Value) -> Result<()> {
     for published in items(task, "published") {
         let (channel, location) = (field(published, "channel"), field(published, "location"));
         if let Ok(content) = std::fs::read_to_string(Path::new(&location)) {
-            show(format_args!("\n--- {channel}: {location} ---\n{content}"));
+            show(format_args!("\n--- {channel}: {location} ---\n{}", harmless(&content)));
             blog |= channel == "blog";
         }
     }

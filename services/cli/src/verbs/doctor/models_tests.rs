@@ -126,19 +126,21 @@ async fn each_way_to_fail_is_told_apart_and_the_key_is_never_shown() {
 }
 
 #[test]
-fn models_are_those_that_roles_name() {
-    let mut llm = LlmConfig::default();
-    assert!(configured(&llm).is_empty());
-    llm.base_url = Some("http://127.0.0.1:1/v1".to_owned());
-    llm.model = Some("small".to_owned());
-    llm.roles.judge = Some("claude/large".to_owned());
-    let claude = serde_json::from_str(r#"{"kind":"anthropic","api_key":"k"}"#).unwrap();
-    llm.providers.insert("claude".to_owned(), claude);
-    let found: Vec<(String, Vec<String>)> = configured(&llm)
+fn a_provider_is_asked_for_its_own_model_and_those_that_roles_name() {
+    assert!(configured(&LlmConfig::default()).is_empty());
+    let llm: LlmConfig = serde_json::from_value(serde_json::json!({
+        "base_url": "http://127.0.0.1:1/v1", "model": "small",
+        "providers": { "claude": { "kind": "anthropic", "api_key": "k" }, "spare": { "kind": "openai" } },
+        "roles": { "planner": "default/middle", "judge": "claude/large" },
+    }))
+    .unwrap();
+    let found: Vec<(String, String)> = configured(&llm)
         .into_iter()
-        .map(|provider| (provider.name, provider.models.into_iter().collect()))
+        .map(|provider| (provider.name, provider.models.into_iter().collect::<Vec<_>>().join(" ")))
         .collect();
-    let expected =
-        [("llm", "small"), ("claude", "large")].map(|(name, model)| (name.to_owned(), vec![model.to_owned()]));
-    assert_eq!(found, expected);
+    let expected = [("default", "middle small"), ("claude", "large"), ("spare", "")];
+    assert_eq!(
+        found,
+        expected.map(|(name, models)| (name.to_owned(), models.to_owned()))
+    );
 }
