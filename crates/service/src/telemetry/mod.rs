@@ -172,22 +172,24 @@ impl Telemetry {
         Some(bridge.build().with_filter(for_lines().and(foreign)))
     }
 
-    /// Sends what is left. Off the runtime's own thread: the exporters need that one to reach their receiver.
+    /// Sends what is left, all at the same time: a receiver that does not answer must not hold up the end for
+    /// long.
     pub async fn flush(self) {
         let Self { traces, metrics, logs } = self;
-        let sending = tokio::task::spawn_blocking(move || {
-            told("traces", traces.map(|provider| provider.shutdown()));
-            told("metrics", metrics.map(|provider| provider.shutdown()));
-            told("logs", logs.map(|provider| provider.shutdown()));
-        });
-        if let Err(error) = sending.await {
-            tracing::warn!(%error, "the last telemetry was not sent");
-        }
+        tokio::join!(
+            ending("traces", traces.map(|provider| move || provider.shutdown())),
+            ending("metrics", metrics.map(|provider| move || provider.shutdown())),
+            ending("logs", logs.map(|provider| move || provider.shutdown())),
+        );
     }
 }
 
-fn told(what: &str, outcome: Option<OTelSdkResult>) {
-    if let Some(Err(error)) = outcome {
-        tracing::warn!(%error, what, "the last telemetry was not sent");
+/// Off the runtime's own thread: the exporters need that one to reach their receiver.
+async fn ending(what: &str, shutdown: Option<impl FnOnce() -> OTelSdkResult + Send + 'static>) {
+    let Some(shutdown) = shutdown else { return };
+    match tokio::task::spawn_blocking(shutdown).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, what, "the last telemetry was not sent"),
+        Err(error) => tracing::warn!(%error, what, "the last telemetry was not sent"),
     }
 }

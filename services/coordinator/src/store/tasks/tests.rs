@@ -340,3 +340,36 @@ async fn the_ledger_is_read_by_task() {
         .collect();
     assert_eq!(shown, [("shop 2", Some(EffectClass::Keyed), "unknown")]);
 }
+
+#[tokio::test]
+async fn the_first_word_of_a_run_stands_and_a_task_keeps_no_more_than_so_many() {
+    use crate::store::runs::{self, MAX_RUNS, RunRow};
+    use workflow::ids::{RunId, Serial};
+    let pool = database().await;
+    let mut connection = pool.acquire().await.unwrap();
+    let (task, other) = (story::task_id(1), story::task_id(2));
+    let run = |task: TaskId, number: u128, counted| RunRow {
+        task,
+        job: task.job(Serial(1)),
+        run: RunId(Uuid::from_u128(number)),
+        of: None,
+        outcome: "succeeded",
+        error: String::new(),
+        counted,
+        started_at: Timestamp(253_402_300_799_999),
+        finished_at: Timestamp(0),
+        calls: "[]".to_owned(),
+    };
+    for counted in [true, false] {
+        runs::keep(&mut connection, &[run(task, 1, counted)]).await.unwrap();
+    }
+    let kept = runs::of_task(&pool, task).await.unwrap();
+    assert_eq!(kept.iter().map(|run| run.counted).collect::<Vec<_>>(), [true]);
+    let most = u128::try_from(MAX_RUNS).unwrap();
+    let many: Vec<RunRow> = (2..=most).map(|number| run(task, number, true)).collect();
+    runs::keep(&mut connection, &many).await.unwrap();
+    let further = [run(task, most + 1, true), run(other, 1, true)];
+    runs::keep(&mut connection, &further).await.unwrap();
+    let count = async |task| runs::of_task(&pool, task).await.unwrap().len() as u128;
+    assert_eq!((count(task).await, count(other).await), (most, 1));
+}
