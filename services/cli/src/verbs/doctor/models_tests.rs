@@ -4,6 +4,7 @@ use axum::Router;
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use service::config::Targets;
 
 /// A server that takes one key, as OpenAI and Anthropic do, and lists two models.
 async fn server() -> String {
@@ -131,7 +132,7 @@ fn models_are_those_that_roles_name() {
     assert!(configured(&llm).is_empty());
     llm.base_url = Some("http://127.0.0.1:1/v1".to_owned());
     llm.model = Some("small".to_owned());
-    llm.roles.judge = Some("claude/large".to_owned());
+    llm.roles.judge = Some(Targets::One("claude/large".to_owned()));
     let claude = serde_json::from_str(r#"{"kind":"anthropic","api_key":"k"}"#).unwrap();
     llm.providers.insert("claude".to_owned(), claude);
     let found: Vec<(String, Vec<String>)> = configured(&llm)
