@@ -154,18 +154,22 @@ async fn outage(lasts: Duration, most_calls: u32) -> Result<()> {
     server.always(Say::Fails(503, None));
     let before = server.asked().len();
     let began = Instant::now();
-    let mut tasks = Vec::new();
+    let mut submissions = Vec::new();
     while began.elapsed() < lasts {
-        let number = u32::try_from(tasks.len())?;
-        tasks.push(submit(&rest, "during", number).await?);
+        let number = u32::try_from(submissions.len())?;
+        let rest = rest.clone();
+        submissions.push(tokio::spawn(async move { submit(&rest, "during", number).await }));
         sleep_until(began + Duration::from_secs(1) * (number + 1) / STEPS_A_SECOND).await;
     }
     let calls = server.asked().len() - before;
     server.always(Say::Well);
+    let mut tasks = Vec::new();
+    for submission in submissions {
+        tasks.push(submission.await??);
+    }
     println!(
-        "{} tasks in an outage of {:?}: {calls} calls reached the provider",
-        tasks.len(),
-        began.elapsed()
+        "{} tasks in an outage of {lasts:?}: {calls} calls reached the provider",
+        tasks.len()
     );
 
     // The longest pause, and the time that so much work takes.

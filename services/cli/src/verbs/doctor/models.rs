@@ -53,7 +53,7 @@ pub fn configured(llm: &LlmConfig) -> Vec<Provider> {
         wanted.entry(target.provider).or_default().insert(target.model);
     }
     let default = llm.base_url.as_ref().map(|base_url| Provider {
-        name: "llm".to_owned(),
+        name: DEFAULT_PROVIDER.to_owned(),
         kind: ProviderKind::Openai,
         base_url: Some(base_url.clone()),
         key: Key::of(llm.api_key.as_ref()),
@@ -69,7 +69,12 @@ pub fn configured(llm: &LlmConfig) -> Vec<Provider> {
         kind: provider.kind,
         base_url: provider.base_url.clone(),
         key: Key::of(provider.api_key.as_ref()),
-        models: wanted.remove(name).unwrap_or_default(),
+        models: provider
+            .model
+            .iter()
+            .cloned()
+            .chain(wanted.remove(name).unwrap_or_default())
+            .collect(),
     });
     default.into_iter().chain(named).collect()
 }
