@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod checker;
+pub mod collector;
 pub mod configuration;
 pub mod database_proxy;
 pub mod dev_file;
@@ -15,6 +16,7 @@ pub mod load;
 pub mod oracle;
 pub mod plans;
 pub mod processes;
+pub mod readme;
 pub mod rest;
 pub mod scenarios;
 pub mod server_sent;

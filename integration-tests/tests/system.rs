@@ -18,7 +18,11 @@ mod events;
 mod group;
 #[path = "system/lifecycle.rs"]
 mod lifecycle;
+#[path = "system/readme.rs"]
+mod readme;
 #[path = "system/repair.rs"]
 mod repair;
 #[path = "system/replicas.rs"]
 mod replicas;
+#[path = "system/telemetry.rs"]
+mod telemetry;

@@ -16,9 +16,10 @@ mod pulse;
 mod reporting;
 mod results;
 mod run;
+mod spans;
 mod take;
 
-pub use coordinator::{CallError, Coordinator, EndpointError};
+pub use coordinator::{CallError, Client, Coordinator, EndpointError};
 pub use effects::{EffectEnd, EffectRequest, Licence};
 pub use job::{Ended, Handler, ItemContext, JobContext, inline, json_of};
 pub use payload::{MAX_INLINE, MAX_PAYLOAD};

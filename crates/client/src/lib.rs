@@ -8,6 +8,7 @@ mod error;
 mod event_stream;
 mod export;
 mod http;
+mod learning;
 mod process;
 mod tasks;
 
@@ -16,6 +17,7 @@ pub use contracts::problem::{FieldError, Problem};
 pub use error::ClientError;
 pub use event_stream::{Event, EventStream};
 pub use export::{Export, ExportRequest};
+pub use learning::Feedback;
 pub use process::{Accepted, Links};
 pub use tasks::{Page, TaskFilter};
 

@@ -2,7 +2,9 @@
 //! documents, CloudEvents, and conversions to the core's types.
 
 pub mod api;
+pub mod gen_ai;
 pub mod problem;
+pub mod trace;
 mod trace_context;
 
 pub use trace_context::TraceParent;

@@ -1,27 +1,38 @@
-//! The provider port and its embedded adapters.
+//! The engine port, its embedded adapters, and the engine over a model.
 //!
 //! `offline` needs no key and no network: it plans by matching, writes by text processing and judges
 //! by measuring, and says so in every result. `null` does nothing at almost no cost, for development
-//! and benchmarks. Everything here is deterministic: no clock, no randomness, no IO.
+//! and benchmarks. Both are deterministic: no clock, no randomness, no IO. [`ModelEngine`] asks whatever
+//! answers the port [`Chat`]; [`Models`] answers it with models of providers.
 
 mod brief;
 mod call;
 mod catalog;
 mod chat;
+mod engine;
 mod judge;
 mod memory;
+mod models;
 mod null;
 mod offline;
 mod output;
 mod plan;
 mod port;
+mod provider;
+mod record;
+mod template;
 mod text;
 mod write;
 
 pub use call::{Answer, Call, CallKind, EngineError, Failed, Usage};
 pub use catalog::{ToolCard, agent_tools, null_tool};
 pub use chat::{Chat, ChatAsk, Message, Reply, Tier, ToolCall};
+pub use engine::ModelEngine;
 pub use memory::{KnownPattern, Memory, PatternDecision, PatternUse};
+pub use models::{
+    Bounds, ModelRef, Models, OpenError, Patience, Price, ProviderSettings, Settings, Sources, Speaks, TableError,
+    Tiers,
+};
 pub use null::Null;
 pub use offline::Offline;
 pub use output::{text_of, title_of};
@@ -29,6 +40,8 @@ pub use port::{
     Agent, Context, Criteria, Criterion, Engine, Finding, JudgeAsk, JudgedText, Judgement, NoTools, PlanAsk, PlanDraft,
     ToolBox, WriteAsk, open,
 };
+pub use provider::InvalidKey;
+pub use template::{TemplateError, check as check_prompt};
 
 #[cfg(test)]
 mod unseen_requests;

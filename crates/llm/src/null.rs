@@ -39,6 +39,10 @@ impl Engine for Null {
         false
     }
 
+    fn is_free(&self) -> bool {
+        true
+    }
+
     fn runs(&self, _agent: &Agent) -> bool {
         true
     }

@@ -19,6 +19,10 @@ impl Engine for Offline {
         NAME
     }
 
+    fn is_free(&self) -> bool {
+        true
+    }
+
     fn runs(&self, agent: &Agent) -> bool {
         write::does(agent).is_some()
     }

@@ -28,6 +28,16 @@ pub trait Engine: Send + Sync + 'static {
         true
     }
 
+    /// Most tools it is shown for one plan; of a larger catalog those that fit the request.
+    fn tools_at_once(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Whatever it does costs nothing.
+    fn is_free(&self) -> bool {
+        false
+    }
+
     /// It can do what this agent is there for; an agent it cannot run is not offered.
     fn runs(&self, agent: &Agent) -> bool;
 

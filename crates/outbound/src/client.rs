@@ -4,11 +4,13 @@ use crate::allow_list::AllowList;
 use crate::error::{Failure, OutboundError, detail_of};
 use crate::message::{Redirects, Request, Response};
 use crate::resolver::{GuardedResolver, NameBlocked};
+use crate::streaming::{Pace, Streaming};
 use crate::{body, redirect};
 use http::{HeaderMap, Method};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use url::Url;
 
 /// Bounds of every call.
@@ -87,6 +89,24 @@ impl Client {
             Ok(outcome) => outcome,
             Err(_) => Err(OutboundError::perhaps_sent(Failure::Timeout { after })),
         }
+    }
+
+    /// Makes the call and returns with the head of the answer; any status is an answer, a redirect too.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn stream(&self, request: Request, pace: Pace) -> Result<Streaming, OutboundError> {
+        let started = Instant::now();
+        self.check(&request.url)?;
+        let after = pace.first_byte.min(request.timeout);
+        let call = self.call(&request, request.url.clone(), request.headers.clone());
+        let Ok(response) = tokio::time::timeout_at(started + after, call).await else {
+            return Err(OutboundError::perhaps_sent(Failure::Timeout { after }));
+        };
+        let response = response?;
+        body::check_head(response.headers(), &self.limits).map_err(OutboundError::perhaps_sent)?;
+        let limit = self.limits.max_response_bytes;
+        Ok(Streaming::new(response, started, request.timeout, pace, limit))
     }
 
     async fn follow(&self, request: Request) -> Result<Response, OutboundError> {

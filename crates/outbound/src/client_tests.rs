@@ -1,7 +1,7 @@
 //! The client against real servers on loopback.
 
 use crate::{
-    AllowList, Client, Limits, Method, OutboundError, Redirects, Request, RequestSent, Response, Unlisted, Url,
+    AllowList, Client, Limits, Method, OutboundError, Pace, Redirects, Request, RequestSent, Response, Unlisted, Url,
 };
 use axum::Router;
 use axum::body::Body;
@@ -148,4 +148,41 @@ async fn a_refused_connection_is_certainly_not_sent_and_a_garbled_answer_perhaps
     });
     let expected = ("tool_protocol", RequestSent::Maybe);
     assert_eq!(fault(&client(&[&base]), &base).await, expected);
+}
+
+#[tokio::test]
+async fn a_streamed_answer_may_last_but_not_fall_silent_or_grow_without_end() {
+    fn pieces(pause: u64, count: usize) -> Body {
+        let chunks = futures::stream::unfold(0, move |n| async move {
+            tokio::time::sleep(Duration::from_millis(if n == 0 { 0 } else { pause })).await;
+            (n < count).then(|| (Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 100])), n + 1))
+        });
+        Body::from_stream(chunks)
+    }
+    let app = Router::new()
+        .route("/steady", get(|| async { pieces(50, 8) }))
+        .route("/silent", get(|| async { pieces(60_000, 2) }))
+        .route("/endless", get(|| async { pieces(0, usize::MAX) }))
+        .route("/mute", get(std::future::pending::<()>));
+    let base = serve(app).await;
+    let client = client(&[&base]);
+    let read = async |path: &str, total: Duration| {
+        let request = Request::new(Method::GET, Url::parse(&format!("{base}{path}")).unwrap(), total);
+        let pace = Pace {
+            first_byte: Duration::from_millis(250),
+            idle: Duration::from_millis(250),
+        };
+        let mut answer = client.stream(request, pace).await?;
+        answer.rest().await
+    };
+    let long = Duration::from_secs(20);
+    assert_eq!(read("/steady", long).await.unwrap().len(), 800);
+    for (path, total, code) in [
+        ("/silent", long, "tool_timeout"),
+        ("/mute", long, "tool_timeout"),
+        ("/steady", Duration::from_millis(120), "tool_timeout"),
+        ("/endless", long, "tool_response_too_large"),
+    ] {
+        assert_eq!(read(path, total).await.unwrap_err().code(), code, "{path}");
+    }
 }

@@ -15,11 +15,13 @@ mod error;
 mod message;
 mod redirect;
 mod resolver;
+mod streaming;
 
 pub use allow_list::{AllowList, InvalidEntry, Unlisted};
 pub use client::{BuildError, Client, Limits};
 pub use error::{Failure, OutboundError, RequestSent};
 pub use message::{Redirects, Request, Response};
+pub use streaming::{Pace, Streaming};
 
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 pub use url::Url;

@@ -2,8 +2,10 @@
 
 use bus::Outgoing;
 use bytes::Bytes;
+use contracts::trace;
 use serde::Serialize;
 use serde_json::Value;
+use tracing::{Span, info_span};
 use uuid::Uuid;
 use workflow::ids::TaskId;
 use workflow::vocabulary::EventKind;
@@ -77,17 +79,64 @@ impl<'a> CloudEvent<'a> {
     }
 }
 
-/// An event of a task as it travels; `body` is the [`CloudEvent`] as JSON text.
-pub fn message(task: TaskId, sequence: u64, subject: String, body: impl Into<Bytes>) -> Outgoing {
-    let mut message = Outgoing::new(subject, task.event(sequence).to_string(), body);
+/// An event of a task as it travels; `body` is the [`CloudEvent`] as JSON text. The span is its publication,
+/// below `traceparent`: it lasts until it is dropped, and goes with the message. Where it is not exported
+/// `traceparent` itself goes.
+pub fn message(
+    task: TaskId,
+    sequence: u64,
+    subject: String,
+    body: impl Into<Bytes>,
+    traceparent: &str,
+) -> (Outgoing, Span) {
+    let id = task.event(sequence).to_string();
+    let span = info_span!(
+        "publish",
+        otel.kind = "producer",
+        otel.name = format!("publish {subject}"),
+        messaging.system = "nats",
+        messaging.operation.name = "publish",
+        messaging.operation.r#type = "send",
+        messaging.destination.name = subject,
+        messaging.message.id = id,
+        task_id = %task,
+        sequence,
+    );
+    let span = trace::below(span, traceparent);
+    let mut message = Outgoing::new(subject, id, body);
     message.headers.push(("ce-subject", task.to_string()));
-    message
+    let context = trace::of(&span).map_or_else(|| traceparent.to_owned(), |context| context.to_string());
+    if !context.is_empty() {
+        message.headers.push((trace::TRACEPARENT, context));
+    }
+    (message, span)
+}
+
+/// The trace context a stored event bears; empty where it has none.
+pub fn traceparent_of(body: &str) -> String {
+    #[derive(serde::Deserialize)]
+    struct Event {
+        #[serde(default)]
+        traceparent: String,
+    }
+    serde_json::from_str(body).map_or_else(|_| String::new(), |event: Event| event.traceparent)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn the_context_of_a_stored_event_goes_with_its_message() {
+        let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+        let body = format!(r#"{{"id":"x","traceparent":"{traceparent}","data":{{"traceparent":"forged"}}}}"#);
+        let task = TaskId(Uuid::from_u128(7 << 64));
+        let (message, _span) = message(task, 1, "events".to_owned(), body.clone(), &traceparent_of(&body));
+        let context = message.headers.iter().find(|(name, _)| *name == "traceparent");
+        assert_eq!(context.map(|(_, value)| value.as_str()), Some(traceparent));
+        assert_eq!(traceparent_of("{}"), "");
+    }
 
     #[test]
     fn an_event_is_a_structured_cloud_event_with_our_extensions() {

@@ -5,14 +5,14 @@
 //! when the stream is another one or shorter than recorded, everything within retention.
 
 use crate::checked::EventsStream;
-use crate::cloud_event::message;
+use crate::cloud_event::{message, traceparent_of};
 use crate::told::numbered;
 use bus::names::StreamName;
 use bus::{Bus, Outgoing};
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::Duration;
-use tracing::{info, warn};
+use tracing::{Span, info, warn};
 
 /// Unacknowledged this long, a commit's events are published again.
 const PATIENCE_SECONDS: f64 = 2.0;
@@ -213,10 +213,17 @@ impl Relay {
             let events = numbered(*last, bodies).zip(subjects.split('\n'));
             events.map(move |((sequence, body), subject)| {
                 let sequence = u64::try_from(sequence).unwrap_or(0);
-                message(task, sequence, subject.to_owned(), body.to_owned())
+                message(
+                    task,
+                    sequence,
+                    subject.to_owned(),
+                    body.to_owned(),
+                    &traceparent_of(body),
+                )
             })
         });
-        let messages: Vec<Outgoing> = messages.collect();
+        // The spans of the publications last until these are acknowledged.
+        let (messages, _spans): (Vec<Outgoing>, Vec<Span>) = messages.unzip();
         for stored in self.bus.publish_all(messages).await {
             let sequence = match stored {
                 Ok(stored) => stored.sequence,

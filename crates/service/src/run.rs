@@ -116,7 +116,7 @@ where
     F: FnOnce(Context) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
-    let telemetry = match telemetry::init(ctx.binary, &ctx.instance) {
+    let telemetry = match telemetry::init(ctx.binary, &ctx.instance, &ctx.metrics) {
         Ok(telemetry) => telemetry,
         Err(error) => {
             eprintln!("{:#}", anyhow::Error::new(error));

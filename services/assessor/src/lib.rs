@@ -9,11 +9,13 @@ mod judging;
 mod judging_tests;
 
 use bus::worker::{Ended, Handler, JobContext};
+use contracts::gen_ai;
 use contracts::work::job;
 use llm::Engine;
 use service::Context;
 use service::config::Role;
 use std::sync::Arc;
+use tracing::Instrument;
 use workflow::vocabulary::WorkKind;
 
 /// Runs the assessor until the process is asked to end and what it holds is done.
@@ -35,6 +37,8 @@ impl Handler for Assessor {
         let Some(job::Spec::Assess(spec)) = &job.job.spec else {
             return Ended::failure("worker_protocol", "not an assessment", false);
         };
-        judging::assess(&*self.engine, &job.submission, spec).await
+        judging::assess(&*self.engine, &job.submission, spec)
+            .instrument(gen_ai::evaluate(spec.round))
+            .await
     }
 }

@@ -2,10 +2,17 @@
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use workflow::vocabulary::Action;
 
 /// The Intelligent Orchestrator's command line.
 #[derive(Debug, Parser)]
-#[command(name = "orchestrator", version, about, max_term_width = 120)]
+#[command(
+    name = "orchestrator",
+    version,
+    about,
+    max_term_width = 120,
+    after_help = "TASK is a task's id, its beginning or end (4 characters or more), or `last` for the newest."
+)]
 pub struct Arguments {
     /// Print JSON, for programs
     #[arg(long, global = true)]
@@ -31,19 +38,24 @@ pub enum Command {
     /// Submit a request
     Submit(Box<SubmitArguments>),
     /// Show a task
-    Status { task_id: String },
+    Status {
+        #[arg(value_name = TASK)]
+        task: String,
+    },
     /// List tasks, newest first
     List(ListArguments),
     /// Follow a task until it ends; exit code 0 only when it completes
     Watch {
-        task_id: String,
+        #[arg(value_name = TASK)]
+        task: String,
         /// Begin behind this event
         #[arg(long, default_value_t = 0, value_name = "SEQUENCE")]
         after: u64,
     },
     /// List what waits for a human, or show what one task asks
     Approvals {
-        task_id: Option<String>,
+        #[arg(value_name = TASK)]
+        task: Option<String>,
         /// Which question, where several are open
         #[arg(long, value_name = "GATE_ID")]
         gate: Option<String>,
@@ -65,19 +77,88 @@ pub enum Command {
         feedback: String,
     },
     /// End a task
-    Cancel { task_id: String },
+    Cancel {
+        #[arg(value_name = TASK)]
+        task: String,
+    },
     /// Continue what failed or needs attention
     Retry(RetryArguments),
     /// Start nothing more of a task until it is resumed
-    Pause { task_id: String },
+    Pause {
+        #[arg(value_name = TASK)]
+        task: String,
+    },
     /// Let a paused task go on
-    Resume { task_id: String },
+    Resume {
+        #[arg(value_name = TASK)]
+        task: String,
+    },
     /// List the tools, or show one
     Tools { tool_id: Option<String> },
     /// Export training data of finished tasks
     Export(ExportArguments),
-    /// Check this machine and what runs on it
+    /// Say how good a task's result is, at any time
+    Feedback(FeedbackArguments),
+    /// Show what was called and decided for a task, step by step
+    Trace {
+        #[arg(value_name = TASK)]
+        task: String,
+    },
+    /// List what was learned from approved tasks, or show one pattern
+    Patterns { pattern_id: Option<String> },
+    /// Show success, quality, cost, and how much of what was learned is used
+    Metrics {
+        /// Over how many days; default: the server's own window
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3650))]
+        days: Option<u32>,
+    },
+    /// Check this machine, the configuration, the models, and what runs
     Doctor,
+    /// Print the completions of a shell; put them where it looks for them
+    Completions { shell: clap_complete::Shell },
+}
+
+/// How tasks are named on a command line: the id, its beginning or end, or `last`.
+const TASK: &str = "TASK";
+
+#[derive(Debug, Args)]
+pub struct FeedbackArguments {
+    #[arg(value_name = TASK)]
+    pub task: String,
+    /// 1 (useless) to 5 (as it should be)
+    #[arg(long, value_name = "1-5", value_parser = clap::value_parser!(u8).range(1..=5))]
+    pub rating: Option<u8>,
+    /// In words
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+    /// The quality dimension it is about, such as clarity
+    #[arg(long, value_name = "NAME")]
+    pub dimension: Option<String>,
+    /// The step it is about, by key or id
+    #[arg(long, value_name = "KEY")]
+    pub step: Option<String>,
+    /// Sent again with the same key, it counts once
+    #[arg(long, value_name = "KEY")]
+    pub idempotency_key: Option<String>,
+}
+
+/// Answers to an attention gate that no other verb gives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum GateAction {
+    /// The effect of unknown outcome did happen
+    MarkDone,
+    /// Go on without it
+    Skip,
+}
+
+impl From<GateAction> for Action {
+    fn from(action: GateAction) -> Self {
+        match action {
+            GateAction::MarkDone => Self::MarkDone,
+            GateAction::Skip => Self::Skip,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -167,7 +248,8 @@ pub struct ListArguments {
 /// Which question of which task.
 #[derive(Debug, Args)]
 pub struct GateArguments {
-    pub task_id: String,
+    #[arg(value_name = TASK)]
+    pub task: String,
     /// Which question, where several are open
     #[arg(long, value_name = "GATE_ID")]
     pub gate: Option<String>,
@@ -186,6 +268,9 @@ pub struct ApproveArguments {
     /// Publish the file's content instead; may be repeated
     #[arg(long = "edit", value_name = "CHANNEL=FILE", value_parser = assignment::<PathBuf>)]
     pub edits: Vec<(String, PathBuf)>,
+    /// Instead of approving, for a step that may be skipped or an effect that did happen
+    #[arg(long, conflicts_with_all = ["channels", "no_publish", "edits"])]
+    pub action: Option<GateAction>,
     /// Approve only if the content is still what you saw
     #[arg(long, value_name = "HASH")]
     pub content_hash: Option<String>,
@@ -193,7 +278,8 @@ pub struct ApproveArguments {
 
 #[derive(Debug, Args)]
 pub struct RetryArguments {
-    pub task_id: String,
+    #[arg(value_name = TASK)]
+    pub task: String,
     /// Key of the step to start again from
     #[arg(long, value_name = "KEY")]
     pub from_step: Option<String>,

@@ -1,15 +1,20 @@
 //! The command line: starts a development installation and talks to a running one.
 
 pub mod arguments;
+mod asking;
 pub mod dev;
 mod failure;
 pub mod layout;
+mod look;
+mod progress;
 mod sample;
+mod table;
 mod terminal;
 mod text;
 mod verbs;
 
 use arguments::{Arguments, Command};
+use clap::CommandFactory;
 use layout::Layout;
 use std::process::ExitCode;
 
@@ -30,6 +35,14 @@ async fn execute(arguments: Arguments) -> anyhow::Result<()> {
         Command::Run(how) => sample::run(&layout, how).await,
         Command::Down => dev::down(&layout).await,
         Command::Reset => dev::reset(&layout).await,
+        Command::Completions { shell } => completions(shell),
         command => verbs::run(&layout, arguments.url, arguments.json, command).await,
     }
+}
+
+fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "orchestrator", &mut script);
+    terminal::answer(String::from_utf8_lossy(&script).trim_end())?;
+    Ok(())
 }

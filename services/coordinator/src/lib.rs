@@ -205,6 +205,7 @@ async fn serve(ctx: &Context, shared: &Arc<Shared>) -> anyhow::Result<()> {
     ctx.ready.set("grpc", true, "");
     let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
     tonic::transport::Server::builder()
+        .trace_fn(contracts::trace::rpc)
         .http2_keepalive_interval(Some(Duration::from_secs(10)))
         .max_concurrent_streams(Some(4096))
         .add_service(health_service)

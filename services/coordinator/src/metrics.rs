@@ -1,6 +1,8 @@
 //! What the coordinator counts.
 
-use service::metrics::{Counter, Registry, names};
+use crate::work::account::{Account, KeptCall};
+use contracts::gen_ai as attribute;
+use service::metrics::{Counter, Registry, gen_ai, names};
 use std::time::Duration;
 
 /// Handles on the coordinator's counters.
@@ -12,6 +14,8 @@ pub struct Metrics {
     quarantined: Counter,
     busy_micros: Counter,
     swept: Counter,
+    /// Calls are labelled by who was called.
+    registry: Registry,
 }
 
 impl Metrics {
@@ -23,6 +27,7 @@ impl Metrics {
             quarantined: registry.counter(names::QUARANTINED, &[]),
             busy_micros: registry.counter(names::WRITER_BUSY, &[]),
             swept: registry.counter(names::SWEPT, &[]),
+            registry: registry.clone(),
         }
     }
 
@@ -50,4 +55,51 @@ impl Metrics {
     pub fn swept(&self, tasks: usize) {
         self.swept.add(tasks as u64);
     }
+
+    /// What a run called, of models and tools.
+    pub fn called(&self, account: &Account) {
+        for call in &account.calls {
+            match call.kind.as_str() {
+                "model" => self.model_called(call),
+                "tool" => self.tool_called(call),
+                _ => {}
+            }
+        }
+    }
+
+    fn model_called(&self, call: &KeptCall) {
+        let labels = [
+            (attribute::OPERATION_NAME, attribute::CHAT),
+            (attribute::PROVIDER_NAME, call.provider.as_str()),
+            (attribute::REQUEST_MODEL, call.model.as_str()),
+        ];
+        let duration = with(&labels, (attribute::ERROR_TYPE, &call.error));
+        self.registry
+            .histogram(gen_ai::OPERATION_DURATION, &duration)
+            .record(call.duration_seconds);
+        let Some(usage) = &call.usage else { return };
+        for (kind, tokens) in [("input", usage.input_tokens), ("output", usage.output_tokens)] {
+            let labels = with(&labels, (attribute::TOKEN_TYPE, kind));
+            #[expect(clippy::cast_precision_loss, reason = "tokens of a call are far below 2^52")]
+            let tokens = tokens as f64;
+            self.registry.histogram(gen_ai::TOKEN_USAGE, &labels).record(tokens);
+        }
+    }
+
+    fn tool_called(&self, call: &KeptCall) {
+        let labels = [
+            (attribute::OPERATION_NAME, attribute::EXECUTE_TOOL),
+            (attribute::TOOL_NAME, call.name.as_str()),
+        ];
+        let labels = with(&labels, (attribute::ERROR_TYPE, &call.error));
+        self.registry
+            .histogram(gen_ai::EXECUTE_TOOL_DURATION, &labels)
+            .record(call.duration_seconds);
+    }
+}
+
+/// With one more label, unless it says nothing.
+fn with<'a>(labels: &[(&'a str, &'a str)], more: (&'a str, &'a str)) -> Vec<(&'a str, &'a str)> {
+    let more = Some(more).filter(|(_, value)| !value.is_empty());
+    labels.iter().copied().chain(more).collect()
 }

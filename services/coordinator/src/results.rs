@@ -1,5 +1,6 @@
 //! Work results: from a lane's messages to inputs, and back to acknowledgements.
 
+use crate::work::account::Account;
 use crate::work::body;
 use crate::work::pace::Paces;
 use crate::writer::Shared;
@@ -79,12 +80,13 @@ async fn take(shared: &Arc<Shared>, delivery: Delivery, done: &mpsc::UnboundedSe
         return;
     }
     let receipt = Receipt::new(inputs.len(), delivery, done.clone());
-    for (task, input) in inputs {
+    for (task, input, account) in inputs {
         let envelope = Envelope {
             task,
             ask: Ask::Input(input),
             reply: None,
             receipt: Some(Arc::clone(&receipt)),
+            account: account.map(Arc::new),
         };
         shared.inbox.send(envelope).await;
     }
@@ -132,7 +134,10 @@ async fn bury_one(shared: &Arc<Shared>, delivery: &Delivery, reason: &'static st
 }
 
 /// What can be read of a message, and what cannot, with the reason.
-type Read = (Vec<(TaskId, Input)>, Vec<(&'static str, JobResult)>);
+type Read = (Vec<Told>, Vec<(&'static str, JobResult)>);
+
+/// An input, and what the run told beside it.
+type Told = (TaskId, Input, Option<Account>);
 
 /// The inputs of a message; how long its runs took is noted.
 fn decode(payload: &[u8], paces: &Paces) -> Result<Read, &'static str> {
@@ -141,11 +146,12 @@ fn decode(payload: &[u8], paces: &Paces) -> Result<Read, &'static str> {
         return Err("more than 64 results in one message");
     }
     let (mut inputs, mut unreadable) = (Vec::new(), Vec::new());
-    for result in message.results {
+    for mut result in message.results {
         match names(&result) {
             Ok(names) => {
                 note_pace(&result, paces);
-                inputs.extend(input(names, result));
+                let account = Account::of(names.1, names.2, &mut result);
+                inputs.extend(input(names, result).map(|(task, input)| (task, input, account)));
             }
             Err(reason) => unreadable.push((reason, result)),
         }

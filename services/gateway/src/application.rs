@@ -109,7 +109,9 @@ impl Application {
             idempotency_key: key.0.unwrap_or_default(),
             body_hash,
         };
-        self.coordinator.submit(request).await
+        let accepted = self.coordinator.submit(request).await?;
+        tracing::Span::current().record("task_id", &accepted.task_id);
+        Ok(accepted)
     }
 
     /// The status document.
@@ -122,6 +124,18 @@ impl Application {
             task_id: task.to_string(),
         };
         self.coordinator.task(request).await
+    }
+
+    /// The trace document.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn trace(&self, caller: Caller, task: Uuid) -> Result<Document, Refusal> {
+        let request = TaskRequest {
+            caller: Some(caller.to_message()),
+            task_id: task.to_string(),
+        };
+        self.coordinator.trace(request).await
     }
 
     /// The approval document of a gate, by default the only open one.

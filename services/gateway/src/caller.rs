@@ -1,14 +1,14 @@
 //! Who asks, and under which trace.
 
 use axum::extract::FromRequestParts;
-use contracts::{TraceParent, coordinator};
+use contracts::{TraceParent, coordinator, trace};
 use http::HeaderMap;
 use http::request::Parts;
 use std::convert::Infallible;
+use tracing::Span;
 use uuid::Uuid;
 
-/// Header and gRPC metadata name of the W3C trace context.
-pub const TRACEPARENT: &str = "traceparent";
+pub use contracts::trace::TRACEPARENT;
 
 /// Tenant of development mode; nothing a client sends can change it.
 pub const TENANT: &str = "default";
@@ -40,6 +40,11 @@ impl Caller {
     /// From HTTP headers.
     pub fn of(headers: &HeaderMap, fresh: impl Fn() -> Uuid) -> Self {
         Self::new(headers.get(TRACEPARENT).and_then(|v| v.to_str().ok()), fresh)
+    }
+
+    /// Below the span that serves the request, where that is exported; else from HTTP headers.
+    pub fn within(span: &Span, headers: &HeaderMap, fresh: impl Fn() -> Uuid) -> Self {
+        trace::of(span).map_or_else(|| Self::of(headers, fresh), |trace| Self { trace })
     }
 
     /// As the coordinator wants it.

@@ -7,13 +7,15 @@ use contracts::coordinator::{
     SubmitRequest, SubmitResponse, TaskRequest,
 };
 use contracts::problem::Problem;
+use contracts::trace;
 use std::error::Error;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{ConnectError, Response, Status};
+use tonic::{ConnectError, Request, Response, Status};
 
 /// Longest wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -30,7 +32,8 @@ const MAX_HEADERS: u32 = 256 << 10;
 const MAX_DOCUMENT: usize = 64 << 20;
 const MAX_REQUEST: usize = 4 << 20;
 
-type Client = TaskServiceClient<Channel>;
+type Inject = fn(Request<()>) -> Result<Request<()>, Status>;
+type Client = TaskServiceClient<InterceptedService<Channel, Inject>>;
 
 /// A channel that connects when first used and again whenever it has to.
 ///
@@ -68,7 +71,7 @@ impl Coordinator {
     /// Over one channel a coordinator.
     pub fn new(channels: impl IntoIterator<Item = Channel>) -> Self {
         let client = |channel| {
-            TaskServiceClient::new(channel)
+            TaskServiceClient::with_interceptor(channel, trace::inject as Inject)
                 .max_decoding_message_size(MAX_DOCUMENT)
                 .max_encoding_message_size(MAX_REQUEST)
         };
@@ -131,6 +134,15 @@ impl Coordinator {
     /// As [`Self::submit`].
     pub async fn task(&self, request: TaskRequest) -> Result<Document, Refusal> {
         let call = |mut client: Client, request| async move { client.get_task(request).await };
+        self.ask(Repeat::Safe, request, call).await
+    }
+
+    /// The trace document.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn trace(&self, request: TaskRequest) -> Result<Document, Refusal> {
+        let call = |mut client: Client, request| async move { client.get_trace(request).await };
         self.ask(Repeat::Safe, request, call).await
     }
 

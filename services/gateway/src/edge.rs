@@ -2,7 +2,9 @@
 
 use crate::caller::{Caller, TRACEPARENT};
 use crate::refusal::Refusal;
-use axum::extract::{Request, State};
+use crate::spans;
+use axum::RequestExt;
+use axum::extract::{RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use contracts::problem::Problem;
@@ -10,6 +12,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use service::metrics::{Counter, Registry, names};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+use tracing::{Instrument, Span};
 
 /// Seconds after which a refused client may come again.
 const RETRY_AFTER: u32 = 1;
@@ -42,8 +45,26 @@ impl Edge {
 
 /// The middleware.
 pub async fn pass(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
-    let caller = Caller::of(request.headers(), service::ids::v7);
+    let span = spans::server(&request);
+    let caller = Caller::within(&span, request.headers(), service::ids::v7);
     request.extensions_mut().insert(caller);
+    let task = task_of(&mut request).await;
+    let line = spans::line(caller, task.as_deref());
+    span.record("task_id", task);
+    answer(edge, caller, request, next)
+        .instrument(span)
+        .instrument(line)
+        .await
+}
+
+/// The task a path names.
+async fn task_of(request: &mut Request) -> Option<String> {
+    let parameters: RawPathParams = request.extract_parts().await.ok()?;
+    let mut named = parameters.iter().filter(|(name, _)| *name == "task_id");
+    named.next().map(|(_, task)| task.to_owned())
+}
+
+async fn answer(edge: Arc<Edge>, caller: Caller, request: Request, next: Next) -> Response {
     let head_only = request.method() == Method::HEAD;
     let mut response = match edge.slots.try_acquire() {
         Ok(_permit) => next.run(request).await,
@@ -56,6 +77,7 @@ pub async fn pass(State(edge): State<Arc<Edge>>, mut request: Request, next: Nex
         response.headers_mut().insert(TRACEPARENT, value);
     }
     edge.count(response.status());
+    spans::answered(&Span::current(), response.status());
     response
 }
 

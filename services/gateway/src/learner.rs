@@ -7,22 +7,27 @@ use contracts::learner::{
     ExportChunk, ExportDocument, GetExportRequest, GetMetricsRequest, GetPatternRequest, GetRecordSchemaRequest,
     LearningDocument, ListPatternsRequest, RecordFeedbackRequest, StartExportRequest,
 };
-use tonic::Streaming;
+use contracts::trace;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
+use tonic::{Request, Status, Streaming};
 
 /// Largest answer read.
 const MAX_MESSAGE: usize = 16 << 20;
 
+type Inject = fn(Request<()>) -> Result<Request<()>, Status>;
+
 /// The learner as the gateway needs it.
 #[derive(Clone)]
 pub struct Learner {
-    client: LearnerServiceClient<Channel>,
+    client: LearnerServiceClient<InterceptedService<Channel, Inject>>,
 }
 
 impl Learner {
     /// Over `channel`.
     pub fn new(channel: Channel) -> Self {
-        let client = LearnerServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
+        let client = LearnerServiceClient::with_interceptor(channel, trace::inject as Inject)
+            .max_decoding_message_size(MAX_MESSAGE);
         Self { client }
     }
 

@@ -19,6 +19,7 @@ mod query;
 mod refusal;
 pub mod rest;
 mod routes;
+mod spans;
 mod sse;
 
 pub use gateway::{GatewayError, run};

@@ -109,6 +109,7 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
     let service = LearnerServiceServer::new(learner);
     let shutdown = ctx.shutdown.clone();
     Server::builder()
+        .trace_fn(contracts::trace::rpc)
         .add_service(service)
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown.cancelled_owned())
         .await

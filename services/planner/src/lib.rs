@@ -14,6 +14,7 @@ mod verified;
 use anyhow::Context as _;
 use bus::worker::{Ended, Handler, JobContext};
 use catalog::KnownTools;
+use contracts::gen_ai;
 use contracts::work::job;
 use llm::Engine;
 use memory::Learner;
@@ -21,6 +22,7 @@ use planning::Planning;
 use service::Context;
 use service::config::Role;
 use std::sync::Arc;
+use tracing::Instrument;
 use verified::Verifier;
 use workflow::plan::PlanLimits;
 use workflow::vocabulary::WorkKind;
@@ -73,6 +75,6 @@ impl Handler for Planner {
             feedback: &spec.feedback,
             deadline: job.deadline,
         };
-        planning.run().await
+        planning.run().instrument(gen_ai::plan(spec.version)).await
     }
 }

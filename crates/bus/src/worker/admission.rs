@@ -5,11 +5,12 @@ use super::held::{HeldItem, JobKey, JobState};
 use super::job::Handler;
 use super::pulse::{self, LastAsked};
 use super::run::{self, Run};
-use super::take;
+use super::{spans, take};
 use crate::connection::Bus;
 use crate::dead_letter::DeadLetter;
 use crate::intake::Delivery;
 use contracts::coordinator::RunVerdict;
+use contracts::trace;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -77,13 +78,9 @@ impl<H: Handler> Worker<H> {
         let JobState::Waiting(job) = std::mem::replace(&mut held.state, JobState::Done) else {
             return;
         };
-        let span = tracing::info_span!(
-            "job",
-            task_id = item.task_id,
-            job_id = job.job_id,
-            kind = item.kind.as_str(),
-            traceparent = item.traceparent,
-        );
+        let span = spans::process(&item, &job, self.bus.names(), &self.config.pool);
+        held.trace = trace::of(&span);
+        let line = spans::line(&item, &job);
         let cancelled = CancellationToken::new();
         let run = Run {
             item,
@@ -92,15 +89,17 @@ impl<H: Handler> Worker<H> {
             cancelled: cancelled.clone(),
         };
         let (handler, coordinator, notes) = (Arc::clone(&self.handler), self.coordinator.clone(), self.notes.clone());
+        let outer = span.clone();
         let task = async move {
             let ended = run::run(&*handler, &coordinator, run).await;
+            spans::ended(&outer, &ended);
             // Nobody listens any more only when the process ends.
             drop(notes.send(Note::Ended(key, Box::new(ended))));
         };
         held.started_unix_ms = (self.config.sources.unix_ms)();
         held.state = JobState::Running {
             cancelled,
-            task: tokio::spawn(task.instrument(span)).abort_handle(),
+            task: tokio::spawn(task.instrument(span).instrument(line)).abort_handle(),
             unwanted: false,
         };
     }

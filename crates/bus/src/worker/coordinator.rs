@@ -1,10 +1,17 @@
 //! The gRPC side of a worker: one connection, bounded calls, patience while the coordinator is away.
 
 use contracts::coordinator::worker_service_client::WorkerServiceClient;
+use contracts::trace;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout_at};
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Status};
+use tonic::{Code, Request, Status};
+
+type Inject = fn(Request<()>) -> Result<Request<()>, Status>;
+
+/// The generated client; the span it is called in goes with every call.
+pub type Client = WorkerServiceClient<InterceptedService<Channel, Inject>>;
 
 /// Longest wait for the answer to one call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,7 +55,7 @@ pub enum CallError {
 /// Handle on the coordinators; clones share the connections.
 #[derive(Clone, Debug)]
 pub struct Coordinator {
-    client: WorkerServiceClient<Channel>,
+    client: Client,
 }
 
 impl Coordinator {
@@ -76,12 +83,12 @@ impl Coordinator {
             _ => Channel::balance_list(endpoints.into_iter()),
         };
         Ok(Self {
-            client: WorkerServiceClient::new(channel),
+            client: WorkerServiceClient::with_interceptor(channel, trace::inject as Inject),
         })
     }
 
     /// The generated client, for calls the worker loop does not make, such as `AnnounceTools`.
-    pub fn client(&self) -> WorkerServiceClient<Channel> {
+    pub fn client(&self) -> Client {
         self.client.clone()
     }
 
@@ -98,7 +105,7 @@ impl Coordinator {
     /// [`CallError::Refused`] at once when the answer is a considered no.
     pub async fn until<T, F, A>(&self, deadline: Instant, call: F) -> Result<T, CallError>
     where
-        F: Fn(WorkerServiceClient<Channel>) -> A,
+        F: Fn(Client) -> A,
         A: Future<Output = Result<T, Status>>,
     {
         let mut pause = FIRST_PAUSE;

@@ -4,6 +4,7 @@ use super::job::ItemContext;
 use super::pulse::LastAsked;
 use super::take::TakenJob;
 use crate::intake::Delivery;
+use contracts::TraceParent;
 use contracts::coordinator::RunningJob;
 use contracts::work::Job;
 use std::collections::HashMap;
@@ -42,6 +43,8 @@ pub(super) struct HeldJob {
     pub context: Arc<ItemContext>,
     pub dispatch: u32,
     pub run_id: Uuid,
+    /// Of its run, where that is traced.
+    pub trace: Option<TraceParent>,
     pub state: JobState,
     pub asked: LastAsked,
     pub started_unix_ms: i64,
@@ -80,6 +83,7 @@ impl HeldItem {
             context,
             dispatch: job.dispatch,
             run_id: run_id(),
+            trace: None,
             state: JobState::Waiting(Box::new(job)),
             asked: LastAsked::never(now),
             started_unix_ms: 0,

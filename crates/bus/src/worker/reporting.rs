@@ -31,6 +31,7 @@ impl<H: Handler> Worker<H> {
             return;
         };
         job.state = JobState::Reporting;
+        let traceparent = job.trace.as_ref().map(ToString::to_string);
         let item = Arc::clone(&job.context);
         let result = JobResult {
             task_id: item.task_id.clone(),
@@ -42,6 +43,7 @@ impl<H: Handler> Worker<H> {
             usage: Some(usage),
             outcome: Some(outcome),
             calls,
+            traceparent: traceparent.unwrap_or_default(),
         };
         self.results.push(&item.result_subject, key, result);
     }

@@ -17,6 +17,7 @@ use crate::call::EngineError;
 use crate::memory::PatternUse;
 use crate::port::{PlanAsk, PlanDraft};
 use graph::PlanGraph;
+pub(crate) use literal::literal;
 use matching::Matcher;
 use revision::Revision;
 use std::borrow::Cow;

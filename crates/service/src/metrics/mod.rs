@@ -1,8 +1,12 @@
-//! Counters and gauges in the text form that Prometheus reads.
+//! Counters, gauges and histograms in the text form that Prometheus reads, and by OTLP where that is on.
 
+pub mod gen_ai;
+mod histogram;
 pub mod names;
+mod otlp;
 mod registry;
 
+pub use histogram::{Distribution, Histogram};
 pub use registry::{Counter, Gauge, Registry};
 
 /// Name and help text of a metric; all stand in [`names`].

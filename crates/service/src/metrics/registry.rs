@@ -1,22 +1,43 @@
-use super::Metric;
+use super::histogram::{Distribution, Histogram};
+use super::{Metric, otlp};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Meter;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Series of one metric whose labels come from outside; further ones are counted nowhere.
+const MAX_SERIES: usize = 500;
 
 /// The metrics of a process, shared.
 #[derive(Clone, Debug, Default)]
-pub struct Registry(Arc<Mutex<BTreeMap<&'static str, Family>>>);
+pub struct Registry(Arc<Mutex<Families>>);
+
+#[derive(Debug, Default)]
+pub(super) struct Families {
+    by_name: BTreeMap<&'static str, Family>,
+    /// Where they are exported by OTLP, too.
+    meter: Option<Meter>,
+}
 
 #[derive(Debug)]
-struct Family {
+pub(super) struct Family {
     help: &'static str,
-    series: BTreeMap<String, Series>,
+    pub(super) series: BTreeMap<String, Labelled>,
+}
+
+/// A series and its labels.
+#[derive(Clone, Debug)]
+pub(super) struct Labelled {
+    pub(super) labels: Vec<KeyValue>,
+    pub(super) series: Series,
 }
 
 #[derive(Clone, Debug)]
-enum Series {
+pub(super) enum Series {
     Counter(Counter),
     Gauge(Gauge),
+    Histogram(Histogram),
 }
 
 /// A figure that only rises.
@@ -68,7 +89,7 @@ impl Registry {
     pub fn counter(&self, metric: Metric, labels: &[(&str, &str)]) -> Counter {
         match self.series(metric, labels, || Series::Counter(Counter::default())) {
             Series::Counter(counter) => counter,
-            Series::Gauge(_) => Counter::default(),
+            Series::Gauge(_) | Series::Histogram(_) => Counter::default(),
         }
     }
 
@@ -76,47 +97,111 @@ impl Registry {
     pub fn gauge(&self, metric: Metric, labels: &[(&str, &str)]) -> Gauge {
         match self.series(metric, labels, || Series::Gauge(Gauge::default())) {
             Series::Gauge(gauge) => gauge,
-            Series::Counter(_) => Gauge::default(),
+            Series::Counter(_) | Series::Histogram(_) => Gauge::default(),
+        }
+    }
+
+    /// The histogram of these labels; the same handle for the same labels. Labels may come from outside: there
+    /// is an end to how many are told apart.
+    pub fn histogram(&self, metric: Distribution, labels: &[(&str, &str)]) -> Histogram {
+        let mut families = self.lock();
+        let text = label_text(labels);
+        let known = families.by_name.get(metric.name);
+        let full = known.is_some_and(|known| known.series.len() >= MAX_SERIES && !known.series.contains_key(&text));
+        if full {
+            return Histogram::detached(metric);
+        }
+        let exported = families.meter.as_ref().map(|meter| otlp::histogram(meter, metric));
+        let labels = otlp::attributes(labels);
+        let new = || Labelled {
+            series: Series::Histogram(Histogram::new(metric, exported, &labels)),
+            labels: labels.clone(),
+        };
+        let family = families.by_name.entry(metric.name).or_insert_with(|| Family {
+            help: metric.help,
+            series: BTreeMap::new(),
+        });
+        match &family.series.entry(text).or_insert_with(new).series {
+            Series::Histogram(histogram) => histogram.clone(),
+            Series::Counter(_) | Series::Gauge(_) => Histogram::detached(metric),
         }
     }
 
     fn series(&self, metric: Metric, labels: &[(&str, &str)], new: impl FnOnce() -> Series) -> Series {
-        let mut families = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let family = families.entry(metric.name).or_insert_with(|| Family {
+        let mut families = self.lock();
+        let families = &mut *families;
+        let family = families.by_name.entry(metric.name).or_insert_with(|| Family {
             help: metric.help,
             series: BTreeMap::new(),
         });
-        family.series.entry(label_text(labels)).or_insert_with(new).clone()
+        let first = family.series.is_empty();
+        let new = || Labelled {
+            labels: otlp::attributes(labels),
+            series: new(),
+        };
+        let series = family
+            .series
+            .entry(label_text(labels))
+            .or_insert_with(new)
+            .series
+            .clone();
+        if first && let Some(meter) = &families.meter {
+            otlp::observe(meter, metric.name, metric.help, &series, Arc::downgrade(&self.0));
+        }
+        series
+    }
+
+    /// Exports them by OTLP as well, those that are there and those to come.
+    pub fn export_by(&self, meter: Meter) {
+        let mut families = self.lock();
+        for (name, family) in &families.by_name {
+            if let Some(first) = family.series.values().next() {
+                otlp::observe(&meter, name, family.help, &first.series, Arc::downgrade(&self.0));
+            }
+        }
+        families.meter = Some(meter);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Families> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Everything, in the Prometheus text format 0.0.4.
     pub fn render(&self) -> String {
-        let families = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let families = self.lock();
         let mut text = String::new();
-        for (name, family) in families.iter() {
+        for (name, family) in &families.by_name {
             family.render(name, &mut text);
         }
         text
     }
 }
 
+impl Families {
+    pub(super) fn family(&self, name: &str) -> Option<&Family> {
+        self.by_name.get(name)
+    }
+}
+
 impl Family {
     fn render(&self, name: &str, text: &mut String) {
-        let kind = match self.series.values().next() {
+        let kind = match self.series.values().next().map(|labelled| &labelled.series) {
             Some(Series::Counter(_)) => "counter",
-            _ => "gauge",
+            Some(Series::Histogram(_)) => "histogram",
+            Some(Series::Gauge(_)) | None => "gauge",
         };
         line(text, format_args!("# HELP {name} {}\n# TYPE {name} {kind}", self.help));
-        for (labels, series) in &self.series {
+        for (labels, Labelled { series, .. }) in &self.series {
             match series {
                 Series::Counter(counter) => line(text, format_args!("{name}{labels} {}", counter.get())),
                 Series::Gauge(gauge) => line(text, format_args!("{name}{labels} {}", gauge.get())),
+                Series::Histogram(histogram) => histogram.render(name, labels, text),
             }
         }
     }
 }
 
-fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
+pub(super) fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
     text.push_str(&content.to_string());
     text.push('\n');
 }
@@ -128,7 +213,8 @@ fn label_text(labels: &[(&str, &str)]) -> String {
     let escape = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     let pairs: Vec<String> = labels
         .iter()
-        .map(|(name, value)| format!("{name}=\"{}\"", escape(value)))
+        // A name with dots is OpenTelemetry's; Prometheus has them with underscores.
+        .map(|(name, value)| format!("{}=\"{}\"", name.replace('.', "_"), escape(value)))
         .collect();
     format!("{{{}}}", pairs.join(","))
 }

@@ -30,6 +30,7 @@ use crate::terminal;
 
 pub use banner::ready as announce;
 pub use board::{DevDocument, Entry};
+pub use configuration::load as configuration;
 pub use detached::{down, reset, up};
 pub use endpoints::Endpoints;
 pub use foreground::run;

@@ -1,10 +1,13 @@
 //! One task from its request to its published result, shown as it goes.
 
 use super::approval::{Answer, Approver};
+use crate::asking;
 use crate::failure::NotCompleted;
+use crate::look::Look;
+use crate::progress::{Follower, line};
 use crate::terminal::{remark, show};
 use crate::text::{field, items};
-use crate::verbs::{status, watch};
+use crate::verbs::status;
 use anyhow::{Context, Result, bail};
 use client::{ApproveRequest, Client, ProcessRequest};
 use serde_json::Value;
@@ -18,18 +21,15 @@ pub async fn travel(client: &Client, request: &ProcessRequest, approver: &Approv
     remark(format_args!("\nSample request: {:?}\n", request.request));
     let accepted = client.submit(request, None).await.context("submitting the sample")?;
     let task_id = accepted.task_id.as_str();
-    let mut events = client.watch(task_id, 0);
-    while let Some(event) = events.next().await? {
-        show(watch::describe(&event));
-        let waits = match event.name() {
-            "gate.opened" => decide(client, task_id, watch::data(&event), approver).await?,
-            _ => false,
-        };
-        if waits {
-            remark(format_args!("\n{}\n", how_to_decide(task_id)));
-            if give_up {
-                bail!("the task waits for a human; run it on a terminal, or with AUTO_APPROVE=1");
-            }
+    let mut follower = Follower::new(client, task_id, 0, false);
+    while let Some(event) = follower.next().await? {
+        if event.name() != "gate.opened" {
+            continue;
+        }
+        follower.leave();
+        let waits = decide(client, task_id, line::data(&event), approver).await?;
+        if waits && give_up {
+            bail!("the task waits for a human; run it on a terminal, or with AUTO_APPROVE=1");
         }
     }
     finish(&client.status(task_id).await?)
@@ -70,7 +70,8 @@ async fn decide(client: &Client, task_id: &str, gate: &Value, approver: &Approve
 }
 
 fn finish(task: &Value) -> Result<()> {
-    show(format_args!("\n{}", status::describe(task)));
+    let text = status::describe(task, Look::of_stdout(), &asking::program());
+    show(format_args!("\n{text}"));
     let status = field(task, "status");
     if status != "completed" {
         return Err(NotCompleted { status }.into());
@@ -87,11 +88,4 @@ fn finish(task: &Value) -> Result<()> {
         bail!("the task completed, but no file was published for the channel blog");
     }
     Ok(())
-}
-
-fn how_to_decide(task_id: &str) -> String {
-    format!(
-        "The task waits for a decision:\n  orchestrator approvals {task_id}\n  orchestrator approve {task_id}\n  \
-         orchestrator revise {task_id} \"what should be different\"\n  orchestrator reject {task_id}"
-    )
 }

@@ -1,69 +1,116 @@
 //! `orchestrator approvals`.
 
-use super::Caller;
-use crate::text::{excerpt, field, items, percent, shown, table};
+use super::{Caller, status};
+use crate::asking;
+use crate::look::{Look, Tone};
+use crate::table::{Cell, elastic, optional, table, whole};
+use crate::text::{duration, excerpt, field, items, moment, present};
 use anyhow::Result;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Most that are shown; older ones come first.
 const SHOWN: u32 = 200;
 
 pub async fn list(caller: &Caller) -> Result<()> {
     let page = caller.client.approvals(Some(SHOWN), None).await?;
-    caller.print(&json!(page), |page| {
-        let row = |gate: &Value| {
-            let request = excerpt(&field(gate, "request"), 50);
-            [
-                field(gate, "task_id"),
-                field(gate, "gate_id"),
-                field(gate, "kind"),
-                field(gate, "expires_at"),
-                request,
-            ]
+    caller.print(&json!(page), inbox)
+}
+
+fn inbox(page: &Value, look: Look) -> String {
+    let waiting = items(page, "items");
+    if waiting.is_empty() {
+        return "nothing waits for a decision".to_owned();
+    }
+    let row = |gate: &Value| -> [Cell; 7] {
+        let age = gate.get("age_seconds").and_then(Value::as_f64).unwrap_or_default();
+        let age = Duration::try_from_secs_f64(age).unwrap_or_default();
+        let about = match field(gate, "reason") {
+            reason if reason.is_empty() => field(gate, "step_key"),
+            reason => reason,
         };
-        let waiting = items(page, "items");
-        if waiting.is_empty() {
-            return "nothing waits for a decision".to_owned();
-        }
-        table(
-            ["task", "gate", "kind", "expires", "request"],
-            waiting.iter().map(row).collect(),
-        )
-    })
+        let risk = field(gate, "risk");
+        let tone = if risk == "high" { Tone::Bad } else { Tone::Plain };
+        [
+            look.id(&field(gate, "task_id")).into(),
+            field(gate, "kind").into(),
+            about.into(),
+            duration(age).into(),
+            Cell { text: risk, tone },
+            moment(&field(gate, "expires_at")).into(),
+            field(gate, "request").into(),
+        ]
+    };
+    let columns = [
+        whole("task"),
+        whole("kind"),
+        optional("about"),
+        whole("age"),
+        whole("risk"),
+        optional("expires (UTC)"),
+        elastic("request"),
+    ];
+    let rows: Vec<_> = waiting.iter().map(row).collect();
+    table(look, columns, &rows)
 }
 
 pub async fn show(caller: &Caller, task_id: &str, gate: Option<&str>) -> Result<()> {
-    let document = caller.client.approval(task_id, gate).await?;
-    caller.print(&document, describe)
+    let document = match caller.client.approval(task_id, gate).await {
+        Ok(document) => document,
+        Err(error) => return Err(caller.explained(task_id, error).await),
+    };
+    caller.print(&document, |approval, look| describe(approval, look, &asking::program()))
 }
 
 /// What a task asks, with everything a human decides about.
-pub fn describe(approval: &Value) -> String {
-    let allowed: Vec<String> = items(approval, "allowed_actions").iter().map(shown).collect();
-    let quality = approval.get("quality").and_then(|quality| quality.get("overall"));
-    let mut lines = vec![
-        format!(
-            "{}  gate {}  {}",
-            field(approval, "task_id"),
-            field(approval, "gate_id"),
-            field(approval, "kind")
-        ),
-        format!("request  {}", excerpt(&field(approval, "request"), 100)),
-        format!("quality  {}", percent(quality)),
-        format!(
-            "may be answered  {}  until  {}",
-            allowed.join(", "),
-            field(approval, "expires_at")
-        ),
-        format!("content hash  {}", field(approval, "content_hash")),
-    ];
+pub fn describe(approval: &Value, look: Look, program: &str) -> String {
+    let mut lines = vec![format!(
+        "{}  gate {}  {}",
+        field(approval, "task_id"),
+        field(approval, "gate_id"),
+        look.paint(Tone::Warn, &field(approval, "kind"))
+    )];
+    for (label, name) in [("request", "request"), ("asks", "summary"), ("reasoning", "reasoning")] {
+        let text = field(approval, name);
+        if !text.is_empty() {
+            lines.push(format!("{} {text}", look.paint(Tone::Faint, &format!("{label:<9}"))));
+        }
+    }
+    lines.extend(status::plan(approval, look));
+    lines.extend(intended(approval, look));
+    for effect in items(approval, "effects") {
+        let text = ["state", "effects", "target", "at"]
+            .map(|name| field(effect, name))
+            .join("  ");
+        lines.push(look.paint(Tone::Warn, &format!("done outside: {text}")));
+    }
+    lines.extend(status::quality(approval.get("quality").unwrap_or(&Value::Null), look));
     for deliverable in items(approval, "deliverables") {
-        lines.push(format!(
-            "\n--- {}: {} ---",
+        let heading = format!(
+            "--- {}: {} ---",
             field(deliverable, "channel"),
             field(deliverable, "title")
-        ));
+        );
+        lines.push(format!("\n{}", look.paint(Tone::Heading, &heading)));
         lines.push(field(deliverable, "content"));
     }
+    lines.push(format!("\ncontent hash {}", field(approval, "content_hash")));
+    lines.push(look.paint(Tone::Warn, &asking::question(approval)));
+    let commands = asking::commands(program, &field(approval, "task_id"), approval, false);
+    lines.extend(commands.into_iter().map(|command| format!("  {command}")));
     lines.join("\n")
+}
+
+/// With what the steps of a plan under review, or the step that waits, would be called.
+fn intended(approval: &Value, look: Look) -> Vec<String> {
+    let kind = field(approval, "kind");
+    let waiting = field(approval, "step_key");
+    let steps = items(approval.get("plan").unwrap_or(&Value::Null), "steps").iter();
+    let asked_about = steps.filter(|step| kind == "plan" || (kind == "step" && field(step, "key") == waiting));
+    let lines = asked_about.filter_map(|step| {
+        let arguments = present(step, "arguments")?;
+        let text = format!("{} ({}) {arguments}", field(step, "key"), field(step, "effects"));
+        Some(format!("  {}", excerpt(&crate::text::harmless(&text), look.room(2))))
+    });
+    lines.collect()
 }

@@ -21,7 +21,7 @@ pub async fn resume(caller: &Caller, task_id: &str) -> Result<()> {
 
 pub async fn retry(caller: &Caller, arguments: RetryArguments) -> Result<()> {
     let RetryArguments {
-        task_id,
+        task,
         from_step,
         raise_cost,
         send_again,
@@ -35,9 +35,10 @@ pub async fn retry(caller: &Caller, arguments: RetryArguments) -> Result<()> {
         raise_budget,
         send_again,
     };
+    let task_id = caller.task(&task).await?;
     show(caller, &task_id, caller.client.retry(&task_id, &retry).await)
 }
 
 fn show(caller: &Caller, task_id: &str, answer: Result<Value, ClientError>) -> Result<()> {
-    caller.print(&answer?, |task| format!("{task_id}  {}", field(task, "status")))
+    caller.print(&answer?, |task, _| format!("{task_id}  {}", field(task, "status")))
 }

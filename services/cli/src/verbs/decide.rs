@@ -20,6 +20,7 @@ pub async fn approve(caller: &Caller, arguments: ApproveArguments) -> Result<()>
             .map(read)
             .collect::<Result<BTreeMap<_, _>>>()?,
         content_hash: arguments.content_hash,
+        action: arguments.action.map(Action::from),
         ..ApproveRequest::default()
     };
     send(caller, arguments.gate, decision).await
@@ -57,8 +58,12 @@ async fn send(caller: &Caller, gate: GateArguments, decision: ApproveRequest) ->
         gate_id: gate.gate,
         ..decision
     };
-    let document = caller.client.decide(&gate.task_id, &decision).await?;
-    caller.print(&document, |task| format!("{}  {}", gate.task_id, field(task, "status")))
+    let task_id = caller.task(&gate.task).await?;
+    let document = match caller.client.decide(&task_id, &decision).await {
+        Ok(document) => document,
+        Err(error) => return Err(caller.explained(&task_id, error).await),
+    };
+    caller.print(&document, |task, _| format!("{task_id}  {}", field(task, "status")))
 }
 
 fn read((channel, path): (String, PathBuf)) -> Result<(String, String)> {

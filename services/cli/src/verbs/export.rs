@@ -39,7 +39,7 @@ pub async fn run(caller: &Caller, arguments: ExportArguments) -> Result<()> {
     let mut file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
     download(caller, &export, &mut file).await?;
     file.sync_all().with_context(|| format!("writing {}", path.display()))?;
-    caller.print(&json!(export), |_| path.display().to_string())
+    caller.print(&json!(export), |_, _| path.display().to_string())
 }
 
 async fn download(caller: &Caller, export: &Export, to: &mut impl Write) -> Result<()> {

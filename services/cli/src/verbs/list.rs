@@ -2,7 +2,9 @@
 
 use super::Caller;
 use crate::arguments::ListArguments;
-use crate::text::{excerpt, field, items, table};
+use crate::look::Look;
+use crate::table::{Cell, elastic, optional, status, table, whole};
+use crate::text::{field, items, moment, percent};
 use anyhow::Result;
 use client::TaskFilter;
 use serde_json::{Value, json};
@@ -24,8 +26,8 @@ pub async fn run(caller: &Caller, arguments: ListArguments) -> Result<()> {
         })
         .await?;
     let next = page.cursor();
-    caller.print(&json!(page), |document| {
-        let mut text = describe(document);
+    caller.print(&json!(page), |document, look| {
+        let mut text = describe(document, look);
         if let Some(cursor) = next {
             text.push_str(&format!("\nmore: --cursor {cursor}"));
         }
@@ -33,17 +35,31 @@ pub async fn run(caller: &Caller, arguments: ListArguments) -> Result<()> {
     })
 }
 
-fn describe(page: &Value) -> String {
-    let row = |task: &Value| {
+fn describe(page: &Value, look: Look) -> String {
+    let tasks = items(page, "items");
+    if tasks.is_empty() {
+        return "no tasks".to_owned();
+    }
+    let row = |task: &Value| -> [Cell; 6] {
+        let progress = task.get("progress").unwrap_or(&Value::Null);
+        let quality = task.get("quality").and_then(|quality| quality.get("overall"));
         [
-            field(task, "task_id"),
-            field(task, "status"),
-            field(task, "created_at"),
-            excerpt(&field(task, "request"), 60),
+            look.id(&field(task, "task_id")).into(),
+            status(field(task, "status")),
+            format!("{}/{}", field(progress, "steps_done"), field(progress, "steps_total")).into(),
+            percent(quality).into(),
+            moment(&field(task, "created_at")).into(),
+            field(task, "request").into(),
         ]
     };
-    table(
-        ["task", "status", "created", "request"],
-        items(page, "items").iter().map(row).collect(),
-    )
+    let columns = [
+        whole("task"),
+        whole("status"),
+        optional("steps"),
+        optional("quality"),
+        optional("created (UTC)"),
+        elastic("request"),
+    ];
+    let rows: Vec<_> = tasks.iter().map(row).collect();
+    table(look, columns, &rows)
 }

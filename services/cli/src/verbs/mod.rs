@@ -5,18 +5,26 @@ mod control;
 mod decide;
 mod doctor;
 mod export;
+mod feedback;
+mod figure;
 mod list;
+mod metrics;
+mod patterns;
 pub mod status;
 mod submit;
+mod task_name;
 mod tools;
-pub mod watch;
+mod trace;
+mod watch;
 
 use crate::arguments::Command;
 use crate::dev::DevDocument;
 use crate::layout::Layout;
+use crate::look::Look;
 use crate::terminal::answer;
+use crate::text::field;
 use anyhow::Result;
-use client::Client;
+use client::{Client, ClientError};
 use serde_json::Value;
 
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
@@ -33,13 +41,29 @@ impl Caller {
     ///
     /// # Errors
     /// When nobody reads any more.
-    pub fn print(&self, document: &Value, text: impl FnOnce(&Value) -> String) -> Result<()> {
+    pub fn print(&self, document: &Value, text: impl FnOnce(&Value, Look) -> String) -> Result<()> {
         if self.json {
             answer(document)?;
         } else {
-            answer(text(document))?;
+            answer(text(document, Look::of_stdout()))?;
         }
         Ok(())
+    }
+
+    /// Where nothing waits for a decision, with what the task does instead.
+    async fn explained(&self, task_id: &str, error: ClientError) -> anyhow::Error {
+        if error.code() != Some("not_awaiting_approval") {
+            return error.into();
+        }
+        match self.client.status(task_id).await {
+            Ok(task) => anyhow::Error::from(error).context(format!("the task is {}", field(&task, "status"))),
+            Err(_) => error.into(),
+        }
+    }
+
+    /// The id of the task that is meant by what was typed.
+    async fn task(&self, name: &str) -> Result<String> {
+        task_name::resolve(&self.client, name).await
     }
 }
 
@@ -55,26 +79,38 @@ pub async fn run(layout: &Layout, url: Option<String>, json: bool, command: Comm
         client: Client::new(&gateway(layout, url)?)?,
         json,
     };
+    dispatch(&caller, command).await
+}
+
+async fn dispatch(caller: &Caller, command: Command) -> Result<()> {
     match command {
-        Command::Submit(arguments) => submit::run(&caller, *arguments).await,
-        Command::Status { task_id } => status::run(&caller, &task_id).await,
-        Command::List(arguments) => list::run(&caller, arguments).await,
-        Command::Watch { task_id, after } => watch::run(&caller, &task_id, after).await,
-        Command::Approvals { task_id: None, .. } => approvals::list(&caller).await,
-        Command::Approvals {
-            task_id: Some(task_id),
-            gate,
-        } => approvals::show(&caller, &task_id, gate.as_deref()).await,
-        Command::Approve(arguments) => decide::approve(&caller, arguments).await,
-        Command::Reject { gate, reason } => decide::reject(&caller, gate, reason).await,
-        Command::Revise { gate, feedback } => decide::revise(&caller, gate, feedback).await,
-        Command::Cancel { task_id } => control::cancel(&caller, &task_id).await,
-        Command::Pause { task_id } => control::pause(&caller, &task_id).await,
-        Command::Resume { task_id } => control::resume(&caller, &task_id).await,
-        Command::Retry(arguments) => control::retry(&caller, arguments).await,
-        Command::Tools { tool_id } => tools::run(&caller, tool_id.as_deref()).await,
-        Command::Export(arguments) => export::run(&caller, arguments).await,
-        Command::Dev(_) | Command::Run(_) | Command::Down | Command::Reset | Command::Doctor => Ok(()),
+        Command::Submit(arguments) => submit::run(caller, *arguments).await,
+        Command::Status { task } => status::run(caller, &caller.task(&task).await?).await,
+        Command::List(arguments) => list::run(caller, arguments).await,
+        Command::Watch { task, after } => watch::run(caller, &caller.task(&task).await?, after).await,
+        Command::Approvals { task: None, .. } => approvals::list(caller).await,
+        Command::Approvals { task: Some(task), gate } => {
+            approvals::show(caller, &caller.task(&task).await?, gate.as_deref()).await
+        }
+        Command::Approve(arguments) => decide::approve(caller, arguments).await,
+        Command::Reject { gate, reason } => decide::reject(caller, gate, reason).await,
+        Command::Revise { gate, feedback } => decide::revise(caller, gate, feedback).await,
+        Command::Cancel { task } => control::cancel(caller, &caller.task(&task).await?).await,
+        Command::Pause { task } => control::pause(caller, &caller.task(&task).await?).await,
+        Command::Resume { task } => control::resume(caller, &caller.task(&task).await?).await,
+        Command::Retry(arguments) => control::retry(caller, arguments).await,
+        Command::Feedback(arguments) => feedback::run(caller, &caller.task(&arguments.task).await?, arguments).await,
+        Command::Trace { task } => trace::run(caller, &caller.task(&task).await?).await,
+        Command::Patterns { pattern_id } => patterns::run(caller, pattern_id.as_deref()).await,
+        Command::Metrics { days } => metrics::run(caller, days).await,
+        Command::Tools { tool_id } => tools::run(caller, tool_id.as_deref()).await,
+        Command::Export(arguments) => export::run(caller, arguments).await,
+        Command::Dev(_)
+        | Command::Run(_)
+        | Command::Down
+        | Command::Reset
+        | Command::Completions { .. }
+        | Command::Doctor => Ok(()),
     }
 }
 

@@ -12,7 +12,7 @@ pub async fn run(caller: &Caller, arguments: SubmitArguments) -> Result<()> {
     let follow = arguments.watch;
     let key = arguments.idempotency_key.clone();
     let accepted = caller.client.submit(&request(arguments)?, key.as_deref()).await?;
-    caller.print(&json!(accepted), |_| {
+    caller.print(&json!(accepted), |_, _| {
         format!("{}  {}", accepted.task_id, accepted.status)
     })?;
     if follow {

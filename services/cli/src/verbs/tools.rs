@@ -1,7 +1,8 @@
 //! `orchestrator tools`.
 
 use super::Caller;
-use crate::text::{excerpt, field, table};
+use crate::table::{Cell, elastic, optional, status, table, whole};
+use crate::text::{field, items};
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -11,26 +12,25 @@ pub async fn run(caller: &Caller, tool_id: Option<&str>) -> Result<()> {
     if let Some(tool_id) = tool_id {
         let tool = caller.client.tool(tool_id).await?;
         // A tool is its schemas; there is no shorter way to show them.
-        return caller.print(&tool, |tool| format!("{tool:#}"));
+        return caller.print(&tool, |tool, _| format!("{tool:#}"));
     }
     let tools = all(caller).await?;
-    caller.print(&json!({ "items": tools, "next_cursor": null }), |_| {
-        let row = |tool: &Value| {
-            let [id, category, effects, source, state] =
-                ["tool_id", "category", "effects", "source", "state"].map(|name| field(tool, name));
-            [
-                id,
-                category,
-                effects,
-                source,
-                state,
-                excerpt(&field(tool, "description"), 60),
-            ]
+    caller.print(&json!({ "items": tools, "next_cursor": null }), |page, look| {
+        let row = |tool: &Value| -> [Cell; 6] {
+            let [id, category, effects, source, description] =
+                ["tool_id", "category", "effects", "source", "description"].map(|name| Cell::from(field(tool, name)));
+            [id, status(field(tool, "state")), category, effects, source, description]
         };
-        table(
-            ["tool", "category", "effects", "source", "state", "description"],
-            tools.iter().map(row).collect(),
-        )
+        let columns = [
+            whole("tool"),
+            whole("state"),
+            optional("category"),
+            optional("effects"),
+            optional("source"),
+            elastic("description"),
+        ];
+        let rows: Vec<_> = items(page, "items").iter().map(row).collect();
+        table(look, columns, &rows)
     })
 }
 

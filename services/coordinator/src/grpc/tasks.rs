@@ -9,6 +9,7 @@ mod facts;
 mod lists;
 mod records;
 mod submit;
+mod trace;
 
 use crate::writer::Shared;
 use contracts::coordinator::task_service_server::TaskService;
@@ -48,6 +49,10 @@ impl TaskService for Tasks {
         let request = request.into_inner();
         let caller = asking::caller(request.caller)?;
         self.status(&caller.tenant, asking::task_id(&request.task_id)?).await
+    }
+
+    async fn get_trace(&self, request: Request<TaskRequest>) -> Result<Response<Document>, Status> {
+        self.trace(request.into_inner()).await
     }
 
     async fn get_approval(&self, request: Request<ApprovalRequest>) -> Result<Response<Document>, Status> {

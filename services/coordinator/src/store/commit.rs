@@ -4,6 +4,7 @@
 //! divides by zero, so that nothing of the batch is written: the inserts need no join with what was
 //! won, and a lost race leaves no trace.
 
+use super::runs::{self, RunRow};
 use super::{StoreError, to_db};
 use chrono::{DateTime, Utc};
 use outbox::Told;
@@ -26,13 +27,14 @@ pub struct Rows {
     pub gates: Vec<(TaskId, String, GateRow)>,
     pub effects: Vec<(TaskId, EffectRow)>,
     pub costs: Vec<(TaskId, CostRow)>,
+    pub runs: Vec<RunRow>,
     pub acknowledged: Vec<BatchAck>,
 }
 
 impl Rows {
     /// There is nothing to write; acknowledgements alone need no commit.
     pub fn is_empty(&self) -> bool {
-        self.new.is_empty() && self.changed.is_empty() && self.costs.is_empty()
+        self.new.is_empty() && self.changed.is_empty() && self.costs.is_empty() && self.runs.is_empty()
     }
 
     /// Adds the rows of other tasks.
@@ -44,6 +46,7 @@ impl Rows {
         self.gates.extend(other.gates);
         self.effects.extend(other.effects);
         self.costs.extend(other.costs);
+        self.runs.extend(other.runs);
     }
 
     /// A gate, effect or cost that is written twice in a batch is written once, last; tasks are locked
@@ -111,6 +114,8 @@ pub struct EventRow {
     pub sequence: u64,
     pub subject: String,
     pub body: std::sync::Arc<str>,
+    /// W3C trace context of what brought it about.
+    pub traceparent: std::sync::Arc<str>,
 }
 
 /// What the events stream acknowledged of an earlier commit.
@@ -231,13 +236,13 @@ ON CONFLICT (job_id, run_id) DO UPDATE SET usd_micros = excluded.usd_micros, inp
 
 /// Writes a batch, whole or not at all.
 ///
-/// Gates, effects and costs are rare; a batch that has some takes a transaction of several
+/// Gates, effects, costs and runs that called something are rare; a batch that has some takes a transaction of several
 /// statements, every other one is a single round trip.
 ///
 /// # Errors
 /// A conflict where somebody else was first; an outage where nobody knows what was written.
 pub async fn commit(connection: &mut PgConnection, rows: &Rows) -> Result<Committed, StoreError> {
-    let rare = !(rows.gates.is_empty() && rows.effects.is_empty() && rows.costs.is_empty());
+    let rare = !(rows.gates.is_empty() && rows.effects.is_empty() && rows.costs.is_empty() && rows.runs.is_empty());
     if !rare {
         return statement(connection, rows).await;
     }
@@ -253,6 +258,9 @@ pub async fn commit(connection: &mut PgConnection, rows: &Rows) -> Result<Commit
     }
     if !rows.costs.is_empty() {
         costs(&mut transaction, rows).await?;
+    }
+    if !rows.runs.is_empty() {
+        runs::keep(&mut transaction, &rows.runs).await?;
     }
     transaction.commit().await.map_err(StoreError::at("commit"))?;
     Ok(committed)

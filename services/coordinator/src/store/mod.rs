@@ -9,6 +9,7 @@ pub mod load;
 pub mod outbox;
 pub mod payloads;
 pub mod quarantine;
+pub mod runs;
 pub mod sweep;
 pub mod tasks;
 

@@ -147,6 +147,21 @@ pub async fn effects(pool: &PgPool, task: TaskId) -> Result<Vec<EffectLine>, Sto
     Ok(rows.into_iter().map(line).collect())
 }
 
+/// Documents that tell why a task went as it did: plans of all versions and judgements, in order, by kind.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn reasons(pool: &PgPool, task: TaskId) -> Result<Vec<(String, String)>, StoreError> {
+    sqlx::query_as(
+        "SELECT kind, body FROM payload WHERE task_id = $1 AND kind IN ('intent', 'plan', 'assessment')
+         ORDER BY no LIMIT 500",
+    )
+    .bind(task.0)
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::at("read plans and judgements"))
+}
+
 /// A task from its columns.
 fn task_of(id: Uuid, tenant: &str, version: i64, state: &str) -> Result<Task, StoreError> {
     let mut task: Task = serde_json::from_str(state).map_err(|source| StoreError::Corrupt {

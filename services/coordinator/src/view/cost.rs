@@ -28,6 +28,7 @@ pub(super) fn budget(facts: &Facts) -> Value {
     })
 }
 
-pub(super) fn usd(micros: i64) -> f64 {
+/// Dollars of micro-dollars.
+pub fn usd(micros: i64) -> f64 {
     micros as f64 / 1e6
 }

@@ -11,14 +11,17 @@ mod quality;
 mod record;
 mod risk;
 mod status;
+mod trace;
 
 pub use approval::{approval, choose_gate};
 pub use bodies::{Bodies, wanted};
+pub use cost::usd;
 pub use deliveries::edited;
 pub use list::{inbox_entry, page, task_entry, tool};
 pub use record::{Documents, record};
 pub use risk::{Outside, Risk, risk};
 pub use status::status;
+pub use trace::{Sources, trace};
 
 use crate::store::tasks::CostTotals;
 use serde_json::{Map, Value};

@@ -108,7 +108,7 @@ fn gate(line: &GateLine) -> Value {
 }
 
 /// Policy approves without opening a gate; the learner must know that nobody looked.
-fn automatic_approval(facts: &Facts) -> Option<Value> {
+pub(super) fn automatic_approval(facts: &Facts) -> Option<Value> {
     let task: &Task = &facts.task;
     let looked = |d: &workflow::state::Decided| {
         matches!(d.kind, GateKind::Publication | GateKind::Attention)

@@ -2,10 +2,12 @@
 
 use super::compose::{MAX_BYTES, MAX_JOBS};
 use bus::Outgoing;
+use contracts::trace;
 use contracts::work::WorkItem;
 use prost::Message;
 use std::collections::HashMap;
 use std::sync::Arc;
+use tracing::Span;
 use workflow::ids::{JobId, TaskId};
 
 /// Bytes of a message that several tasks share: none of them can make it too large for the others.
@@ -33,7 +35,22 @@ pub struct Item {
 
 impl Item {
     pub fn message(&self) -> Outgoing {
-        Outgoing::new(self.subject.clone(), self.message_id.clone(), self.work.encode_to_vec())
+        let mut message = Outgoing::new(self.subject.clone(), self.message_id.clone(), self.work.encode_to_vec());
+        // A header can speak for one task only; inside the message each has its own.
+        if self.work.more.is_empty() && !self.work.traceparent.is_empty() {
+            message
+                .headers
+                .push((trace::TRACEPARENT, self.work.traceparent.clone()));
+        }
+        message
+    }
+
+    /// Its jobs belong below the transition that dispatched them, where that is traced.
+    pub fn caused_by(mut self, transition: &Span) -> Self {
+        if let Some(context) = trace::of(transition) {
+            self.work.traceparent = context.to_string();
+        }
+        self
     }
 
     fn jobs(&self) -> usize {

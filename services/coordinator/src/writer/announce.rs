@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use tracing::{debug, warn};
+use tracing::{Span, debug, warn};
 use workflow::decision::{self, Event};
 use workflow::ids::{JobId, TaskId};
 use workflow::input::{Found, Input};
@@ -30,6 +30,8 @@ pub(super) struct SentEvents {
     complete: bool,
     single: Vec<PendingAck>,
     bursts: Vec<PendingBurst>,
+    /// Of the publications, until they are acknowledged.
+    spans: Vec<Span>,
 }
 
 /// From so many events on they are acknowledged together.
@@ -61,7 +63,12 @@ pub(super) struct StoredItem {
 }
 
 /// An event as it is stored and told.
-pub(super) fn event_row(entry: &Entry, event: &Event, shared: &Shared) -> Result<EventRow, serde_json::Error> {
+pub(super) fn event_row(
+    entry: &Entry,
+    event: &Event,
+    traceparent: &Arc<str>,
+    shared: &Shared,
+) -> Result<EventRow, serde_json::Error> {
     let task = &entry.task;
     let mut data = event.data.clone();
     for (member, numbers) in &event.attach {
@@ -90,6 +97,7 @@ pub(super) fn event_row(entry: &Entry, event: &Event, shared: &Shared) -> Result
         sequence: event.sequence,
         subject: subject.unwrap_or_default(),
         body,
+        traceparent: Arc::clone(traceparent),
     })
 }
 
@@ -129,6 +137,7 @@ impl Writer {
             complete: true,
             single: Vec::new(),
             bursts: Vec::new(),
+            spans: Vec::new(),
         };
         let bursts = match &mut self.bursts {
             Some(bursts) => bursts,
@@ -140,11 +149,14 @@ impl Writer {
         let together = bursts.are_welcome() && events.len() >= BURST;
         let (single, many) = events.split_at(if together { 1 } else { events.len() });
         for event in single {
-            sent.single
-                .push(self.shared.bus.publish(event_message(event), deadline).await?);
+            let message = event_message(event, &mut sent.spans);
+            sent.single.push(self.shared.bus.publish(message, deadline).await?);
         }
         for burst in many.chunks(MAX_BURST) {
-            let messages = burst.iter().map(|event| event_message(event)).collect();
+            let messages = burst
+                .iter()
+                .map(|event| event_message(event, &mut sent.spans))
+                .collect();
             sent.bursts.push(bursts.publish(messages, deadline).await?);
         }
         Ok(sent)
@@ -194,7 +206,8 @@ impl Writer {
         let mut items = Vec::new();
         for draft in drafts.iter_mut().filter(|d| !d.publish.is_empty()) {
             let serials = std::mem::take(&mut draft.publish);
-            items.extend(compose::items(&mut draft.entry, &serials, route));
+            let composed = compose::items(&mut draft.entry, &serials, route).into_iter();
+            items.extend(composed.map(|item| item.caused_by(&draft.span)));
         }
         item::share(items)
     }
@@ -384,9 +397,14 @@ fn job_pool(draft: &Draft, lookup: &decision::Lookup) -> String {
     step.map_or_else(|| "default".to_owned(), |s| s.pool.clone())
 }
 
-fn event_message(event: &EventRow) -> Outgoing {
+fn event_message(event: &EventRow, spans: &mut Vec<Span>) -> Outgoing {
     let body = event.body.as_bytes().to_vec();
-    outbox::message(event.task, event.sequence, event.subject.clone(), body)
+    let subject = event.subject.clone();
+    let (message, span) = outbox::message(event.task, event.sequence, subject, body, &event.traceparent);
+    if !span.is_disabled() {
+        spans.push(span);
+    }
+    message
 }
 
 async fn stored_item(

@@ -98,9 +98,12 @@ fn add_rows(
         source,
     };
     rows.costs.extend(draft.changes.costs.iter().map(|c| (id, c.clone())));
+    rows.runs.append(&mut draft.runs.clone());
     if !draft.is_written() {
         return Ok(());
     }
+    draft.trace();
+    let traceparent = draft.traceparent();
     let next_at = commit::next_at(&draft.entry.task, draft.entry.next_at, now);
     draft.entry.next_at = next_at;
     let columns = Columns::of(&draft.entry.task, next_at).map_err(corrupt)?;
@@ -127,7 +130,7 @@ fn add_rows(
     }
     for event in &draft.changes.events {
         rows.events
-            .push(announce::event_row(&draft.entry, event, shared).map_err(corrupt)?);
+            .push(announce::event_row(&draft.entry, event, &traceparent, shared).map_err(corrupt)?);
     }
     let tenant = &draft.entry.task.tenant;
     rows.gates

@@ -243,7 +243,10 @@ fn decide_all(group: &mut Group, draft: &mut Draft, env: &Env<'_>) {
     for slot in &mut group.slots {
         slot.answer = Some(match &slot.ask {
             Ask::Input(input) => Answer::Reply {
-                reply: draft.decide(input, env),
+                reply: match &slot.account {
+                    Some(account) => draft.decide_told(input, account, env),
+                    None => draft.decide(input, env),
+                },
             },
             Ask::Dispatch => Answer::Reply { reply: Reply::Done },
             // Its commit was lost on the way back: the task is there, so it was accepted.

@@ -1,14 +1,18 @@
 //! A task while a batch is decided: its state so far, and everything that follows.
 
 use crate::store::load::Loaded;
+use crate::store::runs::{RunOf, RunRow};
+use crate::work::account::Account;
+use contracts::trace;
 use std::collections::HashMap;
 use std::sync::Arc;
+use tracing::{Span, info_span};
 use workflow::decide::{Env, Snapshot, accept, decide, dispatch, ready_jobs};
 use workflow::decision::{Changes, Lookup, Refusal, Reply, Transition};
-use workflow::ids::{Serial, TaskId};
+use workflow::ids::{JobId, Serial, TaskId};
 use workflow::input::Input;
 use workflow::plan::FrozenPlan;
-use workflow::state::{PayloadNo, Task};
+use workflow::state::{JobState, PayloadNo, Task, Unit};
 use workflow::submission::Submission;
 use workflow::time::Timestamp;
 
@@ -49,6 +53,12 @@ pub struct Draft {
     pub lookups: Vec<Lookup>,
     /// Key and body hash of a new task.
     pub idempotency: Option<(String, String)>,
+    /// What runs told beside the inputs.
+    pub accounts: Vec<Arc<Account>>,
+    /// Those among them that are kept.
+    pub runs: Vec<RunRow>,
+    /// The transition in the trace of the task, until the world was told of it.
+    pub span: Span,
 }
 
 impl Draft {
@@ -61,6 +71,9 @@ impl Draft {
             publish: Vec::new(),
             lookups: Vec::new(),
             idempotency: None,
+            accounts: Vec::new(),
+            runs: Vec::new(),
+            span: Span::none(),
         }
     }
 
@@ -89,6 +102,9 @@ impl Draft {
             publish: transition.publish,
             lookups: Vec::new(),
             idempotency: None,
+            accounts: Vec::new(),
+            runs: Vec::new(),
+            span: Span::none(),
         };
         draft.keep(transition.changes);
         Ok(draft)
@@ -105,7 +121,65 @@ impl Draft {
 
     /// Something is to be written at all: costs of ignored runs go beside the task.
     pub fn has_rows(&self) -> bool {
-        self.is_written() || !self.changes.costs.is_empty()
+        self.is_written() || !self.changes.costs.is_empty() || !self.runs.is_empty()
+    }
+
+    /// Decides an input and keeps what the run told beside it.
+    pub fn decide_told(&mut self, input: &Input, account: &Arc<Account>, env: &Env<'_>) -> Reply {
+        let of = self.run_of(account.job);
+        let reply = self.decide(input, env);
+        if !account.calls.is_empty() {
+            self.runs.extend(run_row(self.id(), account, of, &reply));
+        }
+        self.accounts.push(Arc::clone(account));
+        reply
+    }
+
+    /// What a job that has not ended is for.
+    fn run_of(&self, job: JobId) -> Option<RunOf> {
+        let job = self.entry.task.job(job)?;
+        let step = match job.unit {
+            Unit::Step(index) => Some(usize::from(index)),
+            _ => None,
+        };
+        let plan = self.entry.plan.as_ref();
+        Some(RunOf {
+            kind: job.unit.kind().as_str(),
+            step_key: step.and_then(|index| Some(plan?.plan.steps.get(index)?.key.clone())),
+            plan_version: plan.map_or(0, |plan| plan.version),
+            round: step
+                .and_then(|index| self.entry.task.steps.get(index))
+                .map_or(self.entry.task.round, |step| step.round),
+            attempt: match job.state {
+                JobState::Running { .. } => job.attempt,
+                JobState::Queued { .. } | JobState::Ready { .. } => job.attempt + 1,
+            },
+        })
+    }
+
+    /// Begins the transition's span below what caused it: the first run that told of itself, else the request.
+    pub fn trace(&mut self) {
+        let span = info_span!(
+            "transition",
+            otel.kind = "internal",
+            task_id = %self.id(),
+            tenant = self.entry.task.tenant,
+            status = self.entry.task.status.as_str(),
+            version = self.entry.task.version,
+        );
+        let mut causes = self.accounts.iter().map(|account| account.traceparent.as_str());
+        let first = causes.next().filter(|cause| !cause.is_empty());
+        let span = trace::below(span, first.unwrap_or(&self.entry.submission.traceparent));
+        causes.for_each(|cause| trace::link(&span, cause));
+        self.span = span;
+    }
+
+    /// The trace context that what follows is told and done under.
+    pub fn traceparent(&self) -> Arc<str> {
+        match trace::of(&self.span) {
+            Some(context) => context.to_string().into(),
+            None => self.entry.submission.traceparent.as_str().into(),
+        }
     }
 
     fn snapshot(&self) -> Snapshot<'_> {
@@ -155,4 +229,20 @@ impl Draft {
         self.changes.effects.extend(changes.effects);
         self.changes.costs.extend(changes.costs);
     }
+}
+
+fn run_row(task: TaskId, account: &Account, of: Option<RunOf>, reply: &Reply) -> Option<RunRow> {
+    Some(RunRow {
+        task,
+        job: account.job,
+        run: account.run,
+        of,
+        outcome: account.outcome,
+        error: account.error.clone(),
+        counted: !matches!(reply, Reply::Ignored(_)),
+        started_at: Timestamp(account.started_ms),
+        finished_at: Timestamp(account.finished_ms),
+        // What was read from JSON can be written as JSON.
+        calls: serde_json::to_string(&account.calls).ok()?,
+    })
 }

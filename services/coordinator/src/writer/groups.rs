@@ -1,6 +1,7 @@
 //! The inputs of a batch, task by task, and what became of them.
 
 use super::inbox::{Answer, Ask, Envelope, Receipt};
+use crate::work::account::Account;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -18,6 +19,7 @@ pub(super) struct Slot {
     pub ask: Ask,
     reply: Option<oneshot::Sender<Answer>>,
     pub receipt: Option<Arc<Receipt>>,
+    pub account: Option<Arc<Account>>,
     pub answer: Option<Answer>,
 }
 
@@ -49,6 +51,7 @@ impl Group {
             ask: slot.ask,
             reply: slot.reply,
             receipt: slot.receipt,
+            account: slot.account,
         })
     }
 }
@@ -61,6 +64,7 @@ pub(super) fn group(envelopes: impl IntoIterator<Item = Envelope>) -> Vec<Group>
         ask,
         reply,
         receipt,
+        account,
     } in envelopes
     {
         let place = *places.entry(task).or_insert_with(|| {
@@ -75,6 +79,7 @@ pub(super) fn group(envelopes: impl IntoIterator<Item = Envelope>) -> Vec<Group>
                 ask,
                 reply,
                 receipt,
+                account,
                 answer: None,
             });
         }

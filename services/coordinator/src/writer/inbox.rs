@@ -1,5 +1,6 @@
 //! What reaches the writer, and what it answers.
 
+use crate::work::account::Account;
 use bus::intake::Delivery;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -29,6 +30,8 @@ pub struct Envelope {
     pub reply: Option<oneshot::Sender<Answer>>,
     /// The message it came with.
     pub receipt: Option<Arc<Receipt>>,
+    /// What the run told beside it.
+    pub account: Option<Arc<Account>>,
 }
 
 /// What is asked.
@@ -134,6 +137,7 @@ impl Inbox {
             ask,
             reply: Some(reply),
             receipt: None,
+            account: None,
         };
         match tokio::time::timeout(ENTRY, self.sender.send(envelope)).await {
             Ok(Ok(())) => {}
@@ -164,6 +168,7 @@ impl Inbox {
             ask: Ask::Dispatch,
             reply: None,
             receipt: None,
+            account: None,
         })
         .await;
     }
@@ -175,6 +180,7 @@ impl Inbox {
             ask: Ask::Input(input),
             reply: None,
             receipt: None,
+            account: None,
         })
         .await;
     }

@@ -97,6 +97,10 @@ struct Agent {
 
 #[async_trait]
 impl Tool for Agent {
+    fn is_agent(&self) -> bool {
+        true
+    }
+
     async fn call(&self, call: Call<'_>) -> Result<Output, Stop> {
         let context: Context = serde_json::from_str(call.submission_json)
             .map_err(|error| RunFailure::permanent("internal", format!("the submission cannot be read: {error}")))?;

@@ -42,6 +42,11 @@ pub struct Output {
 pub trait Tool: Send + Sync {
     /// Calls it.
     async fn call(&self, call: Call<'_>) -> Result<Output, Stop>;
+
+    /// It works by asking models.
+    fn is_agent(&self) -> bool {
+        false
+    }
 }
 
 /// A tool and its definition.

@@ -1,6 +1,6 @@
 //! Steps: condition, arguments, tool.
 
-use super::{Executor, ended};
+use super::{Executor, ended, tool_call};
 use crate::arguments::resolve;
 use crate::effects::Stop;
 use crate::failure::RunFailure;
@@ -10,7 +10,7 @@ use crate::tools::{Call, Output};
 use crate::when::skip_reason;
 use bus::worker::{Ended, JobContext, json_of};
 use contracts::work::job_result::Outcome;
-use contracts::work::{Input, Skipped, StepSpec};
+use contracts::work::{self, Input, Skipped, StepSpec};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use workflow::plan::When;
@@ -22,7 +22,8 @@ enum Done {
 }
 
 pub async fn run(executor: &Executor, job: &JobContext, step: &StepSpec) -> Ended {
-    match call(&executor.tools, job, step).await {
+    let mut calls = Vec::new();
+    let mut ended = match call(&executor.tools, job, step, &mut calls).await {
         Ok(Done::Called(output)) if output.json.len() > executor.max_output_bytes => {
             let message = format!("the output is longer than {} bytes", executor.max_output_bytes);
             Ended::failure("output_too_large", message, false)
@@ -34,10 +35,13 @@ pub async fn run(executor: &Executor, job: &JobContext, step: &StepSpec) -> Ende
             .having_called(output.calls),
         Ok(Done::Skipped(reason)) => Ended::with(Outcome::Skipped(Skipped { reason })),
         Err(stop) => ended(stop),
-    }
+    };
+    // The step's own call comes before what it led to.
+    ended.calls.splice(0..0, calls);
+    ended
 }
 
-async fn call(tools: &Registry, job: &JobContext, step: &StepSpec) -> Result<Done, Stop> {
+async fn call(tools: &Registry, job: &JobContext, step: &StepSpec, calls: &mut Vec<work::Call>) -> Result<Done, Stop> {
     let outputs = outputs_of(&step.inputs)?;
     let called = {
         let scope = Scope::new(&job.submission, &outputs, &step.feedback);
@@ -60,7 +64,7 @@ async fn call(tools: &Registry, job: &JobContext, step: &StepSpec) -> Result<Don
         feedback: &step.feedback,
         run: job,
     };
-    Ok(Done::Called(served.tool.call(call).await?))
+    Ok(Done::Called(tool_call::call(served, call, &step.key, calls).await?))
 }
 
 fn outputs_of(inputs: &[Input]) -> Result<Outputs, RunFailure> {

@@ -3,6 +3,7 @@
 mod execute;
 mod format;
 mod publish;
+mod tool_call;
 
 use crate::channels::Channels;
 use crate::effects::Stop;

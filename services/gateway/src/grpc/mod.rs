@@ -78,6 +78,7 @@ pub async fn serve(
         health.set_not_serving::<LearningServiceServer<Learning>>().await;
     };
     Server::builder()
+        .trace_fn(contracts::trace::rpc_of_client)
         .max_concurrent_streams(MAX_STREAMS)
         .http2_max_pending_accept_reset_streams(Some(MAX_RESETS))
         .http2_keepalive_interval(Some(KEEP_ALIVE))

@@ -1,16 +1,18 @@
 //! The four verbs, over the same application and the same checks as REST.
 
 use super::{decision, submission, task};
-use crate::application::Application;
+use crate::application::{Application, unreadable};
 use crate::caller::{Caller, TRACEPARENT};
 use crate::documents;
 use crate::idempotency::{IdempotencyKey, KEY};
 use crate::identifiers;
 use crate::live;
 use crate::refusal::Refusal;
+use contracts::trace;
 use contracts::v1::orchestrator_service_server::OrchestratorService;
 use contracts::v1::{
-    DecideApprovalRequest, GetTaskRequest, SubmitTaskRequest, SubmitTaskResponse, Task, TaskEvent, WatchTaskRequest,
+    DecideApprovalRequest, GetTaskRequest, SubmitTaskRequest, SubmitTaskResponse, Task, TaskEvent, TaskTrace,
+    WatchTaskRequest,
 };
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
@@ -49,6 +51,22 @@ impl Orchestrator {
         let id = identifiers::require(task_id)?;
         let document = self.app.task(caller, id).await?;
         task::from_json(document.json)
+    }
+
+    async fn trace(&self, caller: Caller, task_id: &str) -> Result<TaskTrace, Refusal> {
+        #[derive(serde::Deserialize)]
+        struct Names {
+            task_id: String,
+            trace_id: Option<String>,
+        }
+        let id = identifiers::require(task_id)?;
+        let document = self.app.trace(caller, id).await?;
+        let names: Names = serde_json::from_str(&document.json).map_err(|_| unreadable("the trace"))?;
+        Ok(TaskTrace {
+            task_id: names.task_id,
+            trace_id: names.trace_id.unwrap_or_default(),
+            document_json: document.json,
+        })
     }
 
     async fn decide(&self, caller: Caller, request: DecideApprovalRequest) -> Result<Task, Refusal> {
@@ -93,6 +111,11 @@ impl OrchestratorService for Orchestrator {
         answer(caller, self.watch(caller, request.get_ref()).await)
     }
 
+    async fn get_trace(&self, request: Request<GetTaskRequest>) -> Result<Response<TaskTrace>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.trace(caller, &request.into_inner().task_id).await)
+    }
+
     async fn decide_approval(&self, request: Request<DecideApprovalRequest>) -> Result<Response<Task>, Status> {
         let caller = caller(&request);
         answer(caller, self.decide(caller, request.into_inner()).await)
@@ -104,7 +127,7 @@ pub(super) fn caller<T>(request: &Request<T>) -> Caller {
         .metadata()
         .get(TRACEPARENT)
         .and_then(|value| value.to_str().ok());
-    Caller::new(traceparent, service::ids::v7)
+    trace::current().map_or_else(|| Caller::new(traceparent, service::ids::v7), |trace| Caller { trace })
 }
 
 pub(super) fn answer<T>(caller: Caller, result: Result<T, Refusal>) -> Result<Response<T>, Status> {

@@ -12,6 +12,7 @@ mod status;
 mod task_verbs;
 mod tasks;
 mod tools;
+mod trace;
 mod training_data;
 
 use crate::application::Application;
@@ -42,6 +43,7 @@ pub fn router(app: Arc<Application>, health: Health) -> Router {
         .route("/tasks/{task_id}/retry", post(task_verbs::retry))
         .route("/tasks/{task_id}/feedback", post(learning::feedback))
         .route("/tasks/{task_id}/events", get(events::list_or_stream))
+        .route("/tasks/{task_id}/trace", get(trace::show))
         .route("/tools", get(tools::list))
         .route("/tools/{tool_id}", get(tools::show))
         .route("/plan-schema", get(plan_schema::show))

@@ -89,7 +89,7 @@ async fn ids_are_uuids_and_unknown_ones_are_not_found() {
     }
     let answer = gateway.get(&format!("/approval/{UNKNOWN}?gate_id=7")).await;
     assert_eq!(answer.problem(), (400, "invalid_id".to_owned()));
-    for path in ["/status/ID", "/approval/ID", "/tasks/ID/events"] {
+    for path in ["/status/ID", "/approval/ID", "/tasks/ID/events", "/tasks/ID/trace"] {
         assert_eq!(
             gateway.get(&path.replace("ID", UNKNOWN)).await.problem(),
             (404, "task_not_found".to_owned())

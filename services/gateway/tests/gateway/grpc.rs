@@ -57,6 +57,11 @@ async fn a_task_is_submitted_read_and_decided() {
     assert_eq!(stored, expected);
 
     let id = accepted.task_id;
+    let asked = GetTaskRequest { task_id: id.clone() };
+    let trace = client.get_trace(asked).await.unwrap().into_inner();
+    assert_eq!((&trace.task_id, trace.trace_id.len()), (&id, 32));
+    let over_rest: Value = gateway.get(&format!("/tasks/{id}/trace")).await.json();
+    assert_eq!(serde_json::from_str::<Value>(&trace.document_json).unwrap(), over_rest);
     let task = client
         .get_task(GetTaskRequest { task_id: id.clone() })
         .await

@@ -3,6 +3,7 @@
 mod catch_up;
 mod fetch;
 mod head;
+mod spans;
 
 pub use catch_up::CatchUp;
 pub use fetch::Fetcher;
@@ -16,6 +17,7 @@ use fetch::MAX_BATCH;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 use workflow::ids::TaskId;
 use workflow::vocabulary::EventKind;
 
@@ -103,6 +105,7 @@ impl Ingestion {
         let mut tasks: Vec<TaskId> = batch.iter().filter_map(task_of).collect();
         tasks.sort_unstable();
         tasks.dedup();
+        let _spans: Vec<Span> = batch.iter().map(spans::process).collect();
         let deadline = Instant::now() + GIVE_UP_AFTER;
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {

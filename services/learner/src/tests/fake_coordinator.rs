@@ -120,6 +120,9 @@ impl TaskService for FakeCoordinator {
     async fn get_task(&self, _: Request<TaskRequest>) -> Result<Response<Document>, Status> {
         Err(Status::unimplemented(""))
     }
+    async fn get_trace(&self, _: Request<TaskRequest>) -> Result<Response<Document>, Status> {
+        Err(Status::unimplemented(""))
+    }
     async fn get_approval(&self, _: Request<ApprovalRequest>) -> Result<Response<Document>, Status> {
         Err(Status::unimplemented(""))
     }

@@ -213,8 +213,8 @@ fn planted_violations_are_found() {
         (
             "crates",
             "llm",
-            "[dependencies]\ncontracts.workspace = true",
-            "llm -> contracts",
+            "[dependencies]\nservice.workspace = true",
+            "llm -> service",
         ),
         (
             "crates",

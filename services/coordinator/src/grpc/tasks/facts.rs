@@ -22,7 +22,7 @@ impl Tasks {
         found.ok_or_else(|| problems::not_found().to_status())
     }
 
-    async fn facts(&self, (task, costs): (Task, CostTotals)) -> Result<Facts, Status> {
+    pub(super) async fn facts(&self, (task, costs): (Task, CostTotals)) -> Result<Facts, Status> {
         let wanted = view::wanted(&task);
         let texts = tasks::texts(&self.shared.pool, task.id, &wanted, MAX_SHOWN)
             .await

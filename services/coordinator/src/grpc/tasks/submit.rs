@@ -6,6 +6,7 @@ use crate::policy::{self, Origin};
 use crate::writer::inbox::{Answer, Ask, Submit};
 use contracts::api::ProcessRequest;
 use contracts::coordinator::{SubmitRequest, SubmitResponse};
+use contracts::trace;
 use std::sync::Arc;
 use tonic::Status;
 use workflow::ids::TaskId;
@@ -15,9 +16,11 @@ impl Tasks {
     pub(super) async fn accept(&self, request: SubmitRequest) -> Result<SubmitResponse, Status> {
         let caller = asking::caller(request.caller)?;
         let asked: ProcessRequest = asking::json(&request.submission_json)?;
+        // What follows from the request belongs below it.
+        let traceparent = trace::current().map_or(caller.traceparent, |context| context.to_string());
         let origin = Origin {
             actor: &caller.actor,
-            traceparent: &caller.traceparent,
+            traceparent: &traceparent,
         };
         let announced = self.shared.catalog.channels();
         let submission =
@@ -29,11 +32,14 @@ impl Tasks {
         };
         let id = TaskId(service::ids::v7());
         match self.shared.inbox.ask(id, Ask::Submit(submit)).await {
-            Answer::Accepted { task, status, replayed } => Ok(SubmitResponse {
-                task_id: task.to_string(),
-                status: status.as_str().to_owned(),
-                replayed,
-            }),
+            Answer::Accepted { task, status, replayed } => {
+                tracing::Span::current().record("task_id", tracing::field::display(task));
+                Ok(SubmitResponse {
+                    task_id: task.to_string(),
+                    status: status.as_str().to_owned(),
+                    replayed,
+                })
+            }
             other => {
                 problems::settled(other)?;
                 Err(problems::unavailable().to_status())

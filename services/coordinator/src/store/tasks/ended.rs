@@ -82,14 +82,7 @@ pub async fn tasks(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<Ended>, StoreError
             .fetch_all(pool)
             .await
             .map_err(StoreError::at("read ended tasks"))?;
-    let gates: Vec<GateLine> = sqlx::query_as(
-        "SELECT task_id, id, kind, step_key, opened_at, action, actor, decided_at, feedback
-         FROM gate WHERE task_id = ANY ($1::uuid[]) ORDER BY opened_at, id",
-    )
-    .bind(ids)
-    .fetch_all(pool)
-    .await
-    .map_err(StoreError::at("read gates of ended tasks"))?;
+    let gates = gates(pool, ids).await?;
     let costs: Vec<CostLine> = sqlx::query_as(
         "SELECT task_id, job_id, usd_micros, input_tokens, output_tokens, calls, model, estimated, at
          FROM cost WHERE task_id = ANY ($1::uuid[]) ORDER BY at, job_id, run_id",
@@ -108,6 +101,21 @@ pub async fn tasks(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<Ended>, StoreError
         })
     };
     rows.into_iter().map(ended).collect()
+}
+
+/// The gates of tasks, in the order they opened.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn gates(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<GateLine>, StoreError> {
+    sqlx::query_as(
+        "SELECT task_id, id, kind, step_key, opened_at, action, actor, decided_at, feedback
+         FROM gate WHERE task_id = ANY ($1::uuid[]) ORDER BY opened_at, id",
+    )
+    .bind(ids)
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::at("read gates"))
 }
 
 fn by_task<T>(rows: Vec<T>, task: impl Fn(&T) -> Uuid) -> HashMap<Uuid, Vec<T>> {

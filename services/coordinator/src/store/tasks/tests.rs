@@ -25,6 +25,7 @@ async fn keep(pool: &PgPool, tenant: &str, story: &Story) {
         sequence: e.sequence,
         subject: "s".to_owned(),
         body: Arc::from(format!("{{\"sequence\":{}}}", e.sequence)),
+        traceparent: Arc::from(""),
     };
     let mut rows = Rows {
         new: vec![NewTask {

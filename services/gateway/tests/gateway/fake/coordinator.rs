@@ -133,6 +133,12 @@ impl TaskService for FakeCoordinator {
         document(status)
     }
 
+    async fn get_trace(&self, request: Request<TaskRequest>) -> Result<Response<Document>, Status> {
+        let id = request.into_inner().task_id;
+        self.with(&id, |_| ())?;
+        document(json!({"task_id": id, "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "steps": []}))
+    }
+
     async fn get_approval(&self, request: Request<ApprovalRequest>) -> Result<Response<Document>, Status> {
         let request = request.into_inner();
         self.with(&request.task_id, |_| ())?;

@@ -1,0 +1,80 @@
+//! What was learned, how well it goes, and what people say about it.
+
+use crate::http::read;
+use crate::tasks::{query, segment};
+use crate::{Client, ClientError};
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What somebody says about a task, at any time.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Feedback {
+    /// 1 (useless) to 5 (as it should be).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rating: Option<u8>,
+    /// In words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// The quality dimension it is about; absent: the whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dimension: Option<String>,
+    /// The step it is about; absent: the whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step_id: Option<String>,
+}
+
+impl Client {
+    /// Records feedback. With a key the same may be sent again and counts once.
+    ///
+    /// # Errors
+    /// What the gateway refuses, or that it does not answer.
+    pub async fn feedback(
+        &self,
+        task_id: &str,
+        feedback: &Feedback,
+        idempotency_key: Option<&str>,
+    ) -> Result<Value, ClientError> {
+        let path = format!("/tasks/{}/feedback", segment(task_id));
+        let mut post = self.request(Method::POST, &path).json(feedback);
+        if let Some(key) = idempotency_key {
+            post = post.header("idempotency-key", key);
+        }
+        read(post.send().await?).await
+    }
+
+    /// A page of learned patterns, with remembered preferences and what is wrong with some.
+    ///
+    /// # Errors
+    /// As [`Self::feedback`].
+    pub async fn patterns(&self, limit: Option<u32>, cursor: Option<String>) -> Result<Value, ClientError> {
+        let limit = limit.map(|limit| limit.to_string());
+        let query = query([("limit", &limit), ("cursor", &cursor)]);
+        self.get(&format!("/learning-patterns{query}")).await
+    }
+
+    /// One pattern.
+    ///
+    /// # Errors
+    /// As [`Self::feedback`].
+    pub async fn pattern(&self, pattern_id: &str) -> Result<Value, ClientError> {
+        self.get(&format!("/learning-patterns/{}", segment(pattern_id))).await
+    }
+
+    /// The product's figures over the last `days`; absent: the server's own window.
+    ///
+    /// # Errors
+    /// As [`Self::feedback`].
+    pub async fn metrics(&self, days: Option<u32>) -> Result<Value, ClientError> {
+        let days = days.map(|days| days.to_string());
+        self.get(&format!("/metrics{}", query([("days", &days)]))).await
+    }
+
+    /// Calls, decisions and reasons of a task, step by step.
+    ///
+    /// # Errors
+    /// As [`Self::feedback`].
+    pub async fn trace(&self, task_id: &str) -> Result<Value, ClientError> {
+        self.get(&format!("/tasks/{}/trace", segment(task_id))).await
+    }
+}

@@ -1,0 +1,158 @@
+//! The models of a role, one after the other until one gives a reply that can be used.
+
+use super::member::{Member, Missed};
+use super::trail::Trail;
+use super::wanted::{Unusable, Wanted};
+use crate::call::{Answer, EngineError, Failed};
+use crate::chat::{Chat, ChatAsk, Message, Reply, Tier};
+use crate::provider::Completion;
+use async_trait::async_trait;
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A role's models by size.
+pub(super) struct Chain<F> {
+    members: F,
+    record_content: bool,
+}
+
+/// One ask on its way along the chain.
+struct Course<'a> {
+    ask: ChatAsk<'a>,
+    wanted: Wanted<'a>,
+    members: Arc<[Arc<Member>]>,
+    messages: Cow<'a, [Message]>,
+    asked_again: bool,
+    /// Why those before gave nothing; the gravest stays.
+    missed: Option<EngineError>,
+}
+
+impl<F: Fn(Tier) -> Arc<[Arc<Member>]> + Send + Sync + 'static> Chain<F> {
+    pub(super) fn new(members: F, record_content: bool) -> Self {
+        Self {
+            members,
+            record_content,
+        }
+    }
+}
+
+#[async_trait]
+impl<F: Fn(Tier) -> Arc<[Arc<Member>]> + Send + Sync + 'static> Chat for Chain<F> {
+    async fn chat(&self, ask: ChatAsk<'_>) -> Result<Answer<Reply>, Failed> {
+        let wanted = Wanted::of(&ask).map_err(EngineError::BadArguments)?;
+        let mut trail = Trail::new(&ask, self.record_content);
+        let course = Course {
+            ask,
+            wanted,
+            members: (self.members)(ask.tier),
+            messages: Cow::Borrowed(ask.messages),
+            asked_again: false,
+            missed: None,
+        };
+        match course.run(&mut trail).await {
+            Ok(reply) => Ok(trail.answer(reply)),
+            Err(error) => Err(trail.failed(error)),
+        }
+    }
+}
+
+impl Course<'_> {
+    async fn run(mut self, trail: &mut Trail) -> Result<Reply, EngineError> {
+        let members = Arc::clone(&self.members);
+        let mut rest = members.iter().peekable();
+        while let Some(member) = rest.next() {
+            let next = rest.peek().map(|next| next.as_ref());
+            match self.ask_one(member, next.is_some(), trail).await {
+                Ok(reply) => return Ok(reply),
+                Err(error @ EngineError::BadOutput(_)) => return Err(error),
+                Err(error) => {
+                    if let Some(next) = next {
+                        trail.decision("fallback", next.provider(), next.model(), &error.to_string());
+                    }
+                    self.missed = Some(graver(self.missed.take(), error));
+                }
+            }
+        }
+        Err(self
+            .missed
+            .unwrap_or_else(|| EngineError::BadArguments("no model is named".to_owned())))
+    }
+
+    /// One model, asked once more where its reply cannot be used and nobody was asked again yet.
+    async fn ask_one(&mut self, member: &Member, has_next: bool, trail: &mut Trail) -> Result<Reply, EngineError> {
+        loop {
+            let completion = member
+                .complete(&self.ask, &self.messages, trail)
+                .await
+                .map_err(error_of)?;
+            let unusable = match self.wanted.read(&completion) {
+                Ok(reply) => {
+                    member.gave_json();
+                    return Ok(reply);
+                }
+                Err(unusable) => unusable,
+            };
+            let (error, may_go_on) = match &unusable {
+                Unusable::Refused(_) => (EngineError::Refused(unusable.reason()), has_next),
+                Unusable::NoJson(_) => {
+                    member.gave_no_json();
+                    (EngineError::BadOutput(unusable.reason()), false)
+                }
+                Unusable::CutOff | Unusable::Faulty(_) => (EngineError::BadOutput(unusable.reason()), false),
+            };
+            trail.unusable(error.code(), &unusable.reason());
+            if self.asked_again || may_go_on {
+                return Err(error);
+            }
+            self.asked_again = true;
+            trail.decision("ask_again", member.provider(), member.model(), &unusable.reason());
+            self.reproach(&completion, &unusable);
+        }
+    }
+
+    fn reproach(&mut self, completion: &Completion, unusable: &Unusable) {
+        let messages = self.messages.to_mut();
+        if !completion.text.trim().is_empty() {
+            messages.push(Message::Assistant {
+                text: completion.text.clone(),
+                calls: Vec::new(),
+            });
+        }
+        messages.push(Message::User(self.wanted.reproach(unusable)));
+    }
+}
+
+fn error_of(missed: Missed) -> EngineError {
+    match missed {
+        Missed::Away { detail, retry_after } => EngineError::Away {
+            detail,
+            // Nobody comes again in no time.
+            retry_after: retry_after.max(Duration::from_secs(1)),
+        },
+        Missed::Rejected(detail) => EngineError::Rejected(detail),
+    }
+}
+
+/// Of two, the one to tell: who is away may come back, and soonest counts; a refusal is the model's last word.
+fn graver(first: Option<EngineError>, second: EngineError) -> EngineError {
+    match (first, second) {
+        (None, only) => only,
+        (
+            Some(EngineError::Away {
+                detail: a,
+                retry_after: x,
+            }),
+            EngineError::Away {
+                detail: b,
+                retry_after: y,
+            },
+        ) => EngineError::Away {
+            detail: format!("{a}; {b}"),
+            retry_after: x.min(y),
+        },
+        (Some(away @ EngineError::Away { .. }), _) | (_, away @ EngineError::Away { .. }) => away,
+        (Some(refused @ EngineError::Refused(_)), _) => refused,
+        (Some(_), second) => second,
+    }
+}

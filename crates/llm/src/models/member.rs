@@ -1,0 +1,309 @@
+//! One model of one provider: admission, the call, and what follows from its outcome.
+
+use super::breaker::{Breaker, Pass};
+use super::gate::{Gate, PATIENCE, Ticket};
+use super::price::Price;
+use super::trail::{Called, Trail};
+use crate::chat::{ChatAsk, Message};
+use crate::provider::{Completion, Endpoint, Exchange, Fault, FaultKind, Form};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{Instrument, Span, field};
+
+/// Calls for one ask, as long as they fail in a way that may pass.
+const ATTEMPTS: u32 = 3;
+/// Before the second; doubled for the third, and spread by half of it to either side.
+const BACKOFF: Duration = Duration::from_millis(500);
+/// When to come again where the provider failed and nothing else is known.
+const AGAIN: Duration = Duration::from_secs(5);
+/// Replies without JSON in a row after which a server is taken to ignore the form it accepted.
+const IGNORED: u32 = 2;
+/// About what English takes.
+const BYTES_PER_TOKEN: f64 = 4.0;
+
+/// A provider, shared by its models.
+pub(super) struct Provider {
+    /// As configured.
+    pub(super) name: String,
+    /// As telemetry says it.
+    pub(super) kind: &'static str,
+    pub(super) endpoint: Endpoint,
+    pub(super) gate: Arc<Gate>,
+    pub(super) max_output_tokens: Option<u32>,
+}
+
+/// A model of it.
+pub(super) struct Member {
+    provider: Arc<Provider>,
+    model: String,
+    breaker: Arc<Breaker>,
+    price: Option<Price>,
+    random: fn() -> f64,
+    /// Of the provider's forms, the first that this model is known to take.
+    form: AtomicUsize,
+    bound_renamed: AtomicBool,
+    without_json: AtomicU32,
+}
+
+/// No completion.
+#[derive(Debug)]
+pub(super) enum Missed {
+    /// It does not answer, or is asked enough already.
+    Away { detail: String, retry_after: Duration },
+    /// It refuses the call.
+    Rejected(String),
+}
+
+/// What this call tries of what servers differ in.
+#[derive(Clone, Copy)]
+struct Dialect {
+    form: usize,
+    bound_renamed: bool,
+}
+
+impl Member {
+    pub(super) fn new(
+        provider: Arc<Provider>,
+        model: &str,
+        breaker: Breaker,
+        price: Option<Price>,
+        random: fn() -> f64,
+    ) -> Self {
+        Self {
+            provider,
+            model: model.to_owned(),
+            breaker: Arc::new(breaker),
+            price,
+            random,
+            form: AtomicUsize::new(0),
+            bound_renamed: AtomicBool::new(false),
+            without_json: AtomicU32::new(0),
+        }
+    }
+
+    pub(super) fn provider(&self) -> &str {
+        &self.provider.name
+    }
+
+    pub(super) fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// A completion, or why there is none now. Everything called is in the trail.
+    pub(super) async fn complete(
+        &self,
+        ask: &ChatAsk<'_>,
+        messages: &[Message],
+        trail: &mut Trail,
+    ) -> Result<Completion, Missed> {
+        let mut dialect = Dialect {
+            form: self.form.load(Ordering::Relaxed),
+            bound_renamed: self.bound_renamed.load(Ordering::Relaxed),
+        };
+        let mut refused: Option<Fault> = None;
+        let mut failures = 0;
+        loop {
+            let exchange = self.exchange(ask, messages, dialect);
+            let (ticket, pass) = self.admit(estimate(messages)).await?;
+            let outcome = self.call(&exchange, ticket, trail).await;
+            let fault = match outcome {
+                Ok(completion) => {
+                    pass.answered();
+                    self.learn(dialect);
+                    return Ok(completion);
+                }
+                Err(fault) => fault,
+            };
+            if fault.kind.is_answer() {
+                pass.answered();
+                let next = self.adapted(dialect, fault.kind);
+                let first = refused.get_or_insert(fault);
+                match next {
+                    Some(next) => dialect = next,
+                    None => return Err(Missed::Rejected(first.detail.clone())),
+                }
+                continue;
+            }
+            pass.failed(fault.retry_after);
+            failures += 1;
+            match self.pause_after(failures, &fault) {
+                Some(pause) => sleep(pause).await,
+                None => return Err(self.away(&fault)),
+            }
+        }
+    }
+
+    /// The reply was none of JSON although it was asked for in a form the server took.
+    pub(super) fn gave_no_json(&self) {
+        if self.without_json.fetch_add(1, Ordering::Relaxed) + 1 >= IGNORED {
+            let prompt_alone = self.provider.endpoint.forms().len().saturating_sub(1);
+            self.form.fetch_max(prompt_alone, Ordering::Relaxed);
+        }
+    }
+
+    /// The reply was what was asked for.
+    pub(super) fn gave_json(&self) {
+        self.without_json.store(0, Ordering::Relaxed);
+    }
+
+    async fn admit(&self, tokens: f64) -> Result<(Ticket, Pass), Missed> {
+        let deadline = Instant::now() + PATIENCE;
+        let away = |retry_after: Duration, why: &str| Missed::Away {
+            detail: format!("{}/{} {why}", self.provider.name, self.model),
+            retry_after,
+        };
+        if let Some(left) = self.breaker.away_for() {
+            return Err(away(left, "failed before and is left alone for now"));
+        }
+        let ticket = self.provider.gate.enter(tokens, deadline).await;
+        let ticket = ticket.map_err(|again| away(again, "has as many calls as it may have"))?;
+        match timeout_at(deadline, self.breaker.admit()).await {
+            Ok(Ok(pass)) => Ok((ticket, pass)),
+            Ok(Err(left)) => {
+                ticket.unused();
+                Err(away(left, "failed before and is left alone for now"))
+            }
+            Err(_) => {
+                ticket.unused();
+                Err(away(AGAIN, "failed before and is being tried"))
+            }
+        }
+    }
+
+    async fn call(&self, exchange: &Exchange<'_>, ticket: Ticket, trail: &mut Trail) -> Result<Completion, Fault> {
+        let span = self.span(exchange);
+        let started = Instant::now();
+        let outcome = self.provider.endpoint.call(exchange).instrument(span.clone()).await;
+        note(&span, &outcome);
+        let called = Called {
+            provider: &self.provider.name,
+            model: &self.model,
+            price: self.price,
+        };
+        trail.call(called, exchange, started.elapsed(), &outcome);
+        if let Some(tokens) = outcome.as_ref().ok().and_then(|completion| completion.tokens) {
+            #[expect(clippy::cast_precision_loss, reason = "believed counts are far below 2^52")]
+            ticket.used((tokens.input + tokens.output) as f64);
+        }
+        outcome
+    }
+
+    fn exchange<'a>(&'a self, ask: &ChatAsk<'a>, messages: &'a [Message], dialect: Dialect) -> Exchange<'a> {
+        let forms = self.provider.endpoint.forms();
+        Exchange {
+            name: ask.name,
+            model: &self.model,
+            messages,
+            schema: ask.schema,
+            form: forms.get(dialect.form).copied().unwrap_or(Form::Prompt),
+            tools: ask.tools,
+            max_output_tokens: ask.max_output_tokens.or(self.provider.max_output_tokens),
+            bound_renamed: dialect.bound_renamed,
+        }
+    }
+
+    /// What to try instead; none: there is nothing.
+    fn adapted(&self, tried: Dialect, refused: FaultKind) -> Option<Dialect> {
+        match refused {
+            FaultKind::FormUnknown => Some(Dialect {
+                form: tried.form + 1,
+                ..tried
+            }),
+            FaultKind::BoundUnknown if !tried.bound_renamed => Some(Dialect {
+                bound_renamed: true,
+                ..tried
+            }),
+            _ => None,
+        }
+    }
+
+    fn learn(&self, taken: Dialect) {
+        self.form.fetch_max(taken.form, Ordering::Relaxed);
+        self.bound_renamed.fetch_or(taken.bound_renamed, Ordering::Relaxed);
+    }
+
+    /// None: whoever asks should come again later, for the work's own time is not to be spent here.
+    fn pause_after(&self, failures: u32, fault: &Fault) -> Option<Duration> {
+        if failures >= ATTEMPTS || fault.kind == FaultKind::Timeout {
+            return None;
+        }
+        match self.breaker.away_for() {
+            None => Some(
+                BACKOFF
+                    .saturating_mul(1 << (failures - 1))
+                    .mul_f64(0.5 + (self.random)().clamp(0.0, 1.0)),
+            ),
+            // Short enough to wait for, where the provider itself named it.
+            Some(left) => Some(left).filter(|left| fault.retry_after.is_some() && *left <= PATIENCE),
+        }
+    }
+
+    fn away(&self, fault: &Fault) -> Missed {
+        let retry_after = self.breaker.away_for();
+        if let Some(pause) = retry_after {
+            let (provider, model) = (&self.provider.name, &self.model);
+            tracing::warn!(
+                provider,
+                model,
+                ?pause,
+                fault = fault.detail,
+                "the model is left alone for a while"
+            );
+        }
+        Missed::Away {
+            detail: format!("{}/{}: {}", self.provider.name, self.model, fault.detail),
+            retry_after: retry_after.unwrap_or(AGAIN),
+        }
+    }
+
+    fn span(&self, exchange: &Exchange<'_>) -> Span {
+        tracing::info_span!(
+            "chat",
+            otel.name = format!("chat {}", self.model),
+            otel.kind = "client",
+            gen_ai.operation.name = "chat",
+            gen_ai.provider.name = self.provider.kind,
+            gen_ai.request.model = self.model,
+            gen_ai.request.max_tokens = exchange.max_output_tokens,
+            gen_ai.response.model = field::Empty,
+            gen_ai.usage.input_tokens = field::Empty,
+            gen_ai.usage.output_tokens = field::Empty,
+            gen_ai.usage.cache_read.input_tokens = field::Empty,
+            gen_ai.usage.reasoning.output_tokens = field::Empty,
+            error.type = field::Empty,
+            otel.status_code = field::Empty,
+            server.address = self.provider.endpoint.host(),
+        )
+    }
+}
+
+fn note(span: &Span, outcome: &Result<Completion, Fault>) {
+    match outcome {
+        Ok(completion) => {
+            span.record("gen_ai.response.model", completion.model.as_str());
+            if let Some(tokens) = &completion.tokens {
+                span.record("gen_ai.usage.input_tokens", tokens.input);
+                span.record("gen_ai.usage.output_tokens", tokens.output);
+                span.record("gen_ai.usage.cache_read.input_tokens", tokens.cached);
+                span.record("gen_ai.usage.reasoning.output_tokens", tokens.reasoning);
+            }
+        }
+        Err(fault) => {
+            span.record("error.type", fault.kind.code());
+            span.record("otel.status_code", "ERROR");
+        }
+    }
+}
+
+fn estimate(messages: &[Message]) -> f64 {
+    let bytes = |message: &Message| match message {
+        Message::System(text) | Message::User(text) | Message::Assistant { text, .. } => text.len(),
+        Message::Tool { content, .. } => content.len(),
+    };
+    let bytes: usize = messages.iter().map(bytes).sum();
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    let tokens = bytes as f64 / BYTES_PER_TOKEN;
+    tokens
+}

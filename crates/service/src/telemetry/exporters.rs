@@ -1,0 +1,85 @@
+//! OTLP exporters. Addresses, headers and time limits they read from the environment themselves.
+
+use super::TelemetryError;
+use super::settings::Protocol;
+use async_trait::async_trait;
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
+use opentelemetry_otlp::{LogExporter, MetricExporter, SpanExporter, WithHttpConfig, WithTonicConfig};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tonic::transport::ClientTlsConfig;
+
+/// The exporters have limits of their own; this one is for what they forget.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest answer of a receiver.
+const MAX_ANSWER: u64 = 4 << 20;
+
+pub fn spans(protocol: Protocol) -> Result<SpanExporter, TelemetryError> {
+    let builder = SpanExporter::builder();
+    Ok(match protocol {
+        Protocol::Grpc => builder.with_tonic().with_tls_config(tls()).build()?,
+        Protocol::Http => builder.with_http().with_http_client(OnRuntime::new()?).build()?,
+    })
+}
+
+pub fn metrics(protocol: Protocol) -> Result<MetricExporter, TelemetryError> {
+    let builder = MetricExporter::builder();
+    Ok(match protocol {
+        Protocol::Grpc => builder.with_tonic().with_tls_config(tls()).build()?,
+        Protocol::Http => builder.with_http().with_http_client(OnRuntime::new()?).build()?,
+    })
+}
+
+pub fn logs(protocol: Protocol) -> Result<LogExporter, TelemetryError> {
+    let builder = LogExporter::builder();
+    Ok(match protocol {
+        Protocol::Grpc => builder.with_tonic().with_tls_config(tls()).build()?,
+        Protocol::Http => builder.with_http().with_http_client(OnRuntime::new()?).build()?,
+    })
+}
+
+/// Used for `https` addresses alone.
+fn tls() -> ClientTlsConfig {
+    ClientTlsConfig::new().with_native_roots()
+}
+
+/// The exporters' threads have no runtime; the requests run on the process's own.
+#[derive(Debug)]
+struct OnRuntime {
+    client: reqwest::Client,
+    runtime: Handle,
+}
+
+impl OnRuntime {
+    fn new() -> Result<Self, TelemetryError> {
+        let client = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).no_proxy().build();
+        Ok(Self {
+            client: client.map_err(TelemetryError::Client)?,
+            runtime: Handle::current(),
+        })
+    }
+}
+
+#[async_trait]
+impl HttpClient for OnRuntime {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let client = self.client.clone();
+        self.runtime.spawn(async move { send(client, request).await }).await?
+    }
+}
+
+async fn send(client: reqwest::Client, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+    let mut answer = client.execute(request.try_into()?).await?;
+    let mut built = Response::builder().status(answer.status());
+    if let Some(headers) = built.headers_mut() {
+        headers.extend(answer.headers().clone());
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() as u64 > MAX_ANSWER {
+            return Err(opentelemetry_http::ResponseBodyTooLarge::new().into());
+        }
+    }
+    Ok(built.body(body.into())?)
+}

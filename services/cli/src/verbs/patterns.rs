@@ -1,0 +1,184 @@
+//! `orchestrator patterns`.
+
+use super::Caller;
+use super::figure::{Unit, value};
+use crate::look::{Look, Tone};
+use crate::table::{Cell, elastic, optional, status, table, whole};
+use crate::text::{cut, field, items, members, present, shown};
+use anyhow::Result;
+use serde_json::Value;
+
+const PAGE: u32 = 200;
+/// More than anybody reads; `--json` pages show the rest.
+const PAGES: usize = 5;
+
+/// All of them, or one.
+///
+/// # Errors
+/// What the gateway refuses, or that it does not answer.
+pub async fn run(caller: &Caller, pattern_id: Option<&str>) -> Result<()> {
+    if let Some(pattern_id) = pattern_id {
+        let pattern = caller.client.pattern(pattern_id).await?;
+        return caller.print(&pattern, describe);
+    }
+    let document = all(caller).await?;
+    caller.print(&document, list)
+}
+
+/// The first page with the patterns of those behind it.
+async fn all(caller: &Caller) -> Result<Value> {
+    let mut document = caller.client.patterns(Some(PAGE), None).await?;
+    for _ in 1..PAGES {
+        let Some(cursor) = present(&document, "next_cursor").map(shown) else {
+            break;
+        };
+        let mut next = caller.client.patterns(Some(PAGE), Some(cursor)).await?;
+        let more = next.get_mut("patterns").map(Value::take);
+        if let (Some(Value::Array(known)), Some(Value::Array(more))) = (document.get_mut("patterns"), more) {
+            known.extend(more);
+        }
+        let cursor = next.get_mut("next_cursor").map_or(Value::Null, Value::take);
+        if let Some(document) = document.as_object_mut() {
+            document.insert("next_cursor".to_owned(), cursor);
+        }
+    }
+    Ok(document)
+}
+
+fn list(document: &Value, look: Look) -> String {
+    let patterns = items(document, "patterns");
+    let mut text = if patterns.is_empty() {
+        "nothing learned yet; patterns come from approved tasks that passed their quality threshold".to_owned()
+    } else {
+        let rows: Vec<_> = patterns.iter().map(row).collect();
+        let columns = [
+            whole("pattern"),
+            whole("state"),
+            whole("tasks"),
+            optional("offered"),
+            optional("adopted"),
+            whole("success"),
+            optional("quality"),
+            elastic("intent"),
+        ];
+        table(look, columns, &rows)
+    };
+    for issue in items(document, "issues") {
+        let issue = match issue {
+            Value::Object(_) => ["pattern_id", "code", "detail"]
+                .map(|name| field(issue, name))
+                .join("  "),
+            other => shown(other),
+        };
+        text.push_str(&format!("\n{}", look.paint(Tone::Warn, &cut(&issue, look.room(0)))));
+    }
+    for (name, preference) in members(document, "preferences") {
+        let line = cut(&format!("preference  {name}: {}", shown(preference)), look.room(0));
+        text.push_str(&format!("\n{line}"));
+    }
+    text
+}
+
+fn row(pattern: &Value) -> [Cell; 8] {
+    let rate = |name: &str| value(pattern.get(name).unwrap_or(&Value::Null), Unit::Rate);
+    let evidence = match pattern.get("evidence_tasks") {
+        Some(Value::Array(tasks)) => tasks.len().to_string(),
+        other => other.map_or_else(String::new, shown),
+    };
+    [
+        field(pattern, "pattern_id").into(),
+        status(field(pattern, "state")),
+        evidence.into(),
+        field(pattern, "offered").into(),
+        field(pattern, "adopted").into(),
+        rate("success_rate").into(),
+        rate("quality").into(),
+        goal(pattern).into(),
+    ]
+}
+
+/// The intent is a document with a goal, or the goal itself.
+fn goal(pattern: &Value) -> String {
+    match pattern.get("intent") {
+        Some(intent @ Value::Object(_)) => field(intent, "goal"),
+        other => other.map_or_else(String::new, shown),
+    }
+}
+
+fn describe(pattern: &Value, look: Look) -> String {
+    let state = field(pattern, "state");
+    let mut lines = vec![
+        format!(
+            "{}  {}",
+            field(pattern, "pattern_id"),
+            look.paint(Tone::of_status(&state), &state)
+        ),
+        goal(pattern),
+    ];
+    let steps = items(pattern, "steps");
+    if !steps.is_empty() {
+        let columns = [whole("step"), whole("tool"), optional("after"), elastic("why")];
+        let row = |step: &Value| ["key", "tool_id", "depends_on", "reason"].map(|name| Cell::from(field(step, name)));
+        let rows: Vec<_> = steps.iter().map(row).collect();
+        lines.extend([String::new(), table(look, columns, &rows), String::new()]);
+    }
+    let told = ["pattern_id", "state", "intent", "steps"];
+    for (name, member) in pattern.as_object().into_iter().flatten() {
+        if !told.contains(&name.as_str()) && !member.is_null() {
+            let shown = match member {
+                Value::Object(members) if members.contains_key("value") => {
+                    format!("{} of {}", value(member, Unit::Rate), field(member, "n"))
+                }
+                other => shown(other),
+            };
+            lines.push(format!("{:<16}{}", name, cut(&shown, look.room(16))));
+        }
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn pattern() -> Value {
+        json!({
+            "pattern_id": "01a207c4-0000-7000-8000-000000000001", "state": "active",
+            "intent": { "goal": "Produce a blog post about AI trends" },
+            "steps": [{ "key": "research", "tool_id": "research_agent", "depends_on": [], "reason": "facts first" },
+                      { "key": "draft", "tool_id": "writer_agent", "depends_on": ["research"], "reason": "" }],
+            "evidence_tasks": ["a", "b"], "offered": 5, "adopted": 3, "adapted": 1, "refused": 1,
+            "success_rate": { "value": 0.8, "n": 5, "interval": null, "window": null }, "quality": 0.91, "uplift": null,
+        })
+    }
+
+    #[test]
+    fn patterns_are_listed_with_what_they_rest_on() {
+        let document = json!({ "patterns": [pattern()], "preferences": { "tone": "friendly" }, "issues": [], "next_cursor": null });
+        let narrow = Look {
+            width: Some(80),
+            colour: false,
+        };
+        assert_eq!(
+            list(&document, narrow),
+            "pattern                               state   tasks  success  intent\n\
+             01a207c4-0000-7000-8000-000000000001  active  2      80.0 %   Produce a blog po…\n\
+             preference  tone: friendly"
+        );
+    }
+
+    #[test]
+    fn one_pattern_is_shown_with_its_steps_and_every_figure_there_is() {
+        assert_eq!(
+            describe(&pattern(), Look::PLAIN),
+            "01a207c4-0000-7000-8000-000000000001  active\n\
+             Produce a blog post about AI trends\n\n\
+             step      tool            after     why\n\
+             research  research_agent            facts first\n\
+             draft     writer_agent    research\n\n\
+             adapted         1\nadopted         3\nevidence_tasks  a, b\noffered         5\nquality         0.91\n\
+             refused         1\nsuccess_rate    80.0 % of 5"
+        );
+    }
+}

@@ -1,0 +1,128 @@
+//! What runs told of themselves.
+
+use super::{StoreError, to_db};
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+use sqlx::postgres::PgConnection;
+use uuid::Uuid;
+use workflow::ids::{JobId, RunId, TaskId};
+use workflow::time::Timestamp;
+
+/// Runs kept of one task; further ones are not.
+pub const MAX_RUNS: i64 = 500;
+/// Bytes of calls kept of one task, about.
+const MAX_BYTES: i64 = 8 << 20;
+
+/// A run to keep.
+#[derive(Clone, Debug)]
+pub struct RunRow {
+    pub task: TaskId,
+    pub job: JobId,
+    pub run: RunId,
+    /// What its job was for, while that was known.
+    pub of: Option<RunOf>,
+    pub outcome: &'static str,
+    pub error: String,
+    pub counted: bool,
+    pub started_at: Timestamp,
+    pub finished_at: Timestamp,
+    /// A JSON array.
+    pub calls: String,
+}
+
+/// What a run's job was for.
+#[derive(Clone, Debug)]
+pub struct RunOf {
+    pub kind: &'static str,
+    pub step_key: Option<String>,
+    pub plan_version: u32,
+    pub round: u32,
+    pub attempt: u32,
+}
+
+/// A run that was kept.
+#[derive(sqlx::FromRow, Clone, Debug)]
+pub struct RunLine {
+    pub job_id: Uuid,
+    pub run_id: Uuid,
+    pub kind: Option<String>,
+    pub step_key: Option<String>,
+    pub plan_version: Option<i32>,
+    pub round: Option<i32>,
+    pub attempt: Option<i32>,
+    pub outcome: String,
+    pub error: String,
+    pub counted: bool,
+    pub started_at: DateTime<Utc>,
+    pub finished_at: DateTime<Utc>,
+    pub calls: String,
+}
+
+/// Keeps runs; of one that was kept already the first word stands.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn keep(connection: &mut PgConnection, rows: &[RunRow]) -> Result<(), StoreError> {
+    let of = |of: fn(&RunOf) -> u32| {
+        let number = |row: &RunRow| row.of.as_ref().map(|o| i32::try_from(of(o)).unwrap_or(i32::MAX));
+        rows.iter().map(number).collect::<Vec<_>>()
+    };
+    let ids = |id: fn(&RunRow) -> Uuid| rows.iter().map(id).collect::<Vec<_>>();
+    let times = |at: fn(&RunRow) -> Timestamp| rows.iter().map(|row| to_db(at(row))).collect::<Vec<_>>();
+    let texts = |text: for<'r> fn(&'r RunRow) -> &'r str| rows.iter().map(text).collect::<Vec<_>>();
+    let kinds: Vec<Option<&str>> = rows.iter().map(|row| row.of.as_ref().map(|o| o.kind)).collect();
+    let steps: Vec<Option<&str>> = rows
+        .iter()
+        .map(|row| row.of.as_ref().and_then(|o| o.step_key.as_deref()))
+        .collect();
+    let counted: Vec<bool> = rows.iter().map(|row| row.counted).collect();
+    sqlx::query(
+        "INSERT INTO run (task_id, job_id, run_id, kind, step_key, plan_version, round, attempt, outcome, error,
+             counted, started_at, finished_at, calls)
+         SELECT n.* FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int[], $7::int[],
+             $8::int[], $9::text[], $10::text[], $11::bool[], $12::timestamptz[], $13::timestamptz[], $14::text[])
+             AS n (task_id, job_id, run_id, kind, step_key, plan_version, round, attempt, outcome, error, counted,
+                 started_at, finished_at, calls)
+         CROSS JOIN LATERAL (
+             SELECT count(*) AS runs, coalesce(sum(octet_length(calls)), 0) AS bytes FROM run
+             WHERE run.task_id = n.task_id) kept
+         WHERE kept.runs < $15 AND kept.bytes < $16
+         ON CONFLICT (task_id, job_id, run_id) DO NOTHING",
+    )
+    .bind(ids(|row| row.task.0))
+    .bind(ids(|row| row.job.0))
+    .bind(ids(|row| row.run.0))
+    .bind(kinds)
+    .bind(steps)
+    .bind(of(|o| o.plan_version))
+    .bind(of(|o| o.round))
+    .bind(of(|o| o.attempt))
+    .bind(texts(|row| row.outcome))
+    .bind(texts(|row| &row.error))
+    .bind(counted)
+    .bind(times(|row| row.started_at))
+    .bind(times(|row| row.finished_at))
+    .bind(texts(|row| &row.calls))
+    .bind(MAX_RUNS)
+    .bind(MAX_BYTES)
+    .execute(connection)
+    .await
+    .map_err(StoreError::at("keep what runs told"))?;
+    Ok(())
+}
+
+/// Runs of a task, in the order they began.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn of_task(pool: &PgPool, task: TaskId) -> Result<Vec<RunLine>, StoreError> {
+    sqlx::query_as(
+        "SELECT job_id, run_id, kind, step_key, plan_version, round, attempt, outcome, error, counted, started_at,
+             finished_at, calls
+         FROM run WHERE task_id = $1 ORDER BY started_at, job_id, run_id",
+    )
+    .bind(task.0)
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::at("read what runs told"))
+}

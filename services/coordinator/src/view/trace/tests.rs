@@ -1,0 +1,177 @@
+use super::*;
+use crate::view::story::{Story, broken, submission, well};
+use uuid::Uuid;
+use workflow::ids::Serial;
+use workflow::state::Unit;
+use workflow::vocabulary::{Action, EventKind};
+
+fn instant(ms: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(ms).unwrap()
+}
+
+fn sources(story: &Story) -> Sources {
+    let event = |e: &workflow::decision::Event| {
+        let (kind, at) = (e.kind, service::clock::rfc3339(e.at.0));
+        json!({ "type": format!("io.orchestrator.{kind}.v1"), "time": at, "data": e.data }).to_string()
+    };
+    let payloads = |kind: &'static str| story.changes.payloads.iter().filter(move |p| p.kind == kind);
+    let read = |text: &str| -> Value { serde_json::from_str(text).unwrap() };
+    let gate = |row: &workflow::decision::GateRow| {
+        let decided = row.decided.as_ref().unwrap();
+        GateLine {
+            task_id: story.task.id.0,
+            id: row.gate.0,
+            kind: row.kind.as_str().to_owned(),
+            step_key: row.step_key.clone(),
+            opened_at: instant(row.opened_at.0),
+            action: Some(decided.action.as_str().to_owned()),
+            actor: Some(decided.actor.clone()),
+            decided_at: Some(instant(decided.at.0)),
+            feedback: decided.feedback.clone(),
+        }
+    };
+    let documents = payloads("intent").map(|p| read(&p.body.text));
+    let plans = payloads("plan").map(|p| serde_json::from_str(&p.body.text).unwrap());
+    Sources {
+        events: story.changes.events.iter().map(event).collect(),
+        gates: story
+            .changes
+            .gates
+            .iter()
+            .filter(|row| row.decided.is_some())
+            .map(gate)
+            .collect(),
+        runs: Vec::new(),
+        effects: Vec::new(),
+        plans: plans.zip(documents).collect(),
+        assessments: payloads("assessment").map(|p| read(&p.body.text)).collect(),
+        truncated: false,
+    }
+}
+
+fn run(story: &Story, serial: u32, of: (&str, Option<&str>), number: (i32, i32), counted: bool) -> RunLine {
+    RunLine {
+        job_id: story.task.id.job(Serial(serial)).0,
+        run_id: Uuid::from_u128(u128::from(serial)),
+        kind: Some(of.0.to_owned()),
+        step_key: of.1.map(str::to_owned),
+        plan_version: Some(i32::from(of.0 != "plan")),
+        round: Some(number.0),
+        attempt: Some(number.1),
+        outcome: "succeeded".to_owned(),
+        error: String::new(),
+        counted,
+        started_at: instant(1_700_000_000_500),
+        finished_at: instant(1_700_000_000_600),
+        calls: json!([{ "kind": "tool", "name": of.1 }]).to_string(),
+    }
+}
+
+#[test]
+fn a_repaired_task_tells_each_attempt_with_its_calls_each_judgement_and_who_decided_what() {
+    let mut story = Story::begin(1, submission(None));
+    let judged = std::cell::Cell::new(0.2);
+    story.run(&|story, unit| {
+        let score = if unit == Unit::Assess {
+            judged.replace(0.95)
+        } else {
+            0.0
+        };
+        Ok(well(unit, &story.key(unit), score))
+    });
+    story.decide(Action::Approve);
+    let facts = story.facts();
+    let mut sources = sources(&story);
+    let named = |serial, kind, step, number| run(&story, serial, (kind, step), number, true);
+    let mut late = run(&story, 2, ("execute", Some("draft")), (0, 1), false);
+    (late.kind, late.step_key, late.run_id) = (None, None, Uuid::from_u128(99));
+    sources.runs = vec![
+        named(1, "plan", None, (0, 1)),
+        named(5, "execute", Some("draft"), (1, 1)),
+        named(2, "execute", Some("draft"), (0, 1)),
+        late,
+        named(4, "assess", None, (0, 1)),
+    ];
+    let document = trace(&facts, sources);
+
+    assert_eq!(document["planning"][0]["reasoning"], "Facts first.");
+    assert_eq!(document["planning"][0]["attempts"][0]["calls"][0]["kind"], "tool");
+    let draft = &document["steps"][0];
+    assert_eq!(
+        (&draft["key"], &draft["reason"], &draft["status"]),
+        (&json!("draft"), &json!("facts first"), &json!("succeeded"))
+    );
+    let told = |attempt: &Value| {
+        (
+            attempt["round"].clone(),
+            attempt["counted"].clone(),
+            attempt["calls"][0]["name"].clone(),
+        )
+    };
+    let attempts = draft["attempts"].as_array().unwrap();
+    assert_eq!(
+        attempts.iter().map(told).collect::<Vec<_>>(),
+        [
+            (json!(0), json!(true), json!("draft")),
+            (json!(1), json!(true), json!("draft")),
+            (json!(0), json!(false), json!("draft")),
+        ]
+    );
+    assert!(attempts[1]["finished_at"].as_str() > attempts[0]["finished_at"].as_str());
+    let assessment = document["assessment"].as_array().unwrap();
+    assert_eq!(
+        assessment.iter().map(|a| a["passed"].clone()).collect::<Vec<_>>(),
+        [json!(false), json!(true)]
+    );
+    assert_eq!(assessment[0]["dimensions"]["clarity"]["feedback"], "more");
+    assert_eq!(assessment[0]["attempts"].as_array().unwrap().len(), 1);
+    let decisions = document["decisions"].as_array().unwrap();
+    let told = |d: &Value| format!("{} {} {}", d["actor"], d["action"], d["gate"]["kind"]).replace('"', "");
+    assert_eq!(
+        decisions.iter().map(told).collect::<Vec<_>>(),
+        ["policy refine null", "ann approve publication"]
+    );
+    assert_eq!(
+        (&document["trace_id"], document.get("other_runs")),
+        (&Value::Null, None)
+    );
+}
+
+#[test]
+fn a_failed_attempt_says_why_and_the_task_why_it_waits() {
+    let mut story = Story::begin(2, submission(None));
+    story.run(&|story, unit| match unit {
+        Unit::Step(1) => Err(broken()),
+        _ => Ok(well(unit, &story.key(unit), 1.0)),
+    });
+    let document = trace(&story.facts(), sources(&story));
+    let attempt = &document["steps"][1]["attempts"][0];
+    assert_eq!(
+        (&attempt["status"], &attempt["error"]),
+        (&json!("failed"), &json!("tool_timeout"))
+    );
+    let waits = document["decisions"].as_array().unwrap().last().unwrap();
+    assert_eq!(waits["action"], "needs_attention");
+    assert!(waits["reason"].as_str().unwrap().contains("too slow"));
+    assert!(
+        story
+            .changes
+            .events
+            .iter()
+            .any(|e| e.kind == EventKind::TaskNeedsAttention)
+    );
+}
+
+#[test]
+fn without_step_events_the_last_attempt_of_each_step_is_told() {
+    let mut request = submission(None);
+    request.policy.step_events = false;
+    let mut story = Story::begin(3, request);
+    story.run_well(1.0);
+    let document = trace(&story.facts(), sources(&story));
+    let attempt = &document["steps"][0]["attempts"][0];
+    assert_eq!(
+        (&attempt["attempt"], &attempt["status"]),
+        (&json!(1), &json!("succeeded"))
+    );
+}
