@@ -16,6 +16,8 @@ mod errors;
 mod events;
 #[path = "system/group.rs"]
 mod group;
+#[path = "system/learning.rs"]
+mod learning;
 #[path = "system/lifecycle.rs"]
 mod lifecycle;
 #[path = "system/models.rs"]

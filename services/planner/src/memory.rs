@@ -2,13 +2,15 @@
 
 use contracts::learner::learner_service_client::LearnerServiceClient;
 use contracts::learner::{Pattern, RecallRequest, RecallResponse};
+use contracts::trace;
 use llm::{Context, KnownPattern, Memory, PatternUse, ToolCard};
 use serde_json::{Map, Value};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Status};
+use tonic::{Code, Request, Status};
 use workflow::plan::{Plan, similarity};
 
 /// Planning waits this long in all, a connection included, then goes on without.
@@ -65,9 +67,11 @@ impl Recalled {
     }
 }
 
+type Inject = fn(Request<()>) -> Result<Request<()>, Status>;
+
 /// The learner, as far as planning needs it.
 pub struct Learner {
-    client: LearnerServiceClient<Channel>,
+    client: LearnerServiceClient<InterceptedService<Channel, Inject>>,
     away_until: Mutex<Option<Instant>>,
 }
 
@@ -80,8 +84,9 @@ impl Learner {
         let endpoint = Endpoint::from_shared(url.trim().to_owned())?
             .connect_timeout(PATIENCE)
             .tcp_nodelay(true);
+        let client = LearnerServiceClient::with_interceptor(endpoint.connect_lazy(), trace::inject as Inject);
         Ok(Self {
-            client: LearnerServiceClient::new(endpoint.connect_lazy()).max_decoding_message_size(MAX_ANSWER),
+            client: client.max_decoding_message_size(MAX_ANSWER),
             away_until: Mutex::new(None),
         })
     }

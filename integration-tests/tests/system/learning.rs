@@ -1,0 +1,99 @@
+//! What went well is offered to later plans; planning goes on without the learner.
+
+use crate::behaviours;
+use crate::group::hold;
+use anyhow::{Result, ensure};
+use integration_tests::eventually::eventually;
+use integration_tests::world::World;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const LIMIT: Duration = Duration::from_secs(60);
+const LATER: [&str; 5] = [
+    "Write a blog post about the history of tea for our shop",
+    "Draft a blog article on sustainable packaging, professional tone",
+    "Create a new blog post: five gifts for coffee lovers",
+    "Produce a post for the blog about remote work trends",
+    "Generate a blog article about autumn colours for knitters",
+];
+
+#[test]
+fn what_went_well_is_used_again() -> Result<()> {
+    hold("learning", |_| {}, behaviours![later_plans_follow_what_was_learned])
+}
+
+fn request(text: &str) -> Value {
+    json!({"request": text, "auto_approve": true, "quality_threshold": 0.3, "preferences": {"channels": ["blog"]}})
+}
+
+async fn completed(world: &World, text: &str) -> Result<(String, Value)> {
+    let task = world.rest.submit(&request(text)).await?;
+    let status = world.rest.until(&task, &["completed"], LIMIT).await?;
+    Ok((task, status))
+}
+
+async fn patterns(world: &World) -> Result<Vec<Value>> {
+    let answer = world.rest.get("/learning-patterns").await?.expect(200)?;
+    Ok(answer["patterns"].as_array().cloned().unwrap_or_default())
+}
+
+async fn later_plans_follow_what_was_learned(world: Arc<World>) -> Result<()> {
+    let (first, status) = completed(&world, "Write a blog post about AI trends for our shop, friendly tone").await?;
+    ensure!(
+        status["memory"] == "empty",
+        "the first plan had memory: {}",
+        status["memory"]
+    );
+    eventually("the first task is learned from", LIMIT, async || {
+        Ok(patterns(&world)
+            .await?
+            .iter()
+            .any(|p| p["evidence_tasks"] == json!([first])))
+    })
+    .await?;
+
+    let mut used = 0;
+    for text in LATER {
+        let (_, status) = completed(&world, text).await?;
+        if status["patterns_used"].as_array().is_some_and(|used| !used.is_empty()) {
+            ensure!(status["memory"] == "used", "a pattern out of nowhere: {status}");
+            used += 1;
+        }
+    }
+    ensure!(used >= 1, "of {} later plans none follows the first", LATER.len());
+    eventually("adoption is told by what was executed", LIMIT, || async {
+        let metrics = world.rest.get("/metrics").await?.expect(200)?;
+        let adoption = &metrics["pattern_adoption"];
+        let adopted = adoption["n"].as_u64() >= Some(1) && adoption["value"].as_f64() > Some(0.0);
+        ensure!(adopted, "{adoption}");
+        Ok(())
+    })
+    .await?;
+
+    let path = format!("/tasks/{first}/feedback");
+    let noted = world
+        .rest
+        .post(&path, &json!({"rating": 1, "comment": "not ours"}))
+        .await?;
+    ensure!(noted.expect(201)?["rating"] == 1, "the feedback came back changed");
+    let left = patterns(&world).await?;
+    let rests = |p: &Value| {
+        p["evidence_tasks"]
+            .as_array()
+            .is_some_and(|tasks| tasks.contains(&json!(first)))
+    };
+    ensure!(!left.iter().any(rests), "a disliked task is still evidence");
+
+    let stopped = world.system.pause("learner-1")?;
+    let begun = Instant::now();
+    let (_, status) = completed(&world, "Write a blog post about planning without memory").await?;
+    let took = begun.elapsed();
+    world.system.proceed(stopped)?;
+    ensure!(status["memory"] == "unavailable", "the stopped learner answered");
+    ensure!(
+        took < Duration::from_secs(20),
+        "planning without the learner took {took:?}"
+    );
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! Evidence, and the patterns summed up from it.
+
+use super::{Studied, column};
+use crate::lesson::Exemplar;
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use sqlx::PgConnection;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// Tasks that are new.
+pub(super) async fn insert(connection: &mut PgConnection, lessons: &[Studied]) -> Result<Vec<Uuid>, sqlx::Error> {
+    let insert = sqlx::query_scalar(
+        "INSERT INTO learner.evidence (task_id, tenant, form, succeeded, withdrawn, quality, finished_at)
+         SELECT task_id, tenant, form, succeeded, learner.is_disliked(task_id, tenant), quality, finished_at
+         FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bool[], $5::float8[], $6::timestamptz[])
+              AS n(task_id, tenant, form, succeeded, quality, finished_at)
+         ON CONFLICT DO NOTHING RETURNING task_id",
+    );
+    let insert = insert
+        .bind(column(lessons, |l| l.task))
+        .bind(column(lessons, |l| l.tenant.clone()))
+        .bind(column(lessons, |l| l.lesson.form))
+        .bind(column(lessons, |l| l.lesson.succeeded))
+        .bind(column(lessons, |l| l.quality))
+        .bind(column(lessons, |l| l.finished_at));
+    insert.fetch_all(connection).await
+}
+
+/// A row for every form seen, that failures before the first success count too.
+pub(super) async fn insert_patterns(connection: &mut PgConnection, lessons: &[&Studied]) -> Result<(), sqlx::Error> {
+    let forms: BTreeMap<Uuid, &str> = lessons.iter().map(|l| (l.lesson.form, l.tenant.as_str())).collect();
+    let insert = sqlx::query(
+        "INSERT INTO learner.pattern (pattern_id, form, tenant)
+         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[]) ON CONFLICT (form) DO NOTHING",
+    );
+    let insert = insert
+        .bind(forms.keys().map(|_| service::ids::v7()).collect::<Vec<Uuid>>())
+        .bind(forms.keys().copied().collect::<Vec<Uuid>>())
+        .bind(forms.values().copied().collect::<Vec<&str>>());
+    insert.execute(connection).await.map(drop)
+}
+
+/// The success that ended first shows the way, whatever the order in which tasks are told of.
+pub(super) async fn note_exemplars(connection: &mut PgConnection, lessons: &[&Studied]) -> Result<(), sqlx::Error> {
+    let successes: Vec<&Studied> = lessons.iter().copied().filter(|l| l.lesson.succeeded).collect();
+    let text = |of: fn(&Exemplar) -> &str| -> Vec<&str> { successes.iter().map(|l| of(&l.lesson.exemplar)).collect() };
+    let update = sqlx::query(
+        "UPDATE learner.pattern p SET exemplar = n.task_id, exemplar_at = n.finished_at, intent = n.intent,
+                subject = n.subject, template = n.template, slots = n.slots,
+                tools = ARRAY(SELECT jsonb_array_elements_text(n.tools::jsonb))
+         FROM (
+             SELECT DISTINCT ON (form) * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[],
+                                                     $6::text[], $7::text[], $8::text[])
+                    AS given(task_id, form, finished_at, intent, subject, template, slots, tools)
+             ORDER BY form, finished_at, task_id
+         ) AS n
+         WHERE p.form = n.form
+           AND (p.exemplar IS NULL OR (n.finished_at, n.task_id) < (p.exemplar_at, p.exemplar))",
+    );
+    let tools = successes.iter().map(|l| json!(l.lesson.exemplar.tools).to_string());
+    let update = update
+        .bind(successes.iter().map(|l| l.task).collect::<Vec<Uuid>>())
+        .bind(successes.iter().map(|l| l.lesson.form).collect::<Vec<Uuid>>())
+        .bind(successes.iter().map(|l| l.finished_at).collect::<Vec<DateTime<Utc>>>())
+        .bind(text(|exemplar| &exemplar.intent))
+        .bind(text(|exemplar| &exemplar.subject))
+        .bind(text(|exemplar| &exemplar.template))
+        .bind(text(|exemplar| &exemplar.slots))
+        .bind(tools.collect::<Vec<String>>());
+    update.execute(connection).await.map(drop)
+}
+
+/// Adds the evidence of new tasks to their patterns.
+pub(super) async fn add(connection: &mut PgConnection, tasks: &[Uuid]) -> Result<(), sqlx::Error> {
+    let update = sqlx::query(
+        "UPDATE learner.pattern p SET
+             tasks = p.tasks + n.tasks, evidence = p.evidence + n.evidence, judged = p.judged + n.judged,
+             quality_sum = p.quality_sum + n.quality_sum, quality_squares = p.quality_squares + n.quality_squares,
+             first_at = least(p.first_at, n.first_at), last_at = greatest(p.last_at, n.last_at)
+         FROM (
+             SELECT form, count(*) AS tasks, count(*) FILTER (WHERE succeeded AND NOT withdrawn) AS evidence,
+                    count(quality) AS judged, coalesce(sum(quality), 0) AS quality_sum,
+                    coalesce(sum(quality * quality), 0) AS quality_squares,
+                    min(finished_at) AS first_at, max(finished_at) AS last_at
+             FROM learner.evidence WHERE task_id = ANY($1) GROUP BY form
+         ) AS n
+         WHERE p.form = n.form",
+    );
+    update.bind(tasks).execute(connection).await.map(drop)
+}

@@ -1,0 +1,96 @@
+//! What became of offers.
+
+use super::Studied;
+use serde::Deserialize;
+use serde_json::Value;
+use sqlx::{PgConnection, Row};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+use workflow::plan::{Plan, similarity};
+
+/// From here on a plan follows a pattern, and from here on in part.
+const ADOPTED: f64 = 0.8;
+const ADAPTED: f64 = 0.4;
+
+/// Whether a plan follows a pattern, by what they have in common.
+fn decision(similarity: f64) -> &'static str {
+    match similarity {
+        s if s >= ADOPTED => "adopted",
+        s if s >= ADAPTED => "adapted",
+        _ => "refused",
+    }
+}
+
+/// Tells by the executed plans what became of offers; the tasks with offers.
+pub(super) async fn decide(connection: &mut PgConnection, lessons: &[&Studied]) -> Result<Vec<Uuid>, sqlx::Error> {
+    let asked: BTreeMap<Uuid, &Studied> = lessons
+        .iter()
+        .filter(|lesson| lesson.lesson.recalled)
+        .map(|lesson| (lesson.task, *lesson))
+        .collect();
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let offers = sqlx::query(
+        "SELECT o.task_id, o.pattern_id, o.withheld, p.template FROM learner.offer o
+         JOIN learner.pattern p USING (pattern_id) WHERE o.task_id = ANY($1)",
+    );
+    let offers = offers.bind(asked.keys().copied().collect::<Vec<Uuid>>());
+    let offers = offers.fetch_all(&mut *connection).await?;
+    let (mut tasks, mut patterns, mut decisions, mut alike) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for row in offers {
+        let (task, withheld): (Uuid, bool) = (row.try_get("task_id")?, row.try_get("withheld")?);
+        // An answer that came too late offered nothing.
+        let Some(studied) = asked.get(&task).filter(|studied| withheld || studied.lesson.offered) else {
+            continue;
+        };
+        let template: Option<String> = row.try_get("template")?;
+        let share = shared(template.as_deref(), &studied.lesson.plan);
+        tasks.push(task);
+        patterns.push(row.try_get::<Uuid, _>("pattern_id")?);
+        decisions.push(if withheld { "withheld" } else { decision(share) });
+        alike.push(share);
+    }
+    let insert = sqlx::query(
+        "INSERT INTO learner.pattern_use (task_id, pattern_id, tenant, decision, similarity, quality, finished_at)
+         SELECT n.task_id, n.pattern_id, e.tenant, n.decision, n.similarity, e.quality, e.finished_at
+         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::float8[]) AS n(task_id, pattern_id, decision, similarity)
+         JOIN learner.evidence e USING (task_id)
+         ON CONFLICT DO NOTHING",
+    );
+    insert
+        .bind(&tasks)
+        .bind(patterns)
+        .bind(decisions)
+        .bind(alike)
+        .execute(connection)
+        .await?;
+    Ok(tasks)
+}
+
+fn shared(template: Option<&str>, plan: &Plan) -> f64 {
+    let pattern = template
+        .and_then(|template| serde_json::from_str::<Value>(template).ok())
+        .and_then(|template| Plan::deserialize(template).ok());
+    pattern.map_or(0.0, |pattern| similarity(&pattern, plan))
+}
+
+/// Adds what became of the offers of these tasks to the patterns.
+pub(super) async fn add_uses(connection: &mut PgConnection, tasks: &[Uuid]) -> Result<(), sqlx::Error> {
+    if tasks.is_empty() {
+        return Ok(());
+    }
+    let update = sqlx::query(
+        "UPDATE learner.pattern p SET offered = p.offered + n.offered, adopted = p.adopted + n.adopted,
+                adapted = p.adapted + n.adapted, refused = p.refused + n.refused
+         FROM (
+             SELECT pattern_id, count(*) FILTER (WHERE decision <> 'withheld') AS offered,
+                    count(*) FILTER (WHERE decision = 'adopted') AS adopted,
+                    count(*) FILTER (WHERE decision = 'adapted') AS adapted,
+                    count(*) FILTER (WHERE decision = 'refused') AS refused
+             FROM learner.pattern_use WHERE task_id = ANY($1) GROUP BY pattern_id
+         ) AS n
+         WHERE p.pattern_id = n.pattern_id",
+    );
+    update.bind(tasks).execute(connection).await.map(drop)
+}

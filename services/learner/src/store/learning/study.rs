@@ -1,0 +1,89 @@
+//! Learning from records that are kept already.
+
+use super::{Studied, column, learn, lock};
+use crate::lesson::{Facts, lesson};
+use crate::store::{Store, StoreError};
+use serde_json::Value;
+use sqlx::{PgConnection, Row};
+use uuid::Uuid;
+
+/// Records studied with one transaction.
+const PAGE: i64 = 64;
+
+impl Store {
+    /// Learns from records that were kept before there was anything to learn; some at a time. False: none is left.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn study(&self, least: f64) -> Result<bool, StoreError> {
+        let study = async {
+            let mut transaction = self.pool.begin().await?;
+            let select = sqlx::query(
+                "SELECT task_id, tenant, quality, passed, finished_at, record FROM learner.record
+                 WHERE NOT studied ORDER BY finished_at, task_id LIMIT $1 FOR UPDATE SKIP LOCKED",
+            );
+            let rows = select.bind(PAGE).fetch_all(&mut *transaction).await?;
+            if rows.is_empty() {
+                return Ok(false);
+            }
+            let mut lessons = Vec::new();
+            let mut facts = Vec::new();
+            for row in &rows {
+                let (task, raw): (Uuid, String) = (row.try_get("task_id")?, row.try_get("record")?);
+                let tenant: String = row.try_get("tenant")?;
+                facts.push((task, facts_of(&raw, row.try_get("passed")?)));
+                lessons.extend(lesson(&tenant, &raw, least).map(|lesson| Studied {
+                    task,
+                    quality: row.try_get("quality").ok().flatten(),
+                    finished_at: row.try_get("finished_at").unwrap_or_default(),
+                    tenant,
+                    lesson,
+                }));
+            }
+            lock(&mut transaction).await?;
+            note_facts(&mut transaction, &facts).await?;
+            learn(&mut transaction, &lessons).await?;
+            transaction.commit().await?;
+            Ok(true)
+        };
+        study.await.map_err(StoreError::query("study records"))
+    }
+}
+
+fn facts_of(raw: &str, passed: Option<bool>) -> Facts {
+    let raw: Value = serde_json::from_str(raw).unwrap_or_default();
+    let refinements = raw.pointer("/task/refinements").and_then(Value::as_u64);
+    let usd = raw.pointer("/task/cost/usd").and_then(Value::as_f64);
+    let gates = raw.get("gates").unwrap_or(&Value::Null);
+    Facts::of(refinements.unwrap_or_default(), usd, gates, passed)
+}
+
+async fn note_facts(connection: &mut PgConnection, facts: &[(Uuid, Facts)]) -> Result<(), sqlx::Error> {
+    let update = sqlx::query(
+        "UPDATE learner.record r SET studied = true, refinements = n.refinements, usd = n.usd,
+                escalated = n.escalated, overridden = n.overridden
+         FROM unnest($1::uuid[], $2::int[], $3::float8[], $4::bool[], $5::bool[])
+              AS n(task_id, refinements, usd, escalated, overridden)
+         WHERE r.task_id = n.task_id",
+    );
+    let update = update
+        .bind(column(facts, |(task, _)| *task))
+        .bind(column(facts, |(_, facts)| facts.refinements))
+        .bind(column(facts, |(_, facts)| facts.usd))
+        .bind(column(facts, |(_, facts)| facts.escalated))
+        .bind(column(facts, |(_, facts)| facts.overridden));
+    update.execute(connection).await.map(drop)
+}
+
+#[cfg(test)]
+impl Store {
+    /// As after an upgrade from before there were patterns; feedback and offers stay.
+    pub async fn forget_patterns(&self) {
+        for statement in [
+            "TRUNCATE learner.pattern, learner.evidence, learner.pattern_use",
+            "UPDATE learner.record SET studied = false, refinements = NULL, usd = NULL, escalated = NULL, overridden = NULL",
+        ] {
+            sqlx::query(statement).execute(&self.pool).await.unwrap();
+        }
+    }
+}
