@@ -24,8 +24,6 @@ mod lifecycle;
 mod models;
 #[path = "system/readme.rs"]
 mod readme;
-#[path = "system/memory.rs"]
-mod memory;
 #[path = "system/repair.rs"]
 mod repair;
 #[path = "system/replicas.rs"]
