@@ -112,6 +112,9 @@ pub enum EngineError {
     /// What the model said cannot be used, asked twice.
     #[error("the model's answer cannot be used: {0}")]
     BadOutput(String),
+    /// The time of the work that asks was over.
+    #[error("out of time: {0}")]
+    OutOfTime(String),
     /// The model does not want to.
     #[error("the model refuses: {0}")]
     Refused(String),
@@ -204,6 +207,7 @@ impl EngineError {
             Self::Away { .. } => "llm_unavailable",
             Self::Rejected(_) => "llm_rejected",
             Self::BadOutput(_) => "llm_bad_output",
+            Self::OutOfTime(_) => "llm_out_of_time",
             Self::Refused(_) => "llm_refused",
         }
     }
@@ -212,7 +216,7 @@ impl EngineError {
     pub fn retryable(&self) -> bool {
         match self {
             // Executors announce their tools when they start, maybe after the first request.
-            Self::NoTool(_) | Self::Away { .. } | Self::BadOutput(_) | Self::Refused(_) => true,
+            Self::NoTool(_) | Self::Away { .. } | Self::BadOutput(_) | Self::OutOfTime(_) | Self::Refused(_) => true,
             Self::UnknownKind(_) | Self::UnknownAgent(_) | Self::BadArguments(_) | Self::Rejected(_) => false,
         }
     }

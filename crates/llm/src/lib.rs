@@ -9,6 +9,7 @@ mod brief;
 mod call;
 mod catalog;
 mod chat;
+mod deadline;
 mod engine;
 mod judge;
 mod memory;
@@ -27,6 +28,7 @@ mod write;
 pub use call::{Answer, Call, CallKind, EngineError, Failed, Usage};
 pub use catalog::{ToolCard, agent_files, agent_tools, null_tool};
 pub use chat::{Chat, ChatAsk, Message, Reply, Tier, ToolCall};
+pub use deadline::by;
 pub use engine::ModelEngine;
 pub use memory::{KnownPattern, Memory, PatternDecision, PatternUse};
 pub use models::{

@@ -58,14 +58,22 @@ pub struct Policy {
     pub max_duration_seconds: Option<f64>,
     /// Seconds a gate stays open.
     pub gate_ttl_seconds: f64,
-    /// Seconds a planning, assessment, formatting or publication run may take.
+    /// Seconds a formatting or publication run may take.
     pub job_timeout_seconds: f64,
+    /// Seconds a planning or assessment run may take: each asks a model several times.
+    #[serde(default = "default_model_timeout")]
+    pub model_timeout_seconds: f64,
     /// Micro-USD reserved for a planning or assessment run.
     pub grant_usd_micros: i64,
     /// Step events are told too.
     pub step_events: bool,
     /// Higher is dispatched first; 0 is normal.
     pub priority: i16,
+}
+
+/// Of tasks from before there was a time of its own.
+const fn default_model_timeout() -> f64 {
+    600.0
 }
 
 /// Weight and floor of one quality dimension.

@@ -5,9 +5,10 @@ use bus::worker::Ended;
 use contracts::work::{AssessOutcome, AssessSpec, job_result};
 use llm::{Context, Engine, JudgeAsk};
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
 /// Assesses a work item.
-pub async fn assess(engine: &dyn Engine, submission: &str, spec: &AssessSpec) -> Ended {
+pub async fn assess(engine: &dyn Engine, submission: &str, spec: &AssessSpec, deadline: Instant) -> Ended {
     let case = if engine.reads_texts() || !Case::has_no_checks(spec) {
         Case::read(submission, spec)
     } else {
@@ -19,7 +20,7 @@ pub async fn assess(engine: &dyn Engine, submission: &str, spec: &AssessSpec) ->
         })
     };
     match case {
-        Ok(case) => judged(engine, &case).await,
+        Ok(case) => llm::by(worker::give_up_at(deadline), judged(engine, &case)).await,
         Err(error) => Ended::failure("worker_protocol", format!("the work item: {error}"), false),
     }
 }

@@ -26,7 +26,8 @@ fn spec(plan: &Value, outputs: &Value, threshold: f64) -> AssessSpec {
 
 async fn assessment(engine: &dyn Engine, request: &str, spec: &AssessSpec) -> Value {
     let submission = json!({"request": request, "business_metrics": {}, "preferences": {}, "channels": ["blog"]});
-    match assess(engine, &submission.to_string(), spec).await.outcome {
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+    match assess(engine, &submission.to_string(), spec, deadline).await.outcome {
         Some(Outcome::Assessed(assessed)) => serde_json::from_str(&assessed.assessment_json).unwrap(),
         other => panic!("{other:?}"),
     }

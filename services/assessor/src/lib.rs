@@ -37,7 +37,7 @@ impl Handler for Assessor {
         let Some(job::Spec::Assess(spec)) = &job.job.spec else {
             return Ended::failure("worker_protocol", "not an assessment", false);
         };
-        judging::assess(&*self.engine, &job.submission, spec)
+        judging::assess(&*self.engine, &job.submission, spec, job.deadline)
             .instrument(gen_ai::evaluate(spec.round))
             .await
     }

@@ -131,6 +131,7 @@ fn policy(asked: &ProcessRequest, config: &Config) -> Policy {
         max_duration_seconds: budget.max_duration_seconds,
         gate_ttl_seconds: rules.gate_ttl_seconds,
         job_timeout_seconds: rules.job_timeout_seconds,
+        model_timeout_seconds: rules.model_timeout_seconds,
         grant_usd_micros: grant(config, budget.max_cost_usd),
         step_events: config.events.detail == EventDetail::Step,
         priority: 0,

@@ -23,8 +23,6 @@ use workflow::vocabulary::EffectClass;
 const MAX_ORDINALS: u32 = 20;
 /// Between two questions while another run may be sending.
 const BUSY_PAUSE: Duration = Duration::from_millis(500);
-/// Time kept at the end of a run to say why it ended.
-const MARGIN: Duration = Duration::from_millis(300);
 
 /// The ledger, as a run sees it.
 #[async_trait]
@@ -117,12 +115,6 @@ impl From<RunFailure> for Stop {
     }
 }
 
-/// The instant a run has to end by itself, so that it can still say why.
-pub fn give_up_at(deadline: Instant) -> Instant {
-    let left = deadline.saturating_duration_since(Instant::now());
-    deadline.checked_sub(MARGIN.min(left / 10)).unwrap_or(deadline)
-}
-
 /// Performs one outside effect, or learns how it ended earlier; the value is the receiver's answer.
 ///
 /// # Errors
@@ -157,7 +149,7 @@ pub async fn perform(port: &dyn EffectPort, intent: &Intent, sender: &dyn Sender
 }
 
 fn request(port: &dyn EffectPort, intent: &Intent, ordinal: u32) -> EffectRequest {
-    let left = give_up_at(port.deadline()).saturating_duration_since(Instant::now());
+    let left = worker::give_up_at(port.deadline()).saturating_duration_since(Instant::now());
     EffectRequest {
         ordinal,
         class: intent.class,
@@ -170,7 +162,7 @@ fn request(port: &dyn EffectPort, intent: &Intent, ordinal: u32) -> EffectReques
 
 /// Waits while the coordinator is away or another run may be sending.
 async fn begin(port: &dyn EffectPort, effect: &EffectRequest) -> Result<Licence, Stop> {
-    let give_up = give_up_at(port.deadline());
+    let give_up = worker::give_up_at(port.deadline());
     loop {
         match timeout_at(give_up, port.begin(effect)).await {
             // Nothing was sent: the job goes back as it is.

@@ -65,7 +65,8 @@ impl Planning<'_> {
             };
             let memory = recalled.memory();
             let (context, feedback) = (self.context, self.feedback);
-            match attempt(self.engine, &current, self.verifier, context, memory, feedback).await {
+            let attempted = attempt(self.engine, &current, self.verifier, context, memory, feedback);
+            match llm::by(worker::give_up_at(self.deadline), attempted).await {
                 Attempt::Planned(answer) => return planned(self.engine, recalled, answer),
                 Attempt::Failed(failed) => return worker::ended(failed),
                 Attempt::ToolLacking(report) => match changed(self.known, &current, patience).await {

@@ -65,7 +65,7 @@ impl Course<'_> {
             let next = rest.peek().map(|next| next.as_ref());
             match self.ask_one(member, next.is_some(), trail).await {
                 Ok(reply) => return Ok(reply),
-                Err(error @ EngineError::BadOutput(_)) => return Err(error),
+                Err(error @ (EngineError::BadOutput(_) | EngineError::OutOfTime(_))) => return Err(error),
                 Err(error) => {
                     if let Some(next) = next {
                         trail.decision("fallback", next.provider(), next.model(), &error.to_string());
@@ -132,6 +132,7 @@ fn error_of(missed: Missed) -> EngineError {
         },
         Missed::Rejected(detail) => EngineError::Rejected(detail),
         // Not away: asked again it would do the same, so it costs an attempt.
+        Missed::OutOfTime(detail) => EngineError::OutOfTime(detail),
         Missed::Endless(detail) => EngineError::BadOutput(format!("the reply does not end: {detail}")),
     }
 }

@@ -5,6 +5,7 @@ use super::gate::{Gate, PATIENCE, Ticket};
 use super::price::Price;
 use super::trail::{Called, Trail};
 use crate::chat::{ChatAsk, Message};
+use crate::deadline;
 use crate::provider::{Completion, Endpoint, Exchange, Fault, FaultKind, Form};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -56,6 +57,8 @@ pub(super) enum Missed {
     Rejected(String),
     /// It never comes to an end.
     Endless(String),
+    /// Whoever asks has no more time.
+    OutOfTime(String),
 }
 
 /// What this call tries of what servers differ in.
@@ -118,6 +121,9 @@ impl Member {
                 }
                 Err(fault) => fault,
             };
+            if fault.kind == FaultKind::OutOfTime {
+                return Err(Missed::OutOfTime(fault.detail));
+            }
             if fault.kind.is_answer() {
                 pass.answered();
                 if fault.kind == FaultKind::TooLong {
@@ -180,7 +186,14 @@ impl Member {
     async fn call(&self, exchange: &Exchange<'_>, ticket: Ticket, trail: &mut Trail) -> Result<Completion, Fault> {
         let span = self.span(exchange);
         let started = Instant::now();
-        let outcome = self.provider.endpoint.call(exchange).instrument(span.clone()).await;
+        let called = self.provider.endpoint.call(exchange).instrument(span.clone());
+        let outcome = match deadline::current() {
+            None => called.await,
+            Some(deadline) => timeout_at(deadline, called).await.unwrap_or_else(|_| {
+                let detail = format!("{}/{} had not answered yet", self.provider.name, self.model);
+                Err(Fault::new(FaultKind::OutOfTime, &detail))
+            }),
+        };
         note(&span, &outcome);
         let called = Called {
             provider: &self.provider.name,

@@ -23,6 +23,8 @@ pub(crate) enum FaultKind {
     Connect,
     /// Silence.
     Timeout,
+    /// The time of the work that asks was over; that says nothing of the provider.
+    OutOfTime,
     /// It answers, but does not come to an end.
     TooLong,
     /// The connection broke, or what came cannot be read.
@@ -45,6 +47,7 @@ impl FaultKind {
         match self {
             Self::Connect => "llm_connect",
             Self::Timeout => "llm_timeout",
+            Self::OutOfTime => "llm_out_of_time",
             Self::TooLong => "llm_too_long",
             Self::Broken => "llm_protocol",
             Self::RateLimited => "llm_rate_limited",
@@ -64,7 +67,7 @@ impl FaultKind {
 
     /// Nothing was made, so nothing was billed.
     pub(crate) fn is_free(self) -> bool {
-        !matches!(self, Self::Timeout | Self::TooLong | Self::Broken)
+        !matches!(self, Self::Timeout | Self::OutOfTime | Self::TooLong | Self::Broken)
     }
 }
 

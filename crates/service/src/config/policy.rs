@@ -24,9 +24,12 @@ pub struct PolicyConfig {
     /// Seconds a gate stays open.
     #[schemars(range(min = 1.0, max = 31_536_000.0))]
     pub gate_ttl_seconds: f64,
-    /// Seconds a planning, assessment, formatting or publication run may take.
+    /// Seconds a formatting or publication run may take.
     #[schemars(range(min = 0.1, max = 86400.0))]
     pub job_timeout_seconds: f64,
+    /// Seconds a planning or assessment run may take: each asks a model several times.
+    #[schemars(range(min = 0.1, max = 86400.0))]
+    pub model_timeout_seconds: f64,
     /// Most steps of a plan.
     #[schemars(range(min = 1, max = 1000))]
     pub max_steps: usize,
@@ -91,6 +94,7 @@ impl Default for PolicyConfig {
             grant: GrantConfig::default(),
             gate_ttl_seconds: 7.0 * 86_400.0,
             job_timeout_seconds: 120.0,
+            model_timeout_seconds: 600.0,
             max_steps: 200,
             max_fan_out: 64,
             max_depth: 64,

@@ -93,6 +93,7 @@ pub fn submission(plan: Option<Value>) -> Submission {
             max_duration_seconds: None,
             gate_ttl_seconds: 3600.0,
             job_timeout_seconds: 60.0,
+            model_timeout_seconds: 60.0,
             grant_usd_micros: 0,
             step_events: true,
             priority: 0,

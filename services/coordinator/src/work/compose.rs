@@ -239,7 +239,8 @@ fn work_job(entry: &Entry, job: &Job, room: &mut Room) -> WorkJob {
     };
     let timeout = match job.unit {
         Unit::Step(i) => plan_step(entry, i).map_or(policy.job_timeout_seconds, |(_, f)| f.timeout_seconds),
-        _ => policy.job_timeout_seconds,
+        Unit::Plan | Unit::Assess => policy.model_timeout_seconds,
+        Unit::Format(_) | Unit::Publish(_) => policy.job_timeout_seconds,
     };
     WorkJob {
         job_id: entry.task.id.job(job.serial).to_string(),

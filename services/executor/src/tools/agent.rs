@@ -3,13 +3,13 @@
 use super::registry::{Served, retry};
 use super::shelf::Shelf;
 use super::{Call, Offer, Output, Tool};
-use crate::effects::{Stop, give_up_at};
+use crate::effects::Stop;
 use crate::failure::RunFailure;
 use async_trait::async_trait;
 use llm::{Context, Engine, ToolCard, WriteAsk};
 use service::config::{AgentConfig, Config};
 use std::sync::Arc;
-use tokio::time::timeout_at;
+use worker::give_up_at;
 use workflow::tool::{RetryPolicy, ToolSource, ToolSpecification};
 use workflow::vocabulary::EffectClass;
 
@@ -163,10 +163,8 @@ impl Tool for Agent {
             context: &context,
             feedback: call.feedback,
         };
-        let answer = timeout_at(give_up_at(call.run.deadline()), self.engine.write(ask)).await;
-        let answer = answer
-            .map_err(|_| RunFailure::transient("tool_timeout", "the engine did not answer in time"))?
-            .map_err(|failed| Stop::Engine(Box::new(failed)))?;
+        let answer = llm::by(give_up_at(call.run.deadline()), self.engine.write(ask)).await;
+        let answer = answer.map_err(|failed| Stop::Engine(Box::new(failed)))?;
         Ok(Output {
             json: answer.value.to_string(),
             usage: worker::usage(answer.usage),

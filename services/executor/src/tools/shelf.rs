@@ -2,13 +2,14 @@
 
 use super::Call;
 use super::registry::Served;
-use crate::effects::{EffectPort, Stop, give_up_at};
+use crate::effects::{EffectPort, Stop};
 use async_trait::async_trait;
 use llm::{ToolBox, ToolCard};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
+use worker::give_up_at;
 
 /// What one run of an agent may call, within the run's own time.
 pub struct Shelf<'a> {

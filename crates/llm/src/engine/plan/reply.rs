@@ -58,7 +58,7 @@ pub fn schema(ask: &PlanAsk<'_>) -> Value {
     }));
     let mut members = json!({
         "intent": intent,
-        "plan": object(json!({"steps": {"type": "array", "items": step}, "summary": text()})),
+        "plan": object(json!({"steps": {"type": "array", "minItems": 1, "items": step}, "summary": text()})),
         "reasoning": text(),
     });
     let offered: Vec<&str> = ask

@@ -104,6 +104,7 @@ impl Given {
             max_duration_seconds: None,
             gate_ttl_seconds: 3600.0,
             job_timeout_seconds: 60.0,
+            model_timeout_seconds: 60.0,
             grant_usd_micros: JOB_GRANT,
             step_events: true,
             priority: 0,

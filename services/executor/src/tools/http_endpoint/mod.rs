@@ -7,7 +7,7 @@ mod sending;
 mod tests;
 
 use super::{Call, Offer, Output, Tool};
-use crate::effects::{Intent, Stop, give_up_at, perform};
+use crate::effects::{Intent, Stop, perform};
 use answer::Answers;
 use async_trait::async_trait;
 use outbound::{AllowList, Client, Limits, Unlisted};
@@ -17,6 +17,7 @@ pub(crate) use sending::{Verdict, ended, judge, refusal};
 use service::config::{ApiConfig, EndpointConfig};
 use std::sync::Arc;
 use std::time::Duration;
+use worker::give_up_at;
 use workflow::tool::{ToolSource, ToolSpecification};
 use workflow::vocabulary::EffectClass;
 
