@@ -4,6 +4,7 @@
 //! never more than a proposal that somebody else validates.
 
 mod judge;
+mod patience;
 mod plan;
 mod prompt;
 mod trail;

@@ -65,8 +65,8 @@ impl Course<'_> {
             let next = rest.peek().map(|next| next.as_ref());
             match self.ask_one(member, next.is_some(), trail).await {
                 Ok(reply) => return Ok(reply),
-                Err(error @ (EngineError::BadOutput(_) | EngineError::OutOfTime(_))) => return Err(error),
-                Err(error) => {
+                Err((error, false)) => return Err(error),
+                Err((error, true)) => {
                     if let Some(next) = next {
                         trail.decision("fallback", next.provider(), next.model(), &error.to_string());
                     }
@@ -79,13 +79,22 @@ impl Course<'_> {
             .unwrap_or_else(|| EngineError::BadArguments("no model is named".to_owned())))
     }
 
-    /// One model, asked once more where its reply cannot be used and nobody was asked again yet.
-    async fn ask_one(&mut self, member: &Member, has_next: bool, trail: &mut Trail) -> Result<Reply, EngineError> {
+    /// One model, asked once more where its reply cannot be used and nobody was asked again yet. Beside the error
+    /// stands whether the next model may be asked.
+    async fn ask_one(
+        &mut self,
+        member: &Member,
+        has_next: bool,
+        trail: &mut Trail,
+    ) -> Result<Reply, (EngineError, bool)> {
         loop {
             let completion = member
                 .complete(&self.ask, &self.messages, trail)
                 .await
-                .map_err(error_of)?;
+                .map_err(|missed| {
+                    let in_time = !matches!(missed, Missed::OutOfTime(_));
+                    (error_of(missed), in_time)
+                })?;
             let unusable = match self.wanted.read(&completion) {
                 Ok(reply) => {
                     member.gave_json();
@@ -99,11 +108,11 @@ impl Course<'_> {
                     member.gave_no_json();
                     (EngineError::BadOutput(unusable.reason()), false)
                 }
-                Unusable::CutOff | Unusable::Faulty(_) => (EngineError::BadOutput(unusable.reason()), false),
+                Unusable::CutOff | Unusable::Faulty { .. } => (EngineError::BadOutput(unusable.reason()), false),
             };
             trail.unusable(error.code(), &unusable.reason());
             if self.asked_again || may_go_on {
-                return Err(error);
+                return Err((error, may_go_on));
             }
             self.asked_again = true;
             trail.decision("ask_again", member.provider(), member.model(), &unusable.reason());
@@ -131,6 +140,7 @@ fn error_of(missed: Missed) -> EngineError {
             retry_after: retry_after.max(Duration::from_secs(1)),
         },
         Missed::Rejected(detail) => EngineError::Rejected(detail),
+        Missed::Broken(detail) => EngineError::BadOutput(format!("the answer breaks off or cannot be read: {detail}")),
         // Not away: asked again it would do the same, so it costs an attempt.
         Missed::OutOfTime(detail) => EngineError::OutOfTime(detail),
         Missed::Endless(detail) => EngineError::BadOutput(format!("the reply does not end: {detail}")),

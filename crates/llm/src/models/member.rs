@@ -57,6 +57,8 @@ pub(super) enum Missed {
     Rejected(String),
     /// It never comes to an end.
     Endless(String),
+    /// It answers, but nothing that can be read; that may last.
+    Broken(String),
     /// Whoever asks has no more time.
     OutOfTime(String),
 }
@@ -141,6 +143,7 @@ impl Member {
             failures += 1;
             match self.pause_after(failures, &fault) {
                 Some(pause) => sleep(pause).await,
+                None if fault.kind == FaultKind::Broken => return Err(Missed::Broken(fault.detail)),
                 None => return Err(self.away(&fault)),
             }
         }
@@ -160,7 +163,8 @@ impl Member {
     }
 
     async fn admit(&self, tokens: f64) -> Result<(Ticket, Pass), Missed> {
-        let deadline = Instant::now() + PATIENCE;
+        let patience = Instant::now() + PATIENCE;
+        let deadline = deadline::current().map_or(patience, |end| end.min(patience));
         let away = |retry_after: Duration, why: &str| Missed::Away {
             detail: format!("{}/{} {why}", self.provider.name, self.model),
             retry_after,

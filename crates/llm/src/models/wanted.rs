@@ -24,7 +24,12 @@ pub(super) enum Unusable {
     /// No JSON at all.
     NoJson(String),
     /// JSON that is not what was asked for.
-    Faulty(String),
+    Faulty {
+        /// For the model, which knows what it said.
+        full: String,
+        /// For everybody else: without a word of the reply.
+        masked: String,
+    },
 }
 
 impl<'a> Wanted<'a> {
@@ -52,7 +57,7 @@ impl<'a> Wanted<'a> {
             });
         }
         match &self.schema {
-            None if completion.text.trim().is_empty() => Err(Unusable::Faulty("the reply is empty".to_owned())),
+            None if completion.text.trim().is_empty() => Err(Unusable::faulty("the reply is empty")),
             None => Ok(Reply::Text(completion.text.clone())),
             Some((_, validator)) => checked(validator, &completion.text).map(Reply::Json),
         }
@@ -66,7 +71,7 @@ impl<'a> Wanted<'a> {
             }
             Unusable::CutOff => "Your last reply was cut off because it was too long. Reply again, shorter.".to_owned(),
             Unusable::NoJson(reason) => format!("Your last reply was not JSON: {reason}."),
-            Unusable::Faulty(faults) => format!("Your last reply cannot be used: {faults}."),
+            Unusable::Faulty { full, .. } => format!("Your last reply cannot be used: {full}."),
         };
         match &self.schema {
             Some((schema, _)) => format!("{told}\n\n{}", crate::provider::instruction(schema)),
@@ -76,13 +81,21 @@ impl<'a> Wanted<'a> {
 }
 
 impl Unusable {
+    /// Nothing of the reply is in the words.
+    fn faulty(words: &str) -> Self {
+        Self::Faulty {
+            full: words.to_owned(),
+            masked: words.to_owned(),
+        }
+    }
+
     /// For people.
     pub(super) fn reason(&self) -> String {
         match self {
             Self::Refused(words) => shortened(words),
             Self::CutOff => "the reply was cut off".to_owned(),
             Self::NoJson(reason) => format!("the reply is not JSON: {reason}"),
-            Self::Faulty(faults) => faults.clone(),
+            Self::Faulty { masked, .. } => masked.clone(),
         }
     }
 }
@@ -90,19 +103,22 @@ impl Unusable {
 fn checked(validator: &Validator, text: &str) -> Result<Value, Unusable> {
     let parsed: Result<Value, _> = serde_json::from_str(without_fence(text));
     let value = parsed.map_err(|error| Unusable::NoJson(error.to_string()))?;
-    let fault = |error: jsonschema::ValidationError<'_>| {
-        format!(
-            "at {:?}: {}",
-            error.instance_path().to_string(),
-            shortened(&error.to_string())
-        )
+    let at = |error: &jsonschema::ValidationError<'_>, words: String| {
+        format!("at {:?}: {}", error.instance_path().to_string(), shortened(&words))
     };
-    let faults: Vec<String> = validator.iter_errors(&value).take(MAX_FAULTS).map(fault).collect();
+    let faults: Vec<(String, String)> = validator
+        .iter_errors(&value)
+        .take(MAX_FAULTS)
+        .map(|error| (at(&error, error.to_string()), at(&error, error.masked().to_string())))
+        .collect();
     if faults.is_empty() {
-        Ok(value)
-    } else {
-        Err(Unusable::Faulty(faults.join("; ")))
+        return Ok(value);
     }
+    let (full, masked): (Vec<String>, Vec<String>) = faults.into_iter().unzip();
+    Err(Unusable::Faulty {
+        full: full.join("; "),
+        masked: masked.join("; "),
+    })
 }
 
 /// A fence around the whole reply is how many models write JSON; anything else around it is a fault.
@@ -120,10 +136,12 @@ fn is_word(info: &str) -> bool {
 }
 
 fn call(asked: &AskedCall) -> Result<ToolCall, Unusable> {
-    let arguments = asked
-        .arguments
-        .clone()
-        .map_err(|reason| Unusable::Faulty(format!("the arguments of {:?} cannot be read: {reason}", asked.tool_id)))?;
+    let arguments = asked.arguments.clone().map_err(|reason| {
+        Unusable::faulty(&format!(
+            "the arguments of {:?} cannot be read: {reason}",
+            asked.tool_id
+        ))
+    })?;
     Ok(ToolCall {
         id: asked.id.clone(),
         tool_id: asked.tool_id.clone(),
@@ -162,6 +180,6 @@ mod tests {
                 "{prose}"
             );
         }
-        assert!(matches!(checked(&validator, r#"{"b":1}"#), Err(Unusable::Faulty(faults)) if faults.contains('a')));
+        assert!(matches!(checked(&validator, r#"{"b":1}"#), Err(Unusable::Faulty { full, .. }) if full.contains('a')));
     }
 }

@@ -57,7 +57,7 @@ impl Endpoint {
     /// Makes one call. Dropping the future closes the connection.
     pub(crate) async fn call(&self, exchange: &Exchange<'_>) -> Result<Completion, Fault> {
         let outcome = self.exchange(exchange).await;
-        outcome.map_err(|fault| fault.without(self.reach.key.as_deref()))
+        outcome.map_err(|fault| fault.presentable(self.reach.key.as_deref()))
     }
 
     async fn exchange(&self, exchange: &Exchange<'_>) -> Result<Completion, Fault> {

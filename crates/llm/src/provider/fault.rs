@@ -75,7 +75,7 @@ impl Fault {
     pub(crate) fn new(kind: FaultKind, detail: &str) -> Self {
         Self {
             kind,
-            detail: shortened(detail),
+            detail: detail.to_owned(),
             retry_after: None,
         }
     }
@@ -98,7 +98,7 @@ impl Fault {
         };
         Self {
             kind,
-            detail: shortened(&detail),
+            detail,
             retry_after,
         }
     }
@@ -116,11 +116,12 @@ impl Fault {
         Self::new(kind, &error.to_string())
     }
 
-    /// The same without a word of the key.
-    pub(crate) fn without(mut self, key: Option<&str>) -> Self {
+    /// The same as it may be told: without the key, which is taken out before anything is cut, and short.
+    pub(crate) fn presentable(mut self, key: Option<&str>) -> Self {
         if let Some(key) = key.filter(|key| !key.is_empty()) {
             self.detail = self.detail.replace(key, "***");
         }
+        self.detail = shortened(&self.detail);
         self
     }
 }
@@ -131,5 +132,21 @@ fn shortened(words: &str) -> String {
     match line.char_indices().nth(DETAIL_CHARACTERS) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_taken_out_wherever_the_detail_is_cut() {
+        let key = "sk-0123456789abcdef";
+        for before in DETAIL_CHARACTERS - 30..DETAIL_CHARACTERS + 5 {
+            let words = format!("{} {key} refused", "x".repeat(before));
+            let fault = Fault::new(FaultKind::Rejected, &words).presentable(Some(key));
+            assert!(!fault.detail.contains("sk-0"), "{}", fault.detail);
+            assert!(fault.detail.chars().count() <= DETAIL_CHARACTERS + 1);
+        }
     }
 }

@@ -89,7 +89,7 @@ pub(super) const fn any_value() -> Value {
 }
 
 const fn default_timeout() -> f64 {
-    60.0
+    180.0
 }
 
 const fn default_tool_calls() -> u32 {
@@ -141,6 +141,13 @@ impl AgentConfig {
             api.endpoints.iter().find(|endpoint| endpoint.name == name)
         });
         let key = format!("agents[{}].tools", self.tool_id);
+        if endpoint.is_some_and(|endpoint| endpoint.requires_approval) {
+            checks.add(
+                &key,
+                format!("`{tool}` asks a human before each call, whom an agent cannot wait for"),
+                "make it a step of the plan",
+            );
+        }
         match endpoint.map(|endpoint| endpoint.effects()) {
             Some(Effects::ReadOnly) => {}
             Some(_) => checks.add(

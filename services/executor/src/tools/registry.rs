@@ -52,8 +52,11 @@ impl Registry {
         }
         let mut registry = Self::default();
         registry.add_enabled(config, offers)?;
-        // Agents call what only reads, and no agents.
-        let reads = |served: &&Arc<Served>| served.spec().effects == EffectClass::ReadOnly;
+        // Agents call what only reads and needs nobody's leave, and no agents.
+        let reads = |served: &&Arc<Served>| {
+            let spec = served.spec();
+            spec.effects == EffectClass::ReadOnly && !spec.requires_approval
+        };
         let reading: Vec<Arc<Served>> = registry.tools.values().filter(reads).cloned().collect();
         registry.add_enabled(config, agent::offers(config, engine, &reading)?)?;
         Ok(registry)

@@ -4,11 +4,13 @@ use super::Call;
 use super::registry::Served;
 use crate::effects::{EffectPort, Stop};
 use async_trait::async_trait;
+use contracts::{gen_ai, trace};
 use llm::{ToolBox, ToolCard};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
 use worker::give_up_at;
 
 /// What one run of an agent may call, within the run's own time.
@@ -39,10 +41,12 @@ impl ToolBox for Shelf<'_> {
         };
         let allowed = Duration::from_secs_f64(served.spec().timeout_seconds);
         let give_up = give_up_at(self.run.deadline()).min(Instant::now() + allowed);
-        let output = timeout_at(give_up, served.tool.call(call)).await;
+        let span = gen_ai::execute_tool(tool_id, "");
+        let output = timeout_at(give_up, served.tool.call(call).instrument(span.clone())).await;
         let output = output
-            .map_err(|_| "it did not answer in time".to_owned())?
-            .map_err(said)?;
+            .map_err(|_| "it did not answer in time".to_owned())
+            .and_then(|output| output.map_err(said))
+            .inspect_err(|_| trace::fail(&span, "tool_failed"))?;
         serde_json::from_str(&output.json).map_err(|error| format!("its output is no JSON: {error}"))
     }
 }

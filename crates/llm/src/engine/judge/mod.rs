@@ -9,6 +9,7 @@ mod reply;
 mod rubric;
 mod verdicts;
 
+use super::patience;
 use super::prompt::JUDGE;
 use super::trail::Trail;
 use crate::call::{Answer, Call, CallKind, EngineError, Failed};
@@ -29,25 +30,32 @@ pub async fn judge(chat: &dyn Chat, ask: &JudgeAsk<'_>) -> Result<Answer<Judgeme
     let Some(case) = Case::of(ask) else {
         return Trail::default().end(Ok(nothing(ask)));
     };
-    let asked = ask.criteria.dimensions.keys().map(|name| -> BoxFuture<'_, _> {
-        let case = &case;
-        Box::pin(async move { (name.as_str(), verdict(chat, case, name).await) })
-    });
-    let asked: Vec<_> = asked.collect();
-    let all: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
-
     let mut trail = Trail::default();
     let (mut verdicts, mut lacking, mut fatal) = (Vec::new(), None, None);
-    for (name, (own, result)) in all {
-        trail.join(own);
-        match result {
-            Ok(verdict) => verdicts.push((name, verdict)),
-            // About this answer alone: the others stand.
-            Err(error @ (EngineError::BadOutput(_) | EngineError::Refused(_))) => {
-                trail.note(no_score(name, &error));
-                lacking = Some(error);
+    let mut missing: Vec<&str> = ask.criteria.dimensions.keys().map(String::as_str).collect();
+    loop {
+        let mut away = None;
+        for (name, own, result) in side_by_side(chat, &case, std::mem::take(&mut missing)).await {
+            trail.join(own);
+            match result {
+                Ok(verdict) => verdicts.push((name, verdict)),
+                // About this answer alone: the others stand.
+                Err(error @ (EngineError::BadOutput(_) | EngineError::Refused(_))) => {
+                    trail.note(no_score(name, &error));
+                    lacking = Some(error);
+                }
+                Err(EngineError::Away { detail, retry_after }) => {
+                    missing.push(name);
+                    away = Some((detail, retry_after));
+                }
+                Err(error) => fatal = fatal.or(Some(error)),
             }
-            Err(error) => fatal = fatal.or(Some(error)),
+        }
+        let Some((detail, retry_after)) = away else { break };
+        let paid = !verdicts.is_empty() && fatal.is_none();
+        if !paid || !patience::waited(retry_after).await {
+            fatal = fatal.or(Some(EngineError::Away { detail, retry_after }));
+            break;
         }
     }
     // With no score at all there is no judgement, and another attempt may have one.
@@ -56,6 +64,22 @@ pub async fn judge(chat: &dyn Chat, ask: &JudgeAsk<'_>) -> Result<Answer<Judgeme
         Some(error) => trail.end(Err(error)),
         None => trail.end(Ok(verdicts::judgement(&case, verdicts))),
     }
+}
+
+/// Each dimension's, a few at a time.
+async fn side_by_side<'a>(
+    chat: &dyn Chat,
+    case: &Case<'_>,
+    names: Vec<&'a str>,
+) -> Vec<(&'a str, Trail, Result<Verdict, EngineError>)> {
+    let asked = names.into_iter().map(|name| -> BoxFuture<'_, _> {
+        Box::pin(async move {
+            let (trail, result) = verdict(chat, case, name).await;
+            (name, trail, result)
+        })
+    });
+    let asked: Vec<_> = asked.collect();
+    stream::iter(asked).buffered(AT_ONCE).collect().await
 }
 
 /// One dimension's, and what it cost to get it.
@@ -69,7 +93,6 @@ async fn asked(chat: &dyn Chat, case: &Case<'_>, dimension: &str, trail: &mut Tr
     let mut messages = JUDGE.opening(&case.context(dimension))?;
     let schema = reply::schema(case);
     let name = format!("judge {dimension}");
-    let mut forged = Vec::new();
     for _ in 0..ASKS {
         let ask = ChatAsk {
             name: &name,
@@ -87,15 +110,18 @@ async fn asked(chat: &dyn Chat, case: &Case<'_>, dimension: &str, trail: &mut Tr
             }
         };
         let said = value.to_string();
-        match reply::read(case, value)? {
+        let forged = match reply::read(case, value)? {
             Taken::Believed(verdict) => return Ok(verdict),
-            Taken::Unfounded(quotes) => forged = quotes,
-        }
+            Taken::Unfounded(quotes) => quotes,
+        };
         trail.note(Call {
             kind: CallKind::Decision,
             name: "ask_again".to_owned(),
             prompt: JUDGE.id.to_owned(),
-            detail: format!("{dimension}: {}", unfounded(&forged)),
+            detail: format!(
+                "{dimension}: {} of the passages quoted do not occur in the texts",
+                forged.len()
+            ),
             ..Call::default()
         });
         messages.push(Message::Assistant {
@@ -107,7 +133,9 @@ async fn asked(chat: &dyn Chat, case: &Case<'_>, dimension: &str, trail: &mut Tr
             unfounded(&forged)
         )));
     }
-    Err(EngineError::BadOutput(format!("{dimension}: {}", unfounded(&forged))))
+    Err(EngineError::BadOutput(format!(
+        "{dimension}: no passage of the texts is quoted"
+    )))
 }
 
 fn unfounded(forged: &[String]) -> String {

@@ -178,3 +178,31 @@ async fn without_any_text_nobody_is_asked() {
     assert_eq!(answer.usage.calls, 0);
     assert!(answer.value.blamed.contains_key("draft"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn under_a_tight_limit_what_was_paid_stands_and_the_rest_is_asked_when_it_may_be() {
+    let away = || {
+        Err(EngineError::Away {
+            detail: "busy".to_owned(),
+            retry_after: Duration::from_secs(20),
+        })
+    };
+    let good = || Ok(Reply::Json(verdict(5, "Tea rewards patience", &[])));
+    // The second has to wait twice.
+    let chat = Scripted::new([good(), away(), away(), good()]);
+    let names = ["clarity", "tone"];
+    let end = tokio::time::Instant::now() + Duration::from_secs(60);
+    let answer = crate::by(end, judged(&chat, &names, json!({}), DRAFT)).await.unwrap();
+    assert_eq!(answer.value.dimensions.len(), 2);
+    assert_eq!(answer.usage.calls, 4);
+
+    // Nothing paid, or no time to wait: the work is handed back.
+    for (replies, left) in [(vec![away(), away()], 60), (vec![good(), away()], 10)] {
+        let chat = Scripted::new(replies);
+        let end = tokio::time::Instant::now() + Duration::from_secs(left);
+        let failed = crate::by(end, judged(&chat, &names, json!({}), DRAFT))
+            .await
+            .unwrap_err();
+        assert!(matches!(failed.error, EngineError::Away { .. }), "{failed:?}");
+    }
+}

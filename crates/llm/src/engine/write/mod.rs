@@ -6,6 +6,7 @@ mod tool_call;
 
 pub use material::task;
 
+use super::patience;
 use super::prompt::AGENT;
 use super::trail::Trail;
 use crate::call::{Answer, EngineError, Failed};
@@ -35,7 +36,13 @@ pub async fn write(chat: &dyn Chat, engine: &str, ask: &WriteAsk<'_>) -> Result<
             tools: offered,
             max_output_tokens: None,
         };
-        let reply = trail.take(chat.chat(asked).await);
+        let begun = left < ask.agent.max_tool_calls;
+        let reply = loop {
+            match trail.take(chat.chat(asked).await) {
+                Err(EngineError::Away { retry_after, .. }) if begun && patience::waited(retry_after).await => {}
+                reply => break reply,
+            }
+        };
         let (text, calls) = match reply {
             Ok(Reply::ToolCalls { text, calls }) if !offered.is_empty() && !calls.is_empty() => (text, calls),
             other => {

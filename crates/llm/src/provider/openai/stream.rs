@@ -60,14 +60,30 @@ impl Chunks {
         self.content.push_str(text(delta, "content"));
         self.refusal.push_str(text(delta, "refusal"));
         for (position, piece) in (0..).zip(list(delta, "tool_calls")) {
-            // Some servers leave the index out.
-            let index = piece.get("index").and_then(Value::as_u64).unwrap_or(position);
+            let index = piece
+                .get("index")
+                .and_then(Value::as_u64)
+                .unwrap_or_else(|| self.index_of(piece, position));
             if index >= MAX_CALLS {
                 return Err(Fault::broken("the answer asks for too many calls"));
             }
             self.calls.entry(index).or_default().piece(piece);
         }
         Ok(())
+    }
+}
+
+impl Chunks {
+    /// Some servers leave the index out: another id begins another call, and what has none belongs to the last.
+    fn index_of(&self, piece: &Value, position: u64) -> u64 {
+        let id = text(piece, "id");
+        let known = self.calls.iter().find(|(_, call)| !id.is_empty() && call.id == id);
+        match (known, self.calls.last_key_value()) {
+            (Some((index, _)), _) => *index,
+            (None, None) => position,
+            (None, Some((last, call))) if id.is_empty() || call.id.is_empty() => (*last).max(position),
+            (None, Some((last, _))) => last + 1,
+        }
     }
 }
 
