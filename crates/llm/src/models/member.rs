@@ -129,6 +129,8 @@ impl Member {
             if fault.kind.is_answer() {
                 pass.answered();
                 if fault.kind == FaultKind::TooLong {
+                    // The form was taken, whatever came of it.
+                    self.learn(dialect);
                     return Err(Missed::Endless(fault.detail));
                 }
                 let next = self.adapted(dialect, fault.kind);
