@@ -71,7 +71,7 @@ pub fn lesson(tenant: &str, raw: &str, least: f64) -> Option<Lesson> {
     }
     let goal = [text(&raw, "/intent/goal"), text(&raw, "/submission/request")];
     let goal = goal.into_iter().find(|text| !text.trim().is_empty())?;
-    let template = Template::of(&plan);
+    let template = Template::of(&plan)?;
     let document = template.plan.to_string();
     if document.len() > MAX_TEMPLATE_BYTES {
         return None;

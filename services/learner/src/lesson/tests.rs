@@ -92,6 +92,43 @@ fn what_the_database_cannot_hold_is_left_out() {
 }
 
 #[test]
+fn a_plan_of_endless_values_is_given_up_at_once() {
+    let filled = |n: u32| json!([format!("value {n}"), "{{submission.request}}"]);
+    let values: Vec<Value> = (0..40_000).map(filled).collect();
+    let steps = (0..40_000).map(|n| json!({"key": format!("s{n}"), "tool_id": "writer_agent"}));
+    let hostile = [
+        json!({"steps": [{"key": "a", "tool_id": "writer_agent", "arguments": {"topic": values}}]}),
+        json!({"steps": steps.collect::<Vec<_>>()}),
+    ];
+    for document in hostile {
+        let plan = Plan::deserialize(&document).unwrap();
+        let begun = std::time::Instant::now();
+        assert_eq!(Template::of(&plan), None);
+        let taken = begun.elapsed();
+        assert!(taken < std::time::Duration::from_millis(500), "{taken:?}");
+        assert_eq!(with(|raw| raw["plan"] = document), None);
+    }
+    let most: Vec<Value> = (0..200).map(|n| json!([n, "{{submission.request}}"])).collect();
+    assert!(with(|raw| raw["plan"]["steps"][0]["arguments"] = json!({"topic": most})).is_some());
+}
+
+#[test]
+fn values_in_titles_become_names_in_one_pass() {
+    let lesson = with(|raw| {
+        raw["plan"]["steps"][0]["arguments"] =
+            json!({"topic": "green tea", "tone": "topic", "tone_2": "green", "x": {"tone": "dry"}});
+        raw["plan"]["steps"][0]["title"] = json!("Research green tea, a dry topic");
+    });
+    let plan: Value = serde_json::from_str(&lesson.unwrap().exemplar.template).unwrap();
+    let names: Vec<&Value> = ["topic", "tone", "tone_2"]
+        .map(|name| &plan["steps"][0]["arguments"][name]["$slot"])
+        .to_vec();
+    assert_eq!(names, ["topic", "tone", "tone_2"]);
+    assert_eq!(plan["steps"][0]["arguments"]["x"]["tone"], json!({"$slot": "tone_3"}));
+    assert_eq!(plan["steps"][0]["title"], "Research <topic>, a <tone_3> <tone>");
+}
+
+#[test]
 fn a_human_overrides_by_deciding_otherwise_than_the_score() {
     let overridden = |passed: Option<bool>, gates: Value| Facts::of(0, None, &gates, passed).overridden;
     let human = |action: &str| json!([{"kind": "publication", "action": action, "actor": "bob"}]);
