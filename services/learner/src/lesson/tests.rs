@@ -68,17 +68,22 @@ fn nothing_is_learned_from_plans_that_do_nothing_or_are_none() {
 }
 
 #[test]
-fn tasks_belong_together_by_form_and_kind_of_intent_and_tenant() {
-    let form = |goal: &str, topic: &str| {
+fn tasks_belong_together_by_form_and_channels_and_tenant_whatever_the_words() {
+    let form = |goal: &str, channels: Value| {
         let lesson = with(|raw| {
             raw["intent"]["goal"] = json!(goal);
-            raw["plan"]["steps"][0]["arguments"]["topic"] = json!(topic);
+            raw["submission"]["channels"] = channels;
         });
         lesson.unwrap().form
     };
-    let tea = form("Produce a blog post about green tea", "green tea");
-    assert_eq!(tea, form("Produce a blog post about Coffee", "coffee"));
-    assert_ne!(tea, form("Translate the manual about green tea", "green tea"));
+    let tea = form("Produce a blog post about green tea", json!(["blog", "x"]));
+    assert_eq!(
+        tea,
+        form("An article, friendly in tone, on coffee", json!(["x", "blog"]))
+    );
+    assert_ne!(tea, form("Produce a blog post about green tea", json!(["blog"])));
+    let longer = with(|raw| raw["plan"]["steps"][1]["tool_id"] = json!("editor_agent")).unwrap();
+    assert_ne!(longer.form, taught(&completed()).unwrap().form);
     let other = lesson("other", &completed().to_string(), 0.7).unwrap();
     assert_ne!(other.form, taught(&completed()).unwrap().form);
 }
