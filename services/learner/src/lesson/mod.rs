@@ -1,18 +1,16 @@
 //! What an ended task teaches: whether it went well, and by which plan.
 
-mod cluster;
 mod facts;
 mod template;
 #[cfg(test)]
 mod tests;
 
 pub use facts::Facts;
-pub use template::Slot;
 
 use crate::record::json;
-use cluster::cluster;
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use template::Template;
 use uuid::Uuid;
 use workflow::hash::Fingerprint;
@@ -29,7 +27,7 @@ const MAX_SUBJECT_CHARS: usize = 8000;
 /// What an ended task teaches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lesson {
-    /// Hash of tenant, form of the plan and cluster of the intent: what goes together.
+    /// Hash of tenant, form of the plan and channels: what goes together.
     pub form: Uuid,
     /// Approved, and of verified quality.
     pub succeeded: bool,
@@ -71,16 +69,14 @@ pub fn lesson(tenant: &str, raw: &str, least: f64) -> Option<Lesson> {
     }
     let goal = [text(&raw, "/intent/goal"), text(&raw, "/submission/request")];
     let goal = goal.into_iter().find(|text| !text.trim().is_empty())?;
-    let template = Template::of(&plan);
+    let template = Template::of(&plan)?;
     let document = template.plan.to_string();
     if document.len() > MAX_TEMPLATE_BYTES {
         return None;
     }
-    let cluster = cluster(goal, template.slots.iter().filter_map(Slot::text));
-    let parts = [tenant.as_bytes(), &signature(&plan).to_bytes(), cluster.as_bytes()];
     let memory = text(&raw, "/task/memory");
     Some(Lesson {
-        form: Uuid::from_bytes(Fingerprint::of(parts).to_bytes()),
+        form: form(tenant, &plan, &raw),
         succeeded: facts::succeeded(&raw, least),
         recalled: matches!(memory, "used" | "empty"),
         offered: memory == "used",
@@ -93,6 +89,17 @@ pub fn lesson(tenant: &str, raw: &str, least: f64) -> Option<Lesson> {
         },
         plan,
     })
+}
+
+/// Of the one task alone, so that the order in which tasks end never decides what goes together. What is wanted
+/// counts by what does it and where it goes, not by the words of the goal: a model says the same in other words each
+/// time.
+fn form(tenant: &str, plan: &Plan, raw: &Value) -> Uuid {
+    let signature = signature(plan).to_bytes();
+    let channels: BTreeSet<String> = json::texts(raw, "/submission/channels").into_iter().collect();
+    let own = [tenant.as_bytes(), signature.as_slice()].into_iter();
+    let parts = own.chain(channels.iter().map(String::as_bytes));
+    Uuid::from_bytes(Fingerprint::of(parts).to_bytes())
 }
 
 fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {

@@ -1,13 +1,22 @@
 //! A plan to be used again: slots in place of its own values.
 
+use aho_corasick::{AhoCorasick, MatchKind};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use std::collections::{BTreeSet, HashMap};
+use std::ops::RangeInclusive;
 use workflow::plan::{Plan, PlanStep, Reference, is_template};
 
+/// A plan with more steps, more values or more slots is nothing to show to a planner.
+const MAX_STEPS: usize = 256;
+const MAX_NODES: usize = 2000;
+const MAX_SLOTS: usize = 200;
+/// A longer name of an argument is cut.
+const MAX_NAME_CHARS: usize = 64;
 /// A longer value is not shown as an example.
 const MAX_EXAMPLE_CHARS: usize = 120;
-/// A shorter value is not looked for in titles.
-const LEAST_REPLACED: usize = 3;
+/// Shorter and longer values are not looked for in titles, in bytes.
+const REPLACED: RangeInclusive<usize> = 3..=1000;
 
 /// A value the plan is given anew each time.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -39,32 +48,34 @@ pub struct Template {
 }
 
 impl Template {
-    /// Of a plan. The same value is the same slot wherever it stands; what flows between steps, and what comes
-    /// from the submission by a template, stays. Acceptance checks are about the values and are left out.
-    pub fn of(plan: &Plan) -> Self {
-        let mut slots = Vec::new();
+    /// Of a plan; none where it is too large. The same value is the same slot wherever it stands; what flows between
+    /// steps, and what comes from the submission by a template, stays. Acceptance checks are about the values and are
+    /// left out.
+    pub fn of(plan: &Plan) -> Option<Self> {
+        let links: usize = plan.steps.iter().map(|step| step.depends_on.len()).sum();
+        if plan.steps.len() > MAX_STEPS || links > MAX_NODES {
+            return None;
+        }
+        let mut filling = Filling::default();
         let arguments: Vec<Value> = plan
             .steps
             .iter()
-            .map(|step| {
-                let filled = step.arguments.iter();
-                let members = filled.map(|(name, value)| (name.clone(), slotted(name, value, &mut slots)));
-                Value::Object(members.collect())
-            })
-            .collect();
+            .map(|step| filling.members(step.arguments.iter()))
+            .collect::<Option<_>>()?;
+        let names = Names::of(&filling.slots)?;
         let steps = plan.steps.iter().zip(arguments);
         let steps: Vec<Value> = steps
-            .map(|(step, arguments)| described(step, arguments, &slots))
+            .map(|(step, arguments)| described(step, arguments, &names))
             .collect();
         let mut document = Map::new();
         if let Some(summary) = &plan.summary {
-            document.insert("summary".to_owned(), json!(without_values(summary, &slots)));
+            document.insert("summary".to_owned(), json!(names.instead_of_values(summary)));
         }
         document.insert("steps".to_owned(), json!(steps));
-        Self {
+        Some(Self {
             plan: Value::Object(document),
-            slots,
-        }
+            slots: filling.slots,
+        })
     }
 
     pub fn slots_json(&self) -> String {
@@ -72,17 +83,12 @@ impl Template {
     }
 }
 
-fn described(step: &PlanStep, arguments: Value, slots: &[Slot]) -> Value {
+fn described(step: &PlanStep, arguments: Value, names: &Names) -> Value {
     let mut document = json!({"key": step.key, "tool_id": step.tool_id, "arguments": arguments});
+    let text = |text: &Option<String>| text.as_ref().map(|text| json!(names.instead_of_values(text)));
     let optional = [
-        (
-            "title",
-            step.title.as_ref().map(|title| json!(without_values(title, slots))),
-        ),
-        (
-            "reason",
-            step.reason.as_ref().map(|reason| json!(without_values(reason, slots))),
-        ),
+        ("title", text(&step.title)),
+        ("reason", text(&step.reason)),
         (
             "depends_on",
             (!step.depends_on.is_empty()).then(|| json!(step.depends_on)),
@@ -99,20 +105,73 @@ fn described(step: &PlanStep, arguments: Value, slots: &[Slot]) -> Value {
     document
 }
 
-fn slotted(name: &str, value: &Value, slots: &mut Vec<Slot>) -> Value {
-    match value {
-        Value::String(text) if is_template(text) => value.clone(),
-        _ if Reference::parse(value).is_some() => value.clone(),
-        Value::Array(items) if items.iter().any(is_filled) => {
-            Value::Array(items.iter().map(|item| slotted(name, item, slots)).collect())
+/// The slots found so far.
+#[derive(Default)]
+struct Filling {
+    slots: Vec<Slot>,
+    /// Names by JSON text of the value.
+    by_value: HashMap<String, String>,
+    taken: BTreeSet<String>,
+    /// How often each argument's name was wanted.
+    wanted: HashMap<String, usize>,
+    nodes: usize,
+}
+
+impl Filling {
+    fn members<'v>(&mut self, members: impl Iterator<Item = (&'v String, &'v Value)>) -> Option<Value> {
+        let members = members.map(|(name, value)| Some((name.clone(), self.slotted(name, value)?)));
+        Some(Value::Object(members.collect::<Option<_>>()?))
+    }
+
+    /// None: too large.
+    fn slotted(&mut self, name: &str, value: &Value) -> Option<Value> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return None;
         }
-        Value::Object(members) => {
-            let members = members
-                .iter()
-                .map(|(name, member)| (name.clone(), slotted(name, member, slots)));
-            Value::Object(members.collect())
+        match value {
+            Value::String(text) if is_template(text) => Some(value.clone()),
+            _ if Reference::parse(value).is_some() => Some(value.clone()),
+            Value::Array(items) if items.iter().any(is_filled) => {
+                let items = items.iter().map(|item| self.slotted(name, item));
+                Some(Value::Array(items.collect::<Option<_>>()?))
+            }
+            Value::Object(members) => self.members(members.iter()),
+            _ => Some(json!({"$slot": self.slot(name, value)?})),
         }
-        _ => json!({"$slot": slot(name, value, slots)}),
+    }
+
+    /// The slot of a value, a new one where there is none.
+    fn slot(&mut self, name: &str, value: &Value) -> Option<String> {
+        let text = value.to_string();
+        if let Some(known) = self.by_value.get(&text) {
+            return Some(known.clone());
+        }
+        if self.slots.len() == MAX_SLOTS {
+            return None;
+        }
+        let long = text.chars().nth(MAX_EXAMPLE_CHARS).is_some();
+        let name = self.unique(name);
+        self.by_value.insert(text, name.clone());
+        self.slots.push(Slot {
+            name: name.clone(),
+            kind: kind(value),
+            example: (!long).then(|| value.clone()),
+            value: value.clone(),
+        });
+        Some(name)
+    }
+
+    fn unique(&mut self, name: &str) -> String {
+        let name: String = name.chars().take(MAX_NAME_CHARS).collect();
+        let n = self.wanted.entry(name.clone()).or_default();
+        loop {
+            *n += 1;
+            let unique = if *n == 1 { name.clone() } else { format!("{name}_{n}") };
+            if self.taken.insert(unique.clone()) {
+                return unique;
+            }
+        }
     }
 }
 
@@ -124,27 +183,6 @@ fn is_filled(value: &Value) -> bool {
         Value::Object(members) => members.contains_key("$step") || members.values().any(is_filled),
         _ => false,
     }
-}
-
-/// The slot of a value, a new one where there is none.
-fn slot(name: &str, value: &Value, slots: &mut Vec<Slot>) -> String {
-    if let Some(known) = slots.iter().find(|slot| slot.value == *value) {
-        return known.name.clone();
-    }
-    let mut unique = name.to_owned();
-    let mut n = 2;
-    while slots.iter().any(|slot| slot.name == unique) {
-        unique = format!("{name}_{n}");
-        n += 1;
-    }
-    let long = value.to_string().chars().nth(MAX_EXAMPLE_CHARS).is_some();
-    slots.push(Slot {
-        name: unique.clone(),
-        kind: kind(value),
-        example: (!long).then(|| value.clone()),
-        value: value.clone(),
-    });
-    unique
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -159,14 +197,29 @@ fn kind(value: &Value) -> &'static str {
 }
 
 /// A title speaks of the values too.
-fn without_values(text: &str, slots: &[Slot]) -> String {
-    let mut named: Vec<(&str, &str)> = slots
-        .iter()
-        .filter_map(|slot| Some((slot.text()?, slot.name.as_str())))
-        .filter(|(value, _)| value.len() >= LEAST_REPLACED)
-        .collect();
-    named.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
-    named.into_iter().fold(text.to_owned(), |text, (value, name)| {
-        text.replace(value, &format!("<{name}>"))
-    })
+struct Names {
+    values: AhoCorasick,
+    names: Vec<String>,
+}
+
+impl Names {
+    fn of(slots: &[Slot]) -> Option<Self> {
+        let texts = slots
+            .iter()
+            .filter_map(|slot| Some((slot.text()?, format!("<{}>", slot.name))));
+        let (values, names): (Vec<&str>, Vec<String>) =
+            texts.filter(|(value, _)| REPLACED.contains(&value.len())).unzip();
+        let values = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(values);
+        Some(Self {
+            values: values.ok()?,
+            names,
+        })
+    }
+
+    /// In one pass, so that a name put in is not taken for a value.
+    fn instead_of_values(&self, text: &str) -> String {
+        self.values.replace_all(text, &self.names)
+    }
 }

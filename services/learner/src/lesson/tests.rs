@@ -68,17 +68,22 @@ fn nothing_is_learned_from_plans_that_do_nothing_or_are_none() {
 }
 
 #[test]
-fn tasks_belong_together_by_form_and_kind_of_intent_and_tenant() {
-    let form = |goal: &str, topic: &str| {
+fn tasks_belong_together_by_form_and_channels_and_tenant_whatever_the_words() {
+    let form = |goal: &str, channels: Value| {
         let lesson = with(|raw| {
             raw["intent"]["goal"] = json!(goal);
-            raw["plan"]["steps"][0]["arguments"]["topic"] = json!(topic);
+            raw["submission"]["channels"] = channels;
         });
         lesson.unwrap().form
     };
-    let tea = form("Produce a blog post about green tea", "green tea");
-    assert_eq!(tea, form("Produce a blog post about Coffee", "coffee"));
-    assert_ne!(tea, form("Translate the manual about green tea", "green tea"));
+    let tea = form("Produce a blog post about green tea", json!(["blog", "x"]));
+    assert_eq!(
+        tea,
+        form("An article, friendly in tone, on coffee", json!(["x", "blog"]))
+    );
+    assert_ne!(tea, form("Produce a blog post about green tea", json!(["blog"])));
+    let longer = with(|raw| raw["plan"]["steps"][1]["tool_id"] = json!("editor_agent")).unwrap();
+    assert_ne!(longer.form, taught(&completed()).unwrap().form);
     let other = lesson("other", &completed().to_string(), 0.7).unwrap();
     assert_ne!(other.form, taught(&completed()).unwrap().form);
 }
@@ -89,6 +94,43 @@ fn what_the_database_cannot_hold_is_left_out() {
     assert_eq!(lesson.exemplar.intent, "AI post");
     let long = "x".repeat(MAX_TEMPLATE_BYTES);
     assert_eq!(with(|raw| raw["plan"]["steps"][0]["reason"] = json!(long)), None);
+}
+
+#[test]
+fn a_plan_of_endless_values_is_given_up_at_once() {
+    let filled = |n: u32| json!([format!("value {n}"), "{{submission.request}}"]);
+    let values: Vec<Value> = (0..40_000).map(filled).collect();
+    let steps = (0..40_000).map(|n| json!({"key": format!("s{n}"), "tool_id": "writer_agent"}));
+    let hostile = [
+        json!({"steps": [{"key": "a", "tool_id": "writer_agent", "arguments": {"topic": values}}]}),
+        json!({"steps": steps.collect::<Vec<_>>()}),
+    ];
+    for document in hostile {
+        let plan = Plan::deserialize(&document).unwrap();
+        let begun = std::time::Instant::now();
+        assert_eq!(Template::of(&plan), None);
+        let taken = begun.elapsed();
+        assert!(taken < std::time::Duration::from_millis(500), "{taken:?}");
+        assert_eq!(with(|raw| raw["plan"] = document), None);
+    }
+    let most: Vec<Value> = (0..200).map(|n| json!([n, "{{submission.request}}"])).collect();
+    assert!(with(|raw| raw["plan"]["steps"][0]["arguments"] = json!({"topic": most})).is_some());
+}
+
+#[test]
+fn values_in_titles_become_names_in_one_pass() {
+    let lesson = with(|raw| {
+        raw["plan"]["steps"][0]["arguments"] =
+            json!({"topic": "green tea", "tone": "topic", "tone_2": "green", "x": {"tone": "dry"}});
+        raw["plan"]["steps"][0]["title"] = json!("Research green tea, a dry topic");
+    });
+    let plan: Value = serde_json::from_str(&lesson.unwrap().exemplar.template).unwrap();
+    let names: Vec<&Value> = ["topic", "tone", "tone_2"]
+        .map(|name| &plan["steps"][0]["arguments"][name]["$slot"])
+        .to_vec();
+    assert_eq!(names, ["topic", "tone", "tone_2"]);
+    assert_eq!(plan["steps"][0]["arguments"]["x"]["tone"], json!({"$slot": "tone_3"}));
+    assert_eq!(plan["steps"][0]["title"], "Research <topic>, a <tone_3> <tone>");
 }
 
 #[test]

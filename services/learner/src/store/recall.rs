@@ -43,21 +43,25 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn fitting(&self, question: &Question) -> Result<Vec<Fitting>, StoreError> {
-        // Any word may match, the rank tells how many do. The number of patterns looked at is bounded.
+        // Any word may match, the rank tells how many do. Each arm reads a bounded number of patterns by its own
+        // index, before it asks which of them may be offered.
         let select = sqlx::query(
             "WITH asked AS (
                  SELECT replace(plainto_tsquery('english', $2)::text, '&', '|')::tsquery AS query
-             ), usable AS (
-                 SELECT p.* FROM learner.pattern p
-                 WHERE p.tenant = $1 AND p.exemplar IS NOT NULL AND p.evidence >= $4 AND p.tools <@ $3
              ), near AS (
-                 (SELECT pattern_id FROM usable, asked WHERE search @@ query LIMIT 2000)
+                 (SELECT pattern_id FROM (
+                      SELECT p.* FROM learner.pattern p, asked
+                      WHERE tenant = $1 AND exemplar IS NOT NULL AND search @@ query LIMIT 5000
+                  ) AS matching WHERE evidence >= $4 AND tools <@ $3 LIMIT 2000)
                  UNION
-                 (SELECT pattern_id FROM usable ORDER BY pattern_id DESC LIMIT 500)
+                 (SELECT pattern_id FROM (
+                      SELECT * FROM learner.pattern
+                      WHERE tenant = $1 AND exemplar IS NOT NULL ORDER BY pattern_id DESC LIMIT 5000
+                  ) AS newest WHERE evidence >= $4 AND tools <@ $3 ORDER BY pattern_id DESC LIMIT 500)
              ), scored AS (
-                 SELECT usable.*, ts_rank(search, query, 1) AS by_words,
+                 SELECT p.*, ts_rank(search, query, 1) AS by_words,
                         learner.alike(intent, left($2, 1000)) AS by_letters
-                 FROM near JOIN usable USING (pattern_id), asked
+                 FROM near JOIN learner.pattern p USING (pattern_id), asked
              )
              SELECT pattern_id, intent, template, slots, evidence, tasks,
                     quality_sum / nullif(judged, 0) AS quality

@@ -3,7 +3,7 @@
 use super::{store, task};
 use crate::feedback;
 use crate::lesson::{Facts, lesson};
-use crate::patterns::Patterns;
+use crate::patterns::{Patterns, held_out};
 use crate::store::{NewRecord, Store};
 use chrono::DateTime;
 use contracts::learner::{RecallRequest, RecallResponse, RecordFeedbackRequest};
@@ -228,6 +228,23 @@ async fn a_pattern_is_offered_from_the_configured_state_on_and_to_no_task_held_o
 }
 
 #[tokio::test]
+async fn goals_in_a_models_own_words_come_to_an_active_pattern_by_default() {
+    let store = store().await;
+    let goals = [
+        "Produce an engaging blog article that explains",
+        "The customer wants to publish a well-researched post on",
+        "Inform readers of the company's site about",
+    ];
+    for (n, goal) in (1..).zip(goals) {
+        store.keep(vec![Ended { goal, ..ended(n) }.record()]).await.unwrap();
+    }
+    let config = LearningConfig::default();
+    let by = (10..).map(task).find(|task| !held_out(task.0, config.hold_out_share));
+    let recalled = recall_with(&Patterns::new(store.clone(), config), by.unwrap(), "blog post on cocoa").await;
+    assert_eq!(recalled.patterns.iter().map(|p| p.evidence).collect::<Vec<_>>(), [3]);
+}
+
+#[tokio::test]
 async fn adoption_is_told_by_the_executed_plan() {
     let store = store().await;
     store.keep(vec![ended(1).record()]).await.unwrap();
@@ -316,9 +333,18 @@ async fn feedback_under_one_key_is_noted_once() {
 #[tokio::test]
 async fn patterns_are_listed_in_pages_and_shown_whole() {
     let store = store().await;
-    let goals = ["Write a poem about", "Translate a text about", "Check facts about"];
-    for (n, goal) in (1..).zip(goals) {
-        store.keep(vec![Ended { goal, ..ended(n) }.record()]).await.unwrap();
+    let goals: [(_, &[&str]); 3] = [
+        ("Write a poem about", &["research_agent", "writer_agent"]),
+        ("Translate a text about", &["writer_agent"]),
+        ("Check facts about", &["research_agent"]),
+    ];
+    for (n, (goal, tools)) in (1..).zip(goals) {
+        let task = Ended {
+            goal,
+            tools,
+            ..ended(n)
+        };
+        store.keep(vec![task.record()]).await.unwrap();
     }
     let patterns = patterns(&store);
     let first = patterns.page("default", None, 2).await.unwrap();
