@@ -103,6 +103,11 @@ pub fn told(runs: Vec<RunLine>) -> Vec<Value> {
     runs.iter().map(|run| document(None, Some(run))).collect()
 }
 
+/// Runs that were handed back, taken out: none of them is an attempt, and the run after it has its number.
+pub fn postponed(runs: &mut Vec<RunLine>) -> Vec<Value> {
+    told(taken(runs, |run| run.outcome == "released"))
+}
+
 /// The attempts of a step, each with the run that made it, then runs that belong to none.
 pub fn joined(attempts: Vec<Attempt>, mut runs: Vec<RunLine>) -> Vec<Value> {
     let count = attempts.len();

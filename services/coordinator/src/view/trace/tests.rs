@@ -173,6 +173,35 @@ fn attempts_that_were_tried_again_stand_before_the_one_that_counted() {
 }
 
 #[test]
+fn a_run_that_was_postponed_is_not_taken_for_the_attempt_that_followed_it() {
+    let mut story = Story::begin(5, submission(None));
+    story.run_well(1.0);
+    let mut sources = sources(&story);
+    let ran = |number| {
+        let mut run = run(&story, 2, ("execute", Some("draft")), (0, 1), true);
+        run.run_id = Uuid::from_u128(number);
+        run
+    };
+    let mut released = ran(1);
+    (released.outcome, released.error) = ("released".to_owned(), "model_unavailable".to_owned());
+    sources.runs = vec![released, ran(2)];
+    let document = trace(&story.facts(), sources);
+    let runs = |name: &str| {
+        let runs = document["steps"][0][name].as_array().unwrap().iter();
+        runs.map(|run| (run["run_id"].clone(), run["status"].clone(), run["error"].clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        runs("attempts"),
+        [(json!(Uuid::from_u128(2)), json!("succeeded"), Value::Null)]
+    );
+    assert_eq!(
+        runs("postponed"),
+        [(json!(Uuid::from_u128(1)), json!("released"), json!("model_unavailable"))]
+    );
+}
+
+#[test]
 fn a_failed_attempt_says_why_and_the_task_why_it_waits() {
     let mut story = Story::begin(2, submission(None));
     story.run(&|story, unit| match unit {
