@@ -52,7 +52,12 @@ struct OnRuntime {
 
 impl OnRuntime {
     fn new() -> Result<Self, TelemetryError> {
-        let client = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).no_proxy().build();
+        // Configured headers may be keys; they are for the configured host alone.
+        let client = reqwest::Client::builder()
+            .timeout(REQUEST_TIMEOUT)
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build();
         Ok(Self {
             client: client.map_err(TelemetryError::Client)?,
             runtime: Handle::current(),

@@ -17,7 +17,7 @@ pub async fn run(caller: &Caller, days: Option<u32>) -> Result<()> {
 fn describe(document: &Value, look: Look) -> String {
     const FIGURES: [(&str, &str); 8] = [
         ("success_rate", "tasks that completed"),
-        ("quality_score", "mean quality of completed tasks"),
+        ("quality_score", "mean quality of judged tasks"),
         ("cost_efficiency", "USD per completed task"),
         ("pattern_adoption", "plans that took up what was learned"),
         ("custom_llm_improvement", "a model of your own against the default"),

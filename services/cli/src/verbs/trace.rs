@@ -71,6 +71,9 @@ impl Tree {
         for run in items(entry, "attempts") {
             self.run(2, run);
         }
+        for run in items(entry, "postponed") {
+            self.run(2, run);
+        }
     }
 
     fn planning(&mut self, planning: &Value) {

@@ -13,6 +13,9 @@ pub const MAX_RUNS: i64 = 500;
 /// Bytes of calls kept of one task, about.
 const MAX_BYTES: i64 = 8 << 20;
 
+/// Postponed runs kept of one job, the last ones: an outage hands the same job back again and again.
+pub const MAX_POSTPONED: i64 = 3;
+
 /// A run to keep.
 #[derive(Clone, Debug)]
 pub struct RunRow {
@@ -23,6 +26,7 @@ pub struct RunRow {
     pub of: Option<RunOf>,
     pub outcome: &'static str,
     pub error: String,
+    pub message: String,
     pub counted: bool,
     pub started_at: Timestamp,
     pub finished_at: Timestamp,
@@ -52,6 +56,7 @@ pub struct RunLine {
     pub attempt: Option<i32>,
     pub outcome: String,
     pub error: String,
+    pub message: String,
     pub counted: bool,
     pub started_at: DateTime<Utc>,
     pub finished_at: DateTime<Utc>,
@@ -78,11 +83,12 @@ pub async fn keep(connection: &mut PgConnection, rows: &[RunRow]) -> Result<(), 
     let counted: Vec<bool> = rows.iter().map(|row| row.counted).collect();
     sqlx::query(
         "INSERT INTO run (task_id, job_id, run_id, kind, step_key, plan_version, round, attempt, outcome, error,
-             counted, started_at, finished_at, calls)
+             counted, started_at, finished_at, calls, message)
          SELECT n.* FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int[], $7::int[],
-             $8::int[], $9::text[], $10::text[], $11::bool[], $12::timestamptz[], $13::timestamptz[], $14::text[])
+             $8::int[], $9::text[], $10::text[], $11::bool[], $12::timestamptz[], $13::timestamptz[], $14::text[],
+             $17::text[])
              AS n (task_id, job_id, run_id, kind, step_key, plan_version, round, attempt, outcome, error, counted,
-                 started_at, finished_at, calls)
+                 started_at, finished_at, calls, message)
          CROSS JOIN LATERAL (
              SELECT count(*) AS runs, coalesce(sum(octet_length(calls)), 0) AS bytes FROM run
              WHERE run.task_id = n.task_id) kept
@@ -105,9 +111,38 @@ pub async fn keep(connection: &mut PgConnection, rows: &[RunRow]) -> Result<(), 
     .bind(texts(|row| &row.calls))
     .bind(MAX_RUNS)
     .bind(MAX_BYTES)
-    .execute(connection)
+    .bind(texts(|row| &row.message))
+    .execute(&mut *connection)
     .await
     .map_err(StoreError::at("keep what runs told"))?;
+    let postponed = rows
+        .iter()
+        .filter(|row| row.outcome == "released" && !row.error.is_empty());
+    let (tasks, jobs): (Vec<Uuid>, Vec<Uuid>) = postponed.map(|row| (row.task.0, row.job.0)).unzip();
+    if !tasks.is_empty() {
+        forget_postponed(connection, &tasks, &jobs).await?;
+    }
+    Ok(())
+}
+
+/// Leaves the last postponed runs of each of the jobs.
+async fn forget_postponed(connection: &mut PgConnection, tasks: &[Uuid], jobs: &[Uuid]) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM run USING (
+             SELECT task_id, job_id, run_id, row_number() OVER (
+                 PARTITION BY task_id, job_id ORDER BY finished_at DESC, run_id) AS place
+             FROM run JOIN (SELECT DISTINCT * FROM unnest($1::uuid[], $2::uuid[]) AS n (task_id, job_id)) told
+                 USING (task_id, job_id)
+             WHERE outcome = 'released' AND error <> '') old
+         WHERE old.place > $3
+             AND (run.task_id, run.job_id, run.run_id) = (old.task_id, old.job_id, old.run_id)",
+    )
+    .bind(tasks)
+    .bind(jobs)
+    .bind(MAX_POSTPONED)
+    .execute(connection)
+    .await
+    .map_err(StoreError::at("forget postponed runs"))?;
     Ok(())
 }
 
@@ -117,12 +152,38 @@ pub async fn keep(connection: &mut PgConnection, rows: &[RunRow]) -> Result<(), 
 /// When the database does not answer.
 pub async fn of_task(pool: &PgPool, task: TaskId) -> Result<Vec<RunLine>, StoreError> {
     sqlx::query_as(
-        "SELECT job_id, run_id, kind, step_key, plan_version, round, attempt, outcome, error, counted, started_at,
-             finished_at, calls
+        "SELECT job_id, run_id, kind, step_key, plan_version, round, attempt, outcome, error, message, counted,
+             started_at, finished_at, calls
          FROM run WHERE task_id = $1 ORDER BY started_at, job_id, run_id",
     )
     .bind(task.0)
     .fetch_all(pool)
     .await
     .map_err(StoreError::at("read what runs told"))
+}
+
+/// A job that was handed back, and why.
+#[derive(sqlx::FromRow, Clone, Debug)]
+pub struct Postponed {
+    pub job_id: Uuid,
+    pub error: String,
+    pub message: String,
+    pub finished_at: DateTime<Utc>,
+}
+
+/// Of each job that was handed back the last time, with what was said.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn postponed(pool: &PgPool, task: TaskId) -> Result<Vec<Postponed>, StoreError> {
+    sqlx::query_as(
+        "SELECT * FROM (
+             SELECT DISTINCT ON (job_id) job_id, outcome, error, message, finished_at FROM run
+             WHERE task_id = $1 AND counted ORDER BY job_id, finished_at DESC, run_id) last
+         WHERE outcome = 'released' AND error <> ''",
+    )
+    .bind(task.0)
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::at("read why jobs were postponed"))
 }

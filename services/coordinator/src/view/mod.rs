@@ -12,6 +12,7 @@ mod record;
 mod risk;
 mod status;
 mod trace;
+mod waiting;
 
 pub use approval::{approval, choose_gate};
 pub use bodies::{Bodies, wanted};
@@ -22,6 +23,7 @@ pub use record::{Documents, record};
 pub use risk::{Outside, Risk, risk};
 pub use status::status;
 pub use trace::{Sources, trace};
+pub use waiting::may_wait;
 
 use crate::store::tasks::CostTotals;
 use serde_json::{Map, Value};

@@ -1,15 +1,22 @@
 //! `GET /status/{task_id}`.
 
 use super::plan::{Depth, plan};
+use super::waiting::waiting;
 use super::{Facts, cost, deliveries, gates, member, moment, put, quality};
+use crate::store::runs::Postponed;
 use serde_json::{Value, json};
 use workflow::state::Task;
 use workflow::vocabulary::{PlanOrigin, Status};
 
 /// The status document.
-pub fn status(facts: &Facts) -> Value {
+pub fn status(facts: &Facts, postponed: &[Postponed]) -> Value {
     let mut document = outline(facts, &facts.planning(), Depth::Outputs);
     put(&mut document, "deliverables", deliveries::deliverables(facts));
+    put(
+        &mut document,
+        "waiting",
+        waiting(&facts.task, facts.plan.as_ref(), postponed),
+    );
     document
 }
 

@@ -79,13 +79,13 @@ fn the_status_has_the_members_of_the_contract() {
         "created_at": "2023-11-14T22:13:20.000Z",
         "updated_at": "2023-11-14T22:13:25.000Z",
     });
-    assert_eq!(status(&story.facts()), expected);
+    assert_eq!(status(&story.facts(), &[]), expected);
 }
 
 #[test]
 fn before_there_is_a_plan_nothing_is_made_up() {
     let story = Story::begin(1, submission(None));
-    let status = status(&story.facts());
+    let status = status(&story.facts(), &[]);
     for empty in ["intent", "plan", "quality", "memory"] {
         assert_eq!(status[empty], Value::Null, "{empty}");
     }
@@ -99,7 +99,7 @@ fn before_there_is_a_plan_nothing_is_made_up() {
 fn a_planners_task_tells_what_it_understood_and_remembered() {
     let mut story = Story::begin(1, submission(None));
     story.run_well(0.8);
-    let status = status(&story.facts());
+    let status = status(&story.facts(), &[]);
     assert_eq!(status["intent"]["goal"], "A post");
     assert_eq!(
         (&status["plan"]["origin"], &status["memory"]),
@@ -115,7 +115,7 @@ fn the_end_tells_what_was_published_and_why_nothing_was() {
     let mut story = waiting_for_approval();
     story.decide(Action::Approve);
     story.run_well(0.8);
-    let done = status(&story.facts());
+    let done = status(&story.facts(), &[]);
     let published = json!([{ "channel": "blog", "state": "published", "location": "/blog/1.md", "at": "2023-11-14T22:13:28.000Z" }]);
     assert_eq!((&done["status"], &done["published"]), (&json!("completed"), &published));
     assert_eq!(
@@ -127,7 +127,7 @@ fn the_end_tells_what_was_published_and_why_nothing_was() {
     story.then(&Input::CancelRequested {
         actor: "bob".to_owned(),
     });
-    let cancelled = status(&story.facts());
+    let cancelled = status(&story.facts(), &[]);
     assert_eq!(
         cancelled["error"],
         json!({ "code": "cancelled", "message": "cancelled by bob" })
@@ -139,7 +139,7 @@ fn the_end_tells_what_was_published_and_why_nothing_was() {
 fn a_failed_step_is_told_and_a_human_asked_and_after_the_end_no_more() {
     let mut story = Story::begin(1, submission(Some(two_steps())));
     story.run(&|_, _| Err(broken()));
-    let waits = status(&story.facts());
+    let waits = status(&story.facts(), &[]);
     assert_eq!(waits["attention"]["reason"], "attempts_exhausted");
     let draft = &waits["plan"]["steps"][0];
     assert_eq!(
@@ -161,7 +161,7 @@ fn a_failed_step_is_told_and_a_human_asked_and_after_the_end_no_more() {
         (&Value::Null, &json!(["retry", "skip", "reject", "cancel"]))
     );
     story.decide(Action::Reject);
-    let failed = status(&story.facts());
+    let failed = status(&story.facts(), &[]);
     assert_eq!((failed.get("attention"), &failed["status"]), (None, &json!("failed")));
     assert_eq!(failed["error"]["code"], "attempts_exhausted");
 }
@@ -176,7 +176,7 @@ fn the_price_is_null_only_where_none_is_known() {
             lines,
             priced,
         };
-        let cost = status(&story.facts_with(costs))["cost"].clone();
+        let cost = status(&story.facts_with(costs), &[])["cost"].clone();
         assert_eq!((&cost["input_tokens"], &cost["output_tokens"]), (&json!(7), &json!(3)));
         cost["usd"].clone()
     };
@@ -193,7 +193,7 @@ fn an_output_too_large_to_show_stands_as_its_hash() {
         Unit::Step(1) => Ok(workflow::input::Outcome::Output(Body::new(text.as_str()))),
         _ => Ok(well(unit, &story.key(unit), 0.8)),
     });
-    let status = status(&story.facts());
+    let status = status(&story.facts(), &[]);
     assert_eq!(
         status["plan"]["steps"][1]["output"],
         json!({ "$blob": "a".repeat(64), "size": 123_456_789 })
@@ -207,7 +207,7 @@ fn a_step_that_runs_again_has_no_output_and_the_round_is_counted() {
         Unit::Step(0) if story.task.round == 1 => Err(broken()),
         _ => Ok(well(unit, &story.key(unit), 0.1)),
     });
-    let status = status(&story.facts());
+    let status = status(&story.facts(), &[]);
     let draft = &status["plan"]["steps"][0];
     assert_eq!(
         (&status["refinements"], &draft["round"], draft.get("output")),
@@ -222,9 +222,9 @@ fn a_step_that_runs_again_has_no_output_and_the_round_is_counted() {
 #[test]
 fn what_is_being_revised_is_no_deliverable_any_more() {
     let mut story = waiting_for_approval();
-    assert!(status(&story.facts()).get("deliverables").is_some());
+    assert!(status(&story.facts(), &[]).get("deliverables").is_some());
     story.decide(Action::Revise);
-    let revised = status(&story.facts());
+    let revised = status(&story.facts(), &[]);
     assert_eq!(
         (&revised["status"], revised.get("deliverables")),
         (&json!("refining"), None)
@@ -286,7 +286,7 @@ fn a_step_gate_names_its_step() {
     assert_eq!((&shown["kind"], &shown["step_key"]), (&json!("step"), &json!("mail")));
     assert_eq!(shown["summary"], "step mail runs the tool send: they asked");
     assert_eq!(shown["plan"]["steps"][0]["effects"], "once");
-    assert_eq!(status(&story.facts())["open_gates"][0]["step_key"], "mail");
+    assert_eq!(status(&story.facts(), &[])["open_gates"][0]["step_key"], "mail");
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub struct Account {
     pub outcome: &'static str,
     /// Code of its failure, or empty.
     pub error: String,
+    /// Why it was handed back, or empty.
+    pub message: String,
     /// Milliseconds since the Unix epoch, by the worker's clock.
     pub started_ms: i64,
     pub finished_ms: i64,
@@ -69,9 +71,10 @@ pub struct KeptUsage {
 impl Account {
     /// Of a result; none where there is nothing to tell.
     pub fn of(job: JobId, run: RunId, result: &mut JobResult) -> Option<Self> {
-        if result.calls.is_empty() && result.traceparent.is_empty() {
-            return None;
-        }
+        let message = match &result.outcome {
+            Some(job_result::Outcome::Released(released)) => cut(&released.message, MAX_DETAIL),
+            _ => String::new(),
+        };
         let calls = std::mem::take(&mut result.calls);
         let (outcome, error) = match &result.outcome {
             Some(job_result::Outcome::Failure(failure)) => ("failed", cut(&failure.code, MAX_NAME)),
@@ -79,16 +82,24 @@ impl Account {
             Some(job_result::Outcome::Skipped(_)) => ("skipped", String::new()),
             Some(_) | None => ("succeeded", String::new()),
         };
-        Some(Self {
+        let account = Self {
             job,
             run,
             traceparent: std::mem::take(&mut result.traceparent),
             outcome,
             error,
+            message,
             started_ms: result.started_unix_ms.clamp(0, LAST_MS),
             finished_ms: result.finished_unix_ms.clamp(0, LAST_MS),
             calls: calls.into_iter().take(MAX_CALLS).map(kept).collect(),
-        })
+        };
+        let tells = !account.calls.is_empty() || !account.traceparent.is_empty() || account.is_postponed();
+        tells.then_some(account)
+    }
+
+    /// Handed back with a reason, to be tried again when its pause is over.
+    pub fn is_postponed(&self) -> bool {
+        self.outcome == "released" && !self.error.is_empty()
     }
 }
 

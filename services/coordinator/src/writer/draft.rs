@@ -128,7 +128,8 @@ impl Draft {
     pub fn decide_told(&mut self, input: &Input, account: &Arc<Account>, env: &Env<'_>) -> Reply {
         let of = self.run_of(account.job);
         let reply = self.decide(input, env);
-        if !account.calls.is_empty() {
+        let is_postponed = account.is_postponed() && !matches!(reply, Reply::Ignored(_));
+        if !account.calls.is_empty() || is_postponed {
             self.runs.extend(run_row(self.id(), account, of, &reply));
         }
         self.accounts.push(Arc::clone(account));
@@ -239,6 +240,7 @@ fn run_row(task: TaskId, account: &Account, of: Option<RunOf>, reply: &Reply) ->
         of,
         outcome: account.outcome,
         error: account.error.clone(),
+        message: account.message.clone(),
         counted: !matches!(reply, Reply::Ignored(_)),
         started_at: Timestamp(account.started_ms),
         finished_at: Timestamp(account.finished_ms),

@@ -3,6 +3,7 @@
 use super::{Tasks, asking, document};
 use crate::grpc::problems;
 use crate::store::StoreError;
+use crate::store::runs;
 use crate::store::tasks::{self, CostTotals, Texts};
 use crate::view::{self, Bodies, Facts};
 use contracts::coordinator::{ApprovalRequest, Document};
@@ -33,8 +34,12 @@ impl Tasks {
     /// The status document.
     pub(super) async fn status(&self, tenant: &str, id: TaskId) -> Result<Response<Document>, Status> {
         let found = self.find(tenant, id).await?;
+        let postponed = match view::may_wait(&found.0) {
+            true => runs::postponed(&self.shared.pool, id).await.map_err(problems::stored)?,
+            false => Vec::new(),
+        };
         let facts = self.facts(found).await?;
-        Ok(document(&view::status(&facts)))
+        Ok(document(&view::status(&facts, &postponed)))
     }
 
     /// The approval document of an open gate.

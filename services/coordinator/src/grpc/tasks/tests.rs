@@ -333,3 +333,25 @@ async fn the_catalog_is_paged_by_id() {
     }
     assert_eq!(seen, ["null", "post", "send"]);
 }
+
+#[tokio::test]
+async fn planning_that_no_model_answers_is_shown_as_waiting_until_it_is_done() {
+    let world = World::new().await;
+    let id = world.submit(json!({ "request": "Write about AI" })).await;
+    world.postpone(&id).await;
+    let waits = world.status(&id).await["waiting"].clone();
+    assert_eq!(
+        (&waits[0]["what"], &waits[0]["code"], &waits[0]["message"]),
+        (
+            &json!("planning"),
+            &json!("model_unavailable"),
+            &json!("no model answers")
+        )
+    );
+    assert!(
+        waits[0]["until"].is_string() && waits.as_array().unwrap().len() == 1,
+        "{waits}"
+    );
+    let fine = world.submit(planned("Write about AI")).await;
+    assert_eq!(world.status(&fine).await.get("waiting"), None);
+}

@@ -355,6 +355,7 @@ async fn the_first_word_of_a_run_stands_and_a_task_keeps_no_more_than_so_many() 
         of: None,
         outcome: "succeeded",
         error: String::new(),
+        message: String::new(),
         counted,
         started_at: Timestamp(253_402_300_799_999),
         finished_at: Timestamp(0),
@@ -372,4 +373,49 @@ async fn the_first_word_of_a_run_stands_and_a_task_keeps_no_more_than_so_many() 
     runs::keep(&mut connection, &further).await.unwrap();
     let count = async |task| runs::of_task(&pool, task).await.unwrap().len() as u128;
     assert_eq!((count(task).await, count(other).await), (most, 1));
+}
+
+#[tokio::test]
+async fn of_a_job_that_is_handed_back_again_and_again_the_last_word_is_kept_until_a_run_counts() {
+    use crate::store::runs::{self, MAX_POSTPONED, RunRow};
+    use workflow::ids::{RunId, Serial};
+    let pool = database().await;
+    let mut connection = pool.acquire().await.unwrap();
+    let task = story::task_id(1);
+    let run = |serial, number: i64, outcome, error: &str| RunRow {
+        task,
+        job: task.job(Serial(serial)),
+        run: RunId(Uuid::from_u128(u128::from(number.unsigned_abs()))),
+        of: None,
+        outcome,
+        error: error.to_owned(),
+        message: format!("no model answers, {number}"),
+        counted: true,
+        started_at: Timestamp(number),
+        finished_at: Timestamp(number),
+        calls: "[]".to_owned(),
+    };
+    let unwell = run(2, 1, "released", "model_unavailable");
+    runs::keep(&mut connection, &[unwell]).await.unwrap();
+    for number in 1..10 {
+        let again = run(1, number, "released", "model_unavailable");
+        runs::keep(&mut connection, &[again]).await.unwrap();
+    }
+    let kept = runs::of_task(&pool, task).await.unwrap();
+    assert_eq!(kept.len(), usize::try_from(MAX_POSTPONED).unwrap() + 1);
+    let postponed = async || {
+        let all = runs::postponed(&pool, task).await.unwrap();
+        all.into_iter().map(|p| (p.job_id, p.message)).collect::<Vec<_>>()
+    };
+    let last = (task.job(Serial(1)).0, "no model answers, 9".to_owned());
+    let other = (task.job(Serial(2)).0, "no model answers, 1".to_owned());
+    let both = postponed().await;
+    assert!(
+        both.len() == 2 && both.contains(&last) && both.contains(&other),
+        "{both:?}"
+    );
+    runs::keep(&mut connection, &[run(1, 10, "failed", "model_refused")])
+        .await
+        .unwrap();
+    assert_eq!(postponed().await, [other]);
 }

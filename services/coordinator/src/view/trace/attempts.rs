@@ -1,6 +1,6 @@
 //! Attempts: what the history tells of them, joined with what their runs told.
 
-use super::time;
+use super::{put, time};
 use crate::store::runs::RunLine;
 use serde_json::{Value, json};
 use service::clock;
@@ -103,6 +103,11 @@ pub fn told(runs: Vec<RunLine>) -> Vec<Value> {
     runs.iter().map(|run| document(None, Some(run))).collect()
 }
 
+/// Runs that were handed back, taken out: none of them is an attempt, and the run after it has its number.
+pub fn postponed(runs: &mut Vec<RunLine>) -> Vec<Value> {
+    told(taken(runs, |run| run.outcome == "released"))
+}
+
 /// The attempts of a step, each with the run that made it, then runs that belong to none.
 pub fn joined(attempts: Vec<Attempt>, mut runs: Vec<RunLine>) -> Vec<Value> {
     let count = attempts.len();
@@ -130,7 +135,7 @@ pub fn joined(attempts: Vec<Attempt>, mut runs: Vec<RunLine>) -> Vec<Value> {
 fn document(attempt: Option<&Attempt>, run: Option<&RunLine>) -> Value {
     let error = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let by_run = |at: fn(&RunLine) -> String| run.map(at);
-    json!({
+    let mut document = json!({
         "run_id": run.map(|run| run.run_id),
         "attempt": attempt.map(|a| i64::from(a.attempt)).or_else(|| run?.attempt.map(i64::from)),
         "round": attempt.map(|a| i64::from(a.round)).or_else(|| run?.round.map(i64::from)),
@@ -142,5 +147,8 @@ fn document(attempt: Option<&Attempt>, run: Option<&RunLine>) -> Value {
         "finished_at": attempt.and_then(|a| a.finished_at.clone()).or_else(|| by_run(|run| time(run.finished_at))),
         "error": attempt.and_then(|a| error(&a.error)).or_else(|| error(&run?.error)),
         "calls": run.map_or_else(|| json!([]), |run| serde_json::from_str(&run.calls).unwrap_or_default()),
-    })
+    });
+    let message = run.and_then(|run| error(&run.message));
+    put(&mut document, "message", message.map(Value::from));
+    document
 }

@@ -118,11 +118,12 @@ fn steps(facts: &Facts, history: &mut History, plans: &[(FrozenPlan, Value)], ru
             {
                 told.extend(Attempt::of_state(state));
             }
-            let own = attempts::taken(runs, |run| {
+            let mut own = attempts::taken(runs, |run| {
                 kind(run) == "execute"
                     && run.step_key.as_ref() == Some(&step.key)
                     && run.plan_version.is_none_or(|v| u32::try_from(v) == Ok(plan.version))
             });
+            let postponed = attempts::postponed(&mut own);
             steps.push(json!({
                 "step_id": step_id(facts.task.id, plan.version, index),
                 "key": step.key,
@@ -133,6 +134,7 @@ fn steps(facts: &Facts, history: &mut History, plans: &[(FrozenPlan, Value)], ru
                 // Of a plan that was replaced nothing is under way any more.
                 "status": status,
                 "attempts": attempts::joined(told, own),
+                "postponed": postponed,
             }));
         }
     }

@@ -60,6 +60,7 @@ fn run(story: &Story, serial: u32, of: (&str, Option<&str>), number: (i32, i32),
         attempt: Some(number.1),
         outcome: "succeeded".to_owned(),
         error: String::new(),
+        message: String::new(),
         counted,
         started_at: instant(1_700_000_000_500),
         finished_at: instant(1_700_000_000_600),
@@ -169,6 +170,35 @@ fn attempts_that_were_tried_again_stand_before_the_one_that_counted() {
             (json!(1), json!("failed"), json!("tool_unavailable")),
             (json!(2), json!("succeeded"), Value::Null),
         ]
+    );
+}
+
+#[test]
+fn a_run_that_was_postponed_is_not_taken_for_the_attempt_that_followed_it() {
+    let mut story = Story::begin(5, submission(None));
+    story.run_well(1.0);
+    let mut sources = sources(&story);
+    let ran = |number| {
+        let mut run = run(&story, 2, ("execute", Some("draft")), (0, 1), true);
+        run.run_id = Uuid::from_u128(number);
+        run
+    };
+    let mut released = ran(1);
+    (released.outcome, released.error) = ("released".to_owned(), "model_unavailable".to_owned());
+    sources.runs = vec![released, ran(2)];
+    let document = trace(&story.facts(), sources);
+    let runs = |name: &str| {
+        let runs = document["steps"][0][name].as_array().unwrap().iter();
+        runs.map(|run| (run["run_id"].clone(), run["status"].clone(), run["error"].clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        runs("attempts"),
+        [(json!(Uuid::from_u128(2)), json!("succeeded"), Value::Null)]
+    );
+    assert_eq!(
+        runs("postponed"),
+        [(json!(Uuid::from_u128(1)), json!("released"), json!("model_unavailable"))]
     );
 }
 

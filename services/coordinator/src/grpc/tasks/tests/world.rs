@@ -6,7 +6,8 @@ use crate::clock::DatabaseClock;
 use crate::metrics::Metrics;
 use crate::store;
 use crate::view::story::{self, tools, two_steps, well};
-use crate::writer::inbox::{Ask, Inbox};
+use crate::work::account::Account;
+use crate::writer::inbox::{Ask, Envelope, Inbox};
 use crate::writer::{Shared, Writer, WriterConfig};
 use bus::{Bus, BusConfig, Lane};
 use contracts::coordinator::task_service_server::TaskService;
@@ -14,17 +15,20 @@ use contracts::coordinator::{
     ApprovalRequest, Caller, ControlRequest, DecideRequest, Document, ListRequest, SubmitRequest, TaskRequest,
 };
 use contracts::problem::Problem;
+use contracts::work::{JobResult, Released, job_result};
 use serde_json::{Value, json};
 use service::config::Config;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{Request, Response, Status};
-use workflow::input::Cost;
+use workflow::ids::RunId;
+use workflow::input::{Cost, Input, Postponed};
 use workflow::plan::PlanLimits;
 use workflow::state::{JobState, Unit};
+use workflow::time::Millis;
 use workflow::vocabulary::ToolState;
 
 /// A coordinator without its background loops.
@@ -164,6 +168,45 @@ impl World {
             cursor: cursor.to_owned(),
         };
         document(self.tasks.list_approvals(Request::new(request)).await).unwrap()
+    }
+
+    /// The worker of the task's only job hands it back, since no model answers.
+    pub(super) async fn postpone(&self, task_id: &str) {
+        let id = task_id.parse().unwrap();
+        let (task, _) = store::tasks::find(&self.tasks.shared.pool, "a", id)
+            .await
+            .unwrap()
+            .unwrap();
+        let (job, run) = (id.job(task.jobs[0].serial), RunId(uuid::Uuid::from_u128(7)));
+        let mut result = JobResult {
+            outcome: Some(job_result::Outcome::Released(Released {
+                code: "model_unavailable".to_owned(),
+                message: "no model answers".to_owned(),
+                ..Released::default()
+            })),
+            ..JobResult::default()
+        };
+        let input = Input::JobReleased {
+            job,
+            dispatch: task.jobs[0].dispatch,
+            run,
+            cost: Cost::default(),
+            postponed: Some(Postponed {
+                code: "model_unavailable".to_owned(),
+                message: "no model answers".to_owned(),
+                pause: Millis::secs(600),
+            }),
+        };
+        let (reply, answer) = oneshot::channel();
+        let envelope = Envelope {
+            task: id,
+            ask: Ask::Input(input),
+            reply: Some(reply),
+            receipt: None,
+            account: Account::of(job, run, &mut result).map(Arc::new),
+        };
+        self.tasks.shared.inbox.send(envelope).await;
+        answer.await.unwrap();
     }
 
     /// Ends every dispatched job well until nothing is dispatched any more.
