@@ -123,6 +123,17 @@ pub fn present<'a>(document: &'a Value, name: &str) -> Option<&'a Value> {
     document.get(name).filter(|value| !value.is_null())
 }
 
+/// What a task waits for, the first by its name and why, the others counted.
+pub fn waiting(task: &Value) -> Option<String> {
+    let entries = items(task, "waiting");
+    let first = entries.first()?;
+    let text = ["what", "code", "message"].map(|name| field(first, name)).join(": ");
+    Some(match entries.len() {
+        1 => text,
+        more => format!("{text} (and {} more)", more - 1),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

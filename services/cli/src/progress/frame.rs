@@ -4,7 +4,7 @@ use super::layers::layers;
 use super::screen::without_colours;
 use crate::asking;
 use crate::look::{Look, Size, Tone};
-use crate::text::{columns, cut, duration, excerpt, field, items, percent, present, time, usd};
+use crate::text::{self, columns, cut, duration, excerpt, field, items, percent, present, time, usd};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -208,6 +208,9 @@ fn footer(scene: &Scene<'_>, look: Look, wide: usize) -> Vec<String> {
     if let Some(attention) = present(task, "attention") {
         let text = format!("{}: {}", field(attention, "reason"), field(attention, "detail"));
         lines.push(look.paint(Tone::Warn, &excerpt(&text, wide)));
+    }
+    if let Some(waiting) = text::waiting(task) {
+        lines.push(look.paint(Tone::Warn, &excerpt(&format!("waiting: {waiting}"), wide)));
     }
     for gate in items(task, "open_gates") {
         let question = excerpt(&asking::question(gate), wide);

@@ -35,6 +35,13 @@ pub fn describe(task: &Value, look: Look, program: &str) -> String {
             Look { width: None, ..look },
         ));
     }
+    if let Some(waiting) = crate::text::waiting(task) {
+        lines.push(labelled(
+            "waiting",
+            &look.paint(Tone::Warn, &waiting),
+            Look { width: None, ..look },
+        ));
+    }
     if let Some(error) = present(task, "error") {
         lines.push(labelled("error", &failure(error), look));
     }

@@ -111,7 +111,13 @@ pub async fn examine(provider: &Provider) -> Finding {
     };
     let place = shown(&url);
     // Services reach models without a proxy too.
-    let http = match reqwest::Client::builder().no_proxy().timeout(PATIENCE).build() {
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(PATIENCE)
+        // A key is for the configured host alone.
+        .redirect(reqwest::redirect::Policy::none())
+        .build();
+    let http = match client {
         Ok(http) => http,
         Err(error) => return Finding::fail(name, error.without_url().to_string(), "report this"),
     };
@@ -146,6 +152,11 @@ pub async fn examine(provider: &Provider) -> Finding {
             name,
             format!("{place} answers {status}: it lists no models, or base_url is not the beginning of its API"),
             "where requests fail too, end base_url as the server's manual says, often in /v1",
+        ),
+        status if status.is_redirection() => Finding::fail(
+            name,
+            format!("{place} answers {status}: it leads elsewhere, where no key is sent"),
+            "write the address it leads to as base_url, if you trust it",
         ),
         status => Finding::warn(
             name,
@@ -204,14 +215,15 @@ fn unreachable(name: &str, place: &str, error: reqwest::Error) -> Finding {
 }
 
 /// Ids of `{data: [{id}]}`, which both kinds answer with.
-async fn listed(response: reqwest::Response) -> Option<Vec<String>> {
-    if response
-        .content_length()
-        .is_some_and(|length| length > MAX_ANSWER as u64)
-    {
-        return None;
+async fn listed(mut response: reqwest::Response) -> Option<Vec<String>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.ok()? {
+        body.extend_from_slice(&chunk);
+        if body.len() > MAX_ANSWER {
+            return None;
+        }
     }
-    let answer: Value = response.json().await.ok()?;
+    let answer: Value = serde_json::from_slice(&body).ok()?;
     let models = answer.get("data")?.as_array()?;
     Some(
         models

@@ -23,8 +23,18 @@ async fn server() -> String {
             StatusCode::UNAUTHORIZED.into_response()
         }
     };
+    let endless = async || {
+        let chunk = axum::body::Bytes::from(vec![b' '; 64 << 10]);
+        let chunks = futures::stream::repeat_with(move || Ok::<_, std::convert::Infallible>(chunk.clone()));
+        axum::body::Body::from_stream(chunks)
+    };
     let app = Router::new()
         .route("/v1/models", get(models))
+        .route(
+            "/moved/models",
+            get(async || axum::response::Redirect::temporary("/v1/models")),
+        )
+        .route("/endless/models", get(endless))
         .route("/page/models", get(async || "<html>"));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -93,6 +103,20 @@ async fn each_way_to_fail_is_told_apart_and_the_key_is_never_shown() {
         ),
         (
             &format!("{root}/page"),
+            right(),
+            "large",
+            Verdict::Warn,
+            "not with a list of models",
+        ),
+        (
+            &format!("{root}/moved"),
+            right(),
+            "large",
+            Verdict::Fail,
+            "leads elsewhere",
+        ),
+        (
+            &format!("{root}/endless"),
             right(),
             "large",
             Verdict::Warn,
