@@ -18,6 +18,9 @@ pub enum FeedbackError {
     /// Something else was said under this key.
     #[error("another request had this idempotency key")]
     KeyReused,
+    /// So much was said of the task already that more tells nothing.
+    #[error("the task has all the feedback it can have")]
+    TooMuch,
     /// The database did not play along.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -75,7 +78,7 @@ pub async fn note(store: &Store, id: Uuid, request: RecordFeedbackRequest) -> Re
         idempotency_key: Some(request.idempotency_key).filter(|key| !key.is_empty()),
         body_hash,
     };
-    let noted = store.note_feedback(&new).await?;
+    let noted = store.note_feedback(&new).await?.ok_or(FeedbackError::TooMuch)?;
     if noted.body_hash != new.body_hash {
         return Err(FeedbackError::KeyReused);
     }
@@ -102,6 +105,11 @@ impl From<FeedbackError> for Problem {
                 422,
                 "idempotency_key_reused",
                 "another request had this Idempotency-Key; use a new one",
+            ),
+            FeedbackError::TooMuch => Self::new(
+                409,
+                "too_much_feedback",
+                "the task has all the feedback it can have; nothing more is noted",
             ),
             FeedbackError::Store(error) => crate::rpc::away(&error),
         }

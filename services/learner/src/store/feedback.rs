@@ -7,6 +7,9 @@ use sqlx::Row;
 use uuid::Uuid;
 use workflow::ids::TaskId;
 
+/// Most that is noted of one task, whoever says it: an export reads all of it at once.
+pub const MOST: i64 = 1_000;
+
 /// What somebody says of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewFeedback {
@@ -37,18 +40,20 @@ pub struct Noted {
 }
 
 impl Store {
-    /// Notes feedback, once for an idempotency key, and what it changes of what was learned.
+    /// Notes feedback, once for an idempotency key, and what it changes of what was learned. None: enough was said of
+    /// the task already.
     ///
     /// # Errors
     /// When the database does not take it.
-    pub async fn note_feedback(&self, feedback: &NewFeedback) -> Result<Noted, StoreError> {
+    pub async fn note_feedback(&self, feedback: &NewFeedback) -> Result<Option<Noted>, StoreError> {
         let note = async {
             let mut transaction = self.pool.begin().await?;
             lock(&mut transaction).await?;
             let insert = sqlx::query(
                 "INSERT INTO learner.feedback (feedback_id, tenant, task_id, rating, comment, dimension, step_id, actor,
                                                created_at, idempotency_key, body_hash)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp(), $9, $10)
+                 SELECT $1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp(), $9, $10
+                 WHERE (SELECT count(*) FROM learner.feedback WHERE task_id = $3 AND tenant = $2) < $11
                  ON CONFLICT (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
                  RETURNING created_at",
             );
@@ -62,29 +67,32 @@ impl Store {
                 .bind(&feedback.step_id)
                 .bind(&feedback.actor)
                 .bind(&feedback.idempotency_key)
-                .bind(&feedback.body_hash);
+                .bind(&feedback.body_hash)
+                .bind(MOST);
             let Some(new) = insert.fetch_optional(&mut *transaction).await? else {
                 let select = sqlx::query(
                     "SELECT feedback_id, created_at, body_hash FROM learner.feedback
                      WHERE tenant = $1 AND idempotency_key = $2",
                 );
                 let select = select.bind(&feedback.tenant).bind(&feedback.idempotency_key);
-                let known = select.fetch_one(&mut *transaction).await?;
-                return Ok(Noted {
+                let Some(known) = select.fetch_optional(&mut *transaction).await? else {
+                    return Ok(None);
+                };
+                return Ok(Some(Noted {
                     id: known.try_get("feedback_id")?,
                     created_at: known.try_get("created_at")?,
                     body_hash: known.try_get("body_hash")?,
                     replayed: true,
-                });
+                }));
             };
             reconsider(&mut transaction, feedback.task.0, &feedback.tenant).await?;
             transaction.commit().await?;
-            Ok(Noted {
+            Ok(Some(Noted {
                 id: feedback.id,
                 created_at: new.try_get("created_at")?,
                 body_hash: feedback.body_hash.clone(),
                 replayed: false,
-            })
+            }))
         };
         note.await.map_err(StoreError::query("note feedback"))
     }

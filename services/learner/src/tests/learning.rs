@@ -281,7 +281,7 @@ async fn bad_feedback_takes_a_success_back_whenever_it_comes_and_better_feedback
     // Before the task's end is known here.
     rate(&store, task(1), json!({"rating": 2}), "").await.unwrap();
     store.keep(vec![ended(1).record(), ended(2).record()]).await.unwrap();
-    let evidence = || async { all(&store).await[0]["evidence"].as_u64().unwrap() };
+    let evidence = || async { all(&store).await.first().map_or(0, |p| p["evidence"].as_u64().unwrap()) };
     assert_eq!(evidence().await, 1);
     // After it.
     rate(&store, task(2), json!({"rating": 1, "dimension": "tone"}), "")
@@ -302,6 +302,31 @@ async fn bad_feedback_takes_a_success_back_whenever_it_comes_and_better_feedback
     store.forget_patterns().await;
     while store.study(0.5).await.unwrap() {}
     assert_eq!(all(&store).await, learned);
+}
+
+#[tokio::test]
+async fn the_oldest_success_not_withdrawn_shows_the_way() {
+    let store = store().await;
+    rate(&store, task(1), json!({"rating": 1}), "").await.unwrap();
+    let topics = ["mud", "coffee", "cocoa"];
+    let batch = (1..).zip(topics).map(|(n, topic)| Ended { topic, ..ended(n) }.record());
+    store.keep(batch.collect()).await.unwrap();
+    let shown = || async {
+        let listed = patterns(&store).page("default", None, 1).await.unwrap();
+        let id = listed["patterns"][0]["pattern_id"].as_str().unwrap().parse().unwrap();
+        let whole = patterns(&store).one("default", id).await.unwrap().unwrap();
+        let intent = whole["intent"].as_str().unwrap().to_owned();
+        assert!(
+            intent.ends_with(whole["slots"][0]["example"].as_str().unwrap()),
+            "{whole}"
+        );
+        intent
+    };
+    assert_eq!(shown().await, "Produce a blog post about coffee");
+    rate(&store, task(2), json!({"rating": 2}), "").await.unwrap();
+    assert_eq!(shown().await, "Produce a blog post about cocoa");
+    rate(&store, task(1), json!({"rating": 5}), "").await.unwrap();
+    assert_eq!(shown().await, "Produce a blog post about mud");
 }
 
 #[tokio::test]

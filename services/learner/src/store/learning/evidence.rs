@@ -8,14 +8,17 @@ use sqlx::PgConnection;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// Tasks that are new.
-pub(super) async fn insert(connection: &mut PgConnection, lessons: &[Studied]) -> Result<Vec<Uuid>, sqlx::Error> {
-    let insert = sqlx::query_scalar(
+/// Tasks that are new, and whether each is withdrawn already.
+pub(super) async fn insert(
+    connection: &mut PgConnection,
+    lessons: &[Studied],
+) -> Result<BTreeMap<Uuid, bool>, sqlx::Error> {
+    let insert = sqlx::query_as(
         "INSERT INTO learner.evidence (task_id, tenant, form, succeeded, withdrawn, quality, finished_at)
          SELECT task_id, tenant, form, succeeded, learner.is_disliked(task_id, tenant), quality, finished_at
          FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bool[], $5::float8[], $6::timestamptz[])
               AS n(task_id, tenant, form, succeeded, quality, finished_at)
-         ON CONFLICT DO NOTHING RETURNING task_id",
+         ON CONFLICT DO NOTHING RETURNING task_id, withdrawn",
     );
     let insert = insert
         .bind(column(lessons, |l| l.task))
@@ -24,7 +27,8 @@ pub(super) async fn insert(connection: &mut PgConnection, lessons: &[Studied]) -
         .bind(column(lessons, |l| l.lesson.succeeded))
         .bind(column(lessons, |l| l.quality))
         .bind(column(lessons, |l| l.finished_at));
-    insert.fetch_all(connection).await
+    let new: Vec<(Uuid, bool)> = insert.fetch_all(connection).await?;
+    Ok(new.into_iter().collect())
 }
 
 /// A row for every form seen, that failures before the first success count too.
@@ -41,7 +45,7 @@ pub(super) async fn insert_patterns(connection: &mut PgConnection, lessons: &[&S
     insert.execute(connection).await.map(drop)
 }
 
-/// The success that ended first shows the way, whatever the order in which tasks are told of.
+/// The success that ended first, of those not withdrawn, shows the way, whatever the order in which tasks are told of.
 pub(super) async fn note_exemplars(connection: &mut PgConnection, lessons: &[&Studied]) -> Result<(), sqlx::Error> {
     let successes: Vec<&Studied> = lessons.iter().copied().filter(|l| l.lesson.succeeded).collect();
     let text = |of: fn(&Exemplar) -> &str| -> Vec<&str> { successes.iter().map(|l| of(&l.lesson.exemplar)).collect() };

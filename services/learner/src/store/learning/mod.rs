@@ -8,9 +8,9 @@ mod offers;
 mod study;
 
 use super::records::NewRecord;
-use crate::lesson::Lesson;
+use crate::lesson::{Lesson, lesson};
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 /// Key of the advisory lock under which is learned: evidence and feedback on one task must see each other, and
@@ -47,26 +47,65 @@ pub async fn lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 /// Learns; what was learned of a task before stays as it is.
 pub(super) async fn learn(connection: &mut PgConnection, lessons: &[Studied]) -> Result<(), sqlx::Error> {
     let new = evidence::insert(connection, lessons).await?;
-    let lessons: Vec<&Studied> = lessons.iter().filter(|lesson| new.contains(&lesson.task)).collect();
+    let lessons: Vec<&Studied> = lessons.iter().filter(|l| new.contains_key(&l.task)).collect();
     evidence::insert_patterns(connection, &lessons).await?;
-    evidence::note_exemplars(connection, &lessons).await?;
-    evidence::add(connection, &new).await?;
+    let shown = lessons.iter().copied().filter(|l| new.get(&l.task) == Some(&false));
+    evidence::note_exemplars(connection, &shown.collect::<Vec<_>>()).await?;
+    evidence::add(connection, &new.into_keys().collect::<Vec<_>>()).await?;
     let decided = offers::decide(connection, &lessons).await?;
     offers::add_uses(connection, &decided).await
 }
 
 /// Puts right what feedback changes of a task's evidence. Under the lock.
 pub(super) async fn reconsider(connection: &mut PgConnection, task: Uuid, tenant: &str) -> Result<(), sqlx::Error> {
-    let update = sqlx::query(
+    let update = sqlx::query_scalar(
         "WITH changed AS (
              UPDATE learner.evidence SET withdrawn = NOT withdrawn
              WHERE task_id = $1 AND tenant = $2 AND withdrawn <> learner.is_disliked($1, $2)
              RETURNING form, succeeded, withdrawn
          )
          UPDATE learner.pattern p SET evidence = p.evidence + CASE WHEN changed.withdrawn THEN -1 ELSE 1 END
-         FROM changed WHERE p.form = changed.form AND changed.succeeded",
+         FROM changed WHERE p.form = changed.form AND changed.succeeded
+         RETURNING p.form",
     );
-    update.bind(task).bind(tenant).execute(connection).await.map(drop)
+    let changed: Option<Uuid> = update.bind(task).bind(tenant).fetch_optional(&mut *connection).await?;
+    match changed {
+        Some(form) => choose_exemplar(connection, form).await,
+        None => Ok(()),
+    }
+}
+
+/// From what is left of a form's evidence; a pattern without any success shows nothing.
+async fn choose_exemplar(connection: &mut PgConnection, form: Uuid) -> Result<(), sqlx::Error> {
+    let clear = sqlx::query(
+        "UPDATE learner.pattern SET exemplar = NULL, exemplar_at = NULL, intent = NULL, subject = NULL,
+                template = NULL, slots = NULL, tools = NULL WHERE form = $1",
+    );
+    clear.bind(form).execute(&mut *connection).await?;
+    let select = sqlx::query(
+        "SELECT task_id, e.tenant, e.finished_at, record FROM learner.evidence e JOIN learner.record r USING (task_id)
+         WHERE form = $1 AND succeeded AND NOT withdrawn ORDER BY e.finished_at, task_id LIMIT 1",
+    );
+    let Some(row) = select.bind(form).fetch_optional(&mut *connection).await? else {
+        return Ok(());
+    };
+    let (tenant, raw): (String, String) = (row.try_get("tenant")?, row.try_get("record")?);
+    // That it succeeded was decided when it was studied, by what counted then.
+    let Some(lesson) = lesson(&tenant, &raw, 0.0).map(|lesson| Lesson {
+        form,
+        succeeded: true,
+        ..lesson
+    }) else {
+        return Ok(());
+    };
+    let oldest = Studied {
+        task: row.try_get("task_id")?,
+        quality: None,
+        finished_at: row.try_get("finished_at")?,
+        tenant,
+        lesson,
+    };
+    evidence::note_exemplars(connection, &[&oldest]).await
 }
 
 fn column<'l, L: 'l, T>(lessons: impl IntoIterator<Item = &'l L>, of: impl Fn(&'l L) -> T) -> Vec<T> {
