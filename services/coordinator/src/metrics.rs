@@ -87,9 +87,14 @@ impl Metrics {
     }
 
     fn tool_called(&self, call: &KeptCall) {
+        // A model may ask for any name; those that are none would fill the registry.
+        let name = match call.error.as_str() {
+            "tool_unknown" => "_OTHER",
+            _ => call.name.as_str(),
+        };
         let labels = [
             (attribute::OPERATION_NAME, attribute::EXECUTE_TOOL),
-            (attribute::TOOL_NAME, call.name.as_str()),
+            (attribute::TOOL_NAME, name),
         ];
         let labels = with(&labels, (attribute::ERROR_TYPE, &call.error));
         self.registry

@@ -218,10 +218,16 @@ async fn numbers_that_cannot_be_true_are_not_believed_and_missing_ones_are_unkno
 async fn a_server_that_ignores_the_form_is_soon_asked_in_words() {
     let server = ModelServer::start().await.unwrap();
     let chat = chat(&[&server], Speaks::OpenAi, "m");
-    for _ in 0..2 {
+    for _ in 0..3 {
         server.next([Say::Words("no JSON".to_owned()), Say::Words("none either".to_owned())]);
         assert!(ask(&*chat, Some(&schema())).await.is_err());
     }
+    let in_form = server
+        .asked()
+        .iter()
+        .filter(|asked| !asked.body["response_format"].is_null())
+        .count();
+    assert_eq!(in_form, 6, "a few bad replies do not turn the form off");
     assert!(ask(&*chat, Some(&schema())).await.is_ok());
     let asked = server.asked();
     let last = &asked.last().unwrap().body;

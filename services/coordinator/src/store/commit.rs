@@ -11,7 +11,7 @@ use outbox::Told;
 use sqlx::postgres::PgConnection;
 use std::collections::{HashMap, HashSet};
 use workflow::decision::{CostRow, EffectRow, GateRow};
-use workflow::ids::TaskId;
+use workflow::ids::{RunId, TaskId};
 use workflow::obligations::next_due;
 use workflow::state::Task;
 use workflow::time::{Millis, Timestamp};
@@ -170,12 +170,14 @@ impl Columns {
 }
 
 /// What the database says of a commit.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Committed {
     /// The outbox batch of its events, if it has any.
     pub batch: Option<i64>,
     /// The database's clock.
     pub clock: DateTime<Utc>,
+    /// Runs that were kept for the first time.
+    pub new_runs: HashSet<RunId>,
 }
 
 const STATEMENT: &str = "
@@ -249,7 +251,7 @@ pub async fn commit(connection: &mut PgConnection, rows: &Rows) -> Result<Commit
     let mut transaction = sqlx::Connection::begin(connection)
         .await
         .map_err(StoreError::at("begin a transaction"))?;
-    let committed = statement(&mut transaction, rows).await?;
+    let mut committed = statement(&mut transaction, rows).await?;
     if !rows.gates.is_empty() {
         gates(&mut transaction, rows).await?;
     }
@@ -260,7 +262,7 @@ pub async fn commit(connection: &mut PgConnection, rows: &Rows) -> Result<Commit
         costs(&mut transaction, rows).await?;
     }
     if !rows.runs.is_empty() {
-        runs::keep(&mut transaction, &rows.runs).await?;
+        committed.new_runs = runs::keep(&mut transaction, &rows.runs).await?;
     }
     transaction.commit().await.map_err(StoreError::at("commit"))?;
     Ok(committed)
@@ -320,6 +322,7 @@ async fn statement(connection: &mut PgConnection, rows: &Rows) -> Result<Committ
     Ok(Committed {
         batch: row.0,
         clock: row.1,
+        new_runs: HashSet::new(),
     })
 }
 

@@ -4,6 +4,7 @@ use super::{StoreError, to_db};
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
+use std::collections::HashSet;
 use uuid::Uuid;
 use workflow::ids::{JobId, RunId, TaskId};
 use workflow::time::Timestamp;
@@ -11,7 +12,7 @@ use workflow::time::Timestamp;
 /// Runs kept of one task; further ones are not.
 pub const MAX_RUNS: i64 = 500;
 /// Bytes of calls kept of one task, about.
-const MAX_BYTES: i64 = 8 << 20;
+pub const MAX_BYTES: i64 = 8 << 20;
 
 /// Postponed runs kept of one job, the last ones: an outage hands the same job back again and again.
 pub const MAX_POSTPONED: i64 = 3;
@@ -63,11 +64,11 @@ pub struct RunLine {
     pub calls: String,
 }
 
-/// Keeps runs; of one that was kept already the first word stands.
+/// Keeps runs and tells which are new; of one that was kept already the first word stands.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn keep(connection: &mut PgConnection, rows: &[RunRow]) -> Result<(), StoreError> {
+pub async fn keep(connection: &mut PgConnection, rows: &[RunRow]) -> Result<HashSet<RunId>, StoreError> {
     let of = |of: fn(&RunOf) -> u32| {
         let number = |row: &RunRow| row.of.as_ref().map(|o| i32::try_from(of(o)).unwrap_or(i32::MAX));
         rows.iter().map(number).collect::<Vec<_>>()
@@ -81,7 +82,7 @@ pub async fn keep(connection: &mut PgConnection, rows: &[RunRow]) -> Result<(), 
         .map(|row| row.of.as_ref().and_then(|o| o.step_key.as_deref()))
         .collect();
     let counted: Vec<bool> = rows.iter().map(|row| row.counted).collect();
-    sqlx::query(
+    let new: Vec<Uuid> = sqlx::query_scalar(
         "INSERT INTO run (task_id, job_id, run_id, kind, step_key, plan_version, round, attempt, outcome, error,
              counted, started_at, finished_at, calls, message)
          SELECT n.* FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int[], $7::int[],
@@ -93,7 +94,7 @@ pub async fn keep(connection: &mut PgConnection, rows: &[RunRow]) -> Result<(), 
              SELECT count(*) AS runs, coalesce(sum(octet_length(calls)), 0) AS bytes FROM run
              WHERE run.task_id = n.task_id) kept
          WHERE kept.runs < $15 AND kept.bytes < $16
-         ON CONFLICT (task_id, job_id, run_id) DO NOTHING",
+         ON CONFLICT (task_id, job_id, run_id) DO NOTHING RETURNING run_id",
     )
     .bind(ids(|row| row.task.0))
     .bind(ids(|row| row.job.0))
@@ -112,7 +113,7 @@ pub async fn keep(connection: &mut PgConnection, rows: &[RunRow]) -> Result<(), 
     .bind(MAX_RUNS)
     .bind(MAX_BYTES)
     .bind(texts(|row| &row.message))
-    .execute(&mut *connection)
+    .fetch_all(&mut *connection)
     .await
     .map_err(StoreError::at("keep what runs told"))?;
     let postponed = rows
@@ -122,7 +123,7 @@ pub async fn keep(connection: &mut PgConnection, rows: &[RunRow]) -> Result<(), 
     if !tasks.is_empty() {
         forget_postponed(connection, &tasks, &jobs).await?;
     }
-    Ok(())
+    Ok(new.into_iter().map(RunId).collect())
 }
 
 /// Leaves the last postponed runs of each of the jobs.

@@ -151,12 +151,13 @@ pub async fn effects(pool: &PgPool, task: TaskId) -> Result<Vec<EffectLine>, Sto
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn reasons(pool: &PgPool, task: TaskId) -> Result<Vec<(String, String)>, StoreError> {
+pub async fn reasons(pool: &PgPool, task: TaskId, most: i64) -> Result<Vec<(String, String)>, StoreError> {
     sqlx::query_as(
         "SELECT kind, body FROM payload WHERE task_id = $1 AND kind IN ('intent', 'plan', 'assessment')
-         ORDER BY no LIMIT 500",
+         ORDER BY no LIMIT $2",
     )
     .bind(task.0)
+    .bind(most)
     .fetch_all(pool)
     .await
     .map_err(StoreError::at("read plans and judgements"))

@@ -172,8 +172,10 @@ impl Writer {
             self.shared.clock.set(committed.clock);
             let tasks = batch.rows.new.len() + batch.rows.changed.len();
             self.shared.metrics.committed(tasks);
+            // A result that came again would count its calls again.
             let accounts = batch.drafts.iter().flat_map(|draft| &draft.accounts);
-            accounts.for_each(|account| self.shared.metrics.called(account));
+            let new = accounts.filter(|account| committed.new_runs.contains(&account.run));
+            new.for_each(|account| self.shared.metrics.called(account));
             self.announce(&mut batch.drafts, &batch.rows, committed.batch).await;
         }
         self.look_up(&mut batch.drafts);

@@ -142,7 +142,7 @@ async fn tools_are_called_within_bounds_and_every_call_is_told() {
         [
             ("shop.stock", "", true),
             ("shop.broken", "tool_failed", false),
-            ("shop.rm", "tool_failed", false)
+            ("shop.rm", "tool_unknown", false)
         ]
     );
     let asks = chat.asks();

@@ -29,10 +29,10 @@ pub async fn made(tools: &dyn ToolBox, call: &ToolCall, trail: &mut super::Trail
         name: call.tool_id.chars().take(200).collect(),
         duration: began.elapsed(),
         usage: Usage::free(""),
-        error: if answer.is_ok() {
-            String::new()
-        } else {
-            "tool_failed".to_owned()
+        error: match &answer {
+            Ok(_) => String::new(),
+            Err(_) if known => "tool_failed".to_owned(),
+            Err(_) => "tool_unknown".to_owned(),
         },
         detail: answer.as_ref().err().cloned().unwrap_or_default(),
         input: Some(bounded(Value::Object(call.arguments.clone()))),

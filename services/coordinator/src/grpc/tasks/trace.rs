@@ -14,6 +14,8 @@ use workflow::plan::FrozenPlan;
 
 /// Events that are read; the rest of a longer history is left out.
 const MAX_EVENTS: i64 = 5_000;
+/// Plans and judgements that are read.
+const MAX_DOCUMENTS: i64 = 500;
 
 impl Tasks {
     /// The trace document.
@@ -33,10 +35,16 @@ impl Tasks {
             .unwrap_or_default();
         let runs = runs::of_task(pool, id).await?;
         let is_full = |length: usize, most: i64| i64::try_from(length).unwrap_or(i64::MAX) >= most;
-        let truncated = is_full(events.len(), MAX_EVENTS + 1) || is_full(runs.len(), runs::MAX_RUNS);
+        let reasons = tasks::reasons(pool, id, MAX_DOCUMENTS + 1).await?;
+        let told: usize = runs.iter().map(|run| run.calls.len()).sum();
+        // Where as much of the runs was kept as may be, more may have been left out.
+        let truncated = is_full(events.len(), MAX_EVENTS + 1)
+            || is_full(reasons.len(), MAX_DOCUMENTS + 1)
+            || is_full(runs.len(), runs::MAX_RUNS)
+            || is_full(told, runs::MAX_BYTES);
         let mut plans: Vec<(FrozenPlan, Value)> = Vec::new();
         let (mut assessments, mut planning) = (Vec::new(), Value::Null);
-        for (kind, text) in tasks::reasons(pool, id).await? {
+        for (kind, text) in reasons {
             match kind.as_str() {
                 // The planner's document is stored right before its plan.
                 "intent" => planning = serde_json::from_str(&text).unwrap_or_default(),
