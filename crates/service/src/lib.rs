@@ -14,7 +14,7 @@ mod run;
 mod signals;
 
 pub use context::Context;
-pub use run::run;
+pub use run::{run, run_checked};
 
 /// Every service allocates and frees many small things of mixed lives, which not every system's
 /// allocator is quick at.

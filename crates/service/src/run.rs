@@ -1,6 +1,6 @@
 //! The life of a process: flags, configuration, runtime, telemetry, health, the service itself, drain.
 
-use crate::config::{self, Config, Sources};
+use crate::config::{self, Config, Faults, Sources};
 use crate::context::Context;
 use crate::flags::{Flags, usage};
 use crate::health::Health;
@@ -27,6 +27,15 @@ const BLOCKING_THREADS: usize = 32;
 /// `service.drain_seconds`, or at a second signal, it is dropped. Exit codes: 0 it ended well, 1 it failed or was
 /// dropped, 64 the flags or the configuration cannot work; nothing was bound then.
 pub fn run<F, Fut>(binary: &'static str, body: F) -> ExitCode
+where
+    F: FnOnce(Context) -> Fut,
+    Fut: Future<Output = anyhow::Result<()>>,
+{
+    run_checked(binary, |_| Ok(()), body)
+}
+
+/// As [`run`], where `check` finds what this binary cannot work with, such as secrets it needs that are not there.
+pub fn run_checked<F, Fut>(binary: &'static str, check: fn(&Config) -> Result<(), Faults>, body: F) -> ExitCode
 where
     F: FnOnce(Context) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
@@ -64,7 +73,13 @@ where
             ExitCode::from(EXIT_USAGE)
         }
         Ok(config) if flags.check_config => print_config(&config),
-        Ok(config) => start(Context::new(binary, config), body),
+        Ok(config) => match check(&config) {
+            Ok(()) => start(Context::new(binary, config), body),
+            Err(faults) => {
+                eprintln!("{faults}");
+                ExitCode::from(EXIT_USAGE)
+            }
+        },
     }
 }
 

@@ -310,6 +310,34 @@ fn the_null_model_is_refused_outside_development() {
 }
 
 #[test]
+fn a_key_that_is_not_there_is_missed_by_the_roles_that_need_it_alone() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "keys.toml",
+        r#"
+        [llm.providers.claude]
+        kind = "anthropic"
+        api_key = { env = "A_KEY_THAT_NOBODY_SETS" }
+        model = "claude-x"
+        [llm.providers.other]
+        kind = "openai"
+        base_url = "http://127.0.0.1:8000/v1"
+        [llm.roles]
+        planner = "other/m"
+        judge = ["other/m", "claude"]
+        "#,
+    );
+    let config = load(&environment(&[("ORCHESTRATOR_CONFIG", &file)])).unwrap();
+    assert!(config.llm.check_keys(Role::Planner).is_ok());
+    assert!(config.llm.check_keys(Role::Writer).is_ok());
+    let faults = config.llm.check_keys(Role::Judge).unwrap_err().to_string();
+    assert!(
+        faults.contains("llm.providers.claude.api_key: environment variable A_KEY_THAT_NOBODY_SETS is not set"),
+        "{faults}"
+    );
+}
+
+#[test]
 fn roles_and_sizes_name_models_whose_names_may_hold_slashes() {
     let folder = Folder::new();
     let file = folder.file(

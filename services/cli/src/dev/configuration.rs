@@ -3,7 +3,7 @@
 use super::supervisor::ConfigurationFault;
 use crate::layout::Layout;
 use anyhow::Result;
-use service::config::{self, Config, Sources};
+use service::config::{self, Config, Faults, Role, Sources};
 use std::path::PathBuf;
 
 const LOCAL_FILE: &str = "ORCHESTRATOR_LOCAL_CONFIG";
@@ -19,7 +19,21 @@ pub fn load(layout: &Layout) -> Result<Config> {
             .environment
             .push((LOCAL_FILE.to_owned(), path.to_string_lossy().into_owned()));
     }
-    config::load(&sources).map_err(|faults| ConfigurationFault::new("the installation", faults.to_string()).into())
+    config::load(&sources).map_err(|faults| refused(&faults).into())
+}
+
+/// All services see this environment, so that a key one of them would miss is missing here.
+///
+/// # Errors
+/// With what is missing.
+pub fn check_keys(config: &Config) -> Result<()> {
+    [Role::Planner, Role::Writer, Role::Judge]
+        .into_iter()
+        .try_for_each(|role| config.llm.check_keys(role).map_err(|faults| refused(&faults).into()))
+}
+
+fn refused(faults: &Faults) -> ConfigurationFault {
+    ConfigurationFault::new("the installation", faults.to_string())
 }
 
 /// `deploy/local.toml` of the project's root, where nothing else is named: services may be started from

@@ -32,6 +32,7 @@ impl Settings {
     /// When a number is none, or the configuration cannot work.
     pub fn read(layout: &crate::layout::Layout) -> Result<Self> {
         let config = super::configuration::load(layout)?;
+        super::configuration::check_keys(&config)?;
         Ok(Self {
             random_ports: flag("ORCHESTRATOR_RANDOM_PORTS"),
             executors: replicas("ORCHESTRATOR_EXECUTORS")?,

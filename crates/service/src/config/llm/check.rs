@@ -106,6 +106,15 @@ impl LlmConfig {
                 );
             }
         }
+        let is_set = tiers.iter().any(|(_, set)| set.is_some());
+        if is_set && self.roles.writer.as_ref().is_some_and(|writer| !is_model(writer)) {
+            checks.add(
+                "llm.tiers",
+                "llm.roles.writer is an embedded engine, which has no sizes",
+                "remove llm.roles.writer, or the sizes",
+            );
+            return;
+        }
         if !writer_is_model && tiers.iter().any(|(_, set)| set.is_some()) && tiers.iter().any(|(_, set)| set.is_none())
         {
             checks.add(

@@ -1,4 +1,5 @@
 mod check;
+mod keys;
 mod targets;
 
 pub use targets::{Answering, Target, Targets};

@@ -1,0 +1,40 @@
+//! Keys that are referred to and are not there.
+
+use super::{Answering, DEFAULT_PROVIDER, LlmConfig, Role};
+use crate::config::{Fault, Faults};
+use std::collections::BTreeSet;
+
+impl LlmConfig {
+    /// Checks that every key `role` needs can be read here. Other roles' keys may be with other processes alone.
+    ///
+    /// # Errors
+    /// The references that lead nowhere.
+    pub fn check_keys(&self, role: Role) -> Result<(), Faults> {
+        let Answering::Models { small, standard, large } = self.answering(role) else {
+            return Ok(());
+        };
+        let used: BTreeSet<String> = [small, standard, large]
+            .into_iter()
+            .flatten()
+            .map(|target| target.provider)
+            .collect();
+        let providers = self.all_providers().into_iter();
+        let missing = providers.filter(|(name, _)| used.contains(name));
+        let faults: Vec<Fault> = missing
+            .filter_map(|(name, provider)| {
+                let error = provider.api_key?.resolve().err()?;
+                let key = match name.as_str() {
+                    DEFAULT_PROVIDER => "llm.api_key".to_owned(),
+                    name => format!("llm.providers.{name}.api_key"),
+                };
+                Some(Fault {
+                    origin: format!("the model of llm.roles.{}", role.as_str()),
+                    key,
+                    reason: error.to_string(),
+                    fix: "put the key there before starting, or take the reference out".to_owned(),
+                })
+            })
+            .collect();
+        if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
+    }
+}
