@@ -42,10 +42,16 @@ fn models(config: &LlmConfig, tiers: &Tiers) -> anyhow::Result<Arc<dyn Engine>> 
         .all_providers()
         .into_iter()
         .filter(|(name, _)| used.contains(name));
-    let settings = providers.map(|(name, provider)| {
-        let settings = provider_settings(config, &provider);
-        let settings = settings.with_context(|| format!("the key of the model provider {name:?}"))?;
-        Ok((name, settings))
+    let settings = providers.filter_map(|(name, provider)| {
+        let speaks = match provider.kind {
+            ProviderKind::Openai => Speaks::OpenAi,
+            ProviderKind::Anthropic => Speaks::Anthropic,
+            // Has no models that could be named.
+            ProviderKind::Offline | ProviderKind::Null => return None,
+        };
+        let settings = provider_settings(config, &provider, speaks);
+        let settings = settings.with_context(|| format!("the key of the model provider {name:?}"));
+        Some(settings.map(|settings| (name, settings)))
     });
     let settings = Settings {
         providers: settings.collect::<anyhow::Result<_>>()?,
@@ -76,14 +82,15 @@ fn references(targets: Vec<Target>) -> Vec<ModelRef> {
     targets.into_iter().map(reference).collect()
 }
 
-fn provider_settings(config: &LlmConfig, provider: &ProviderConfig) -> anyhow::Result<ProviderSettings> {
+fn provider_settings(
+    config: &LlmConfig,
+    provider: &ProviderConfig,
+    speaks: Speaks,
+) -> anyhow::Result<ProviderSettings> {
     let seconds = |own: Option<f64>, general: f64| Duration::from_secs_f64(own.unwrap_or(general));
     let total = seconds(provider.timeout_seconds, config.timeout_seconds);
     Ok(ProviderSettings {
-        speaks: match provider.kind {
-            ProviderKind::Anthropic => Speaks::Anthropic,
-            ProviderKind::Openai | ProviderKind::Offline | ProviderKind::Null => Speaks::OpenAi,
-        },
+        speaks,
         base_url: provider.base_url.clone(),
         api_key: provider.api_key.as_ref().map(|key| key.resolve()).transpose()?,
         bounds: Bounds {

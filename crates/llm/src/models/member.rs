@@ -20,7 +20,7 @@ const BACKOFF: Duration = Duration::from_millis(500);
 /// When to come again where the provider failed and nothing else is known.
 const AGAIN: Duration = Duration::from_secs(5);
 /// Replies without JSON in a row after which a server is taken to ignore the form it accepted.
-const IGNORED: u32 = 2;
+const IGNORED: u32 = 6;
 /// About what English takes.
 const BYTES_PER_TOKEN: f64 = 4.0;
 
