@@ -98,6 +98,12 @@ async fn run(system: &System, shell: &[Block]) -> Result<()> {
             "no block begins with `{first}` any more"
         );
     }
+    for (named, _) in SHOWN {
+        ensure!(
+            shell.iter().any(|block| block.text.contains(named)),
+            "no block has {named:?} any more"
+        );
+    }
     let checkout = Checkout::of(system)?;
     let mut pasted: Vec<&Block> = Vec::new();
     let mut listeners: Vec<&Block> = Vec::new();
