@@ -14,14 +14,14 @@ const INTERVAL: Duration = Duration::from_secs(60);
 /// Between attempts while the coordinator is away, so that its return is noticed at once.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Announces at start, as soon as an absent coordinator is back, and every minute, until shutdown.
+/// Announces at start, when tools come or go, as soon as an absent coordinator is back, and every minute, until
+/// shutdown.
 pub async fn keep_announcing(ctx: Context, coordinator: Coordinator, executor: Arc<Executor>) {
-    let request = announcement(&ctx.instance, &ctx.config.worker.pool, &executor);
+    let mut changes = executor.tools.changes();
     loop {
-        let announced = coordinator
-            .client()
-            .announce_tools(Coordinator::unary(request.clone()))
-            .await;
+        changes.mark_unchanged();
+        let request = announcement(&ctx.instance, &ctx.config.worker.pool, &executor);
+        let announced = coordinator.client().announce_tools(Coordinator::unary(request)).await;
         let pause = match announced {
             Ok(_) => {
                 ctx.ready.set("tools", true, "");
@@ -39,6 +39,7 @@ pub async fn keep_announcing(ctx: Context, coordinator: Coordinator, executor: A
         };
         tokio::select! {
             () = sleep(pause) => {}
+            _ = changes.changed() => {}
             () = ctx.shutdown.cancelled() => return,
         }
     }
@@ -50,8 +51,9 @@ fn announcement(worker_id: &str, pool: &str, executor: &Executor) -> AnnounceToo
         pool: pool.to_owned(),
         tools_json: executor
             .tools
-            .specifications()
-            .map(|spec| json!(spec).to_string())
+            .current()
+            .values()
+            .map(|served| json!(served.spec()).to_string())
             .collect(),
         channels_json: executor.channels.announcements().map(ToString::to_string).collect(),
     }

@@ -1,6 +1,6 @@
 //! Agents: prompts with schemas, run by the configured engine.
 
-use super::registry::{Served, retry};
+use super::registry::{Registry, retry};
 use super::shelf::Shelf;
 use super::{Call, Offer, Output, Tool};
 use crate::effects::Stop;
@@ -31,18 +31,18 @@ pub enum UnusableAgent {
 }
 
 /// The shipped agents and the operator's own, as far as the engine can run them; of two with one id the later
-/// one is the operator's. `reading` is what they may call.
+/// one is the operator's. Of what the registry has they may call what only reads.
 ///
 /// # Errors
 /// The first that cannot be served.
-pub fn offers(config: &Config, engine: &Arc<dyn Engine>, reading: &[Arc<Served>]) -> Result<Vec<Offer>, UnusableAgent> {
+pub fn offers(config: &Config, engine: &Arc<dyn Engine>, registry: &Registry) -> Result<Vec<Offer>, UnusableAgent> {
     let shipped: Result<Vec<_>, _> = llm::agent_files()
         .iter()
         .map(|file| AgentConfig::from_toml(file))
         .collect();
     let mut offers = Vec::new();
     for agent in shipped?.iter().chain(&config.agents) {
-        offers.extend(offer(agent, engine, &config.worker.pool, reading)?);
+        offers.extend(offer(agent, engine, &config.worker.pool, registry)?);
     }
     Ok(offers)
 }
@@ -52,7 +52,7 @@ fn offer(
     config: &AgentConfig,
     engine: &Arc<dyn Engine>,
     pool: &str,
-    reading: &[Arc<Served>],
+    registry: &Registry,
 ) -> Result<Option<Offer>, UnusableAgent> {
     llm::check_prompt(&config.prompt).map_err(|source| UnusableAgent::Prompt {
         tool_id: config.tool_id.clone(),
@@ -77,10 +77,9 @@ fn offer(
         timeout_seconds: config.timeout_seconds,
         ..specification(agent.card.clone(), pool)
     };
-    let named = |served: &&Arc<Served>| config.tools.contains(&served.spec().tool_id);
     let tool = Agent {
         engine: Arc::clone(engine),
-        tools: reading.iter().filter(named).cloned().collect(),
+        registry: registry.clone(),
         agent,
     };
     Ok(Some(Offer {
@@ -139,7 +138,8 @@ fn tier(tier: service::config::Tier) -> llm::Tier {
 struct Agent {
     engine: Arc<dyn Engine>,
     agent: llm::Agent,
-    tools: Vec<Arc<Served>>,
+    /// Where it finds what it may call: tools come and go.
+    registry: Registry,
 }
 
 #[async_trait]
@@ -151,8 +151,13 @@ impl Tool for Agent {
     async fn call(&self, call: Call<'_>) -> Result<Output, Stop> {
         let context: Context = serde_json::from_str(call.submission_json)
             .map_err(|error| RunFailure::permanent("internal", format!("the submission cannot be read: {error}")))?;
+        let tools = self.registry.current();
+        let named = self.agent.tools.iter().filter_map(|tool_id| tools.get(tool_id));
         let shelf = Shelf {
-            tools: &self.tools,
+            tools: &named
+                .filter(|served| served.is_for_agents())
+                .cloned()
+                .collect::<Vec<_>>(),
             submission_json: call.submission_json,
             run: call.run,
         };

@@ -6,6 +6,7 @@ pub mod null;
 pub mod registry;
 #[cfg(test)]
 mod registry_tests;
+pub mod served;
 mod shelf;
 #[cfg(test)]
 mod shelf_tests;

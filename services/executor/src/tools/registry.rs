@@ -1,28 +1,32 @@
-//! The tools this executor serves.
+//! The tools this executor serves: each source gives its own, and may replace them while others are called.
 
 use super::agent::{self, UnusableAgent};
 use super::http_endpoint::{self, UnusableApi};
-use super::{Offer, Tool, null};
+use super::served::Served;
+use super::{Offer, null};
 use crate::failure::RunFailure;
 use llm::Engine;
-use serde_json::{Map, Value};
-use service::config::{Config, Effects, RetryConfig};
+use service::config::{Config, Effects, RetryConfig, ToolsConfig};
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use workflow::tool::{CatalogTool, RetryPolicy, SchemaRejected, ToolSource, ToolSpecification};
-use workflow::vocabulary::{EffectClass, ToolState};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+use workflow::tool::{RetryPolicy, SchemaRejected};
+use workflow::vocabulary::EffectClass;
 
-/// A tool that is served.
-pub struct Served {
-    definition: CatalogTool,
-    /// As called.
-    pub tool: Arc<dyn Tool>,
-}
+/// The shipped tools and the configured agents.
+const BUILTIN: &str = "builtin";
 
-/// All that are served, by id.
-#[derive(Default)]
+/// All that are served at one moment, by id.
+pub type Tools = BTreeMap<String, Arc<Served>>;
+
+/// All that are served. Cheap to clone; clones see the same.
+#[derive(Clone)]
 pub struct Registry {
-    tools: BTreeMap<String, Arc<Served>>,
+    enabled: Arc<ToolsConfig>,
+    /// By source. Names of tools begin with their source's, so that two sources share none; where they do all the
+    /// same, the earlier source keeps it.
+    sources: Arc<Mutex<BTreeMap<String, Tools>>>,
+    current: watch::Sender<Arc<Tools>>,
 }
 
 /// A configuration whose tools cannot be served.
@@ -46,95 +50,58 @@ impl Registry {
     /// The first that cannot be served.
     pub fn build(config: &Config, engine: &Arc<dyn Engine>) -> Result<Self, RegistryError> {
         let pool = config.worker.pool.as_str();
-        let mut offers = vec![null::offer(pool)];
-        for api in &config.apis {
-            offers.extend(http_endpoint::offers(api, pool)?);
-        }
-        let mut registry = Self::default();
-        registry.add_enabled(config, offers)?;
-        // Agents call what only reads and needs nobody's leave, and no agents.
-        let reads = |served: &&Arc<Served>| {
-            let spec = served.spec();
-            spec.effects == EffectClass::ReadOnly && !spec.requires_approval
+        let registry = Self {
+            enabled: Arc::new(config.tools.clone()),
+            sources: Arc::default(),
+            current: watch::Sender::new(Arc::default()),
         };
-        let reading: Vec<Arc<Served>> = registry.tools.values().filter(reads).cloned().collect();
-        registry.add_enabled(config, agent::offers(config, engine, &reading)?)?;
+        let mut offers = vec![null::offer(pool)];
+        offers.extend(agent::offers(config, engine, &registry)?);
+        registry.replace(BUILTIN, served(offers)?);
+        for api in &config.apis {
+            registry.replace(&format!("api {}", api.name), served(http_endpoint::offers(api, pool)?)?);
+        }
         Ok(registry)
     }
 
-    fn add_enabled(&mut self, config: &Config, offers: Vec<Offer>) -> Result<(), SchemaRejected> {
-        let enabled = |offer: &Offer| config.tools.offers(&offer.spec.tool_id);
-        offers.into_iter().filter(enabled).try_for_each(|offer| self.add(offer))
-    }
-
-    /// Serves one more.
-    ///
-    /// # Errors
-    /// When its input schema is none.
-    pub fn add(&mut self, offer: Offer) -> Result<(), SchemaRejected> {
-        let served = Served {
-            tool: offer.tool,
-            definition: CatalogTool::new(offer.spec, ToolState::Active)?,
-        };
-        self.tools
-            .insert(served.definition.spec.tool_id.clone(), Arc::new(served));
-        Ok(())
+    /// What a source serves from now on, in place of what it served before. Calls under way go on.
+    pub fn replace(&self, source: &str, tools: Vec<Served>) {
+        let enabled = tools
+            .into_iter()
+            .filter(|served| self.enabled.offers(&served.spec().tool_id));
+        let tools = enabled.map(|served| (served.spec().tool_id.clone(), Arc::new(served)));
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.insert(source.to_owned(), tools.collect());
+        let mut all = Tools::new();
+        for (tool_id, served) in sources.values().flatten() {
+            all.entry(tool_id.clone()).or_insert_with(|| Arc::clone(served));
+        }
+        self.current.send_replace(Arc::new(all));
     }
 
     /// The tool of that id.
     ///
     /// # Errors
     /// `tool_unknown`.
-    pub fn get(&self, tool_id: &str) -> Result<&Served, RunFailure> {
+    pub fn get(&self, tool_id: &str) -> Result<Arc<Served>, RunFailure> {
         let unknown = || RunFailure::permanent("tool_unknown", format!("this executor does not serve `{tool_id}`"));
-        self.tools.get(tool_id).map(|served| &**served).ok_or_else(unknown)
+        self.current.borrow().get(tool_id).cloned().ok_or_else(unknown)
     }
 
-    /// Every definition, for the catalog.
-    pub fn specifications(&self) -> impl Iterator<Item = &ToolSpecification> {
-        self.tools.values().map(|served| &served.definition.spec)
+    /// All of now.
+    pub fn current(&self) -> Arc<Tools> {
+        Arc::clone(&self.current.borrow())
+    }
+
+    /// Tells of every replacement.
+    pub fn changes(&self) -> watch::Receiver<Arc<Tools>> {
+        self.current.subscribe()
     }
 }
 
-impl Served {
-    /// The definition.
-    pub fn spec(&self) -> &ToolSpecification {
-        &self.definition.spec
-    }
-
-    /// Checks that the tool is the one a plan was validated against. Shipped tools change with the
-    /// program, and what they do stays the same.
-    ///
-    /// # Errors
-    /// `tool_changed`.
-    pub fn check_version(&self, planned: &str) -> Result<(), RunFailure> {
-        let same = planned.is_empty() || planned == self.definition.version_hash.to_string();
-        if same || self.spec().source == ToolSource::Builtin {
-            return Ok(());
-        }
-        let message = format!(
-            "the definition of `{}` changed after the plan was made",
-            self.spec().tool_id
-        );
-        Err(RunFailure::permanent("tool_changed", message))
-    }
-
-    /// Checks resolved arguments against the input schema and hands them back.
-    ///
-    /// # Errors
-    /// `tool_bad_arguments`.
-    pub fn checked(&self, arguments: Map<String, Value>) -> Result<Map<String, Value>, RunFailure> {
-        let document = Value::Object(arguments);
-        if let Err(error) = self.definition.input.validate(&document) {
-            let place = error.instance_path().to_string();
-            let message = format!("argument `{place}`: {error}");
-            return Err(RunFailure::permanent("tool_bad_arguments", message));
-        }
-        match document {
-            Value::Object(arguments) => Ok(arguments),
-            _ => Ok(Map::new()),
-        }
-    }
+/// All of them; of two with one id the later one.
+fn served(offers: Vec<Offer>) -> Result<Vec<Served>, SchemaRejected> {
+    offers.into_iter().map(Served::new).collect()
 }
 
 /// As the core knows it.

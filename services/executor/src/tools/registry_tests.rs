@@ -1,7 +1,8 @@
 //! The registry over a configuration with everything in it.
 
 use super::Call;
-use super::registry::{Registry, Served};
+use super::registry::Registry;
+use super::served::Served;
 use crate::test_ledger::TestLedger;
 use serde_json::{Map, Value, json};
 use service::config::Config;
@@ -52,7 +53,8 @@ fn every_source_is_served_with_its_effects() {
         ("shop.stock", ToolSource::Api, EffectClass::ReadOnly, false),
         ("shop.order", ToolSource::Api, EffectClass::Keyed, true),
     ] {
-        let spec = registry.get(tool_id).unwrap_or_else(|f| panic!("{f}")).spec();
+        let served = registry.get(tool_id).unwrap_or_else(|f| panic!("{f}"));
+        let spec = served.spec();
         assert_eq!(
             (spec.source, spec.effects, spec.requires_approval),
             (source, effects, approval),
@@ -68,7 +70,7 @@ fn every_source_is_served_with_its_effects() {
 #[test]
 fn only_enabled_tools_are_served() {
     let registry = registry(&["null", "shop.stock"]);
-    let ids: Vec<&str> = registry.specifications().map(|spec| spec.tool_id.as_str()).collect();
+    let ids: Vec<String> = registry.current().keys().cloned().collect();
     assert_eq!(ids, ["null", "shop.stock"]);
 }
 
@@ -90,7 +92,7 @@ fn arguments_are_checked_and_a_changed_definition_is_refused() {
 async fn shipped_and_own_agents_write_and_say_which_engine_did() {
     let registry = registry(&[]);
     for tool_id in ["writer_agent", "haiku_agent"] {
-        let output = output(registry.get(tool_id).unwrap(), json!({"topic": "green tea"})).await;
+        let output = output(&registry.get(tool_id).unwrap(), json!({"topic": "green tea"})).await;
         assert_eq!(output["engine"], "offline", "{output}");
         assert!(
             output["text"]

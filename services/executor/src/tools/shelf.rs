@@ -1,7 +1,7 @@
 //! The tools an agent may call while it works: those it names that only read.
 
 use super::Call;
-use super::registry::Served;
+use super::served::Served;
 use crate::effects::{EffectPort, Stop};
 use async_trait::async_trait;
 use contracts::{gen_ai, trace};

@@ -153,9 +153,11 @@ async fn a_tool_that_nobody_answers_is_told_to_the_model() {
 #[test]
 fn estimates_are_the_operator_s_and_money_is_unknown_where_nobody_says() {
     let registry = registry(&scripted(Vec::new()));
-    let own = registry.get("stock_agent").unwrap().spec();
+    let own = registry.get("stock_agent").unwrap();
+    let own = own.spec();
     assert_eq!((own.estimated_cost, own.estimated_duration), (Some(0.002), Some(3.0)));
-    let shipped = registry.get("writer_agent").unwrap().spec();
+    let shipped = registry.get("writer_agent").unwrap();
+    let shipped = shipped.spec();
     assert_eq!(shipped.estimated_cost, None);
     assert!(shipped.estimated_duration.is_some());
     assert!(registry.get("translator_agent").is_ok());

@@ -55,7 +55,8 @@ async fn call(tools: &Registry, job: &JobContext, step: &StepSpec, calls: &mut V
         served.check_version(&step.tool_version_hash)?;
         let written: Map<String, Value> = parse(&step.arguments_json, "plan_arguments")?;
         let arguments = resolve(written, &scope, &served.spec().input_schema)?;
-        (served, served.checked(arguments)?)
+        let arguments = served.checked(arguments)?;
+        (served, arguments)
     };
     let (served, arguments) = called;
     let call = Call {
@@ -64,7 +65,7 @@ async fn call(tools: &Registry, job: &JobContext, step: &StepSpec, calls: &mut V
         feedback: &step.feedback,
         run: job,
     };
-    Ok(Done::Called(tool_call::call(served, call, &step.key, calls).await?))
+    Ok(Done::Called(tool_call::call(&served, call, &step.key, calls).await?))
 }
 
 fn outputs_of(inputs: &[Input]) -> Result<Outputs, RunFailure> {

@@ -1,7 +1,7 @@
 //! One call of a step's tool: its span, and what the trace of the task tells of it.
 
 use crate::effects::Stop;
-use crate::tools::registry::Served;
+use crate::tools::served::Served;
 use crate::tools::{Call, Output};
 use contracts::{gen_ai, trace, work};
 use serde_json::Value;
