@@ -42,6 +42,12 @@ pub enum Failure {
         /// Time that was allowed.
         after: Duration,
     },
+    /// The body began and then nothing more came.
+    #[error("the answer stopped coming for {after:?}")]
+    Stalled {
+        /// Silence that was allowed.
+        after: Duration,
+    },
     /// The body is longer than allowed.
     #[error("the answer is longer than {limit} bytes")]
     ResponseTooLarge {
@@ -70,7 +76,7 @@ impl Failure {
         match self {
             Self::AddressBlocked { .. } => "address_blocked",
             Self::HostNotAllowed { .. } => "host_not_allowed",
-            Self::Timeout { .. } => "tool_timeout",
+            Self::Timeout { .. } | Self::Stalled { .. } => "tool_timeout",
             Self::ResponseTooLarge { .. } => "tool_response_too_large",
             Self::Protocol { .. } => "tool_protocol",
             Self::Connect { .. } => "tool_connect",
@@ -81,7 +87,7 @@ impl Failure {
     /// the effect class's word.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::Timeout { .. } | Self::Protocol { .. } | Self::Connect { .. } => true,
+            Self::Timeout { .. } | Self::Stalled { .. } | Self::Protocol { .. } | Self::Connect { .. } => true,
             Self::AddressBlocked { .. } | Self::HostNotAllowed { .. } | Self::ResponseTooLarge { .. } => false,
         }
     }

@@ -55,9 +55,9 @@ impl Streaming {
     /// # Errors
     /// Silence, a body that is too long or takes too long, a connection that breaks.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, OutboundError> {
-        let (until, after) = self.next_deadline();
+        let (until, silence) = self.next_deadline();
         let chunk = timeout_at(until, self.response.chunk()).await;
-        let chunk = chunk.map_err(|_| OutboundError::perhaps_sent(Failure::Timeout { after }))?;
+        let chunk = chunk.map_err(|_| OutboundError::perhaps_sent(silence))?;
         let chunk = chunk.map_err(|error| {
             OutboundError::perhaps_sent(Failure::Protocol {
                 detail: detail_of(error),
@@ -85,17 +85,19 @@ impl Streaming {
         Ok(body.freeze())
     }
 
-    fn next_deadline(&self) -> (Instant, Duration) {
-        let end = self.started + self.total;
-        let (silence, after) = if self.read == 0 {
-            (self.started + self.pace.first_byte, self.pace.first_byte)
+    /// Until when silence may last, and what it is called then.
+    fn next_deadline(&self) -> (Instant, Failure) {
+        let Pace { first_byte, idle } = self.pace;
+        let (silence, failure) = if self.read == 0 {
+            (self.started + first_byte, Failure::Timeout { after: first_byte })
         } else {
-            (Instant::now() + self.pace.idle, self.pace.idle)
+            (Instant::now() + idle, Failure::Stalled { after: idle })
         };
+        let end = self.started + self.total;
         if silence < end {
-            (silence, after)
+            (silence, failure)
         } else {
-            (end, self.total)
+            (end, Failure::Timeout { after: self.total })
         }
     }
 }

@@ -83,17 +83,9 @@ async fn answer(edge: Arc<Edge>, caller: Caller, request: Request, next: Next) -
 
 /// Writes the problem, keeping headers such as `Allow` that the router set.
 fn write(refusal: Refusal, shell: Response, head_only: bool) -> Response {
+    refusal.log();
     let problem = refusal.problem();
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    // An outage must not fill the log: it is counted, and `/readyz` tells of it.
-    if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
-        tracing::warn!(
-            code = problem.code,
-            trace_id = problem.trace_id,
-            detail = problem.detail,
-            "request failed"
-        );
-    }
     let body = if head_only {
         Vec::new()
     } else {

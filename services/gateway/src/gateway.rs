@@ -3,6 +3,7 @@
 use crate::application::{Application, Limits, Page};
 use crate::caller::{Caller, TENANT};
 use crate::coordinator::{self, Coordinator};
+use crate::figures;
 use crate::grpc::{self, GrpcError};
 use crate::learner::Learner;
 use crate::live::{Hub, NatsFeed};
@@ -75,6 +76,7 @@ pub async fn run(ctx: service::Context) -> Result<(), GatewayError> {
     banner(config);
     ctx.ready.set("servers", true, "");
     let looking = tokio::spawn(follow_coordinator(Arc::clone(&app), ctx.ready.clone()));
+    let figures = tokio::spawn(figures::follow(Arc::clone(&app), ctx.metrics.clone()));
     let health = Health {
         ready: ctx.ready.clone(),
         metrics: ctx.metrics.clone(),
@@ -85,6 +87,7 @@ pub async fn run(ctx: service::Context) -> Result<(), GatewayError> {
         grpc.await.map_err(GatewayError::Grpc)
     },);
     looking.abort();
+    figures.abort();
     served.map(|((), ())| ())
 }
 

@@ -7,6 +7,7 @@ mod caller;
 pub mod coordinator;
 mod documents;
 mod edge;
+mod figures;
 mod gateway;
 pub mod grpc;
 mod idempotency;

@@ -35,6 +35,20 @@ impl Refusal {
         self
     }
 
+    /// Logs what is no fault of the caller's. An outage must not fill the log: it is counted, and `/readyz` tells of it.
+    pub fn log(&self) {
+        let Problem {
+            status,
+            code,
+            trace_id,
+            detail,
+            ..
+        } = &*self.0;
+        if (500..600).contains(status) && *status != 503 {
+            tracing::warn!(code, trace_id, detail, "request failed");
+        }
+    }
+
     /// The document.
     pub fn problem(&self) -> &Problem {
         &self.0

@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Pause between two looks at whether there is something new.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// The window moves on although nothing new comes.
+const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(300);
 /// Reading the figures may take this part of the time, however much there is to read.
 const SHARE_OF_TIME: u32 = 50;
 
@@ -80,19 +82,19 @@ pub struct Gauges {
 }
 
 impl Gauges {
-    /// Until `shutdown`. Nothing is read while nothing happens, for which `kept` stands.
+    /// Until `shutdown`. Little is read while nothing happens, for which `kept` stands.
     pub async fn run(self, kept: Counter, shutdown: CancellationToken) {
-        let mut seen = None;
+        let mut seen: Option<(u64, Instant)> = None;
         let mut pause = Duration::ZERO;
         while crate::slept(pause, &shutdown).await {
             pause = LOOK_EVERY;
             let now = kept.get();
-            if seen == Some(now) {
+            let begun = Instant::now();
+            if seen.is_some_and(|(then, at)| then == now && begun - at < LOOK_AT_LEAST_EVERY) {
                 continue;
             }
-            let begun = Instant::now();
             match self.read().await {
-                Ok(()) => seen = Some(now),
+                Ok(()) => seen = Some((now, begun)),
                 Err(error) => tracing::warn!(error = crate::chain(&error), "the figures could not be read"),
             }
             pause = pause.max(begun.elapsed() * SHARE_OF_TIME);
@@ -116,9 +118,12 @@ impl Gauges {
             (names::CUSTOM_MODEL_IMPROVEMENT, five.custom_model),
         ];
         for (metric, estimate) in figures {
-            if let Some(value) = estimate.value {
-                let gauge: Gauge = self.registry.gauge(metric, &[]);
-                gauge.set(value);
+            match estimate.value {
+                Some(value) => {
+                    let gauge: Gauge = self.registry.gauge(metric, &[]);
+                    gauge.set(value);
+                }
+                None => self.registry.forget(metric),
             }
         }
     }

@@ -93,7 +93,7 @@ impl Course<'_> {
                 .await
                 .map_err(|missed| {
                     let in_time = !matches!(missed, Missed::OutOfTime(_));
-                    (error_of(missed), in_time)
+                    (error_of(missed, member), in_time)
                 })?;
             let unusable = match self.wanted.read(&completion) {
                 Ok(reply) => {
@@ -132,18 +132,23 @@ impl Course<'_> {
     }
 }
 
-fn error_of(missed: Missed) -> EngineError {
+fn error_of(missed: Missed, member: &Member) -> EngineError {
+    let of = |what: &str| format!("{}/{}: {what}", member.provider(), member.model());
     match missed {
         Missed::Away { detail, retry_after } => EngineError::Away {
             detail,
             // Nobody comes again in no time.
             retry_after: retry_after.max(Duration::from_secs(1)),
         },
-        Missed::Rejected(detail) => EngineError::Rejected(detail),
-        Missed::Broken(detail) => EngineError::BadOutput(format!("the answer breaks off or cannot be read: {detail}")),
+        Missed::Rejected(detail) => EngineError::Rejected(of(&detail)),
+        Missed::Broken(detail) => {
+            EngineError::BadOutput(of(&format!("the answer breaks off or cannot be read: {detail}")))
+        }
         // Not away: asked again it would do the same, so it costs an attempt.
-        Missed::OutOfTime(detail) => EngineError::OutOfTime(detail),
-        Missed::Endless(detail) => EngineError::BadOutput(format!("the reply does not end: {detail}")),
+        Missed::OutOfTime(detail) => EngineError::OutOfTime(of(&detail)),
+        Missed::Endless(detail) => EngineError::BadOutput(of(&format!(
+            "the reply does not end: {detail} (llm.timeout_seconds, llm.max_output_tokens)"
+        ))),
     }
 }
 

@@ -145,7 +145,9 @@ impl Member {
             failures += 1;
             match self.pause_after(failures, &fault) {
                 Some(pause) => sleep(pause).await,
-                None if fault.kind == FaultKind::Broken => return Err(Missed::Broken(fault.detail)),
+                None if matches!(fault.kind, FaultKind::Broken | FaultKind::Stalled) => {
+                    return Err(Missed::Broken(fault.detail));
+                }
                 None => return Err(self.away(&fault)),
             }
         }
@@ -250,7 +252,7 @@ impl Member {
 
     /// None: whoever asks should come again later, for the work's own time is not to be spent here.
     fn pause_after(&self, failures: u32, fault: &Fault) -> Option<Duration> {
-        if failures >= ATTEMPTS || fault.kind == FaultKind::Timeout {
+        if failures >= ATTEMPTS || matches!(fault.kind, FaultKind::Timeout | FaultKind::Stalled) {
             return None;
         }
         match self.breaker.away_for() {

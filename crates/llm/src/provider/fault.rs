@@ -23,6 +23,8 @@ pub(crate) enum FaultKind {
     Connect,
     /// Silence.
     Timeout,
+    /// An answer that began and stopped coming. What was made of it is billed, and asked again it may do the same.
+    Stalled,
     /// The time of the work that asks was over; that says nothing of the provider.
     OutOfTime,
     /// It answers, but does not come to an end.
@@ -46,7 +48,7 @@ impl FaultKind {
     pub(crate) fn code(self) -> &'static str {
         match self {
             Self::Connect => "llm_connect",
-            Self::Timeout => "llm_timeout",
+            Self::Timeout | Self::Stalled => "llm_timeout",
             Self::OutOfTime => "llm_out_of_time",
             Self::TooLong => "llm_too_long",
             Self::Broken => "llm_protocol",
@@ -67,7 +69,10 @@ impl FaultKind {
 
     /// Nothing was made, so nothing was billed.
     pub(crate) fn is_free(self) -> bool {
-        !matches!(self, Self::Timeout | Self::OutOfTime | Self::TooLong | Self::Broken)
+        !matches!(
+            self,
+            Self::Timeout | Self::Stalled | Self::OutOfTime | Self::TooLong | Self::Broken
+        )
     }
 }
 
@@ -110,6 +115,7 @@ impl Fault {
             Failure::ResponseTooLarge { .. } => FaultKind::TooLong,
             Failure::Connect { .. } => FaultKind::Connect,
             Failure::Timeout { .. } => FaultKind::Timeout,
+            Failure::Stalled { .. } => FaultKind::Stalled,
             Failure::Protocol { .. } => FaultKind::Broken,
             Failure::AddressBlocked { .. } | Failure::HostNotAllowed { .. } => FaultKind::Rejected,
         };

@@ -172,11 +172,18 @@ async fn silence_ends_the_call_and_is_not_tried_again_in_the_works_own_time() {
             settings.patience.first_byte = Duration::from_millis(300);
             settings.patience.idle = Duration::from_millis(300);
         });
-        for say in [Say::Silent, Say::Slowly(Duration::from_secs(3))] {
+        let away: fn(&EngineError) -> bool = |error| matches!(error, EngineError::Away { .. });
+        // What was made of an answer is billed: it is not asked for without end.
+        let counts: fn(&EngineError) -> bool = |error| matches!(error, EngineError::BadOutput(_));
+        for (say, is_told) in [
+            (Say::Silent, away),
+            (Say::Slowly(Duration::from_secs(3)), away),
+            (Say::Stalls, counts),
+        ] {
             server.next([say]);
             let started = Instant::now();
             let outcome = ask(&*chat, None).await;
-            assert!(matches!(error(&outcome), EngineError::Away { .. }), "{outcome:?}");
+            assert!(is_told(error(&outcome)), "{outcome:?}");
             assert_eq!(trail(&outcome), ["p0:llm_timeout"], "{speaks:?}");
             assert_eq!(outcome.unwrap_err().usage.usd_micros, None, "what it cost is not known");
             assert!(started.elapsed() < Duration::from_secs(2));

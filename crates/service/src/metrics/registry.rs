@@ -24,6 +24,8 @@ pub(super) struct Families {
 pub(super) struct Family {
     help: &'static str,
     pub(super) series: BTreeMap<String, Labelled>,
+    /// It is read for OTLP already.
+    observed: bool,
 }
 
 /// A series and its labels.
@@ -101,6 +103,13 @@ impl Registry {
         }
     }
 
+    /// Takes all series of a metric away, where what it says is not known any more. Handles to it go on unseen.
+    pub fn forget(&self, metric: Metric) {
+        if let Some(family) = self.lock().by_name.get_mut(metric.name) {
+            family.series.clear();
+        }
+    }
+
     /// The histogram of these labels; the same handle for the same labels. Labels may come from outside: there
     /// is an end to how many are told apart.
     pub fn histogram(&self, metric: Distribution, labels: &[(&str, &str)]) -> Histogram {
@@ -120,6 +129,7 @@ impl Registry {
         let family = families.by_name.entry(metric.name).or_insert_with(|| Family {
             help: metric.help,
             series: BTreeMap::new(),
+            observed: false,
         });
         match &family.series.entry(text).or_insert_with(new).series {
             Series::Histogram(histogram) => histogram.clone(),
@@ -133,8 +143,8 @@ impl Registry {
         let family = families.by_name.entry(metric.name).or_insert_with(|| Family {
             help: metric.help,
             series: BTreeMap::new(),
+            observed: false,
         });
-        let first = family.series.is_empty();
         let new = || Labelled {
             labels: otlp::attributes(labels),
             series: new(),
@@ -145,7 +155,9 @@ impl Registry {
             .or_insert_with(new)
             .series
             .clone();
-        if first && let Some(meter) = &families.meter {
+        if let Some(meter) = &families.meter
+            && !std::mem::replace(&mut family.observed, true)
+        {
             otlp::observe(meter, metric.name, metric.help, &series, Arc::downgrade(&self.0));
         }
         series
@@ -154,8 +166,9 @@ impl Registry {
     /// Exports them by OTLP as well, those that are there and those to come.
     pub fn export_by(&self, meter: Meter) {
         let mut families = self.lock();
-        for (name, family) in &families.by_name {
+        for (name, family) in &mut families.by_name {
             if let Some(first) = family.series.values().next() {
+                family.observed = true;
                 otlp::observe(&meter, name, family.help, &first.series, Arc::downgrade(&self.0));
             }
         }
@@ -170,7 +183,7 @@ impl Registry {
     pub fn render(&self) -> String {
         let families = self.lock();
         let mut text = String::new();
-        for (name, family) in &families.by_name {
+        for (name, family) in families.by_name.iter().filter(|(_, family)| !family.series.is_empty()) {
             family.render(name, &mut text);
         }
         text
@@ -234,5 +247,7 @@ mod tests {
         assert!(text.contains("# TYPE orchestrator_inputs_total counter"));
         assert!(text.contains("orchestrator_inputs_total{outcome=\"applied\"} 3\n"));
         assert!(text.contains("orchestrator_jobs_running 1.5\n"));
+        registry.forget(names::JOBS_RUNNING);
+        assert!(!registry.render().contains("orchestrator_jobs_running"));
     }
 }

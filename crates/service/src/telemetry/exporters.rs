@@ -88,3 +88,37 @@ async fn send(client: reqwest::Client, request: Request<Bytes>) -> Result<Respon
     }
     Ok(built.body(body.into())?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn what_is_sent_goes_to_the_configured_receiver_and_nowhere_it_points_to() {
+        let receiver = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = elsewhere.local_addr().unwrap();
+        let address = receiver.local_addr().unwrap();
+        let answering = tokio::spawn(async move {
+            let (mut connection, _) = receiver.accept().await.unwrap();
+            let mut head = [0; 4096];
+            let length = connection.read(&mut head).await.unwrap();
+            let answer = format!("HTTP/1.1 307 x\r\nlocation: http://{target}/\r\ncontent-length: 0\r\n\r\n");
+            connection.write_all(answer.as_bytes()).await.unwrap();
+            String::from_utf8_lossy(head.get(..length).unwrap_or_default()).into_owned()
+        });
+        let client = OnRuntime::new().unwrap();
+        let request = Request::post(format!("http://{address}/v1/traces")).header("api-key", "k");
+        let answer = client.send_bytes(request.body(Bytes::new()).unwrap()).await.unwrap();
+        assert_eq!(answer.status().as_u16(), 307);
+        assert!(answering.await.unwrap().contains("api-key: k"));
+        assert!(
+            tokio::time::timeout(Duration::from_millis(200), elsewhere.accept())
+                .await
+                .is_err(),
+            "the redirect was followed"
+        );
+    }
+}

@@ -53,6 +53,8 @@ pub enum Say {
     },
     /// Begins a stream, and breaks the connection.
     HangsUp,
+    /// Begins a stream, and says no more.
+    Stalls,
     /// Nothing, for ever.
     Silent,
 }

@@ -18,7 +18,15 @@ struct Answer {
     usage: (Value, Value),
     pause: Duration,
     streams: bool,
-    hangs_up: bool,
+    ending: Ending,
+}
+
+/// How a stream ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Well,
+    Broken,
+    Never,
 }
 
 pub(super) async fn answer(path: &str, asked: &Value, say: Say) -> Response<Body> {
@@ -29,7 +37,7 @@ pub(super) async fn answer(path: &str, asked: &Value, say: Say) -> Response<Body
         usage: (json!(120), json!(40)),
         pause: Duration::ZERO,
         streams: asked["stream"] == true,
-        hangs_up: false,
+        ending: Ending::Well,
     };
     match &say {
         Say::Silent => std::future::pending().await,
@@ -54,7 +62,8 @@ pub(super) async fn answer(path: &str, asked: &Value, say: Say) -> Response<Body
         Say::Slowly(pause) => answer.pause = pause,
         Say::WrongUsage => answer.usage = (json!(-5), json!(1_000_000_000_000_u64)),
         Say::NoUsage => answer.usage = (Value::Null, Value::Null),
-        Say::HangsUp => answer.hangs_up = true,
+        Say::HangsUp => answer.ending = Ending::Broken,
+        Say::Stalls => answer.ending = Ending::Never,
         _ => {}
     }
     if path.ends_with("/messages") {
@@ -82,7 +91,7 @@ fn openai(asked: &Value, answer: &Answer) -> Response<Body> {
     if let Some(refusal) = refusal {
         events.push(chunk(json!({"refusal": refusal}), Value::Null));
     }
-    if !answer.hangs_up {
+    if answer.ending == Ending::Well {
         events.push(chunk(json!({}), json!(reason)));
         events.push(json!({"model": asked["model"], "choices": [], "usage": usage}).to_string());
         events.push("[DONE]".to_owned());
@@ -107,7 +116,7 @@ fn anthropic(asked: &Value, answer: &Answer) -> Response<Body> {
     events.extend(pieces(&answer.text).map(
         |piece| json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}}),
     ));
-    if !answer.hangs_up {
+    if answer.ending == Ending::Well {
         let end = json!({"stop_reason": reason, "stop_sequence": null});
         let used = json!({"output_tokens": answer.usage.1});
         events.push(json!({"type": "content_block_stop", "index": 0}));
@@ -125,12 +134,15 @@ fn pieces(text: &str) -> impl Iterator<Item = String> + use<> {
 }
 
 fn streamed(events: Vec<String>, answer: &Answer) -> Response<Body> {
-    let (pause, hangs_up) = (answer.pause, answer.hangs_up);
+    let (pause, ending) = (answer.pause, answer.ending);
     let events = stream::unfold(events.into_iter(), move |mut events| async move {
         tokio::time::sleep(pause).await;
-        let next = events.next().map(|event| Ok(format!("data: {event}\n\n")));
-        let broken = || hangs_up.then(|| Err(std::io::Error::other("told to hang up")));
-        let next: Result<String, std::io::Error> = next.or_else(broken)?;
+        let next: Result<String, std::io::Error> = match (events.next(), ending) {
+            (Some(event), _) => Ok(format!("data: {event}\n\n")),
+            (None, Ending::Well) => return None,
+            (None, Ending::Broken) => Err(std::io::Error::other("told to hang up")),
+            (None, Ending::Never) => std::future::pending().await,
+        };
         Some((next, events))
     });
     response(200, "text/event-stream", Body::from_stream(events))

@@ -171,6 +171,10 @@ pub fn quality(quality: &Value, look: Look) -> Vec<String> {
     if !blamed.is_empty() {
         heading.push_str(&format!("; to blame: {blamed}"));
     }
+    let engine = field(quality, "engine");
+    if !engine.is_empty() {
+        heading.push_str(&format!("; judged by {engine}"));
+    }
     let row = |(name, dimension): (&String, &Value)| -> [Cell; 4] {
         let score = match present(dimension, "score") {
             Some(score) => percent(Some(score)),

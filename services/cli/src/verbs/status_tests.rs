@@ -9,7 +9,7 @@ fn task() -> Value {
         "plan": { "version": 1, "origin": "planner", "summary": "Article", "steps": [
             { "key": "draft", "tool_id": "writer_agent", "status": "succeeded", "attempt": 1, "round": 1, "reason": "The text itself.",
               "started_at": "2026-11-23T09:00:01Z", "finished_at": "2026-11-23T09:00:04Z" }] },
-        "quality": { "overall": 0.82, "threshold": 0.7, "passed": true, "blamed_steps": [], "failed_checks": [],
+        "quality": { "overall": 0.82, "threshold": 0.7, "passed": true, "blamed_steps": [], "failed_checks": [], "engine": "offline",
             "dimensions": {
                 "clarity": { "score": 0.9, "weight": 0.4, "evidence": "27 sentences of 15 words", "feedback": "" },
                 "tone": { "score": null, "weight": 0.6, "evidence": "", "feedback": "name the reader" } } },
@@ -36,7 +36,7 @@ plan 1 by planner: Article
 step   tool          status     attempt  round  took   why
 draft  writer_agent  succeeded  1        1      3.0 s  The text itself.
 
-quality 82 %, needed 70 %: passed
+quality 82 %, needed 70 %: passed; judged by offline
 dimension  score       weight  evidence
 clarity    90 %        40 %    27 sentences of 15 words
 tone       not judged  60 %    → name the reader
@@ -49,6 +49,18 @@ waits for your decision about the publication:
   orchestrator approvals 01a207c4-6c19-7456-9b04-edebd1f6f551
   orchestrator approve 01a207c4-6c19-7456-9b04-edebd1f6f551"
     );
+}
+
+#[test]
+fn what_a_task_waits_for_without_anybody_being_asked_is_told() {
+    let mut waiting = task();
+    waiting["waiting"] = json!([
+        { "what": "planning", "code": "llm_unavailable", "message": "openai/m does not answer" },
+        { "what": "step draft", "code": "llm_unavailable", "message": "the same" },
+    ]);
+    let text = describe(&waiting, Look::PLAIN, "orchestrator");
+    let told = "waiting   planning: llm_unavailable: openai/m does not answer (and 1 more)";
+    assert!(text.lines().any(|line| line == told), "{text}");
 }
 
 #[test]

@@ -131,9 +131,11 @@ pub(super) fn caller<T>(request: &Request<T>) -> Caller {
 }
 
 pub(super) fn answer<T>(caller: Caller, result: Result<T, Refusal>) -> Result<Response<T>, Status> {
-    result
-        .map(Response::new)
-        .map_err(|refusal| refusal.traced(caller.trace.trace_id).into())
+    result.map(Response::new).map_err(|refusal| {
+        let refusal = refusal.traced(caller.trace.trace_id);
+        refusal.log();
+        refusal.into()
+    })
 }
 
 fn message(event: &live::Event) -> TaskEvent {
