@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use integration_tests::document::{Document as _, shortened};
+use integration_tests::eventually::eventually;
 use integration_tests::load::submit_patiently;
 use integration_tests::rest::Rest;
 use integration_tests::system::{Options, System};
@@ -51,6 +52,45 @@ fn a_dead_primary_is_stood_in_for() -> Result<()> {
 }
 
 #[test]
+fn a_planning_and_a_judgement_wait_for_their_model_and_for_its_limit_and_say_so() -> Result<()> {
+    run(async {
+        let server = ModelServer::start().await?;
+        let config = format!(
+            "[llm.providers.scripted]\nkind = \"openai\"\nbase_url = \"{}\"\nmodel = \"m\"\n\
+             requests_per_minute = 20\n\
+             [llm.roles]\nplanner = \"scripted\"\nwriter = \"scripted\"\njudge = \"scripted\"\n",
+            server.url()
+        );
+        let (system, rest) = start("waiting", config, 1).await?;
+        server.always(Say::Fails(503, None));
+        let task = rest.submit(&sample()).await?;
+        let waiting = |document: &Value| document.pointer("/waiting/0/code") == Some(&json!("llm_unavailable"));
+        waits(&rest, &task, "planning", waiting).await?;
+        // A plan and its one step.
+        server.next([Say::Well, Say::Well]);
+        waits(&rest, &task, "assessing", waiting).await?;
+        server.always(Say::Well);
+        let document = rest.until(&task, &["completed"], LIMIT).await?;
+        ensure!(document["refinements"] == 0, "{}", shortened(&document));
+        system.stop()
+    })
+}
+
+async fn waits(rest: &Rest, task: &str, status: &str, is_told: impl Fn(&Value) -> bool) -> Result<()> {
+    let path = format!("/status/{task}");
+    eventually(&format!("{status} waits"), LIMIT, || async {
+        let document = rest.get(&path).await?.expect(200)?;
+        ensure!(
+            document["status"] == status && is_told(&document),
+            "{}",
+            shortened(&document)
+        );
+        Ok(())
+    })
+    .await
+}
+
+#[test]
 fn in_an_outage_few_calls_are_made_and_no_task_fails() -> Result<()> {
     // Probes after 5, 15 and 35 s.
     run(outage(Duration::from_secs(40), WORKERS * (UNDER_WAY + 3)))
@@ -91,14 +131,14 @@ async fn sample_requests(kind: &str) -> Result<()> {
     let server = ModelServer::start().await?;
     let config = format!(
         "[llm.providers.scripted]\nkind = \"{kind}\"\nbase_url = \"{}\"\nmodel = \"gpt-4o\"\n\
-         first_byte_timeout_seconds = 2\n\
+         first_byte_timeout_seconds = 2\nidle_timeout_seconds = 2\n\
          [llm.roles]\nplanner = \"scripted\"\nwriter = \"scripted\"\njudge = \"scripted\"\n",
         server.url()
     );
     let (system, rest) = start(kind, config, 1).await?;
     let prose = || Say::Words("Of course! First we should think about what matters.".to_owned());
     // Each fault meets the planner, then the writer; what is asked again goes well.
-    let faults: [(&str, Vec<Say>, Say); 10] = [
+    let faults: [(&str, Vec<Say>, Say); 12] = [
         ("nothing", vec![], Say::Well),
         ("no streaming", vec![], Say::Whole),
         ("fences", vec![], Say::Fenced),
@@ -107,6 +147,9 @@ async fn sample_requests(kind: &str) -> Result<()> {
         ("prose", vec![prose(), Say::Well, prose()], Say::Well),
         ("cut off", vec![Say::CutOff, Say::Well, Say::CutOff], Say::Well),
         ("refusals", vec![Say::Refuses, Say::Well, Say::Refuses], Say::Well),
+        // Handed back, and taken up again after a pause.
+        ("silence", vec![Say::Silent, Say::Well, Say::Silent], Say::Well),
+        ("stalling", vec![Say::Stalls, Say::Well, Say::Stalls], Say::Well),
         (
             "429",
             vec![Say::Fails(429, Some("1")), Say::Well, Say::Fails(429, Some("1"))],

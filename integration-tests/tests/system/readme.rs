@@ -38,7 +38,12 @@ const FOREIGN: [&str; 3] = ["curl", "grpcurl", "nats"];
 const SHOWN: [(&str, &[&str]); 7] = [
     (
         "--auto-approve --watch\norchestrator status",
-        &["task.completed", "published to: blog", "quality ", "Compare three ways"],
+        &[
+            "task.completed",
+            "published to: blog",
+            "judged by offline",
+            "paper bags",
+        ],
     ),
     (
         "TASK=$(curl",

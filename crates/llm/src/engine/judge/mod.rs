@@ -93,7 +93,7 @@ async fn asked(chat: &dyn Chat, case: &Case<'_>, dimension: &str, trail: &mut Tr
     let mut messages = JUDGE.opening(&case.context(dimension))?;
     let schema = reply::schema(case);
     let name = format!("judge {dimension}");
-    for _ in 0..ASKS {
+    for round in 0..ASKS {
         let ask = ChatAsk {
             name: &name,
             prompt: JUDGE.id,
@@ -103,7 +103,14 @@ async fn asked(chat: &dyn Chat, case: &Case<'_>, dimension: &str, trail: &mut Tr
             tools: &[],
             max_output_tokens: None,
         };
-        let value = match trail.take(chat.chat(ask).await)? {
+        let reply = loop {
+            match trail.take(chat.chat(ask).await) {
+                // Its first answer is paid for.
+                Err(EngineError::Away { retry_after, .. }) if round > 0 && patience::waited(retry_after).await => {}
+                reply => break reply?,
+            }
+        };
+        let value = match reply {
             Reply::Json(value) => value,
             Reply::Text(_) | Reply::ToolCalls { .. } => {
                 return Err(EngineError::BadOutput("not a judgement".to_owned()));
