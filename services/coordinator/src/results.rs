@@ -239,6 +239,7 @@ fn input((task, job, run): Names, result: JobResult) -> Option<(TaskId, Input)> 
                 .then(|| Millis::from_secs_f64(failure.retry_after_seconds.min(86_400.0))),
             effect_unknown: failure.effect_unknown,
         }),
+        job_result::Outcome::Awaiting(_) => failed(protocol("nobody asked this run to ask")),
         job_result::Outcome::Released(released) => Input::JobReleased {
             job,
             dispatch,

@@ -296,6 +296,8 @@ fn step_spec(entry: &Entry, index: u16, room: &mut Room) -> StepSpec {
             .collect(),
         feedback: feedback.and_then(|no| text_of(entry, no)).into_iter().collect(),
         effects: frozen.effects.as_str().to_owned(),
+        ask: false,
+        approved: None,
     }
 }
 
