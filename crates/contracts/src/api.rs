@@ -76,6 +76,12 @@ pub struct ApproveRequest {
     /// Channel to edited content.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub edits: BTreeMap<String, String>,
+    /// For a step's gate: the tool is called with these instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<Map<String, Value>>,
+    /// For a step's gate: answers to what its tool asks, by the key of each request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub responses: Option<Map<String, Value>>,
     /// The `content_hash` the human saw; another one now: 409.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_hash: Option<String>,

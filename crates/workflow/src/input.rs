@@ -5,7 +5,7 @@ use crate::ids::{GateId, JobId, RunId};
 use crate::state::{Money, Stored};
 use crate::submission::Submission;
 use crate::time::Millis;
-use crate::vocabulary::{Action, EffectClass};
+use crate::vocabulary::{Action, AskKind, EffectClass};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -145,6 +145,8 @@ pub enum Outcome {
     Planned { plan: Value, document: Body },
     /// A step's output.
     Output(Body),
+    /// A step's question; a human's answer comes with its next job.
+    Awaiting { kind: AskKind, question: Body },
     /// A step's condition was false.
     Skipped { reason: String },
     /// A judgement.
@@ -215,6 +217,9 @@ pub struct Decision {
     pub content_hash: Option<String>,
     /// With `raise_budget`.
     pub raise_budget: Option<Money>,
+    /// For a step's gate: arguments of the human's own, or answers, as the JSON the step's next job carries.
+    #[serde(default)]
+    pub approved: Option<String>,
 }
 
 /// A worker's wish to send.

@@ -7,7 +7,7 @@
 use crate::hash::Fingerprint;
 use crate::ids::{JobId, RunId, Serial, TaskId};
 use crate::time::Timestamp;
-use crate::vocabulary::{AttentionReason, EffectClass, GateKind, Phase, Status, StepStatus, WorkKind};
+use crate::vocabulary::{AskKind, AttentionReason, EffectClass, GateKind, Phase, Status, StepStatus, WorkKind};
 use serde::{Deserialize, Serialize};
 
 /// Number of a payload within its task, from 0 (the submission).
@@ -157,9 +157,9 @@ pub struct Step {
     /// Payload with feedback for its next run.
     #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
     pub feedback: Option<PayloadNo>,
-    /// A human allowed it to run.
-    #[serde(rename = "a", default, skip_serializing_if = "std::ops::Not::not")]
-    pub allowed: bool,
+    /// What its latest run asked instead of ending, until the step has.
+    #[serde(rename = "q", default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
     /// When its latest job was dispatched first.
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
@@ -169,6 +169,29 @@ pub struct Step {
     /// Code and message of the last failure.
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
     pub error: Option<StepError>,
+}
+
+/// A question a step's run ended with, and what a human let through.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Asked {
+    /// What is asked.
+    #[serde(rename = "k")]
+    pub kind: AskKind,
+    /// The question: the call as it would be sent, and what the tool itself wants to know.
+    #[serde(rename = "q")]
+    pub question: Output,
+    /// Hash of definition and inputs it follows from; with others it is another question.
+    #[serde(rename = "i")]
+    pub input: Fingerprint,
+    /// Questions of the tool's own so far.
+    #[serde(rename = "r", default, skip_serializing_if = "is_zero")]
+    pub rounds: u32,
+    /// Its gate expired.
+    #[serde(rename = "x", default, skip_serializing_if = "std::ops::Not::not")]
+    pub expired: bool,
+    /// Payload with what a human let through: the question, or an answer of theirs.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<PayloadNo>,
 }
 
 /// The last failure of a step.
@@ -547,6 +570,11 @@ impl Task {
     pub fn job(&self, id: JobId) -> Option<&Job> {
         let serial = id.serial_in(self.id)?;
         self.jobs.iter().find(|j| j.serial == serial)
+    }
+
+    /// What the step of a gate asks; none for the other kinds.
+    pub fn asked(&self, gate: &Gate) -> Option<&Asked> {
+        self.steps.get(usize::from(gate.step?))?.asked.as_ref()
     }
 
     /// The phase users see.

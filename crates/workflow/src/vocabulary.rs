@@ -97,6 +97,14 @@ closed_list!(
 );
 
 closed_list!(
+    /// What the run of a step asks of a human.
+    AskKind {
+        Approval = "approval",
+        Input = "input",
+    }
+);
+
+closed_list!(
     /// What a human may answer.
     Action {
         Approve = "approve",

@@ -1,6 +1,7 @@
 //! What the command line understands.
 
 use clap::{Args, Parser, Subcommand};
+use serde_json::{Map, Value};
 use std::path::PathBuf;
 use workflow::vocabulary::Action;
 
@@ -268,8 +269,14 @@ pub struct ApproveArguments {
     /// Publish the file's content instead; may be repeated
     #[arg(long = "edit", value_name = "CHANNEL=FILE", value_parser = assignment::<PathBuf>)]
     pub edits: Vec<(String, PathBuf)>,
+    /// For a step that waits: call its tool with these arguments instead, a JSON object
+    #[arg(long, value_name = "JSON", value_parser = object, conflicts_with_all = ["channels", "no_publish", "edits"])]
+    pub arguments: Option<JsonObject>,
+    /// For a step whose tool asks: the answers, a JSON object by the names of what is asked
+    #[arg(long, value_name = "JSON", value_parser = object, conflicts_with_all = ["channels", "no_publish", "edits", "arguments"])]
+    pub responses: Option<JsonObject>,
     /// Instead of approving, for a step that may be skipped or an effect that did happen
-    #[arg(long, conflicts_with_all = ["channels", "no_publish", "edits"])]
+    #[arg(long, conflicts_with_all = ["channels", "no_publish", "edits", "arguments", "responses"])]
     pub action: Option<GateAction>,
     /// Approve only if the content is still what you saw
     #[arg(long, value_name = "HASH")]
@@ -305,6 +312,18 @@ pub struct ExportArguments {
     /// Where to; default: standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// Not a bare map: clap would take that for an argument of several values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JsonObject(pub Map<String, Value>);
+
+fn object(text: &str) -> Result<JsonObject, String> {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(members)) => Ok(JsonObject(members)),
+        Ok(_) => Err("write a JSON object, {\"name\": value}".to_owned()),
+        Err(error) => Err(format!("no JSON: {error}")),
+    }
 }
 
 /// `name=value`.

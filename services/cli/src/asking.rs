@@ -52,6 +52,12 @@ pub fn commands(program: &str, task_id: &str, gate: &Value, several: bool) -> Ve
         }
     };
     offer(&["approve"], format!("{program} approve {task_id}{named}"));
+    if field(gate, "kind") == "step" {
+        offer(
+            &["edit"],
+            format!("{program} approve {task_id}{named} --arguments '{{…}}'"),
+        );
+    }
     offer(
         &["revise"],
         format!("{program} revise {task_id}{named} \"what should be different\""),
@@ -98,6 +104,18 @@ mod tests {
                 "orchestrator revise t \"what should be different\"",
             ]
         );
+        let gate = json!({ "kind": "step", "step_key": "mail", "allowed_actions": ["approve", "edit", "skip"] });
+        assert_eq!(
+            commands("orchestrator", "t", &gate, false),
+            [
+                "orchestrator approvals t",
+                "orchestrator approve t",
+                "orchestrator approve t --arguments '{…}'",
+                "orchestrator approve t --action skip",
+            ]
+        );
+        assert_eq!(question(&gate), "waits for your decision about step mail:");
+        let gate = json!({ "kind": "publication", "expires_at": "2026-11-30T09:37:23.250Z", "allowed_actions": [] });
         assert_eq!(
             question(&gate),
             "waits for your decision about the publication, until 2026-11-30 09:37:23 UTC:"

@@ -10,7 +10,7 @@ use bus::dead_letter::DeadLetter;
 use bus::intake::{Delivery, Intake, ack_all};
 use bus::names::StreamName;
 use bus::topology::ConsumerSpec;
-use contracts::work::{JobResult, Released, Usage, WorkResult, job_result};
+use contracts::work::{Awaiting, JobResult, Released, Usage, WorkResult, job_result};
 use prost::Message;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ use workflow::decide::LEASE;
 use workflow::ids::{JobId, RunId, TaskId};
 use workflow::input::{Assessment, Body, Cost, Failure, Input, Outcome, Postponed};
 use workflow::time::Millis;
-use workflow::vocabulary::WorkKind;
+use workflow::vocabulary::{AskKind, WorkKind};
 
 /// Messages of a lane in hand at once.
 const CAPACITY: usize = 1024;
@@ -239,6 +239,10 @@ fn input((task, job, run): Names, result: JobResult) -> Option<(TaskId, Input)> 
                 .then(|| Millis::from_secs_f64(failure.retry_after_seconds.min(86_400.0))),
             effect_unknown: failure.effect_unknown,
         }),
+        job_result::Outcome::Awaiting(awaiting) => match asked(awaiting) {
+            Some(outcome) => succeeded(outcome),
+            None => failed(protocol("the question is not {arguments} in JSON, or of no known kind")),
+        },
         job_result::Outcome::Released(released) => Input::JobReleased {
             job,
             dispatch,
@@ -248,6 +252,21 @@ fn input((task, job, run): Names, result: JobResult) -> Option<(TaskId, Input)> 
         },
     };
     Some((task, input))
+}
+
+/// A question that can be shown and answered. Of a large one only its hash is known here.
+fn asked(awaiting: Awaiting) -> Option<Outcome> {
+    #[derive(serde::Deserialize)]
+    struct Call {
+        #[serde(rename = "arguments")]
+        _arguments: serde_json::Map<String, Value>,
+    }
+    let kind = AskKind::parse(&awaiting.kind)?;
+    let question = body::from_payload(awaiting.question)?;
+    if body::as_blob(&question.text).is_none() {
+        serde_json::from_str::<Call>(&question.text).ok()?;
+    }
+    Some(Outcome::Awaiting { kind, question })
 }
 
 fn postponed(released: &Released) -> Option<Postponed> {

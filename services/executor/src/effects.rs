@@ -10,10 +10,12 @@
 //! A keyed effect stays `sent` even when this sending certainly did nothing, because an earlier one may
 //! have arrived; its key makes the next sending harmless. A `once` effect is licensed a single time, so
 //! "not done" is final for its ledger row, and the next attempt is a new row and never a resend.
+//! So it is with a receiver that asks something instead of acting: what it is told goes out as a new effect.
 
 use crate::failure::RunFailure;
 use async_trait::async_trait;
 use bus::worker::{CallError, EffectEnd, EffectRequest, JobContext, Licence};
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -87,6 +89,8 @@ pub enum Sent {
     NotDone(RunFailure),
     /// Nobody knows.
     Unclear(RunFailure),
+    /// The receiver asked something instead of acting.
+    Asked(Question),
 }
 
 /// Sends what is licensed.
@@ -103,10 +107,34 @@ pub enum Stop {
     Engine(Box<llm::Failed>),
     /// It failed.
     Failed(RunFailure),
+    /// The tool wants to know something of a human; what it is told comes with the step's next run.
+    Asks(Question),
     /// It could not be tried; costs no attempt.
     Released,
     /// Nobody wants it any more.
     Dropped,
+}
+
+/// What a tool wants to know before it goes on.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Question {
+    /// For people: why it asks.
+    pub message: String,
+    /// What is asked, each answered apart.
+    pub requests: Vec<QuestionRequest>,
+    /// The tool's own, given back with the answers; at most 64 KiB, never shown.
+    pub request_state: Option<String>,
+}
+
+/// One thing that is asked.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct QuestionRequest {
+    /// Names the answer.
+    pub key: String,
+    /// For people.
+    pub message: String,
+    /// JSON Schema of the answer.
+    pub schema: Value,
 }
 
 impl From<RunFailure> for Stop {
@@ -207,6 +235,11 @@ async fn send(
             let response = json!({"not_done": true, "code": failure.code, "message": failure.message});
             record(port, effect, EffectEnd::Rejected, &response).await;
             Err(failure.into())
+        }
+        Sent::Asked(question) => {
+            let response = json!({"not_done": true, "code": "asked", "message": question.message});
+            record(port, effect, EffectEnd::Rejected, &response).await;
+            Err(Stop::Asks(question))
         }
         Sent::Unclear(failure) if repeatable => Err(RunFailure {
             retryable: true,

@@ -1,6 +1,6 @@
 //! Waiting and giving up around the ledger.
 
-use crate::effects::{Intent, Licensed, Sender, Sent, Stop, perform};
+use crate::effects::{Intent, Licensed, Question, Sender, Sent, Stop, perform};
 use crate::failure::RunFailure;
 use crate::test_ledger::TestLedger;
 use async_trait::async_trait;
@@ -98,4 +98,33 @@ async fn a_licence_that_is_over_is_not_used() {
     let sender = Counting::default();
     let outcome = perform(&ledger, &intent(EffectClass::Keyed), &sender).await;
     assert_eq!((code(outcome).as_str(), sender.0.into_inner()), ("effect_late", 0));
+}
+
+/// Asks first, and acts once it was asked twice.
+struct Asking(AtomicU32);
+
+#[async_trait]
+impl Sender for Asking {
+    async fn send(&self, _: &Licensed) -> Sent {
+        match self.0.fetch_add(1, Ordering::Relaxed) {
+            0 => Sent::Asked(Question {
+                message: "which one?".to_owned(),
+                ..Question::default()
+            }),
+            _ => Sent::Confirmed(json!("done")),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_that_asks_has_done_nothing_and_is_sent_to_anew() {
+    for class in [EffectClass::Once, EffectClass::Keyed] {
+        let (ledger, sender) = (TestLedger::new(), Asking(AtomicU32::new(0)));
+        let asked = perform(&ledger, &intent(class), &sender).await;
+        assert!(matches!(asked, Err(Stop::Asks(question)) if question.message == "which one?"));
+        assert_eq!(ledger.states(), ["rejected"]);
+        // The run was lost before it told: another one asks for the next row.
+        assert_eq!(perform(&ledger, &intent(class), &sender).await, Ok(json!("done")));
+        assert_eq!(ledger.states(), ["rejected", "confirmed"]);
+    }
 }

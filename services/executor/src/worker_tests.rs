@@ -112,6 +112,8 @@ struct System {
     ctx: Context,
     folder: PathBuf,
     running: tokio::task::JoinHandle<anyhow::Result<()>>,
+    /// Items so far.
+    asked: u32,
 }
 
 impl System {
@@ -154,6 +156,7 @@ impl System {
             ctx,
             folder,
             running,
+            asked: 0,
         })
     }
 
@@ -181,7 +184,8 @@ impl System {
         };
         let expected = item.jobs.len();
         let subject = self.bus.names().work_subject(kind, &Token::parse("default")?);
-        let id = format!("{kind}:1");
+        self.asked += 1;
+        let id = format!("{kind}:{}", self.asked);
         self.bus
             .publish_one(Outgoing::new(subject, id, item.encode_to_vec()))
             .await?;
@@ -233,6 +237,44 @@ fn input(step_key: &str, channel: &str, output: Value) -> Input {
 
 fn json_in(payload: &Payload) -> Value {
     serde_json::from_str(bus::worker::json_of(Some(payload))).unwrap()
+}
+
+#[tokio::test]
+async fn a_step_that_needs_a_word_asks_with_what_it_would_send_and_then_sends_just_that() -> anyhow::Result<()> {
+    let mut system = System::start().await?;
+    let asking = |approved: Option<Value>| {
+        let arguments = json!({"a": {"$step": "draft", "pointer": "/text"}, "b": "{{request}}"});
+        let Spec::Step(step) = step("null", arguments, None) else {
+            unreachable!()
+        };
+        Spec::Step(StepSpec {
+            ask: true,
+            approved: approved.map(|approved| inline(approved.to_string())),
+            ..step
+        })
+    };
+    let results = system.ask(WorkKind::Execute, vec![asking(None)]).await?;
+    let Some(Outcome::Awaiting(awaiting)) = results.first().and_then(|result| result.outcome.clone()) else {
+        anyhow::bail!("{results:?}")
+    };
+    let arguments = json!({"a": "Green tea.", "b": "Write about tea"});
+    let question = json_in(&awaiting.question.context("no question")?);
+    assert_eq!(
+        (awaiting.kind.as_str(), question),
+        ("approval", json!({"tool_id": "null", "arguments": arguments}))
+    );
+
+    let edited = json!({"arguments": {"a": "{{request}}", "n": 7}});
+    let results = system.ask(WorkKind::Execute, vec![asking(Some(edited))]).await?;
+    let Some(Outcome::Output(output)) = results.first().and_then(|result| result.outcome.clone()) else {
+        anyhow::bail!("{results:?}")
+    };
+    assert_eq!(
+        json_in(&output),
+        json!({"a": "{{request}}", "n": 7}),
+        "nothing is resolved"
+    );
+    system.stop().await
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use super::job::{Ended, ItemContext, inline};
 use contracts::coordinator::{GetPayloadRequest, PutPayloadRequest, RunningJob};
 use contracts::work::job::Spec;
 use contracts::work::job_result::Outcome;
-use contracts::work::{BlobRef, Job, Payload, payload};
+use contracts::work::{Awaiting, BlobRef, Job, Payload, payload};
 use std::sync::Arc;
 use tokio::time::Instant;
 use tonic::Status;
@@ -55,8 +55,13 @@ pub(super) async fn store_large(
     caller: &RunningJob,
     deadline: Instant,
 ) -> Result<(), CallError> {
-    let Some(Outcome::Output(payload) | Outcome::Deliverable(payload)) = &mut ended.outcome else {
-        return Ok(());
+    let payload = match &mut ended.outcome {
+        Some(Outcome::Output(payload) | Outcome::Deliverable(payload)) => payload,
+        Some(Outcome::Awaiting(Awaiting {
+            question: Some(payload),
+            ..
+        })) => payload,
+        _ => return Ok(()),
     };
     let Some(payload::Body::Json(json)) = &mut payload.body else {
         return Ok(());
@@ -80,7 +85,10 @@ pub(super) async fn store_large(
 
 fn payloads_of(job: &mut Job) -> Vec<&mut Payload> {
     let inputs = match &mut job.spec {
-        Some(Spec::Step(step)) => &mut step.inputs,
+        Some(Spec::Step(step)) => {
+            let inputs = step.inputs.iter_mut().filter_map(|input| input.output.as_mut());
+            return inputs.chain(step.approved.as_mut()).collect();
+        }
         Some(Spec::Assess(assess)) => &mut assess.outputs,
         Some(Spec::Format(format)) => &mut format.inputs,
         Some(Spec::Publish(publish)) => return publish.deliverable.iter_mut().collect(),

@@ -98,7 +98,7 @@ pub(super) fn retry(
         }
     };
     if attention.reason == AttentionReason::EffectUnknown && !send_again {
-        let allowed = super::allowed_actions(GateKind::Attention, Some(attention.reason)).to_vec();
+        let allowed = super::actions_of(GateKind::Attention, Some(attention.reason), None).to_vec();
         cx.reply = Reply::Refused(Refusal::ActionNotAllowed {
             action: Action::Retry,
             allowed,

@@ -1,7 +1,7 @@
 //! The effect ledger: a request is frozen before it is sent, and only `sent` is ambiguous.
 
 use super::context::Context;
-use super::{LEASE, runs};
+use super::{LEASE, asking, runs};
 use crate::decision::{EffectReply, EffectRow, FrozenRequest, Reply};
 use crate::ids::{JobId, RunId, Serial};
 use crate::input::{Body, EffectEnd, EffectRequest};
@@ -24,6 +24,10 @@ pub(super) fn begun(cx: &mut Context<'_>, ask: &EffectRequest) {
     let Some(serial) = ask.job.serial_in(cx.task.id) else {
         return;
     };
+    if asking::holds_back(cx, serial) {
+        cx.reply = Reply::Effect(EffectReply::Refused("gate"));
+        return;
+    }
     let known = cx
         .task
         .effects
@@ -252,6 +256,13 @@ pub(super) fn leftover(cx: &Context<'_>, unit: Unit) -> Leftover {
 pub(super) fn confirm(cx: &mut Context<'_>, job: Serial) {
     for at in open_of(cx, |e| e.job == job) {
         set(cx, at, EffectState::Confirmed, None);
+    }
+}
+
+/// A run ended with a question instead: what it sent, though EndEffect was lost, was asked about and not done.
+pub(super) fn not_done(cx: &mut Context<'_>, job: Serial, run: RunId) {
+    for at in open_of(cx, |e| e.job == job && e.run == run) {
+        set(cx, at, EffectState::Rejected, None);
     }
 }
 

@@ -1,21 +1,28 @@
 //! Human decisions: one lock, the first commit wins, the others learn who did.
 
 use super::context::Context;
-use super::{assessing, control, delivering, effects, planning, steps};
+use super::{asking, assessing, control, delivering, effects, planning, steps};
 use crate::decision::{Refusal, Reply};
 use crate::hash::Fingerprint;
 use crate::ids::{GateId, Serial};
 use crate::input::{Body, Decision};
 use crate::state::{Attention, Decided, Gate, Task};
-use crate::vocabulary::{Action, AttentionReason, EventKind, GateKind, Status, StepStatus};
+use crate::vocabulary::{Action, AskKind, AttentionReason, EventKind, GateKind, Status};
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// What a human may answer to a gate of this kind.
-pub fn allowed_actions(kind: GateKind, attention: Option<AttentionReason>) -> &'static [Action] {
+/// What a human may answer to an open gate of the task.
+pub fn allowed_actions(task: &Task, gate: &Gate) -> &'static [Action] {
+    let attention = task.attention.as_ref().map(|a| a.reason);
+    actions_of(gate.kind, attention, task.asked(gate).map(|a| a.kind))
+}
+
+/// What a human may answer to a gate of this kind; `asks`: what the step of a step's gate asks.
+pub fn actions_of(kind: GateKind, attention: Option<AttentionReason>, asks: Option<AskKind>) -> &'static [Action] {
     use Action::{Approve, Cancel, Edit, MarkDone, RaiseBudget, Reject, Retry, Revise, SendAgain, Skip};
     match (kind, attention) {
         (GateKind::Plan, _) => &[Approve, Revise, Reject, Cancel],
+        (GateKind::Step, _) if asks == Some(AskKind::Approval) => &[Approve, Edit, Revise, Skip, Reject, Cancel],
         (GateKind::Step, _) => &[Approve, Skip, Reject, Cancel],
         (GateKind::Publication, _) => &[Approve, Edit, Revise, Reject, Cancel],
         (GateKind::Attention, Some(reason)) => match reason {
@@ -32,6 +39,9 @@ pub fn allowed_actions(kind: GateKind, attention: Option<AttentionReason>) -> &'
         (GateKind::Attention, None) => &[Retry, Reject, Cancel],
     }
 }
+
+/// What is said of an answer without what it must have, or with what it cannot have.
+const UNANSWERED: &str = "an edit has arguments, an answer to a tool has responses, and an approval has neither";
 
 /// What an attention gate is about, as a hash.
 pub(super) fn attention_hash(attention: &Attention) -> Fingerprint {
@@ -68,7 +78,7 @@ fn check(task: &Task, decision: &Decision) -> Result<Option<Gate>, Refusal> {
     {
         return Err(Refusal::ApprovalStale);
     }
-    let allowed = allowed_actions(gate.kind, task.attention.as_ref().map(|a| a.reason));
+    let allowed = allowed_actions(task, &gate);
     if !allowed.contains(&decision.action) {
         return Err(Refusal::ActionNotAllowed {
             action: decision.action,
@@ -110,6 +120,14 @@ fn who_won(decided: &Decided) -> Refusal {
 
 /// What the gate's content does not allow.
 fn unfit(cx: &Context<'_>, gate: &Gate, decision: &Decision) -> Option<Refusal> {
+    if let (GateKind::Step, Some(asked)) = (gate.kind, cx.task.asked(gate)) {
+        let answers = match decision.action {
+            Action::Edit => true,
+            Action::Approve => asked.kind == AskKind::Input,
+            _ => return None,
+        };
+        return (answers != decision.approved.is_some()).then_some(Refusal::WrongState(UNANSWERED));
+    }
     // An approval after its gate expired keeps that gate's rules.
     let late = gate.kind == GateKind::Attention && cx.task.interrupted == Some(Status::AwaitingApproval);
     if gate.kind != GateKind::Publication && !late {
@@ -161,13 +179,10 @@ fn plan(cx: &mut Context<'_>, decision: &Decision) {
 
 fn step(cx: &mut Context<'_>, gate: &Gate, decision: &Decision) {
     let Some(index) = gate.step else { return };
-    if decision.action == Action::Skip {
-        steps::skip(cx, index, "a human skipped it");
-        return;
-    }
-    if let Some(step) = cx.task.steps.get_mut(usize::from(index)) {
-        step.allowed = true;
-        step.status = StepStatus::Pending;
+    match decision.action {
+        Action::Skip => steps::skip(cx, index, "a human skipped it"),
+        Action::Revise => steps::rerun(cx, index, decision.feedback.as_deref()),
+        _ => asking::let_through(cx, index, decision.approved.as_deref()),
     }
 }
 
@@ -213,7 +228,7 @@ fn attention(cx: &mut Context<'_>, decision: &Decision) {
         Action::Approve => match stage {
             Status::AwaitingPlanReview => planning::execute(cx),
             Status::AwaitingApproval => publication(cx, decision),
-            _ => allow_steps(cx),
+            _ => asking::let_expired_through(cx),
         },
         Action::Revise if attention.reason == AttentionReason::PlanInvalid => {
             planning::feedback(cx, decision.feedback.as_deref().unwrap_or("plan it differently"));
@@ -227,17 +242,6 @@ fn attention(cx: &mut Context<'_>, decision: &Decision) {
         }
         Action::SendAgain => control::try_again(cx, &attention, true),
         _ => control::try_again(cx, &attention, false),
-    }
-}
-
-/// Allows the steps whose gate expired; one whose gate is open waits for its own answer.
-fn allow_steps(cx: &mut Context<'_>) {
-    let open: Vec<usize> = cx.task.gates.iter().filter_map(|g| g.step.map(usize::from)).collect();
-    for (index, step) in cx.task.steps.iter_mut().enumerate() {
-        if step.status == StepStatus::WaitingApproval && !open.contains(&index) {
-            step.allowed = true;
-            step.status = StepStatus::Pending;
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! change leaves the task untouched, so that an input applied twice is an input applied once.
 
 mod advance;
+mod asking;
 mod assessing;
 mod context;
 mod control;
@@ -17,7 +18,7 @@ mod steps;
 mod timers;
 
 pub use dispatch::{ReadyJob, dispatch, note_published, ready_jobs};
-pub use gates::allowed_actions;
+pub use gates::{actions_of, allowed_actions};
 
 use crate::decision::{Refusal, Reply, Transition};
 use crate::ids::TaskId;

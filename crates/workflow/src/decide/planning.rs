@@ -162,7 +162,7 @@ fn fresh_step() -> Step {
         input_hash: None,
         output: None,
         feedback: None,
-        allowed: false,
+        asked: None,
         started_at: None,
         finished_at: None,
         error: None,

@@ -1,7 +1,7 @@
 //! Runs of jobs: who holds one, how it ended, and what a lost one means.
 
 use super::context::Context;
-use super::{LEASE, LOSSES_ALONE, LOSSES_BEFORE_ALONE, assessing, delivering, effects, planning, steps};
+use super::{LEASE, LOSSES_ALONE, LOSSES_BEFORE_ALONE, asking, assessing, delivering, effects, planning, steps};
 use crate::decision::{CostRow, Reply};
 use crate::ids::{JobId, RunId, Serial};
 use crate::input::{Cost, Failure, Outcome, Postponed};
@@ -106,20 +106,19 @@ pub(super) fn succeeded(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: Ru
         cx.reply = Reply::Ignored("no such dispatch");
         return;
     }
-    if !fits(found.unit, outcome) {
-        let failure = Failure {
-            code: "worker_protocol".to_owned(),
-            message: "the result does not fit the job".to_owned(),
-            ..Failure::default()
-        };
+    if let Some(failure) = misfit(found.unit, outcome).or_else(|| asking::unfit(cx, found.unit, outcome)) {
         return failed(cx, job, dispatch, run, cost, &failure);
     }
     let ended = take(cx, at, dispatch, run, cost);
     let attempt = attempt_of(&ended);
-    effects::confirm(cx, ended.serial);
+    match outcome {
+        Outcome::Awaiting { .. } => effects::not_done(cx, ended.serial, run),
+        _ => effects::confirm(cx, ended.serial),
+    }
     match (ended.unit, outcome) {
         (Unit::Plan, Outcome::Planned { plan, document }) => planning::planned(cx, plan, document),
         (Unit::Step(i), Outcome::Output(body)) => steps::succeeded(cx, i, attempt, body),
+        (Unit::Step(i), Outcome::Awaiting { kind, question }) => asking::asked(cx, i, attempt, *kind, question),
         (Unit::Step(i), Outcome::Skipped { reason }) => steps::skip(cx, i, reason),
         (Unit::Assess, Outcome::Assessed { assessment, document }) => assessing::assessed(cx, assessment, document),
         (Unit::Format(i), Outcome::Deliverable(body)) => delivering::formatted(cx, i, body),
@@ -128,15 +127,23 @@ pub(super) fn succeeded(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: Ru
     }
 }
 
-fn fits(unit: Unit, outcome: &Outcome) -> bool {
-    matches!(
+fn misfit(unit: Unit, outcome: &Outcome) -> Option<Failure> {
+    let fits = matches!(
         (unit, outcome),
         (Unit::Plan, Outcome::Planned { .. })
-            | (Unit::Step(_), Outcome::Output(_) | Outcome::Skipped { .. })
+            | (
+                Unit::Step(_),
+                Outcome::Output(_) | Outcome::Awaiting { .. } | Outcome::Skipped { .. }
+            )
             | (Unit::Assess, Outcome::Assessed { .. })
             | (Unit::Format(_), Outcome::Deliverable(_))
             | (Unit::Publish(_), Outcome::Published { .. })
-    )
+    );
+    (!fits).then(|| Failure {
+        code: "worker_protocol".to_owned(),
+        message: "the result does not fit the job".to_owned(),
+        ..Failure::default()
+    })
 }
 
 /// A failure counts only for the current attempt.

@@ -1,11 +1,12 @@
 //! Steps: which may run, which are done, and which must run again because their input changed.
 
+use super::asking::{self, Turn};
 use super::context::Context;
 use super::effects::{self, Leftover};
 use crate::hash::Fingerprint;
 use crate::input::Body;
-use crate::state::{EffectState, Unit};
-use crate::vocabulary::{AttentionReason, EventKind, GateKind, Status, StepStatus};
+use crate::state::{Decided, EffectState, Unit};
+use crate::vocabulary::{Action, AttentionReason, EventKind, GateKind, Status, StepStatus};
 use serde_json::{Value, json};
 
 /// Makes jobs for what can run, and leaves the stage when everything is settled.
@@ -67,8 +68,9 @@ fn settle(cx: &mut Context<'_>, index: u16, deps: &[u16]) -> bool {
         // Its outside effect cannot be taken back: the recorded answer stands.
         StepStatus::Succeeded if !repairable(cx, index) => return true,
         StepStatus::Succeeded | StepStatus::Skipped | StepStatus::Pending => {}
-        // Its gate expired, or was closed with others: it is asked about anew.
-        StepStatus::WaitingApproval if !cx.task.gates.iter().any(|g| g.step == Some(index)) => {}
+        StepStatus::WaitingApproval if asking::stands(cx, index, hash) => return false,
+        // Its gate was never opened, expired, was closed with others, or is about other inputs: it is asked about.
+        StepStatus::WaitingApproval => close_gate(cx, index),
         _ => return false,
     }
     if cx.has_job(Unit::Step(index)) {
@@ -94,26 +96,35 @@ fn settle(cx: &mut Context<'_>, index: u16, deps: &[u16]) -> bool {
 
 fn start(cx: &mut Context<'_>, index: u16, hash: Fingerprint) {
     cx.touch();
+    if let Turn::Ask(question) = asking::turn(cx, index, hash) {
+        cx.open_gate(GateKind::Step, Some(index), question);
+        return;
+    }
     let round = cx.task.round;
-    let asks = cx.frozen(index).is_some_and(|f| f.requires_approval);
     let Some(step) = cx.task.steps.get_mut(usize::from(index)) else {
         return;
     };
-    let ask = asks && !step.allowed;
-    step.status = if ask {
-        StepStatus::WaitingApproval
-    } else {
-        StepStatus::Pending
-    };
+    step.status = StepStatus::Pending;
     step.round = round;
     step.attempt = 0;
     step.started_at = None;
     step.finished_at = None;
-    if ask {
-        cx.open_gate(GateKind::Step, Some(index), hash);
-    } else {
-        cx.add_job(Unit::Step(index));
-    }
+    cx.add_job(Unit::Step(index));
+}
+
+/// Nobody need answer any more what the step asked about other inputs.
+fn close_gate(cx: &mut Context<'_>, index: u16) {
+    let open = cx.task.gates.iter().find(|g| g.step == Some(index));
+    let Some(serial) = open.map(|g| g.serial) else { return };
+    let decided = Decided {
+        serial,
+        kind: GateKind::Step,
+        actor: "inputs".to_owned(),
+        at: cx.now(),
+        action: Action::Retry,
+        request: Fingerprint::of([]),
+    };
+    cx.close_gate(serial, &decided, None, false);
 }
 
 fn any_skipped(cx: &Context<'_>, steps: &[u16]) -> bool {
@@ -161,7 +172,7 @@ pub(super) fn succeeded(cx: &mut Context<'_>, index: u16, attempt: u32, output: 
     step.output = Some(stored);
     step.feedback = None;
     step.error = None;
-    step.allowed = false;
+    step.asked = None;
     step.finished_at = Some(now);
     cx.emit_step(EventKind::StepSucceeded, index, json!({}));
 }
@@ -174,6 +185,7 @@ pub(super) fn skip(cx: &mut Context<'_>, index: u16, reason: &str) {
         step.status = StepStatus::Skipped;
         step.input_hash = Some(hash);
         step.output = None;
+        step.asked = None;
         step.finished_at = Some(now);
     }
     cx.emit_step(EventKind::StepSkipped, index, json!({ "reason": reason }));
@@ -185,7 +197,7 @@ pub(super) fn rerun(cx: &mut Context<'_>, index: u16, feedback: Option<&str>) {
     cx.touch();
     if let Some(step) = cx.task.steps.get_mut(usize::from(index)) {
         step.status = StepStatus::Pending;
-        step.allowed = false;
+        step.asked = None;
         step.input_hash = None;
         if no.is_some() {
             step.feedback = no;

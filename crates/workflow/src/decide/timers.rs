@@ -1,7 +1,7 @@
 //! What is due: leases, gates, deadlines, licences, and queued jobs that are silent.
 
 use super::context::Context;
-use super::{QUEUE_SILENCE, effects, runs};
+use super::{QUEUE_SILENCE, asking, effects, runs};
 use crate::decision::Lookup;
 use crate::hash::Fingerprint;
 use crate::ids::Serial;
@@ -56,14 +56,14 @@ fn leases(cx: &mut Context<'_>) {
 /// A gate that expires fails closed: a human is asked again, nothing goes out.
 fn gates(cx: &mut Context<'_>) {
     let now = cx.now();
-    let due: Vec<(Serial, GateKind)> = cx
+    let due: Vec<(Serial, GateKind, Option<u16>)> = cx
         .task
         .gates
         .iter()
         .filter(|g| g.expires_at.is_some_and(|t| t <= now))
-        .map(|g| (g.serial, g.kind))
+        .map(|g| (g.serial, g.kind, g.step))
         .collect();
-    for (serial, kind) in due {
+    for (serial, kind, step) in due {
         let decided = Decided {
             serial,
             kind,
@@ -73,6 +73,9 @@ fn gates(cx: &mut Context<'_>) {
             request: Fingerprint::of([]),
         };
         cx.close_gate(serial, &decided, None, true);
+        if let Some(index) = step {
+            asking::expired(cx, index);
+        }
         cx.stall(AttentionReason::GateExpired, format!("the {kind} gate expired"));
     }
 }

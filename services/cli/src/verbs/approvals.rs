@@ -94,6 +94,7 @@ pub fn describe(approval: &Value, look: Look, program: &str) -> String {
         lines.push(format!("\n{}", look.paint(Tone::Heading, &heading)));
         lines.push(field(deliverable, "content"));
     }
+    lines.extend(calls(approval, look));
     lines.push(format!("\ncontent hash {}", field(approval, "content_hash")));
     lines.push(look.paint(Tone::Warn, &asking::question(approval)));
     let commands = asking::commands(program, &field(approval, "task_id"), approval, false);
@@ -101,13 +102,35 @@ pub fn describe(approval: &Value, look: Look, program: &str) -> String {
     lines.join("\n")
 }
 
-/// With what the steps of a plan under review, or the step that waits, would be called.
+/// The very calls that wait for a word, and what their tools ask: whole, since they are what is decided about.
+fn calls(approval: &Value, look: Look) -> Vec<String> {
+    let own = (field(approval, "kind") == "step").then_some(approval);
+    let calls = own.into_iter().chain(items(approval, "calls"));
+    let told = calls.filter_map(|call| {
+        let arguments = pretty(call.get("arguments")?);
+        let heading = format!("--- {} calls {} ---", field(call, "step_key"), field(call, "tool_id"));
+        let mut lines = vec![format!("\n{}", look.paint(Tone::Heading, &heading)), arguments];
+        for request in items(call, "requests") {
+            let text = ["key", "message"].map(|name| field(request, name)).join(": ");
+            lines.push(look.paint(Tone::Warn, &format!("asks for {text}")));
+            lines.extend(request.get("schema").map(pretty));
+        }
+        Some(lines)
+    });
+    told.flatten().collect()
+}
+
+fn pretty(value: &Value) -> String {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    let lines: Vec<String> = text.lines().map(crate::text::harmless).map(Into::into).collect();
+    lines.join("\n")
+}
+
+/// With what the steps of a plan under review would be called.
 fn intended(approval: &Value, look: Look) -> Vec<String> {
-    let kind = field(approval, "kind");
-    let waiting = field(approval, "step_key");
+    let reviewed = field(approval, "kind") == "plan";
     let steps = items(approval.get("plan").unwrap_or(&Value::Null), "steps").iter();
-    let asked_about = steps.filter(|step| kind == "plan" || (kind == "step" && field(step, "key") == waiting));
-    let lines = asked_about.filter_map(|step| {
+    let lines = steps.filter(|_| reviewed).filter_map(|step| {
         let arguments = present(step, "arguments")?;
         let text = format!("{} ({}) {arguments}", field(step, "key"), field(step, "effects"));
         Some(format!("  {}", excerpt(&crate::text::harmless(&text), look.room(2))))

@@ -19,6 +19,8 @@ pub async fn approve(caller: &Caller, arguments: ApproveArguments) -> Result<()>
             .into_iter()
             .map(read)
             .collect::<Result<BTreeMap<_, _>>>()?,
+        arguments: arguments.arguments.map(|given| given.0),
+        responses: arguments.responses.map(|given| given.0),
         content_hash: arguments.content_hash,
         action: arguments.action.map(Action::from),
         ..ApproveRequest::default()

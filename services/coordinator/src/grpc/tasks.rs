@@ -10,6 +10,7 @@ mod lists;
 mod records;
 mod submit;
 mod trace;
+mod word;
 
 use crate::writer::Shared;
 use contracts::coordinator::task_service_server::TaskService;

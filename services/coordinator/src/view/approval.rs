@@ -1,7 +1,7 @@
 //! `GET /approval/{task_id}`: what a human decides about.
 
 use super::plan::{Depth, plan};
-use super::{Facts, cost, deliveries, gates, member, moment, put, quality, status};
+use super::{Facts, calls, cost, deliveries, gates, member, moment, put, quality, status};
 use crate::store::tasks::EffectLine;
 use serde_json::{Value, json};
 use workflow::decision::Refusal;
@@ -27,8 +27,9 @@ pub fn choose_gate(task: &Task, id: Option<GateId>) -> Result<&Gate, Refusal> {
     }
 }
 
-/// The approval document of an open gate. `effects`: what the task did outside so far.
-pub fn approval(facts: &Facts, gate: &Gate, effects: &[EffectLine]) -> Value {
+/// The approval document of an open gate. `effects`: what the task did outside so far; `input_schema`: of the tool a
+/// step's gate is about, where the catalog still has it.
+pub fn approval(facts: &Facts, gate: &Gate, effects: &[EffectLine], input_schema: Option<&Value>) -> Value {
     let task = &facts.task;
     let planning = facts.planning();
     let mut document = json!({
@@ -51,6 +52,7 @@ pub fn approval(facts: &Facts, gate: &Gate, effects: &[EffectLine]) -> Value {
     let step = gates::step_key(facts.plan.as_ref(), gate);
     put(&mut document, "step_key", step.map(Value::from));
     put(&mut document, "attention", status::attention(task));
+    calls::put_call(&mut document, facts, gate, input_schema);
     if !effects.is_empty() {
         put(&mut document, "effects", Some(effects.iter().map(effect).collect()));
     }
@@ -64,6 +66,9 @@ fn summary(facts: &Facts, gate: &Gate) -> Option<String> {
         GateKind::Attention => facts.task.attention.as_ref().map(|a| a.detail.clone()),
         GateKind::Step => {
             let step = plan?.plan.steps.get(usize::from(gate.step?))?;
+            if let Some(message) = calls::message(facts, gate) {
+                return Some(format!("step {}: the tool {} asks: {message}", step.key, step.tool_id));
+            }
             let why = step.reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
             Some(format!("step {} runs the tool {}{why}", step.key, step.tool_id))
         }

@@ -39,6 +39,8 @@ pub fn wanted(task: &Task) -> Vec<PayloadNo> {
     }
     wanted.extend(task.quality.as_ref().map(|q| q.payload));
     wanted.extend(task.deliveries.iter().filter_map(|d| d.content).map(|c| c.payload));
+    let asked = task.steps.iter().filter_map(|step| step.asked.as_ref());
+    wanted.extend(asked.filter(|a| a.approved.is_none()).map(|a| a.question.payload));
     let succeeded = |(index, _): &(usize, _)| shows_output(task, *index);
     let outputs = task.steps.iter().enumerate().filter(succeeded);
     wanted.extend(outputs.filter_map(|(_, step)| step.output).map(|o| o.payload));

@@ -9,7 +9,7 @@ use workflow::vocabulary::Action;
 
 /// What a human may answer.
 pub(super) fn actions(task: &Task, gate: &Gate) -> &'static [Action] {
-    allowed_actions(gate.kind, task.attention.as_ref().map(|a| a.reason))
+    allowed_actions(task, gate)
 }
 
 /// The key of the step a gate is about.

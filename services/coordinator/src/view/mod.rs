@@ -2,6 +2,7 @@
 
 mod approval;
 mod bodies;
+mod calls;
 mod cost;
 mod deliveries;
 mod gates;

@@ -15,7 +15,7 @@ use workflow::state::{Task, Unit};
 use workflow::submission::{Dimension, OnExhausted, Policy, Submission};
 use workflow::time::{Millis, Timestamp};
 use workflow::tool::{Catalog, CatalogTool, RetryPolicy, ToolSource, ToolSpecification};
-use workflow::vocabulary::{Action, EffectClass, ToolState};
+use workflow::vocabulary::{Action, AskKind, EffectClass, ToolState};
 
 /// Each input comes a second after the one before.
 const START: Timestamp = Timestamp(1_700_000_000_000);
@@ -206,7 +206,22 @@ impl Story {
 
     /// Runs of every job end well; judgements score so.
     pub fn run_well(&mut self, score: f64) {
-        self.run(&|story, unit| Ok(well(unit, &story.key(unit), score)));
+        self.run(&|story, unit| {
+            let asks = story.asks(unit);
+            Ok(if asks {
+                asked(&story.key(unit))
+            } else {
+                well(unit, &story.key(unit), score)
+            })
+        });
+    }
+
+    /// The unit is a step whose tool needs a word it does not have.
+    fn asks(&self, unit: Unit) -> bool {
+        let Unit::Step(i) = unit else { return false };
+        let index = usize::from(i);
+        let word = self.task.steps[index].asked.as_ref().and_then(|a| a.approved);
+        word.is_none() && self.plan.as_ref().unwrap().steps[index].requires_approval
     }
 
     pub fn key(&self, unit: Unit) -> String {
@@ -250,6 +265,7 @@ pub fn decision(action: Action, name: i64) -> Decision {
         edits: BTreeMap::new(),
         content_hash: None,
         raise_budget: None,
+        approved: None,
     }
 }
 
@@ -270,6 +286,14 @@ pub fn ended_with(job: JobId, dispatch: u32, ended: Result<Outcome, Failure>, co
             cost,
             failure,
         },
+    }
+}
+
+/// What a good worker asks about a step that needs a human's word.
+pub fn asked(key: &str) -> Outcome {
+    Outcome::Awaiting {
+        kind: AskKind::Approval,
+        question: Body::new(json!({ "tool_id": "send", "arguments": { "text": format!("for {key}") } }).to_string()),
     }
 }
 

@@ -107,7 +107,7 @@ fn a_planners_task_tells_what_it_understood_and_remembered() {
     );
     assert_eq!(status["patterns_used"], json!(["p1"]));
     let gate = story.task.gates[0].clone();
-    assert_eq!(approval(&story.facts(), &gate, &[])["reasoning"], "Facts first.");
+    assert_eq!(approval(&story.facts(), &gate, &[], None)["reasoning"], "Facts first.");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_failed_step_is_told_and_a_human_asked_and_after_the_end_no_more() {
     );
     assert_eq!(draft.get("output"), None);
     let gate = story.task.gates[0].clone();
-    let asked = approval(&story.facts(), &gate, &[]);
+    let asked = approval(&story.facts(), &gate, &[], None);
     assert_eq!(
         (&asked["kind"], &asked["summary"]),
         (&json!("attention"), &waits["attention"]["detail"])
@@ -235,7 +235,7 @@ fn what_is_being_revised_is_no_deliverable_any_more() {
 fn an_approval_shows_what_is_decided_about() {
     let story = waiting_for_approval();
     let gate = story.task.gates[0].clone();
-    let shown = approval(&story.facts(), &gate, &[]);
+    let shown = approval(&story.facts(), &gate, &[], None);
     for member in [
         "task_id",
         "gate_id",
@@ -270,7 +270,7 @@ fn an_approval_shows_what_is_decided_about() {
         state: "unknown".to_owned(),
         at: chrono::DateTime::UNIX_EPOCH,
     };
-    let shown = approval(&story.facts(), &gate, &[line]);
+    let shown = approval(&story.facts(), &gate, &[line], None);
     let effects =
         json!([{ "target": "blog", "effects": "once", "state": "unknown", "at": "1970-01-01T00:00:00.000Z" }]);
     assert_eq!(shown["effects"], effects);
@@ -282,11 +282,47 @@ fn a_step_gate_names_its_step() {
     let mut story = Story::begin(1, submission(Some(plan)));
     story.run_well(0.8);
     let gate = story.task.gates[0].clone();
-    let shown = approval(&story.facts(), &gate, &[]);
+    let schema = json!({ "type": "object" });
+    let shown = approval(&story.facts(), &gate, &[], Some(&schema));
     assert_eq!((&shown["kind"], &shown["step_key"]), (&json!("step"), &json!("mail")));
+    assert_eq!(
+        (&shown["tool_id"], &shown["arguments"], &shown["asks"]),
+        (&json!("send"), &json!({ "text": "for mail" }), &json!("approval"))
+    );
+    assert_eq!(
+        (&shown["tool_effects"], &shown["input_schema"]),
+        (&json!("once"), &schema)
+    );
+    let actions = json!(["approve", "edit", "revise", "skip", "reject", "cancel"]);
+    assert_eq!(shown["allowed_actions"], actions);
     assert_eq!(shown["summary"], "step mail runs the tool send: they asked");
     assert_eq!(shown["plan"]["steps"][0]["effects"], "once");
     assert_eq!(status(&story.facts(), &[])["open_gates"][0]["step_key"], "mail");
+}
+
+#[test]
+fn what_a_tool_asks_is_shown_and_its_own_state_is_not() {
+    let plan = json!({ "steps": [{ "key": "buy", "tool_id": "null", "arguments": {} }] });
+    let mut story = Story::begin(1, submission(Some(plan)));
+    let question = json!({
+        "tool_id": "null", "arguments": { "item": "tea" }, "message": "which size?", "request_state": "SECRET",
+        "requests": [{ "key": "size", "message": "s or l", "schema": { "enum": ["s", "l"] } }],
+    });
+    let asks = workflow::input::Outcome::Awaiting {
+        kind: workflow::vocabulary::AskKind::Input,
+        question: Body::new(question.to_string()),
+    };
+    story.run(&|_, _| Ok(asks.clone()));
+    let gate = story.task.gates[0].clone();
+    let shown = approval(&story.facts(), &gate, &[], None);
+    assert_eq!(
+        (&shown["asks"], &shown["requests"]),
+        (&json!("input"), &question["requests"])
+    );
+    assert_eq!(shown["summary"], "step buy: the tool null asks: which size?");
+    assert_eq!(shown["allowed_actions"], json!(["approve", "skip", "reject", "cancel"]));
+    let status = status(&story.facts(), &[]);
+    assert!(!format!("{shown}{status}").contains("SECRET"));
 }
 
 #[test]

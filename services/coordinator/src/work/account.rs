@@ -22,7 +22,7 @@ pub struct Account {
     pub run: RunId,
     /// W3C trace context of the run; empty where it is not traced.
     pub traceparent: String,
-    /// succeeded, skipped, failed or released.
+    /// succeeded, skipped, failed, released or waiting_approval.
     pub outcome: &'static str,
     /// Code of its failure, or empty.
     pub error: String,
@@ -79,6 +79,7 @@ impl Account {
         let (outcome, error) = match &result.outcome {
             Some(job_result::Outcome::Failure(failure)) => ("failed", cut(&failure.code, MAX_NAME)),
             Some(job_result::Outcome::Released(released)) => ("released", cut(&released.code, MAX_NAME)),
+            Some(job_result::Outcome::Awaiting(_)) => ("waiting_approval", String::new()),
             Some(job_result::Outcome::Skipped(_)) => ("skipped", String::new()),
             Some(_) | None => ("succeeded", String::new()),
         };

@@ -32,6 +32,7 @@ pub fn needed(entry: &Entry, serials: &[Serial]) -> Vec<PayloadNo> {
             Unit::Step(index) => {
                 let step = entry.task.steps.get(usize::from(index));
                 wanted.extend(step.and_then(|s| s.feedback));
+                wanted.extend(approved_no(entry, index));
                 wanted.extend(input_steps(entry, index).filter_map(|i| output_no(entry, i)));
             }
             Unit::Assess => wanted.extend(all_steps(entry).filter_map(|i| output_no(entry, i))),
@@ -200,6 +201,11 @@ fn output_no(entry: &Entry, index: u16) -> Option<PayloadNo> {
     step.output.map(|o| o.payload)
 }
 
+/// What a human let through.
+fn approved_no(entry: &Entry, index: u16) -> Option<PayloadNo> {
+    entry.task.steps.get(usize::from(index))?.asked.as_ref()?.approved
+}
+
 /// Bytes left in a message.
 struct Room {
     left: usize,
@@ -281,6 +287,7 @@ fn step_spec(entry: &Entry, index: u16, room: &mut Room) -> StepSpec {
         return StepSpec::default();
     };
     let feedback = entry.task.steps.get(usize::from(index)).and_then(|s| s.feedback);
+    let approved = approved_no(entry, index);
     StepSpec {
         key: definition.key.clone(),
         tool_id: definition.tool_id.clone(),
@@ -296,6 +303,8 @@ fn step_spec(entry: &Entry, index: u16, room: &mut Room) -> StepSpec {
             .collect(),
         feedback: feedback.and_then(|no| text_of(entry, no)).into_iter().collect(),
         effects: frozen.effects.as_str().to_owned(),
+        ask: frozen.requires_approval && approved.is_none(),
+        approved: approved.and_then(|no| entry.bodies.get(&no)).map(|b| room.payload(b)),
     }
 }
 

@@ -26,6 +26,10 @@ pub struct Call<'a> {
     pub submission_json: &'a str,
     /// What was wrong with earlier rounds, oldest first.
     pub feedback: &'a [String],
+    /// What a human answered to this tool's last question: an object by the keys of its requests.
+    pub responses: Option<&'a Value>,
+    /// What the tool gave along with that question.
+    pub request_state: Option<&'a str>,
     /// The run: its deadline, and the ledger for effects that are not read-only.
     pub run: &'a dyn EffectPort,
 }

@@ -38,6 +38,8 @@ async fn output(tool: &Served, arguments: Value) -> Value {
         arguments: tool.checked(object(arguments)).unwrap(),
         submission_json: r#"{"request": "Write a blog post about green tea", "preferences": {"tone": "friendly"}}"#,
         feedback: &[],
+        responses: None,
+        request_state: None,
         run: &TestLedger::new(),
     };
     serde_json::from_str(&tool.tool.call(call).await.unwrap().json).unwrap()

@@ -37,6 +37,8 @@ impl ToolBox for Shelf<'_> {
             arguments,
             submission_json: self.submission_json,
             feedback: &[],
+            responses: None,
+            request_state: None,
             run: self.run,
         };
         let allowed = Duration::from_secs_f64(served.spec().timeout_seconds);
@@ -69,6 +71,8 @@ fn said(stop: Stop) -> String {
     match stop {
         Stop::Failed(failure) => failure.to_string(),
         Stop::Engine(failed) => failed.error.to_string(),
+        // Nobody reads along while an agent works.
+        Stop::Asks(question) => format!("it asks a human: {}", question.message),
         Stop::Released | Stop::Dropped => "it could not be called".to_owned(),
     }
 }

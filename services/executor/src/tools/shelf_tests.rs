@@ -83,6 +83,8 @@ async fn run(registry: &Registry, tool_id: &str, arguments: Value) -> Result<Out
         arguments: served.checked(arguments.as_object().unwrap().clone()).unwrap(),
         submission_json: r#"{"request": "how many kettles?"}"#,
         feedback: &[],
+        responses: None,
+        request_state: None,
         run: &TestLedger::new(),
     };
     served.tool.call(call).await

@@ -1,29 +1,41 @@
-//! Steps: condition, arguments, tool.
+//! Steps: condition, arguments, a human's word, tool.
 
+use super::asking::{self, Approved};
 use super::{Executor, ended, tool_call};
 use crate::arguments::resolve;
 use crate::effects::Stop;
 use crate::failure::RunFailure;
 use crate::scope::{Outputs, Scope};
 use crate::tools::registry::Registry;
+use crate::tools::served::Served;
 use crate::tools::{Call, Output};
 use crate::when::skip_reason;
 use bus::worker::{Ended, JobContext, json_of};
 use contracts::work::job_result::Outcome;
-use contracts::work::{self, Input, Skipped, StepSpec};
+use contracts::work::{self, Awaiting, Input, Skipped, StepSpec};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 use workflow::plan::When;
 
 /// How a step ended well.
 enum Done {
     Called(Output),
     Skipped(String),
+    Asks(Awaiting),
+}
+
+/// The call a step stands for.
+struct Planned {
+    served: Arc<Served>,
+    arguments: Map<String, Value>,
+    responses: Option<Value>,
+    request_state: Option<String>,
 }
 
 pub async fn run(executor: &Executor, job: &JobContext, step: &StepSpec) -> Ended {
     let mut calls = Vec::new();
-    let mut ended = match call(&executor.tools, job, step, &mut calls).await {
+    let mut ended = match done(&executor.tools, job, step, &mut calls).await {
         Ok(Done::Called(output)) if output.json.len() > executor.max_output_bytes => {
             let message = format!("the output is longer than {} bytes", executor.max_output_bytes);
             Ended::failure("output_too_large", message, false)
@@ -34,6 +46,7 @@ pub async fn run(executor: &Executor, job: &JobContext, step: &StepSpec) -> Ende
             .costing(output.usage)
             .having_called(output.calls),
         Ok(Done::Skipped(reason)) => Ended::with(Outcome::Skipped(Skipped { reason })),
+        Ok(Done::Asks(awaiting)) => Ended::with(Outcome::Awaiting(awaiting)),
         Err(stop) => ended(stop),
     };
     // The step's own call comes before what it led to.
@@ -41,31 +54,72 @@ pub async fn run(executor: &Executor, job: &JobContext, step: &StepSpec) -> Ende
     ended
 }
 
-async fn call(tools: &Registry, job: &JobContext, step: &StepSpec, calls: &mut Vec<work::Call>) -> Result<Done, Stop> {
-    let outputs = outputs_of(&step.inputs)?;
-    let called = {
-        let scope = Scope::new(&job.submission, &outputs, &step.feedback);
-        if !step.when_json.is_empty() {
-            let when: When = parse(&step.when_json, "plan_when")?;
-            if let Some(reason) = skip_reason(&when, &scope) {
-                return Ok(Done::Skipped(reason));
+async fn done(tools: &Registry, job: &JobContext, step: &StepSpec, calls: &mut Vec<work::Call>) -> Result<Done, Stop> {
+    let planned = match &step.approved {
+        Some(approved) => let_through(tools, step, json_of(Some(approved)))?,
+        None => match resolved(tools, job, step)? {
+            Ok(planned) if step.ask => {
+                return Ok(Done::Asks(asking::approval(&step.tool_id, &planned.arguments)));
             }
-        }
-        let served = tools.get(&step.tool_id)?;
-        served.check_version(&step.tool_version_hash)?;
-        let written: Map<String, Value> = parse(&step.arguments_json, "plan_arguments")?;
-        let arguments = resolve(written, &scope, &served.spec().input_schema)?;
-        let arguments = served.checked(arguments)?;
-        (served, arguments)
+            Ok(planned) => planned,
+            Err(reason) => return Ok(Done::Skipped(reason)),
+        },
     };
-    let (served, arguments) = called;
+    call(&planned, job, step, calls).await
+}
+
+/// What a human let through, checked once more: the tool may have changed since.
+fn let_through(tools: &Registry, step: &StepSpec, approved: &str) -> Result<Planned, RunFailure> {
+    let served = tools.get(&step.tool_id)?;
+    served.check_version(&step.tool_version_hash)?;
+    let approved: Approved = parse(approved, "internal")?;
+    Ok(Planned {
+        arguments: served.checked(approved.arguments)?,
+        served,
+        responses: approved.responses,
+        request_state: approved.request_state,
+    })
+}
+
+/// The step as planned, with every reference and template resolved; else why it is skipped.
+fn resolved(tools: &Registry, job: &JobContext, step: &StepSpec) -> Result<Result<Planned, String>, RunFailure> {
+    let outputs = outputs_of(&step.inputs)?;
+    let scope = Scope::new(&job.submission, &outputs, &step.feedback);
+    if !step.when_json.is_empty() {
+        let when: When = parse(&step.when_json, "plan_when")?;
+        if let Some(reason) = skip_reason(&when, &scope) {
+            return Ok(Err(reason));
+        }
+    }
+    let served = tools.get(&step.tool_id)?;
+    served.check_version(&step.tool_version_hash)?;
+    let written: Map<String, Value> = parse(&step.arguments_json, "plan_arguments")?;
+    let arguments = resolve(written, &scope, &served.spec().input_schema)?;
+    Ok(Ok(Planned {
+        arguments: served.checked(arguments)?,
+        served,
+        responses: None,
+        request_state: None,
+    }))
+}
+
+async fn call(planned: &Planned, job: &JobContext, step: &StepSpec, calls: &mut Vec<work::Call>) -> Result<Done, Stop> {
     let call = Call {
-        arguments,
+        arguments: planned.arguments.clone(),
         submission_json: &job.submission,
         feedback: &step.feedback,
+        responses: planned.responses.as_ref(),
+        request_state: planned.request_state.as_deref(),
         run: job,
     };
-    Ok(Done::Called(tool_call::call(&served, call, &step.key, calls).await?))
+    match tool_call::call(&planned.served, call, &step.key, calls).await {
+        Ok(output) => Ok(Done::Called(output)),
+        Err(Stop::Asks(question)) => {
+            let awaiting = asking::input(&step.tool_id, &planned.arguments, question)?;
+            Ok(Done::Asks(awaiting))
+        }
+        Err(stop) => Err(stop),
+    }
 }
 
 fn outputs_of(inputs: &[Input]) -> Result<Outputs, RunFailure> {

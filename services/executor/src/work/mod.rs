@@ -1,5 +1,6 @@
 //! What this worker does with a job, by kind.
 
+mod asking;
 mod execute;
 mod format;
 mod publish;
@@ -7,6 +8,7 @@ mod tool_call;
 
 use crate::channels::Channels;
 use crate::effects::Stop;
+use crate::failure::RunFailure;
 use crate::tools::registry::Registry;
 use bus::worker::{Ended, Handler, JobContext};
 use contracts::work::job::Spec;
@@ -39,6 +41,11 @@ fn ended(stop: Stop) -> Ended {
     match stop {
         Stop::Failed(failure) => Ended::with(Outcome::Failure(failure.into())),
         Stop::Engine(failed) => worker::ended(*failed),
+        // Only a step has a human to ask.
+        Stop::Asks(question) => {
+            let failure = RunFailure::permanent("tool_needs_input", question.message);
+            Ended::with(Outcome::Failure(failure.into()))
+        }
         Stop::Released => Ended::released(),
         Stop::Dropped => Ended::dropped(),
     }

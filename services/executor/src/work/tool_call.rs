@@ -60,6 +60,7 @@ fn ended(mut told: work::Call, began: Instant, outcome: &Result<Output, Stop>) -
             told.detail = match stop {
                 Stop::Failed(failure) => failure.message.clone(),
                 Stop::Engine(failed) => failed.error.to_string(),
+                Stop::Asks(question) => format!("it asks: {}", question.message),
                 Stop::Released => "it could not be tried".to_owned(),
                 Stop::Dropped => "nobody wanted it any more".to_owned(),
             };
@@ -72,6 +73,6 @@ fn code_of(stop: &Stop) -> &str {
     match stop {
         Stop::Failed(failure) => &failure.code,
         Stop::Engine(failed) => failed.error.code(),
-        Stop::Released | Stop::Dropped => "",
+        Stop::Asks(_) | Stop::Released | Stop::Dropped => "",
     }
 }

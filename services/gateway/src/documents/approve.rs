@@ -31,6 +31,8 @@ pub fn read(body: Map<String, Value>) -> Result<ApproveRequest, Refusal> {
             .text("feedback", 0..=FEEDBACK_CHARACTERS)
             .filter(|text| !text.trim().is_empty()),
         edits: edits(&mut fields),
+        arguments: fields.object("arguments"),
+        responses: fields.object("responses"),
         content_hash: fields.text("content_hash", 1..=HASH_CHARACTERS),
         action: action(&mut fields),
     };

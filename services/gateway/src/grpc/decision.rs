@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 /// The document. Empty strings are absent.
 ///
 /// # Errors
-/// 400 for text that cannot be stored.
-pub fn to_json(message: DecideApprovalRequest) -> Result<Map<String, Value>, Refusal> {
+/// 400 for text that cannot be stored, or is not the JSON it should be.
+pub fn to_json(message: DecideApprovalRequest, max_depth: usize) -> Result<Map<String, Value>, Refusal> {
     let mut body = Map::from_iter([("approved".to_owned(), Value::Bool(message.approved))]);
     let texts = [
         ("gate_id", message.gate_id),
@@ -29,6 +29,16 @@ pub fn to_json(message: DecideApprovalRequest) -> Result<Map<String, Value>, Ref
         .into_iter()
         .map(|(channel, text)| (channel, Value::String(text)));
     body.insert("edits".to_owned(), Value::Object(edits.collect()));
+    let embedded = [
+        ("arguments", message.arguments_json),
+        ("responses", message.responses_json),
+    ];
+    for (name, text) in embedded {
+        if !text.is_empty() {
+            let value = json::read(text.as_bytes(), max_depth, &format!("/{name}"))?;
+            body.insert(name.to_owned(), value);
+        }
+    }
     json::refuse_nul(&body)?;
     Ok(body)
 }

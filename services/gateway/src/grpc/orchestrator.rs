@@ -71,7 +71,7 @@ impl Orchestrator {
 
     async fn decide(&self, caller: Caller, request: DecideApprovalRequest) -> Result<Task, Refusal> {
         let id = identifiers::require(&request.task_id)?;
-        let body = decision::to_json(request)?;
+        let body = decision::to_json(request, self.app.limits.json_depth)?;
         let decision = documents::approve::read(body)?;
         self.app.decide(caller, id, &decision).await?;
         self.task(caller, &id.to_string()).await

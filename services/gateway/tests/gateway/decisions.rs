@@ -56,6 +56,12 @@ async fn a_decision_that_is_none_decides_nothing() {
             "validation",
             "/feedback",
         ),
+        (json!({"approved": true, "arguments": []}), "validation", "/arguments"),
+        (
+            json!({"approved": true, "responses": "yes"}),
+            "validation",
+            "/responses",
+        ),
         (json!({"approved": true, "action": "publish"}), "validation", "/action"),
         (json!({"approved": true, "aproved": true}), "unknown_field", "/aproved"),
     ];

@@ -154,11 +154,16 @@ pub fn settled(s: &Scenario) {
 }
 
 /// I4: what may have happened outside is repeated only with its key, or after a human's word.
-pub fn licence(before: &Task, input: &Input, transition: &Transition) {
+pub fn licence(s: &Scenario, input: &Input, transition: &Transition) {
+    let before = &s.task;
     let (Input::EffectBegun(ask), Reply::Effect(EffectReply::Send { request, .. })) = (input, &transition.reply) else {
         return;
     };
     let serial = ask.job.serial_in(before.id).expect("licensed jobs are the task's");
+    let unit = before.jobs.iter().find(|j| j.serial == serial).map(|j| j.unit);
+    if let Some(Unit::Step(index)) = unit {
+        assert!(!s.needs_word(index), "a step without its human's word may send");
+    }
     let known = before
         .effects
         .iter()
@@ -174,7 +179,6 @@ pub fn licence(before: &Task, input: &Input, transition: &Transition) {
             );
         }
         (FrozenRequest::Given(_), None) => {
-            let unit = before.jobs.iter().find(|j| j.serial == serial).map(|j| j.unit);
             let earlier = before
                 .effects
                 .iter()

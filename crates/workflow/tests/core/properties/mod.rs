@@ -3,6 +3,7 @@
 pub mod laws;
 mod player;
 
+pub use player::answers;
 use player::{Player, beginnings, moves};
 use proptest::test_runner::{Config, TestRunner};
 use std::cell::RefCell;

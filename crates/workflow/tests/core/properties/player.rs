@@ -8,7 +8,7 @@ use crate::tables::acts::{self, KEY_TTL, LICENCE};
 use crate::tables::given::Given;
 use crate::tables::scenario::{Run, Scenario};
 use choices::Beginning;
-pub use choices::{Move, beginnings, moves};
+pub use choices::{Move, answers, beginnings, moves};
 use std::collections::BTreeSet;
 use workflow::decision::{EffectReply, Reply};
 use workflow::ids::{JobId, Serial, TaskId};
@@ -168,10 +168,9 @@ impl Player {
 
     fn human(&mut self, m: Move) {
         let Some(gate) = m.pick(&self.s.task.gates) else { return };
-        let reason = self.s.task.attention.as_ref().map(|a| a.reason);
         let decision = Decision {
             gate: (!m.how.is_multiple_of(3)).then(|| self.s.task.id.gate(gate.serial)),
-            ..choices::decision(gate.kind, reason, m.how)
+            ..choices::decision(&self.s.task, gate, m.how)
         };
         self.apply(Input::GateDecided(decision));
     }

@@ -17,6 +17,9 @@ pub fn all(world: &mut World) -> Result<(), String> {
         money_adds_up(row)?;
         one_job_a_unit(row)?;
     }
+    if let Some(job) = world.unasked.first() {
+        return Err(format!("job {job} may send without its human's word"));
+    }
     for (id, row) in &world.rows {
         if row.task.status.is_terminal() {
             world.ended.insert(*id, row.task.status);

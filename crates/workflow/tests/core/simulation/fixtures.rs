@@ -18,6 +18,7 @@ pub fn catalog() -> Catalog {
             tool("keyed", EffectClass::Keyed, false, &[]),
             tool("once", EffectClass::Once, false, &[]),
             tool("asks", EffectClass::ReadOnly, true, &[]),
+            tool("asks_once", EffectClass::Once, true, &[]),
             tool("poison", EffectClass::ReadOnly, false, &[]),
         ]),
     }
@@ -36,7 +37,8 @@ pub fn plan_document(random: &mut Random) -> Value {
     let mut tool = |usual: &'static str| match random.below(48) {
         0..4 => "once",
         4..8 => "keyed",
-        8..12 => "asks",
+        8..11 => "asks",
+        11 => "asks_once",
         12 => "poison",
         _ => usual,
     };
@@ -117,4 +119,15 @@ pub fn effect_of(row: Option<&Row>, unit: Unit) -> Option<EffectClass> {
         }
         _ => None,
     }
+}
+
+/// The unit is a step whose tool needs a human's word that it does not have.
+pub fn needs_word(row: Option<&Row>, unit: Unit) -> bool {
+    let Unit::Step(i) = unit else { return false };
+    let word = |row: &Row| {
+        let asked = row.task.steps.get(usize::from(i))?.asked.as_ref()?;
+        asked.approved
+    };
+    let asks = |row: &Row| Some(row.plan.as_ref()?.steps.get(usize::from(i))?.requires_approval);
+    row.is_some_and(|row| asks(row).unwrap_or(false) && word(row).is_none())
 }

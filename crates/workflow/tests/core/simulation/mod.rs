@@ -9,7 +9,7 @@ mod world;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use workflow::time::Millis;
-use workflow::vocabulary::{AttentionReason, Status};
+use workflow::vocabulary::{AskKind, AttentionReason, Status};
 use world::{Mutation, World};
 
 const STEPS: usize = 400;
@@ -117,6 +117,7 @@ fn invariants_hold_whatever_is_lost_doubled_reordered_late_or_killed() {
     let mut seed = 0;
     let mut ends: BTreeMap<Status, u64> = BTreeMap::new();
     let mut reasons: BTreeMap<AttentionReason, u64> = BTreeMap::new();
+    let mut questions: BTreeMap<AskKind, u64> = BTreeMap::new();
     while Instant::now() < end {
         seed += 1;
         let world = run(seed, Mutation::None).unwrap_or_else(|broken| {
@@ -130,12 +131,17 @@ fn invariants_hold_whatever_is_lost_doubled_reordered_late_or_killed() {
             .reasons
             .iter()
             .for_each(|reason| *reasons.entry(*reason).or_default() += 1);
+        world
+            .questions
+            .iter()
+            .for_each(|kind| *questions.entry(*kind).or_default() += 1);
     }
-    println!("{seed} seeds; ends {ends:?}; runs that met {reasons:?}");
+    println!("{seed} seeds; ends {ends:?}; runs that met {reasons:?} and {questions:?}");
     // A simulation that never gets anywhere proves nothing.
     for status in Status::ALL.iter().filter(|s| s.is_terminal()) {
         assert!(ends.contains_key(status), "no task ended {status}");
     }
+    assert_eq!(questions.len(), AskKind::ALL.len(), "only {questions:?} was asked");
     for reason in AttentionReason::ALL {
         let reached =
             reasons.contains_key(reason) || matches!(reason, AttentionReason::PlanInvalid | AttentionReason::Internal);

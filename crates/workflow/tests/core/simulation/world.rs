@@ -14,7 +14,7 @@ use workflow::state::{Stored, Task, Unit};
 use workflow::submission::Submission;
 use workflow::time::{Millis, Timestamp};
 use workflow::tool::Catalog;
-use workflow::vocabulary::{Action, AttentionReason, EffectClass, GateKind, Status};
+use workflow::vocabulary::{Action, AskKind, AttentionReason, EffectClass, GateKind, Status};
 
 /// A row of the database.
 #[derive(Clone)]
@@ -79,6 +79,10 @@ pub struct World {
     pub limits: PlanLimits,
     pub ended: BTreeMap<TaskId, Status>,
     pub submitted: BTreeSet<TaskId>,
+    /// Jobs that were licensed to send without the human's word their tool needs.
+    pub unasked: Vec<JobId>,
+    /// Questions that became gates, and answers to them.
+    pub questions: BTreeSet<AskKind>,
     /// Why humans were asked.
     pub reasons: BTreeSet<AttentionReason>,
     next_id: u128,
@@ -103,6 +107,8 @@ impl World {
             limits: super::fixtures::limits(),
             ended: BTreeMap::new(),
             submitted: BTreeSet::new(),
+            unasked: Vec::new(),
+            questions: BTreeSet::new(),
             reasons: BTreeSet::new(),
             next_id: 1,
         }
@@ -360,6 +366,8 @@ impl World {
         let run = self.runs[at].clone();
         if let Some(class) = super::fixtures::effect_of(self.rows.get(&run.task), run.unit)
             && !run.sent
+            // Whoever needs a word asks and does not send; some try to, all the same.
+            && (!super::fixtures::needs_word(self.rows.get(&run.task), run.unit) || self.random.chance(10))
         {
             return self.send_effect(at, run, class);
         }
@@ -398,6 +406,9 @@ impl World {
             Reply::Effect(EffectReply::Ended { state, .. }) => Some(state),
             _ => None,
         };
+        if licensed && super::fixtures::needs_word(self.rows.get(&run.task), run.unit) {
+            self.unasked.push(run.job);
+        }
         if licensed || forced {
             let frozen = self.frozen_request(&run, &request);
             self.received.entry((run.job, 0)).or_default().push((class, frozen));
@@ -507,11 +518,19 @@ impl World {
                 failure,
             };
         }
+        let needs_word = super::fixtures::needs_word(self.rows.get(&run.task), run.unit);
+        let asks = |kind, run: &RunId| Outcome::Awaiting {
+            kind,
+            question: Body::new(format!("{{\"arguments\":{{\"by\":\"{run}\"}}}}")),
+        };
         let outcome = match run.unit {
             Unit::Plan => Outcome::Planned {
                 plan: super::fixtures::plan_document(&mut self.random),
                 document: Body::new("{}"),
             },
+            // A worker that knows nothing of questions answers all the same.
+            Unit::Step(_) if needs_word && self.random.chance(95) => asks(AskKind::Approval, &id),
+            Unit::Step(_) if self.random.chance(4) => asks(AskKind::Input, &id),
             Unit::Step(_) if self.random.chance(5) => Outcome::Skipped {
                 reason: "when".to_owned(),
             },
@@ -606,9 +625,13 @@ impl World {
 
     pub fn decide_gate(&mut self, coordinator: usize, task: TaskId) {
         let Some(row) = self.rows.get(&task) else { return };
-        let Some(gate) = row.task.gates.first() else { return };
-        let reason = row.task.attention.as_ref().map(|a| a.reason);
-        let allowed = workflow::decide::allowed_actions(gate.kind, reason);
+        if row.task.gates.is_empty() {
+            return;
+        }
+        let gate = &row.task.gates[self.random.below(row.task.gates.len())];
+        let asks = row.task.asked(gate).map(|a| a.kind);
+        self.questions.extend(asks);
+        let allowed = workflow::decide::allowed_actions(&row.task, gate);
         let calm: Vec<Action> = allowed
             .iter()
             .copied()
@@ -627,6 +650,7 @@ impl World {
             edits: BTreeMap::new(),
             content_hash: None,
             raise_budget: None,
+            approved: crate::properties::answers(action, asks).then(|| "{\"arguments\":{}}".to_owned()),
         };
         let reply = self.apply(coordinator, task, &Input::GateDecided(decision.clone()));
         // The second click of another human learns who won.

@@ -9,7 +9,7 @@ use workflow::hash::Fingerprint;
 use workflow::input::{Assessment, Body, Cost, Decision, EffectEnd, EffectRequest, Failure, Input, Outcome, Postponed};
 use workflow::state::Unit;
 use workflow::time::Millis;
-use workflow::vocabulary::{Action, EffectClass};
+use workflow::vocabulary::{Action, AskKind, EffectClass};
 
 /// How long the receivers here remember a key, in seconds.
 pub const KEY_TTL: i64 = 100;
@@ -106,6 +106,7 @@ impl Scenario {
     pub fn good(&self, unit: Unit) -> Outcome {
         match unit {
             Unit::Plan => planned("a b<a"),
+            Unit::Step(index) if self.needs_word(index) => question(AskKind::Approval, &self.label(unit)),
             Unit::Step(_) => Outcome::Output(Body::new(format!("\"{} {}\"", self.label(unit), self.task.round))),
             Unit::Assess => Outcome::Assessed {
                 assessment: score(1.0),
@@ -115,6 +116,15 @@ impl Scenario {
             Unit::Publish(_) => Outcome::Published {
                 location: "https://here".to_owned(),
             },
+        }
+    }
+
+    /// What needs a human's word and may run asks.
+    pub fn ask(&mut self) {
+        for label in self.queued() {
+            if matches!(self.good(self.job(&label).unit), Outcome::Awaiting { .. }) {
+                self.done(&label);
+            }
         }
     }
 
@@ -164,6 +174,12 @@ pub fn success(run: &Run, outcome: Outcome, cost: Cost) -> Input {
         cost,
         outcome,
     }
+}
+
+/// What a run may ask about a step.
+pub fn question(kind: AskKind, step: &str) -> Outcome {
+    let question = Body::new(format!("{{\"tool_id\":\"t\",\"arguments\":{{\"for\":\"{step}\"}}}}"));
+    Outcome::Awaiting { kind, question }
 }
 
 pub fn no_model(seconds: i64) -> Postponed {
@@ -289,6 +305,7 @@ pub fn says(action: Action) -> Decision {
         edits: BTreeMap::new(),
         content_hash: None,
         raise_budget: None,
+        approved: None,
     }
 }
 

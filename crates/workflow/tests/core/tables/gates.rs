@@ -3,10 +3,10 @@
 use super::acts::{broken, cancel, says};
 use super::given::Given;
 use super::scenario::Scenario;
-use workflow::decide::allowed_actions;
+use workflow::decide::actions_of;
 use workflow::decision::{Refusal, Reply};
 use workflow::input::{Body, Decision};
-use workflow::vocabulary::{Action, AttentionReason, GateKind, Status, StepStatus};
+use workflow::vocabulary::{Action, AskKind, AttentionReason, GateKind, Status, StepStatus};
 
 fn awaiting_approval() -> Scenario {
     let mut s = Given::plan("a").start();
@@ -91,7 +91,7 @@ fn nothing_is_decided_where_nothing_waits() {
 fn an_action_the_gate_does_not_allow_is_refused_with_those_it_does() {
     let mut s = awaiting_approval();
     let reply = s.human(says(Action::SendAgain));
-    let allowed = allowed_actions(GateKind::Publication, None).to_vec();
+    let allowed = actions_of(GateKind::Publication, None, None).to_vec();
     let action = Action::SendAgain;
     assert_eq!(reply, Reply::Refused(Refusal::ActionNotAllowed { action, allowed }));
     assert_eq!(s.status(), Status::AwaitingApproval);
@@ -99,10 +99,13 @@ fn an_action_the_gate_does_not_allow_is_refused_with_those_it_does() {
 
 #[test]
 fn every_gate_can_be_turned_down_and_every_task_cancelled() {
-    let reasons = AttentionReason::ALL.iter().map(|r| (GateKind::Attention, Some(*r)));
-    let kinds = GateKind::ALL.iter().map(|k| (*k, None));
-    for (kind, reason) in reasons.chain(kinds) {
-        let allowed = allowed_actions(kind, reason);
+    let reasons = AttentionReason::ALL
+        .iter()
+        .map(|r| (GateKind::Attention, Some(*r), None));
+    let kinds = GateKind::ALL.iter().map(|k| (*k, None, None));
+    let questions = AskKind::ALL.iter().map(|k| (GateKind::Step, None, Some(*k)));
+    for (kind, reason, asks) in reasons.chain(kinds).chain(questions) {
+        let allowed = actions_of(kind, reason, asks);
         for action in [Action::Reject, Action::Cancel] {
             assert!(allowed.contains(&action), "{kind} {reason:?}: {action}");
         }
@@ -170,6 +173,7 @@ fn approving_what_expired_allows_nothing_whose_own_gate_is_still_open() {
     let mut s = Given::plan("a:asks b c:asks<b").start();
     s.pass(1800.0);
     s.done("b");
+    s.ask();
     s.wait(1800.0);
     assert_eq!(s.reason(), Some(AttentionReason::GateExpired));
     let approve = Decision {

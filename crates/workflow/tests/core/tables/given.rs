@@ -145,8 +145,10 @@ impl Given {
         Scenario::accepted(self.submission)
     }
 
-    /// Accepted, and what is ready is dispatched.
+    /// Accepted, what is ready is dispatched, and what needs a human's word has asked.
     pub fn start(self) -> Scenario {
-        self.accept().expect("the request is acceptable")
+        let mut scenario = self.accept().expect("the request is acceptable");
+        scenario.ask();
+        scenario
     }
 }

@@ -2,6 +2,7 @@
 
 mod acceptance;
 pub mod acts;
+mod asking;
 mod attention;
 mod control;
 mod effects;

@@ -87,7 +87,7 @@ impl Scenario {
     pub fn input(&mut self, input: &Input) -> Reply {
         let transition = self.decide(input);
         let reply = transition.reply.clone();
-        laws::licence(&self.task, input, &transition);
+        laws::licence(self, input, &transition);
         self.lookups = transition.lookups.clone();
         self.write(transition);
         self.move_on();
@@ -242,6 +242,14 @@ impl Scenario {
     pub fn event(&self, kind: EventKind) -> &serde_json::Value {
         let found = self.events.iter().rev().find(|e| e.kind == kind);
         &found.unwrap_or_else(|| panic!("no {kind} was told")).data
+    }
+
+    /// The step's tool needs a human's word that it does not have.
+    pub fn needs_word(&self, index: u16) -> bool {
+        let index = usize::from(index);
+        let asked = self.task.steps[index].asked.as_ref();
+        let word = asked.is_some_and(|a| a.approved.is_some());
+        !word && self.plan.as_ref().unwrap().steps[index].requires_approval
     }
 
     pub fn text(&self, no: PayloadNo) -> &str {

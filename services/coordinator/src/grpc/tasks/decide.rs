@@ -1,6 +1,7 @@
 //! Decide: a human's answer to a gate.
 
 use super::facts::MAX_SHOWN;
+use super::word::{self, Question};
 use super::{Tasks, asking, decision};
 use crate::grpc::problems;
 use crate::store::tasks;
@@ -25,7 +26,9 @@ impl Tasks {
         // click is another one and learns who was first.
         let name = Fingerprint::of([service::ids::v7().as_bytes().as_slice()]);
         let mut decision = decision::read(&asked, &caller.actor, name).map_err(|p| p.to_status())?;
-        if asked.edits.is_empty() {
+        if asked.arguments.is_some() || asked.responses.is_some() {
+            decision.approved = Some(self.word(&caller.tenant, id, &mut decision, &asked).await?);
+        } else if asked.edits.is_empty() {
             self.own(&caller.tenant, id).await?;
         } else {
             decision.edits = self.edits(&caller.tenant, id, &mut decision, &asked.edits).await?;
@@ -46,6 +49,33 @@ impl Tasks {
             Ok(false) => Err(problems::not_found().to_status()),
             Err(error) => Err(problems::stored(error)),
         }
+    }
+
+    /// What the step's next job carries.
+    async fn word(
+        &self,
+        tenant: &str,
+        id: TaskId,
+        decision: &mut Decision,
+        request: &ApproveRequest,
+    ) -> Result<String, Status> {
+        let (task, _) = self.find(tenant, id).await?;
+        let asked = decision::bind_word(&task, decision, request).map_err(|p| p.to_status())?;
+        let no = asked.question.payload;
+        let texts = tasks::texts(&self.shared.pool, id, &[no], MAX_SHOWN)
+            .await
+            .map_err(problems::stored)?;
+        let question = texts
+            .get(&no)
+            .and_then(|text| serde_json::from_str::<Question>(text).ok());
+        let question = question.ok_or_else(|| {
+            let detail =
+                "what the tool asked cannot be read; it can be approved as it is, revised, skipped or rejected";
+            Problem::new(409, "not_editable", detail).to_status()
+        })?;
+        let catalog = self.shared.catalog.current();
+        let tool = catalog.tools.get(&question.tool_id);
+        word::approved(request, asked.kind, &question, tool.map(|tool| &**tool)).map_err(|p| p.to_status())
     }
 
     /// Whole deliverables with the edited contents.

@@ -8,7 +8,7 @@ use workflow::decision::Refusal;
 use workflow::hash::Fingerprint;
 use workflow::ids::GateId;
 use workflow::input::Decision;
-use workflow::state::{Gate, PayloadNo, Task};
+use workflow::state::{Asked, Gate, PayloadNo, Task};
 use workflow::vocabulary::{Action, GateKind};
 
 /// Reads what was asked, apart from the edits.
@@ -18,7 +18,7 @@ use workflow::vocabulary::{Action, GateKind};
 pub fn read(asked: &ApproveRequest, actor: &str, request: Fingerprint) -> Result<Decision, Box<Problem>> {
     let feedback = asked.feedback.clone().filter(|text| !text.trim().is_empty());
     let action = asked.action.unwrap_or(match (asked.approved, feedback.is_some()) {
-        (true, _) if asked.edits.is_empty() => Action::Approve,
+        (true, _) if asked.edits.is_empty() && asked.arguments.is_none() => Action::Approve,
         (true, _) => Action::Edit,
         (false, true) => Action::Revise,
         (false, false) => Action::Reject,
@@ -30,6 +30,18 @@ pub fn read(asked: &ApproveRequest, actor: &str, request: Fingerprint) -> Result
     if !asked.edits.is_empty() && !matches!(action, Action::Approve | Action::Edit) {
         let detail = format!("edits go with an approval, not with {action}");
         return Err(Box::new(field(422, "validation", "/edits", detail)));
+    }
+    let misplaced = [
+        ("/arguments", asked.arguments.is_some() && action != Action::Edit),
+        ("/responses", asked.responses.is_some() && action != Action::Approve),
+        (
+            "/edits",
+            !asked.edits.is_empty() && (asked.arguments.is_some() || asked.responses.is_some()),
+        ),
+    ];
+    if let Some((place, _)) = misplaced.iter().find(|(_, misplaced)| *misplaced) {
+        let detail = "arguments edit a step's call, responses approve what its tool asks, edits change deliverables";
+        return Err(Box::new(field(422, "validation", place, detail)));
     }
     let gate = match asked.gate_id.as_deref().filter(|id| !id.is_empty()) {
         None => None,
@@ -48,6 +60,7 @@ pub fn read(asked: &ApproveRequest, actor: &str, request: Fingerprint) -> Result
         edits: BTreeMap::new(),
         content_hash: asked.content_hash.clone(),
         raise_budget: None,
+        approved: None,
     })
 }
 
@@ -66,10 +79,7 @@ pub fn bind(
         let detail = "only what waits for publication can be edited";
         return Err(Box::new(field(422, "validation", "/edits", detail)));
     }
-    decision.gate = Some(task.id.gate(gate.serial));
-    decision
-        .content_hash
-        .get_or_insert_with(|| gate.content_hash.to_string());
+    hold(task, gate, decision);
     let place = |channel: &String| {
         let delivery = task.deliveries.iter().find(|d| d.channel == *channel);
         match delivery.and_then(|d| d.content) {
@@ -78,6 +88,36 @@ pub fn bind(
         }
     };
     edits.keys().map(place).collect()
+}
+
+/// Binds a word about a step's call to the question that is asked, and answers which it is.
+///
+/// # Errors
+/// No step's gate is open.
+pub fn bind_word<'t>(
+    task: &'t Task,
+    decision: &mut Decision,
+    asked: &ApproveRequest,
+) -> Result<&'t Asked, Box<Problem>> {
+    let gate = open_gate(task, decision.gate).map_err(|refusal| Box::new(refused(refusal)))?;
+    let found = task.asked(gate).filter(|_| gate.kind == GateKind::Step);
+    hold(task, gate, decision);
+    found.ok_or_else(|| {
+        let place = if asked.arguments.is_some() {
+            "/arguments"
+        } else {
+            "/responses"
+        };
+        let detail = "only a step that waits for a human's word takes them";
+        Box::new(field(422, "validation", place, detail))
+    })
+}
+
+fn hold(task: &Task, gate: &Gate, decision: &mut Decision) {
+    decision.gate = Some(task.id.gate(gate.serial));
+    decision
+        .content_hash
+        .get_or_insert_with(|| gate.content_hash.to_string());
 }
 
 /// As the core finds it: whoever comes late learns who was first.
@@ -122,6 +162,8 @@ mod tests {
                 Action::Reject,
             ),
             (json!({ "approved": true, "action": "send_again" }), Action::SendAgain),
+            (json!({ "approved": true, "arguments": {} }), Action::Edit),
+            (json!({ "approved": true, "responses": {} }), Action::Approve),
         ];
         for (document, action) in cases {
             assert_eq!(decision(document.clone()).unwrap().action, action, "{document}");
@@ -134,6 +176,19 @@ mod tests {
             (json!({ "approved": false, "edits": { "blog": "x" } }), "/edits"),
             (json!({ "approved": true, "action": "raise_budget" }), "/action"),
             (json!({ "approved": true, "gate_id": "g" }), "/gate_id"),
+            (json!({ "approved": false, "arguments": {} }), "/arguments"),
+            (
+                json!({ "approved": true, "action": "skip", "responses": {} }),
+                "/responses",
+            ),
+            (
+                json!({ "approved": true, "arguments": {}, "responses": {} }),
+                "/responses",
+            ),
+            (
+                json!({ "approved": true, "arguments": {}, "edits": { "blog": "x" } }),
+                "/edits",
+            ),
         ];
         for (document, pointer) in cases {
             let problem = decision(document).unwrap_err();

@@ -55,7 +55,13 @@ impl Tasks {
             _ => tasks::effects(&self.shared.pool, id).await.map_err(problems::stored)?,
         };
         let facts = self.facts(found).await?;
-        Ok(document(&view::approval(&facts, &gate, &effects)))
+        let catalog = self.shared.catalog.current();
+        let step = gate
+            .step
+            .and_then(|i| facts.plan.as_ref()?.plan.steps.get(usize::from(i)));
+        let tool = step.and_then(|step| catalog.tools.get(&step.tool_id));
+        let schema = tool.map(|tool| &tool.spec.input_schema);
+        Ok(document(&view::approval(&facts, &gate, &effects, schema)))
     }
 }
 

@@ -224,6 +224,7 @@ async fn the_inbox_shows_every_open_gate_with_its_risk_page_by_page() {
     let first = world.submit(reviewed).await;
     let plan = json!({ "steps": [{ "key": "mail", "tool_id": "send", "arguments": {} }, { "key": "more", "tool_id": "send", "arguments": {} }] });
     let second = world.submit(json!({ "request": "Send", "plan": plan })).await;
+    world.work(&second).await;
     let mut seen = Vec::new();
     let mut cursor = String::new();
     loop {
@@ -272,6 +273,33 @@ async fn the_inbox_shows_every_open_gate_with_its_risk_page_by_page() {
     world.decide(&first, json!({ "approved": false })).await.unwrap();
     assert_eq!(world.status(&first).await["status"], "rejected");
     assert_eq!(world.approvals(9, "").await["items"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_step_s_call_is_shown_edited_once_and_never_by_who_saw_another() {
+    let world = World::new().await;
+    let plan = json!({ "steps": [{ "key": "mail", "tool_id": "send", "arguments": {} }] });
+    let id = world.submit(json!({ "request": "Send", "plan": plan })).await;
+    world.work(&id).await;
+    let shown = world.approval(&id, "").await.unwrap();
+    assert_eq!(shown["arguments"], json!({ "text": "for step" }));
+    let word = |more: Value| {
+        let mut word = json!({ "approved": true, "content_hash": shown["content_hash"] });
+        word.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        word
+    };
+    let stale = word(json!({ "arguments": {}, "content_hash": "0" }));
+    assert_eq!(code(world.decide(&id, stale).await), (409, "approval_stale".to_owned()));
+    let misplaced = word(json!({ "responses": {} }));
+    assert_eq!(code(world.decide(&id, misplaced).await), (422, "validation".to_owned()));
+    let edit = word(json!({ "arguments": { "text": "mine" } }));
+    assert_eq!(world.decide(&id, edit.clone()).await.unwrap()["status"], "executing");
+    let again = code(world.decide(&id, edit).await);
+    assert_eq!(again, (409, "already_decided".to_owned()));
+    world.work(&id).await;
+    let late = json!({ "approved": true, "arguments": {} });
+    assert_eq!(world.approval(&id, "").await.unwrap()["kind"], "publication");
+    assert_eq!(code(world.decide(&id, late).await), (422, "validation".to_owned()));
 }
 
 #[tokio::test]

@@ -88,6 +88,8 @@ async fn call(offer: &Offer, arguments: Value, ledger: &TestLedger) -> Result<Va
         arguments,
         submission_json: "{}",
         feedback: &[],
+        responses: None,
+        request_state: None,
         run: ledger,
     };
     match offer.tool.call(call).await {

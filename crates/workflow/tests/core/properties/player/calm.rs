@@ -1,11 +1,12 @@
 //! A world without faults, in which every task has to end.
 
 use super::Player;
+use super::choices::answers;
 use crate::tables::acts::{broken, end_of, says, unclear};
 use crate::tables::scenario::Run;
 use workflow::decide::allowed_actions;
 use workflow::decision::{EffectReply, Reply};
-use workflow::input::{Decision, EffectEnd, Input};
+use workflow::input::{Decision, EffectEnd, Input, Outcome};
 use workflow::state::{EffectState, Money};
 use workflow::vocabulary::{Action, EffectClass, Status};
 
@@ -52,7 +53,8 @@ impl Player {
         }
         let run = self.s.run(label);
         let class = self.class(run.unit);
-        if class == EffectClass::ReadOnly || self.sent(&run, class) {
+        let asks = matches!(self.s.good(run.unit), Outcome::Awaiting { .. });
+        if asks || class == EffectClass::ReadOnly || self.sent(&run, class) {
             let outcome = self.s.good(run.unit);
             self.s.end(&run, outcome);
         }
@@ -99,15 +101,16 @@ impl Player {
         let Some(gate) = self.s.task.gates.first().cloned() else {
             return;
         };
-        let reason = self.s.task.attention.as_ref().map(|a| a.reason);
-        let allowed = allowed_actions(gate.kind, reason);
+        let allowed = allowed_actions(&self.s.task, &gate);
         let action = GOOD_WILL.into_iter().find(|a| allowed.contains(a)).unwrap();
+        let asks = self.s.task.asked(&gate).map(|a| a.kind);
         let decision = Decision {
             gate: Some(self.s.task.id.gate(gate.serial)),
             raise_budget: Some(Money {
                 usd_micros: 1_000_000,
                 ..Money::default()
             }),
+            approved: answers(action, asks).then(|| "{\"arguments\":{}}".to_owned()),
             ..says(action)
         };
         let reply = self.s.human(decision);

@@ -1,13 +1,13 @@
 //! What can be chosen: how a task begins, what is done next, and how it is done.
 
-use crate::tables::acts::{self, blaming, broken, flaky, planned, score, unclear, usd};
+use crate::tables::acts::{self, blaming, broken, flaky, planned, question, score, unclear, usd};
 use crate::tables::scenario::{Run, Scenario};
 use proptest::prelude::*;
 use workflow::decide::allowed_actions;
 use workflow::input::{Body, Decision, EffectEnd, Input, Outcome};
-use workflow::state::{Money, Unit};
+use workflow::state::{Gate, Money, Task, Unit};
 use workflow::submission::{OnExhausted, Policy};
-use workflow::vocabulary::{Action, AttentionReason, GateKind};
+use workflow::vocabulary::{Action, AskKind};
 
 /// How a task begins.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +94,10 @@ pub fn ending(s: &Scenario, run: &Run, how: u8) -> Input {
             reason: "when".to_owned(),
         },
         (5, _) => Outcome::Output(Body::new("\"misfit\"")),
-        (6..9, Unit::Step(_)) => Outcome::Output(Body::new("\"the same\"")),
+        // A worker that knows nothing of questions, and one that asks too much.
+        (6, Unit::Step(_)) => Outcome::Output(Body::new("\"unasked\"")),
+        (9..11, Unit::Step(_)) => question(AskKind::Input, "input"),
+        (6..9, Unit::Step(i)) if !s.needs_word(i) => Outcome::Output(Body::new("\"the same\"")),
         (6..12, Unit::Plan) => planned("a:unheard_of"),
         (6..10, Unit::Assess) => Outcome::Assessed {
             assessment: blaming(["a", "b", "c", "e"][usize::from(how % 24) - 6]),
@@ -118,8 +121,8 @@ pub fn effect_end(how: u8) -> EffectEnd {
 }
 
 /// Mostly something the gate allows.
-pub fn decision(kind: GateKind, reason: Option<AttentionReason>, how: u8) -> Decision {
-    let allowed = allowed_actions(kind, reason);
+pub fn decision(task: &Task, gate: &Gate, how: u8) -> Decision {
+    let allowed = allowed_actions(task, gate);
     let lasting: Vec<Action> = allowed
         .iter()
         .copied()
@@ -128,6 +131,7 @@ pub fn decision(kind: GateKind, reason: Option<AttentionReason>, how: u8) -> Dec
     let any = Action::ALL;
     let from = if how < 16 || lasting.is_empty() { any } else { &lasting };
     let action = from[usize::from(how) % from.len()];
+    let asks = task.asked(gate).map(|a| a.kind);
     Decision {
         channels: how.is_multiple_of(11).then(Vec::new),
         feedback: how.is_multiple_of(2).then(|| "better".to_owned()),
@@ -136,6 +140,15 @@ pub fn decision(kind: GateKind, reason: Option<AttentionReason>, how: u8) -> Dec
             usd_micros: 7,
             ..Money::default()
         }),
+        approved: (answers(action, asks) != how.is_multiple_of(17)).then(|| "{\"arguments\":{}}".to_owned()),
         ..acts::says(action)
     }
+}
+
+/// The answer needs more than its name.
+pub fn answers(action: Action, asks: Option<AskKind>) -> bool {
+    matches!(
+        (action, asks),
+        (Action::Edit, Some(_)) | (Action::Approve, Some(AskKind::Input))
+    )
 }

@@ -27,7 +27,7 @@ use tonic::{Request, Response, Status};
 use workflow::ids::RunId;
 use workflow::input::{Cost, Input, Postponed};
 use workflow::plan::PlanLimits;
-use workflow::state::{JobState, Unit};
+use workflow::state::{JobState, Task, Unit};
 use workflow::time::Millis;
 use workflow::vocabulary::ToolState;
 
@@ -209,6 +209,14 @@ impl World {
         answer.await.unwrap();
     }
 
+    /// The unit is a step of the tool `send`, which nobody let through yet.
+    async fn needs_word(&self, task: &Task, unit: Unit) -> bool {
+        let Unit::Step(index) = unit else { return false };
+        let index = usize::from(index);
+        let word = task.steps[index].asked.as_ref().and_then(|a| a.approved);
+        word.is_none() && self.status(&task.id.to_string()).await["plan"]["steps"][index]["tool_id"] == "send"
+    }
+
     /// Ends every dispatched job well until nothing is dispatched any more.
     pub(super) async fn work(&self, task_id: &str) {
         let id = task_id.parse().unwrap();
@@ -224,7 +232,11 @@ impl World {
                 Unit::Format(i) | Unit::Publish(i) => task.deliveries[usize::from(i)].channel.clone(),
                 _ => "step".to_owned(),
             };
-            let ended = Ok(well(job.unit, &key, 1.0));
+            let ended = Ok(if self.needs_word(&task, job.unit).await {
+                story::asked(&key)
+            } else {
+                well(job.unit, &key, 1.0)
+            });
             let input = story::ended_with(id.job(job.serial), job.dispatch, ended, Cost::default());
             self.tasks.shared.inbox.ask(id, Ask::Input(input)).await;
         }
