@@ -6,6 +6,7 @@
 mod announce;
 mod arguments;
 mod channels;
+mod condition;
 mod credentials;
 mod deliverable;
 mod effects;

@@ -3,6 +3,8 @@ use super::auth::AuthConfig;
 use super::checks::Checks;
 use super::effects::Effects;
 use super::headers::{self, Headers};
+use super::lookup::LookupConfig;
+use super::pagination::PaginationConfig;
 use super::retry::RetryConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -75,6 +77,14 @@ pub struct EndpointConfig {
     /// What repeating a call does outside. Absent: `read_only` for GET, else `once`.
     #[serde(default)]
     pub effects: Option<Effects>,
+    /// How to find out whether an earlier call did its work: `{ path, query, done = { pointer, equals | exists },
+    /// answer_pointer }`; for `queryable`.
+    #[serde(default)]
+    pub lookup: Option<LookupConfig>,
+    /// How a list is read page by page: `{ kind = "link_header" | "cursor" | "page" | "offset", parameter,
+    /// cursor_pointer, first_page, max_pages }`; for `read_only`.
+    #[serde(default)]
+    pub pagination: Option<PaginationConfig>,
     /// Seconds the receiver remembers an `Idempotency-Key`; for `keyed`.
     #[serde(default = "default_key_ttl")]
     #[schemars(range(min = 1.0, max = 31_536_000.0))]
@@ -179,12 +189,22 @@ impl EndpointConfig {
                 "write /field/0/name",
             );
         }
-        if self.effects == Some(Effects::Queryable) {
+        if (self.effects() == Effects::Queryable) != self.lookup.is_some() {
             checks.add(
-                &format!("{at}.effects"),
-                "this build cannot look up what an endpoint did",
-                "use `keyed` where the receiver honours Idempotency-Key, else `once`",
+                &format!("{at}.lookup"),
+                "`queryable` and a look-up belong together",
+                "set both; use `keyed` where the receiver honours Idempotency-Key, else `once`",
             );
+        }
+        if let Some(pagination) = &self.pagination {
+            pagination.check(&format!("{at}.pagination"), checks);
+            if self.effects() != Effects::ReadOnly || self.method != Method::Get {
+                checks.add(
+                    &format!("{at}.pagination"),
+                    "only what reads with GET has pages",
+                    "remove it, or correct method and effects",
+                );
+            }
         }
         headers::check(&format!("{at}.headers"), &self.headers, checks);
         check_schema(&format!("{at}.input_schema"), &self.input_schema, checks);

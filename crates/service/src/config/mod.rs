@@ -20,7 +20,9 @@ mod learning;
 mod limits;
 mod llm;
 mod load;
+mod lookup;
 mod nats;
+mod pagination;
 mod path;
 mod policy;
 mod quality;
@@ -56,7 +58,9 @@ pub use llm::{
     Targets, TiersConfig,
 };
 pub use load::{Sources, load};
+pub use lookup::{ConditionConfig, LookupConfig};
 pub use nats::NatsConfig;
+pub use pagination::{PaginationConfig, PaginationKind};
 pub use policy::{BudgetConfig, GrantConfig, OnExhausted, PolicyConfig};
 pub use quality::{DimensionConfig, QualityConfig};
 pub use retry::RetryConfig;

@@ -1,6 +1,8 @@
 //! Endpoints of HTTP APIs as tools.
 
 mod answer;
+mod lookup;
+mod pages;
 mod request;
 mod sending;
 #[cfg(test)]
@@ -9,16 +11,19 @@ mod tests;
 use super::{Call, Offer, Output, Tool};
 use crate::credentials::{Credentials, UnusableCredentials};
 use crate::effects::{Intent, Stop, perform};
+use crate::failure::RunFailure;
 use answer::Answers;
 use async_trait::async_trait;
-use outbound::{AllowList, Client, Limits, Unlisted};
-use request::{RequestMaker, UnusableEndpoint};
-use sending::{HttpSender, call_directly};
+use outbound::{AllowList, Client, Limits, Redirects, Unlisted};
+use pages::all_items;
+use request::{FrozenRequest, RequestMaker, UnusableEndpoint};
+use sending::{HttpSender, recorded};
 pub(crate) use sending::{Verdict, ended, judge, refusal};
 use serde_json::Value;
-use service::config::{ApiConfig, EndpointConfig};
+use service::config::{ApiConfig, EndpointConfig, LookupConfig, PaginationConfig};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use worker::give_up_at;
 use workflow::tool::{ToolSource, ToolSpecification};
 use workflow::vocabulary::EffectClass;
@@ -123,6 +128,9 @@ fn offer(
         requests: RequestMaker::new(api, endpoint).map_err(unusable)?,
         answers: Answers::new(endpoint).map_err(unusable)?,
         class,
+        lookup: endpoint.lookup.clone(),
+        pagination: endpoint.pagination.clone(),
+        max_bytes: bytes,
         target: format!("{tool_id} {} {}", endpoint.method.as_str(), api.base_url),
         timeout: Duration::from_secs_f64(endpoint.timeout_seconds),
         key_ttl: Duration::from_secs_f64(endpoint.key_ttl_seconds),
@@ -155,6 +163,9 @@ struct HttpEndpoint {
     requests: RequestMaker,
     answers: Answers,
     class: EffectClass,
+    lookup: Option<LookupConfig>,
+    pagination: Option<PaginationConfig>,
+    max_bytes: usize,
     target: String,
     timeout: Duration,
     key_ttl: Duration,
@@ -177,20 +188,30 @@ impl HttpEndpoint {
             client: &self.client,
             requests: &self.requests,
             credentials: &self.credentials,
-            keyed: self.class == EffectClass::Keyed,
+            class: self.class,
+            lookup: self.lookup.as_ref(),
         };
-        let answer = if self.class == EffectClass::ReadOnly {
-            call_directly(&sender, &frozen, give_up_at(call.run.deadline())).await?
-        } else {
-            let intent = Intent {
-                class: self.class,
-                target: self.target.clone(),
-                request_json: frozen.to_json(),
-                send_within: self.timeout,
-                key_ttl: self.key_ttl,
-            };
-            perform(call.run, &intent, &sender).await?
+        if self.class == EffectClass::ReadOnly {
+            return Ok(self.read(&sender, frozen, give_up_at(call.run.deadline())).await?);
+        }
+        let intent = Intent {
+            class: self.class,
+            target: self.target.clone(),
+            request_json: frozen.to_json(),
+            send_within: self.timeout,
+            key_ttl: self.key_ttl,
         };
-        Ok(self.answers.output(&answer, self.class == EffectClass::ReadOnly)?)
+        let answer = perform(call.run, &intent, &sender).await?;
+        Ok(self.answers.output(&answer, false)?)
+    }
+
+    async fn read(&self, sender: &HttpSender<'_>, frozen: FrozenRequest, end: Instant) -> Result<Value, RunFailure> {
+        if let Some(pagination) = &self.pagination {
+            let items = all_items(sender, pagination, &self.answers, frozen, self.max_bytes, end).await?;
+            return self.answers.checked(items);
+        }
+        let response = sender.read(&frozen, Redirects::Followed, end).await?;
+        self.answers
+            .output(&recorded(&response, self.credentials.redactor()), true)
     }
 }

@@ -1,12 +1,13 @@
 //! Requests of an endpoint, made from its arguments.
 
+use super::lookup::KEY_PLACE;
 use crate::failure::RunFailure;
 use crate::template::{Place, is_template, render, to_template};
 use minijinja::value::Value as TemplateValue;
 use outbound::{HeaderMap, HeaderName, HeaderValue, Method, Url, header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use service::config::{ApiConfig, EndpointConfig, HeaderText};
+use service::config::{ApiConfig, EndpointConfig, HeaderText, LookupConfig};
 use std::collections::BTreeMap;
 
 /// An endpoint whose definition cannot work.
@@ -25,7 +26,7 @@ pub enum UnusableEndpoint {
 
 /// What of a request depends on the arguments. Frozen in the ledger before it is sent; headers of the
 /// configuration, where credentials stand, are added when it is sent and never stored.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct FrozenRequest {
     pub method: String,
     pub url: String,
@@ -33,6 +34,9 @@ pub struct FrozenRequest {
     pub headers: BTreeMap<String, String>,
     #[serde(default)]
     pub body: Option<String>,
+    /// Where to ask whether it was done, the key's place in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lookup_url: Option<String>,
 }
 
 impl FrozenRequest {
@@ -50,6 +54,7 @@ pub struct RequestMaker {
     fixed_headers: HeaderMap,
     templated_headers: BTreeMap<String, String>,
     body: Option<Value>,
+    lookup: Option<LookupConfig>,
 }
 
 impl RequestMaker {
@@ -83,6 +88,7 @@ impl RequestMaker {
             fixed_headers,
             templated_headers,
             body: endpoint.body.clone(),
+            lookup: endpoint.lookup.clone(),
         })
     }
 
@@ -109,25 +115,40 @@ impl RequestMaker {
         }
         Ok(FrozenRequest {
             method: self.method.to_string(),
-            url: self.url(&context)?.into(),
+            url: self.url(&self.path, &self.query, &context)?.into(),
             headers,
             body,
+            lookup_url: self.lookup_url(arguments)?,
         })
     }
 
-    fn url(&self, context: &TemplateValue) -> Result<Url, RunFailure> {
-        let path = if is_template(&self.path) {
-            render(&self.path, context, Place::UrlPath).map_err(|error| unfit(error.to_string()))?
+    fn lookup_url(&self, arguments: &Map<String, Value>) -> Result<Option<String>, RunFailure> {
+        let Some(lookup) = &self.lookup else { return Ok(None) };
+        let mut known = arguments.clone();
+        known.insert("effect_key".to_owned(), KEY_PLACE.into());
+        let context = to_template(&Value::Object(known));
+        let url = self.url(&lookup.path, &lookup.query, &context)?;
+        Ok(Some(url.into()))
+    }
+
+    fn url(
+        &self,
+        template: &str,
+        query: &BTreeMap<String, String>,
+        context: &TemplateValue,
+    ) -> Result<Url, RunFailure> {
+        let path = if is_template(template) {
+            render(template, context, Place::UrlPath).map_err(|error| unfit(error.to_string()))?
         } else {
-            self.path.clone()
+            template.to_owned()
         };
         // `..` as a value would climb out of the path the operator wrote.
-        if path != self.path && path.split(['/', '?', '#']).any(|segment| matches!(segment, "." | "..")) {
+        if path != template && path.split(['/', '?', '#']).any(|segment| matches!(segment, "." | "..")) {
             return Err(unfit("an argument would change the path".to_owned()));
         }
         let mut url =
             Url::parse(&format!("{}{path}", self.base_url)).map_err(|error| unfit(format!("no URL: {error}")))?;
-        for (name, template) in &self.query {
+        for (name, template) in query {
             let value = text(template, context)?;
             if !value.is_empty() {
                 url.query_pairs_mut().append_pair(name, &value);

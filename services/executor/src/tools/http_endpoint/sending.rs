@@ -1,8 +1,9 @@
 //! Sending an endpoint's request, and what its answer means for the effect.
 
+use super::lookup::look_up;
 use super::request::{FrozenRequest, RequestMaker};
 use crate::credentials::{Credentials, Redactor};
-use crate::effects::{Licensed, Sender, Sent};
+use crate::effects::{Licensed, Looked, Sender, Sent};
 use crate::failure::RunFailure;
 use async_trait::async_trait;
 use outbound::{
@@ -10,42 +11,61 @@ use outbound::{
     Response, StatusCode, Url,
 };
 use serde_json::{Value, json};
+use service::config::LookupConfig;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
+use workflow::vocabulary::EffectClass;
 
 /// Sends requests of one endpoint.
 pub struct HttpSender<'a> {
     pub client: &'a Client,
     pub requests: &'a RequestMaker,
     pub credentials: &'a Credentials,
-    /// The receiver honours `Idempotency-Key`.
-    pub keyed: bool,
+    /// What repeating a call does.
+    pub class: EffectClass,
+    /// How to find out whether a call did its work.
+    pub lookup: Option<&'a LookupConfig>,
 }
 
 /// Why there is no answer.
-enum Unanswered {
+pub enum Unanswered {
     /// It was not sent.
     Unsent(RunFailure),
     /// The call ended without one.
     Ended(OutboundError),
 }
 
-/// A call that may be repeated freely: no ledger.
-pub async fn call_directly(sender: &HttpSender<'_>, frozen: &FrozenRequest, end: Instant) -> Result<Value, RunFailure> {
-    let answered = sender.exchange(frozen, None, Redirects::Followed, end).await;
-    let response = answered.map_err(|unanswered| match unanswered {
-        Unanswered::Unsent(failure) => failure,
-        Unanswered::Ended(error) => failure_of(error),
-    })?;
-    match judge(response.status, false) {
-        Verdict::Done => Ok(recorded(&response, sender.credentials.redactor())),
-        Verdict::No | Verdict::NotDone | Verdict::Unclear => Err(refusal(&response)),
+impl Unanswered {
+    /// As the run's end.
+    pub fn failure(self) -> RunFailure {
+        match self {
+            Self::Unsent(failure) => failure,
+            Self::Ended(error) => failure_of(error),
+        }
     }
 }
 
 impl HttpSender<'_> {
+    /// A call that may be repeated freely: no ledger.
+    ///
+    /// # Errors
+    /// Whatever is no success.
+    pub async fn read(
+        &self,
+        frozen: &FrozenRequest,
+        redirects: Redirects,
+        end: Instant,
+    ) -> Result<Response, RunFailure> {
+        let answered = self.exchange(frozen, None, redirects, end).await;
+        let response = answered.map_err(Unanswered::failure)?;
+        match judge(response.status, false) {
+            Verdict::Done => Ok(response),
+            Verdict::No | Verdict::NotDone | Verdict::Unclear => Err(refusal(&response)),
+        }
+    }
+
     /// Sends it; after a 401, when nothing happened, once more with a new token.
-    async fn exchange(
+    pub async fn exchange(
         &self,
         frozen: &FrozenRequest,
         key: Option<&str>,
@@ -115,10 +135,12 @@ impl Sender for HttpSender<'_> {
             let message = "the frozen request cannot be read";
             return Sent::NotDone(RunFailure::permanent("effect_request", message));
         };
-        let key = self.keyed.then_some(licensed.key.as_str());
+        let keyed = self.class == EffectClass::Keyed;
+        // Who can be asked about a call may know it by its key.
+        let key = (keyed || self.class == EffectClass::Queryable).then_some(licensed.key.as_str());
         let end = licensed.send_before;
         match self.exchange(&frozen, key, Redirects::Returned, end).await {
-            Ok(response) => match judge(response.status, self.keyed) {
+            Ok(response) => match judge(response.status, keyed) {
                 Verdict::Done => Sent::Confirmed(recorded(&response, self.credentials.redactor())),
                 Verdict::No => Sent::Refused(refusal(&response)),
                 Verdict::NotDone => Sent::NotDone(refusal(&response)),
@@ -126,6 +148,17 @@ impl Sender for HttpSender<'_> {
             },
             Err(Unanswered::Unsent(failure)) => Sent::NotDone(failure),
             Err(Unanswered::Ended(error)) => ended(error),
+        }
+    }
+
+    async fn look_up(&self, licensed: &Licensed) -> Looked {
+        let frozen = serde_json::from_str::<FrozenRequest>(&licensed.request_json);
+        match (frozen, self.lookup) {
+            (Ok(frozen), Some(lookup)) => look_up(self, lookup, &frozen, licensed).await,
+            (Err(_), _) | (_, None) => {
+                let message = "there is no way to look it up";
+                Looked::Unclear(RunFailure::permanent("effect_lookup", message))
+            }
         }
     }
 }
@@ -188,7 +221,7 @@ pub fn failure_of(error: OutboundError) -> RunFailure {
 }
 
 /// The answer as the ledger keeps it.
-fn recorded(response: &Response, redactor: &Redactor) -> Value {
+pub fn recorded(response: &Response, redactor: &Redactor) -> Value {
     let body = String::from_utf8_lossy(&response.body).into_owned();
     json!({"status": response.status.as_u16(), "body": redactor.body(body)})
 }
