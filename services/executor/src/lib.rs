@@ -28,6 +28,7 @@ use channels::Channels;
 use service::Context;
 use service::config::{Config, Faults, Role};
 use std::sync::Arc;
+use tools::openapi;
 use tools::registry::Registry;
 use work::Executor;
 use workflow::vocabulary::WorkKind;
@@ -50,6 +51,12 @@ pub fn check(config: &Config) -> Result<(), Faults> {
 /// When the configuration cannot be served.
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let executor = Arc::new(executor(&ctx.config)?);
+    for api in &ctx.config.apis {
+        if api.openapi.as_deref().is_some_and(openapi::is_remote) {
+            let (pool, tools) = (ctx.config.worker.pool.clone(), executor.tools.clone());
+            tokio::spawn(openapi::keep_loading(api.clone(), pool, tools, ctx.shutdown.clone()));
+        }
+    }
     let connections = worker::connect(&ctx).await?;
     let announcing = announce::keep_announcing(ctx.clone(), connections.coordinator.clone(), Arc::clone(&executor));
     tokio::spawn(announcing);

@@ -18,10 +18,19 @@ pub struct ApiConfig {
     /// First part of the tools' ids.
     #[schemars(length(min = 1, max = 64))]
     pub name: String,
-    /// What every path is appended to. Its host is thereby allowed, loopback and private ones too.
+    /// What every path is appended to. Its host is thereby allowed, loopback and private ones too. Required, unless
+    /// an OpenAPI document names a server whose host is in `allow_hosts`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(extend("format" = "http-url"))]
     pub base_url: String,
-    /// Further hosts a redirect may lead to, as `host` or `host:port`.
+    /// An OpenAPI 3.0 or 3.1 document, JSON or YAML, whose operations become tools: a file, relative to the file this
+    /// stands in, or the URL of one. Endpoints with the name of an operation override what they set.
+    #[serde(default)]
+    pub openapi: Option<String>,
+    /// The operations that become tools, by `operationId`. Empty: all.
+    #[serde(default)]
+    pub operations: Vec<String>,
+    /// Further hosts a redirect or the document's server may lead to, as `host` or `host:port`.
     #[serde(default)]
     pub allow_hosts: Vec<String>,
     /// Sent with every call. A value may be `{ env = "NAME" }` or `{ file = "path" }`.
@@ -53,7 +62,8 @@ pub struct EndpointConfig {
     /// HTTP method.
     #[serde(default)]
     pub method: Method,
-    /// Appended to the base URL; begins with `/`.
+    /// Appended to the base URL; begins with `/`. Required, unless the API's OpenAPI document has this operation.
+    #[serde(default)]
     #[schemars(extend("pattern" = "^/"))]
     pub path: String,
     /// Sent with this call, over those of the API. A value may be `{ env = "NAME" }` or `{ file = "path" }`.
@@ -155,6 +165,23 @@ impl ApiConfig {
             if api.name.contains(['.', ' ', '/']) {
                 checks.add(&format!("{at}.name"), "a name has no dot, slash or space", "rename it");
             }
+            let mut required = |at: &str, key: &str, value: &str| {
+                if value.is_empty() && api.openapi.is_none() {
+                    checks.add(&format!("{at}.{key}"), "required and not set", format!("set {key}"));
+                }
+            };
+            required(&at, "base_url", &api.base_url);
+            for endpoint in &api.endpoints {
+                let at = format!("{at}.endpoints[{}]", endpoint.name);
+                required(&at, "path", &endpoint.path);
+            }
+            if api.openapi.is_none() && !api.operations.is_empty() {
+                checks.add(
+                    &format!("{at}.operations"),
+                    "there is no document to choose from",
+                    "set openapi",
+                );
+            }
             headers::check(&format!("{at}.headers"), &api.headers, checks);
             if let Some(auth) = &api.auth {
                 auth.check(&format!("{at}.auth"), checks);
@@ -163,6 +190,33 @@ impl ApiConfig {
             for endpoint in &api.endpoints {
                 endpoint.check(&format!("{list}[{}]", endpoint.name), checks);
             }
+        }
+    }
+}
+
+impl Default for EndpointConfig {
+    /// Every key at the value it has when nobody sets it.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            description: String::new(),
+            category: default_category(),
+            method: Method::default(),
+            path: String::new(),
+            headers: Headers::new(),
+            query: BTreeMap::new(),
+            body: None,
+            input_schema: any_object(),
+            output_schema: any_value(),
+            output_pointer: None,
+            effects: None,
+            lookup: None,
+            pagination: None,
+            key_ttl_seconds: default_key_ttl(),
+            retry: RetryConfig::default(),
+            timeout_seconds: default_timeout(),
+            requires_approval: false,
+            max_response_bytes: default_response_bytes(),
         }
     }
 }

@@ -584,3 +584,59 @@ fn a_secret_of_a_tool_that_is_not_there_is_told_with_its_key() {
         "{shown}"
     );
 }
+
+#[test]
+fn an_openapi_document_lies_beside_its_file_and_stands_in_for_address_and_paths() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "apis.toml",
+        r#"
+        [[apis]]
+        name = "weather"
+        openapi = "weather.yaml"
+        allow_hosts = ["api.weather.example"]
+        [[apis.endpoints]]
+        name = "forecast"
+        timeout_seconds = 5
+        [[apis]]
+        name = "remote"
+        openapi = "https://api.weather.example/openapi.json"
+        "#,
+    );
+    let config = load(&environment(&[("ORCHESTRATOR_CONFIG", &file)])).unwrap();
+    let [remote, weather] = &config.apis[..] else {
+        panic!("two APIs")
+    };
+    assert_eq!(weather.openapi.as_deref(), folder.0.join("weather.yaml").to_str());
+    assert_eq!(
+        remote.openapi.as_deref(),
+        Some("https://api.weather.example/openapi.json")
+    );
+
+    let bare = folder.file(
+        "bare.toml",
+        r#"
+        [[apis]]
+        name = "shop"
+        operations = ["a"]
+        [[apis.endpoints]]
+        name = "stock"
+        [[apis.endpoints]]
+        name = "order"
+        path = "/orders"
+        effects = "queryable"
+        pagination = { kind = "cursor" }
+        "#,
+    );
+    let found = faults(&environment(&[("ORCHESTRATOR_CONFIG", &bare)]));
+    for key in [
+        "apis[shop].base_url",
+        "apis[shop].operations",
+        "apis[shop].endpoints[stock].path",
+        "apis[shop].endpoints[order].lookup",
+        "apis[shop].endpoints[order].pagination",
+        "apis[shop].endpoints[order].pagination.cursor_pointer",
+    ] {
+        fault(&found, key);
+    }
+}

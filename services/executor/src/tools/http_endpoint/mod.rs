@@ -52,6 +52,15 @@ pub enum UnusableApi {
         #[source]
         source: outbound::BuildError,
     },
+    /// Its OpenAPI document cannot be used.
+    #[error("api {api}: its OpenAPI document")]
+    Document {
+        /// Its name.
+        api: String,
+        /// What is wrong.
+        #[source]
+        source: crate::tools::openapi::UnusableDocument,
+    },
     /// Its credentials cannot be used.
     #[error("api {api}")]
     Credentials {

@@ -105,7 +105,9 @@ impl RequestMaker {
         let context = to_template(&Value::Object(arguments.clone()));
         let mut headers = BTreeMap::new();
         for (name, template) in &self.templated_headers {
-            headers.insert(name.clone(), text(template, &context)?);
+            for value in values(template, arguments, &context)? {
+                headers.insert(name.clone(), value);
+            }
         }
         let body = self.body(arguments, &context)?;
         if body.is_some() && !self.fixed_headers.contains_key(header::CONTENT_TYPE) {
@@ -115,7 +117,7 @@ impl RequestMaker {
         }
         Ok(FrozenRequest {
             method: self.method.to_string(),
-            url: self.url(&self.path, &self.query, &context)?.into(),
+            url: self.url(&self.path, &self.query, arguments, &context)?.into(),
             headers,
             body,
             lookup_url: self.lookup_url(arguments)?,
@@ -126,8 +128,8 @@ impl RequestMaker {
         let Some(lookup) = &self.lookup else { return Ok(None) };
         let mut known = arguments.clone();
         known.insert("effect_key".to_owned(), KEY_PLACE.into());
-        let context = to_template(&Value::Object(known));
-        let url = self.url(&lookup.path, &lookup.query, &context)?;
+        let context = to_template(&Value::Object(known.clone()));
+        let url = self.url(&lookup.path, &lookup.query, &known, &context)?;
         Ok(Some(url.into()))
     }
 
@@ -135,6 +137,7 @@ impl RequestMaker {
         &self,
         template: &str,
         query: &BTreeMap<String, String>,
+        arguments: &Map<String, Value>,
         context: &TemplateValue,
     ) -> Result<Url, RunFailure> {
         let path = if is_template(template) {
@@ -149,8 +152,7 @@ impl RequestMaker {
         let mut url =
             Url::parse(&format!("{}{path}", self.base_url)).map_err(|error| unfit(format!("no URL: {error}")))?;
         for (name, template) in query {
-            let value = text(template, context)?;
-            if !value.is_empty() {
+            for value in values(template, arguments, context)? {
                 url.query_pairs_mut().append_pair(name, &value);
             }
         }
@@ -159,7 +161,11 @@ impl RequestMaker {
 
     fn body(&self, arguments: &Map<String, Value>, context: &TemplateValue) -> Result<Option<String>, RunFailure> {
         match &self.body {
-            Some(Value::String(template)) => text(template, context).map(Some),
+            Some(Value::String(template)) => match sole_name(template).map(|name| arguments.get(name)) {
+                Some(None) => Ok(None),
+                Some(Some(argument)) if !argument.is_string() => Ok(Some(argument.to_string())),
+                Some(Some(_)) | None => text(template, context).map(Some),
+            },
             Some(document) => Ok(Some(filled(document, arguments, context)?.to_string())),
             None if self.method == Method::GET || self.method == Method::DELETE => Ok(None),
             None => Ok(Some(Value::Object(arguments.clone()).to_string())),
@@ -186,6 +192,19 @@ fn filled(document: &Value, arguments: &Map<String, Value>, context: &TemplateVa
             .into(),
         literal => literal.clone(),
     })
+}
+
+/// A query parameter or header, as often as it is sent: not at all when it is empty, or nothing but an argument that is
+/// absent; once for each item of a list.
+fn values(template: &str, arguments: &Map<String, Value>, context: &TemplateValue) -> Result<Vec<String>, RunFailure> {
+    let written = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let found = match sole_name(template).map(|name| arguments.get(name)) {
+        Some(None | Some(Value::Null)) => Vec::new(),
+        Some(Some(Value::Array(items))) => items.iter().map(written).collect(),
+        Some(Some(object @ Value::Object(_))) => vec![object.to_string()],
+        Some(Some(_)) | None => vec![text(template, context)?],
+    };
+    Ok(found.into_iter().filter(|value| !value.is_empty()).collect())
 }
 
 fn sole_name(template: &str) -> Option<&str> {
