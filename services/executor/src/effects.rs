@@ -1,6 +1,6 @@
 //! Outside effects of a run: asked for, sent once licensed, and recorded (design, section 4, I4).
 //!
-//! | how sending ended        | keyed                         | once                                          |
+//! | how sending ended        | keyed, queryable              | once                                          |
 //! |--------------------------|-------------------------------|-----------------------------------------------|
 //! | receiver acted           | confirmed                     | confirmed                                     |
 //! | receiver said no         | rejected                      | rejected                                      |
@@ -8,8 +8,9 @@
 //! | certainly nothing happened | left `sent`, another attempt | rejected as not done, another attempt asks for the next ordinal |
 //!
 //! A keyed effect stays `sent` even when this sending certainly did nothing, because an earlier one may
-//! have arrived; its key makes the next sending harmless. A `once` effect is licensed a single time, so
-//! "not done" is final for its ledger row, and the next attempt is a new row and never a resend.
+//! have arrived; its key makes the next sending harmless. What is `queryable` is looked up before it is sent
+//! again: there, it is confirmed; missing, it is sent; unclear, nothing is sent. A `once` effect is licensed a
+//! single time, so "not done" is final for its ledger row, and the next attempt is a new row and never a resend.
 //! So it is with a receiver that asks something instead of acting: what it is told goes out as a new effect.
 
 use crate::failure::RunFailure;
@@ -76,6 +77,19 @@ pub struct Licensed {
     pub key: String,
     /// Sending must be over by then.
     pub send_before: Instant,
+    /// An earlier run may have sent it.
+    pub sent_before: bool,
+}
+
+/// What a look-up found.
+#[derive(Debug)]
+pub enum Looked {
+    /// It happened; what stands in for the receiver's answer.
+    Found(Value),
+    /// It did not happen.
+    Missing,
+    /// Nobody knows.
+    Unclear(RunFailure),
 }
 
 /// How sending ended.
@@ -98,6 +112,12 @@ pub enum Sent {
 pub trait Sender: Send + Sync {
     /// Sends the frozen request, once.
     async fn send(&self, licensed: &Licensed) -> Sent;
+
+    /// Looks whether an earlier sending did its work; asked of what is `queryable` alone.
+    async fn look_up(&self, _: &Licensed) -> Looked {
+        let message = "there is no way to look it up";
+        Looked::Unclear(RunFailure::permanent("effect_lookup", message))
+    }
 }
 
 /// Why a run has no result.
@@ -155,11 +175,13 @@ pub async fn perform(port: &dyn EffectPort, intent: &Intent, sender: &dyn Sender
                 frozen_request_json,
                 effect_key,
                 send_before,
+                sent_before,
             } => {
                 let licensed = Licensed {
                     request_json: frozen_request_json,
                     key: effect_key,
                     send_before,
+                    sent_before,
                 };
                 return send(port, &effect, &licensed, sender).await;
             }
@@ -211,15 +233,8 @@ async fn send(
     licensed: &Licensed,
     sender: &dyn Sender,
 ) -> Result<Value, Stop> {
-    let sent = if licensed.send_before > Instant::now() {
-        sender.send(licensed).await
-    } else {
-        Sent::NotDone(RunFailure::transient(
-            "effect_late",
-            "the licence to send was over when it came",
-        ))
-    };
-    let repeatable = effect.class == EffectClass::Keyed;
+    let sent = sent(effect.class, licensed, sender).await;
+    let repeatable = matches!(effect.class, EffectClass::Keyed | EffectClass::Queryable);
     match sent {
         Sent::Confirmed(response) => {
             record(port, effect, EffectEnd::Confirmed, &response).await;
@@ -251,6 +266,22 @@ async fn send(
             record(port, effect, EffectEnd::Unknown, &response).await;
             Err(RunFailure::effect_unknown(failure.to_string()).into())
         }
+    }
+}
+
+async fn sent(class: EffectClass, licensed: &Licensed, sender: &dyn Sender) -> Sent {
+    if class == EffectClass::Queryable && licensed.sent_before {
+        match sender.look_up(licensed).await {
+            Looked::Found(answer) => return Sent::Confirmed(answer),
+            Looked::Unclear(failure) => return Sent::Unclear(failure),
+            Looked::Missing => {}
+        }
+    }
+    if licensed.send_before > Instant::now() {
+        sender.send(licensed).await
+    } else {
+        let message = "the licence to send was over when it came";
+        Sent::NotDone(RunFailure::transient("effect_late", message))
     }
 }
 

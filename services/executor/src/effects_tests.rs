@@ -93,6 +93,7 @@ async fn a_licence_that_is_over_is_not_used() {
         frozen_request_json: "\"bytes\"".to_owned(),
         effect_key: "k".to_owned(),
         send_before: Instant::now(),
+        sent_before: false,
     };
     let ledger = TestLedger::new().answering_first(vec![Ok(late)]);
     let sender = Counting::default();

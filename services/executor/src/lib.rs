@@ -6,6 +6,8 @@
 mod announce;
 mod arguments;
 mod channels;
+mod condition;
+mod credentials;
 mod deliverable;
 mod effects;
 #[cfg(test)]
@@ -24,11 +26,24 @@ mod worker_tests;
 
 use channels::Channels;
 use service::Context;
-use service::config::{Config, Role};
+use service::config::{Config, Faults, Role};
 use std::sync::Arc;
+use tools::openapi;
 use tools::registry::Registry;
 use work::Executor;
 use workflow::vocabulary::WorkKind;
+
+/// Finds what this process needs and cannot read: keys of models, secrets of tools and channels.
+///
+/// # Errors
+/// The references that lead nowhere.
+pub fn check(config: &Config) -> Result<(), Faults> {
+    let keys = config.llm.check_keys(Role::Writer);
+    let secrets = config.check_tool_secrets();
+    let faults = [keys, secrets].into_iter().filter_map(Result::err);
+    let faults: Vec<_> = faults.flat_map(|faults| faults.0).collect();
+    if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
+}
 
 /// Runs the executor until the process is asked to end and what it holds is done.
 ///
@@ -36,6 +51,12 @@ use workflow::vocabulary::WorkKind;
 /// When the configuration cannot be served.
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let executor = Arc::new(executor(&ctx.config)?);
+    for api in &ctx.config.apis {
+        if api.openapi.as_deref().is_some_and(openapi::is_remote) {
+            let (pool, tools) = (ctx.config.worker.pool.clone(), executor.tools.clone());
+            tokio::spawn(openapi::keep_loading(api.clone(), pool, tools, ctx.shutdown.clone()));
+        }
+    }
     let connections = worker::connect(&ctx).await?;
     let announcing = announce::keep_announcing(ctx.clone(), connections.coordinator.clone(), Arc::clone(&executor));
     tokio::spawn(announcing);

@@ -62,10 +62,11 @@ impl EffectPort for TestLedger {
             return answer;
         }
         let mut rows = self.rows.lock().unwrap();
-        let licence = |frozen: &str| Licence::Send {
+        let licence = |frozen: &str, sent_before: bool| Licence::Send {
             frozen_request_json: frozen.to_owned(),
             effect_key: format!("job:{}", effect.ordinal),
             send_before: Instant::now() + effect.send_within,
+            sent_before,
         };
         let Some(row) = rows.get_mut(&effect.ordinal) else {
             let row = Row {
@@ -74,13 +75,13 @@ impl EffectPort for TestLedger {
                 response_json: String::new(),
             };
             rows.insert(effect.ordinal, row);
-            return Ok(licence(&effect.request_json));
+            return Ok(licence(&effect.request_json, false));
         };
         let response_json = row.response_json.clone();
         Ok(match (row.state, effect.class) {
             ("confirmed", _) => Licence::Confirmed { response_json },
             ("rejected", _) => Licence::Rejected { response_json },
-            ("sent", EffectClass::Keyed) => licence(&row.request_json),
+            ("sent", EffectClass::Keyed | EffectClass::Queryable) => licence(&row.request_json, true),
             _ => {
                 row.state = "unknown";
                 Licence::Unknown

@@ -30,7 +30,7 @@ fn holds(when: &When, found: Option<&Value>) -> bool {
 }
 
 /// Equality of JSON values; 1 and 1.0 are the same number.
-fn same(a: &Value, b: &Value) -> bool {
+pub fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),

@@ -41,6 +41,8 @@ pub enum Licence {
         effect_key: String,
         /// By this process's monotonic clock.
         send_before: Instant,
+        /// An earlier run may have sent it: what is `queryable` is looked up first.
+        sent_before: bool,
     },
     /// It was sent and accepted before; this is the answer.
     Confirmed {
@@ -208,6 +210,7 @@ fn licence(asked: Instant, answer: BeginEffectResponse) -> Licence {
             frozen_request_json: answer.frozen_request_json,
             effect_key: answer.effect_key,
             send_before: asked + super::coordinator::seconds(answer.send_within_seconds),
+            sent_before: answer.sent_before,
         },
         "confirmed" => Licence::Confirmed {
             response_json: answer.response_json,

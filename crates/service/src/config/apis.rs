@@ -1,9 +1,13 @@
 use super::agents::{any_object, any_value, check_schema};
+use super::auth::AuthConfig;
 use super::checks::Checks;
 use super::effects::Effects;
+use super::headers::{self, Headers};
+use super::lookup::LookupConfig;
+use super::pagination::PaginationConfig;
 use super::retry::RetryConfig;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -14,15 +18,29 @@ pub struct ApiConfig {
     /// First part of the tools' ids.
     #[schemars(length(min = 1, max = 64))]
     pub name: String,
-    /// What every path is appended to. Its host is thereby allowed, loopback and private ones too.
+    /// What every path is appended to. Its host is thereby allowed, loopback and private ones too. Required, unless
+    /// an OpenAPI document names a server whose host is in `allow_hosts`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(extend("format" = "http-url"))]
     pub base_url: String,
-    /// Further hosts a redirect may lead to, as `host` or `host:port`.
+    /// An OpenAPI 3.0 or 3.1 document, JSON or YAML, whose operations become tools: a file, relative to the file this
+    /// stands in, or the URL of one. Endpoints with the name of an operation override what they set.
+    #[serde(default)]
+    pub openapi: Option<String>,
+    /// The operations that become tools, by `operationId`. Empty: all.
+    #[serde(default)]
+    pub operations: Vec<String>,
+    /// Further hosts a redirect or the document's server may lead to, as `host` or `host:port`.
     #[serde(default)]
     pub allow_hosts: Vec<String>,
-    /// Sent with every call.
-    #[serde(default, serialize_with = "redacted")]
-    pub headers: BTreeMap<String, String>,
+    /// Sent with every call. A value may be `{ env = "NAME" }` or `{ file = "path" }`.
+    #[serde(default, serialize_with = "headers::redacted")]
+    pub headers: Headers,
+    /// How calls authenticate: `{ kind = "bearer", token }`, `{ kind = "header", name, value }`,
+    /// `{ kind = "basic", user, password }` or `{ kind = "oauth_client_credentials", token_url, client_id,
+    /// client_secret, client_auth, scopes, audience }`; what is secret as `{ env = "NAME" }` or `{ file = "path" }`.
+    #[serde(default)]
+    pub auth: Option<AuthConfig>,
     /// The tools.
     #[serde(default)]
     pub endpoints: Vec<EndpointConfig>,
@@ -44,12 +62,13 @@ pub struct EndpointConfig {
     /// HTTP method.
     #[serde(default)]
     pub method: Method,
-    /// Appended to the base URL; begins with `/`.
+    /// Appended to the base URL; begins with `/`. Required, unless the API's OpenAPI document has this operation.
+    #[serde(default)]
     #[schemars(extend("pattern" = "^/"))]
     pub path: String,
-    /// Sent with this call, over those of the API.
-    #[serde(default, serialize_with = "redacted")]
-    pub headers: BTreeMap<String, String>,
+    /// Sent with this call, over those of the API. A value may be `{ env = "NAME" }` or `{ file = "path" }`.
+    #[serde(default, serialize_with = "headers::redacted")]
+    pub headers: Headers,
     /// Query parameters.
     #[serde(default)]
     pub query: BTreeMap<String, String>,
@@ -68,6 +87,14 @@ pub struct EndpointConfig {
     /// What repeating a call does outside. Absent: `read_only` for GET, else `once`.
     #[serde(default)]
     pub effects: Option<Effects>,
+    /// How to find out whether an earlier call did its work: `{ path, query, done = { pointer, equals | exists },
+    /// answer_pointer }`; for `queryable`.
+    #[serde(default)]
+    pub lookup: Option<LookupConfig>,
+    /// How a list is read page by page: `{ kind = "link_header" | "cursor" | "page" | "offset", parameter,
+    /// cursor_pointer, first_page, max_pages }`; for `read_only`.
+    #[serde(default)]
+    pub pagination: Option<PaginationConfig>,
     /// Seconds the receiver remembers an `Idempotency-Key`; for `keyed`.
     #[serde(default = "default_key_ttl")]
     #[schemars(range(min = 1.0, max = 31_536_000.0))]
@@ -138,10 +165,58 @@ impl ApiConfig {
             if api.name.contains(['.', ' ', '/']) {
                 checks.add(&format!("{at}.name"), "a name has no dot, slash or space", "rename it");
             }
+            let mut required = |at: &str, key: &str, value: &str| {
+                if value.is_empty() && api.openapi.is_none() {
+                    checks.add(&format!("{at}.{key}"), "required and not set", format!("set {key}"));
+                }
+            };
+            required(&at, "base_url", &api.base_url);
+            for endpoint in &api.endpoints {
+                let at = format!("{at}.endpoints[{}]", endpoint.name);
+                required(&at, "path", &endpoint.path);
+            }
+            if api.openapi.is_none() && !api.operations.is_empty() {
+                checks.add(
+                    &format!("{at}.operations"),
+                    "there is no document to choose from",
+                    "set openapi",
+                );
+            }
+            headers::check(&format!("{at}.headers"), &api.headers, checks);
+            if let Some(auth) = &api.auth {
+                auth.check(&format!("{at}.auth"), checks);
+            }
             let list = format!("{at}.endpoints");
             for endpoint in &api.endpoints {
                 endpoint.check(&format!("{list}[{}]", endpoint.name), checks);
             }
+        }
+    }
+}
+
+impl Default for EndpointConfig {
+    /// Every key at the value it has when nobody sets it.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            description: String::new(),
+            category: default_category(),
+            method: Method::default(),
+            path: String::new(),
+            headers: Headers::new(),
+            query: BTreeMap::new(),
+            body: None,
+            input_schema: any_object(),
+            output_schema: any_value(),
+            output_pointer: None,
+            effects: None,
+            lookup: None,
+            pagination: None,
+            key_ttl_seconds: default_key_ttl(),
+            retry: RetryConfig::default(),
+            timeout_seconds: default_timeout(),
+            requires_approval: false,
+            max_response_bytes: default_response_bytes(),
         }
     }
 }
@@ -168,25 +243,25 @@ impl EndpointConfig {
                 "write /field/0/name",
             );
         }
-        if self.effects == Some(Effects::Queryable) {
+        if (self.effects() == Effects::Queryable) != self.lookup.is_some() {
             checks.add(
-                &format!("{at}.effects"),
-                "this build cannot look up what an endpoint did",
-                "use `keyed` where the receiver honours Idempotency-Key, else `once`",
+                &format!("{at}.lookup"),
+                "`queryable` and a look-up belong together",
+                "set both; use `keyed` where the receiver honours Idempotency-Key, else `once`",
             );
         }
+        if let Some(pagination) = &self.pagination {
+            pagination.check(&format!("{at}.pagination"), checks);
+            if self.effects() != Effects::ReadOnly || self.method != Method::Get {
+                checks.add(
+                    &format!("{at}.pagination"),
+                    "only what reads with GET has pages",
+                    "remove it, or correct method and effects",
+                );
+            }
+        }
+        headers::check(&format!("{at}.headers"), &self.headers, checks);
         check_schema(&format!("{at}.input_schema"), &self.input_schema, checks);
         check_schema(&format!("{at}.output_schema"), &self.output_schema, checks);
     }
-}
-
-/// Header values that usually are credentials are not shown.
-fn redacted<S: Serializer>(headers: &BTreeMap<String, String>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(headers.iter().map(|(name, value)| {
-        let lower = name.to_ascii_lowercase();
-        let secret = ["auth", "cookie", "key", "token", "secret"]
-            .iter()
-            .any(|part| lower.contains(part));
-        (name, if secret { "***" } else { value.as_str() })
-    }))
 }

@@ -84,7 +84,8 @@ impl Loader {
         }
         let is_channel = |name: &str| keyed.get("channels").and_then(|channels| channels.get(name)).is_some();
         match serde_json::from_value::<Config>(self.readable(&value)) {
-            Ok(config) => {
+            Ok(mut config) => {
+                beside_their_files(&mut config, &layers);
                 for check in config.validate(is_channel).found {
                     self.add(&layers, path::parse(&check.key), check.reason, check.fix);
                 }
@@ -244,6 +245,18 @@ impl Loader {
             .chain(from_flags)
             .map(|(origin, path, raw)| Layer::single(origin, &path, read(&raw, &self.schema.types(&path))))
             .collect()
+    }
+}
+
+/// Documents lie beside the file that names them.
+fn beside_their_files(config: &mut Config, layers: &Layers) {
+    for api in &mut config.apis {
+        let (origin, is_file) = layers.origin(&path::parse(&format!("apis[{}].openapi", api.name)));
+        let folder = std::path::Path::new(&origin).parent().filter(|_| is_file);
+        let relative = api.openapi.as_deref().filter(|source| !source.contains("://"));
+        if let (Some(folder), Some(relative)) = (folder, relative) {
+            api.openapi = Some(folder.join(relative).to_string_lossy().into_owned());
+        }
     }
 }
 

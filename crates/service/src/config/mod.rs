@@ -2,6 +2,7 @@
 
 mod agents;
 mod apis;
+mod auth;
 mod channels;
 mod checks;
 mod coordinator;
@@ -11,6 +12,7 @@ mod effects;
 mod events;
 mod fault;
 mod gateway;
+mod headers;
 mod keyed;
 mod layers;
 mod learner;
@@ -18,10 +20,13 @@ mod learning;
 mod limits;
 mod llm;
 mod load;
+mod lookup;
 mod nats;
+mod pagination;
 mod path;
 mod policy;
 mod quality;
+mod references;
 mod retry;
 mod schema;
 mod secret;
@@ -34,6 +39,7 @@ mod tests;
 
 pub use agents::{AgentConfig, Tier};
 pub use apis::{ApiConfig, EndpointConfig, Method};
+pub use auth::{Auth, AuthConfig, AuthKind, ClientAuth, MissingKey};
 pub use channels::{ChannelConfig, ChannelKind};
 use checks::Checks;
 pub use coordinator::CoordinatorConfig;
@@ -43,6 +49,7 @@ pub use effects::Effects;
 pub use events::{EventDetail, EventsConfig};
 pub use fault::{Fault, Faults};
 pub use gateway::GatewayConfig;
+pub use headers::{HeaderText, Headers, is_credential};
 pub use learner::LearnerConfig;
 pub use learning::{LearningConfig, OfferFrom};
 pub use limits::LimitsConfig;
@@ -51,7 +58,9 @@ pub use llm::{
     Targets, TiersConfig,
 };
 pub use load::{Sources, load};
+pub use lookup::{ConditionConfig, LookupConfig};
 pub use nats::NatsConfig;
+pub use pagination::{PaginationConfig, PaginationKind};
 pub use policy::{BudgetConfig, GrantConfig, OnExhausted, PolicyConfig};
 pub use quality::{DimensionConfig, QualityConfig};
 pub use retry::RetryConfig;

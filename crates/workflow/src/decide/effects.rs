@@ -114,11 +114,11 @@ fn license_again(cx: &mut Context<'_>, at: usize, ask: &EffectRequest) -> Effect
         };
     }
     let may_repeat = match effect.class {
-        EffectClass::ReadOnly => true,
+        // Who sends a `queryable` effect again looks it up first: the frozen request is a stored one.
+        EffectClass::ReadOnly | EffectClass::Queryable => true,
         EffectClass::Keyed => now < effect.key_until,
-        // Nothing here can look the effect up, so it is treated as the safer class.
         // The same run asks again only when it never heard the licence, and so did not send.
-        EffectClass::Queryable | EffectClass::Once => !sent || effect.run == ask.run,
+        EffectClass::Once => !sent || effect.run == ask.run,
     };
     if !may_repeat {
         effect.state = EffectState::Unknown;

@@ -154,6 +154,7 @@ impl WorkerService for Workers {
         let response = match reply {
             EffectReply::Send { request, within } => BeginEffectResponse {
                 state: "send".to_owned(),
+                sent_before: matches!(request, FrozenRequest::Stored(_)),
                 frozen_request_json: match request {
                     FrozenRequest::Given(body) => body.text.to_string(),
                     FrozenRequest::Stored(no) => self.payload_text(task, no).await?,

@@ -3,11 +3,12 @@
 use super::agent::{self, UnusableAgent};
 use super::http_endpoint::{self, UnusableApi};
 use super::served::Served;
-use super::{Offer, null};
+use super::{Offer, null, openapi};
 use crate::failure::RunFailure;
 use llm::Engine;
 use service::config::{Config, Effects, RetryConfig, ToolsConfig};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 use workflow::tool::{RetryPolicy, SchemaRejected};
@@ -59,7 +60,13 @@ impl Registry {
         offers.extend(agent::offers(config, engine, &registry)?);
         registry.replace(BUILTIN, served(offers)?);
         for api in &config.apis {
-            registry.replace(&format!("api {}", api.name), served(http_endpoint::offers(api, pool)?)?);
+            let offers = match api.openapi.as_deref() {
+                // Its tools come with the document.
+                Some(source) if openapi::is_remote(source) => continue,
+                Some(file) => openapi::from_file(api, Path::new(file), pool)?,
+                None => http_endpoint::offers(api, pool)?,
+            };
+            registry.replace(&format!("api {}", api.name), served(offers)?);
         }
         Ok(registry)
     }
@@ -100,7 +107,7 @@ impl Registry {
 }
 
 /// All of them; of two with one id the later one.
-fn served(offers: Vec<Offer>) -> Result<Vec<Served>, SchemaRejected> {
+pub(super) fn served(offers: Vec<Offer>) -> Result<Vec<Served>, SchemaRejected> {
     offers.into_iter().map(Served::new).collect()
 }
 

@@ -153,7 +153,7 @@ pub fn settled(s: &Scenario) {
     );
 }
 
-/// I4: what may have happened outside is repeated only with its key, or after a human's word.
+/// I4: what may have happened outside is repeated only with its key, after a look-up, or after a human's word.
 pub fn licence(s: &Scenario, input: &Input, transition: &Transition) {
     let before = &s.task;
     let (Input::EffectBegun(ask), Reply::Effect(EffectReply::Send { request, .. })) = (input, &transition.reply) else {
@@ -171,7 +171,7 @@ pub fn licence(s: &Scenario, input: &Input, transition: &Transition) {
     match (request, known) {
         (FrozenRequest::Stored(no), Some(effect)) => {
             assert_eq!(*no, effect.request, "I4: other bytes than the frozen ones");
-            let repeatable = matches!(effect.class, EffectClass::Keyed | EffectClass::ReadOnly);
+            let repeatable = effect.class != EffectClass::Once;
             assert!(
                 repeatable || effect.run == ask.run,
                 "I4: `{}` is sent again",

@@ -89,25 +89,26 @@ fn no_other_run_sends_while_a_licence_lives() {
 }
 
 #[test]
-fn a_keyed_effect_is_resent_with_the_same_bytes_while_its_key_is_remembered() {
-    let (mut s, second) = lost_while_sending(EffectClass::Keyed);
-    let frozen = s.task.effects[0].request;
-    let reply = s.begin(&second, EffectClass::Keyed);
-    let expected = EffectReply::Send {
-        request: FrozenRequest::Stored(frozen),
-        within: Millis::secs(LICENCE),
-    };
-    assert_eq!(reply, expected);
-    assert_eq!(s.task.effects.len(), 1);
-    assert_eq!(s.task.effects[0].run, second.id);
+fn what_can_be_repeated_is_licensed_with_the_bytes_that_are_stored() {
+    // The key is remembered; a `queryable` effect is looked up by whoever sees that the bytes are stored ones.
+    for class in [EffectClass::Keyed, EffectClass::Queryable] {
+        let (mut s, second) = lost_while_sending(class);
+        let frozen = s.task.effects[0].request;
+        let reply = s.begin(&second, class);
+        let expected = EffectReply::Send {
+            request: FrozenRequest::Stored(frozen),
+            within: Millis::secs(LICENCE),
+        };
+        assert_eq!(reply, expected, "{class}");
+        assert_eq!(s.task.effects.len(), 1);
+        assert_eq!(s.task.effects[0].run, second.id);
+    }
 }
 
 #[test]
 fn what_cannot_be_repeated_safely_is_unknown_and_never_resent() {
     for (class, seconds) in [
         (EffectClass::Once, 0.0),
-        // Nothing here can look it up.
-        (EffectClass::Queryable, 0.0),
         // The receiver has forgotten the key.
         (EffectClass::Keyed, KEY_TTL as f64),
     ] {

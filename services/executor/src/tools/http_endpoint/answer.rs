@@ -38,6 +38,27 @@ impl Answers {
         })
     }
 
+    /// JSON Pointer to the output within an answer.
+    pub fn pointer(&self) -> &str {
+        &self.pointer
+    }
+
+    /// Checks an output that was put together.
+    ///
+    /// # Errors
+    /// `tool_bad_response`.
+    pub fn checked(&self, output: Value) -> Result<Value, RunFailure> {
+        match self.misfit(&output) {
+            Some(message) => Err(RunFailure::transient("tool_bad_response", message)),
+            None => Ok(output),
+        }
+    }
+
+    fn misfit(&self, output: &Value) -> Option<String> {
+        let error = self.schema.as_ref()?.validate(output).err()?;
+        Some(format!("the answer does not fit the output schema: {error}"))
+    }
+
     fn read(&self, answer: &Value, read_only: bool) -> Result<Value, (&'static str, String)> {
         let bad = |message: &str| ("tool_bad_response", message.to_owned());
         if answer.get("too_large").is_some() {
@@ -57,9 +78,9 @@ impl Answers {
         let output = document
             .pointer(&self.pointer)
             .ok_or_else(|| bad(&format!("the answer has nothing at `{}`", self.pointer)))?;
-        match self.schema.as_ref().map(|schema| schema.validate(output)) {
-            Some(Err(error)) => Err(bad(&format!("the answer does not fit the output schema: {error}"))),
-            Some(Ok(())) | None => Ok(output.clone()),
+        match self.misfit(output) {
+            Some(message) => Err(bad(&message)),
+            None => Ok(output.clone()),
         }
     }
 }

@@ -1,22 +1,29 @@
 //! Endpoints of HTTP APIs as tools.
 
 mod answer;
+mod lookup;
+mod pages;
 mod request;
 mod sending;
 #[cfg(test)]
 mod tests;
 
 use super::{Call, Offer, Output, Tool};
+use crate::credentials::{Credentials, UnusableCredentials};
 use crate::effects::{Intent, Stop, perform};
+use crate::failure::RunFailure;
 use answer::Answers;
 use async_trait::async_trait;
-use outbound::{AllowList, Client, Limits, Unlisted};
-use request::{RequestMaker, UnusableEndpoint};
-use sending::{HttpSender, call_directly};
+use outbound::{AllowList, Client, Limits, Redirects, Unlisted};
+use pages::all_items;
+use request::{FrozenRequest, RequestMaker, UnusableEndpoint};
+use sending::{HttpSender, recorded};
 pub(crate) use sending::{Verdict, ended, judge, refusal};
-use service::config::{ApiConfig, EndpointConfig};
+use serde_json::Value;
+use service::config::{ApiConfig, EndpointConfig, LookupConfig, PaginationConfig};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use worker::give_up_at;
 use workflow::tool::{ToolSource, ToolSpecification};
 use workflow::vocabulary::EffectClass;
@@ -45,6 +52,24 @@ pub enum UnusableApi {
         #[source]
         source: outbound::BuildError,
     },
+    /// Its OpenAPI document cannot be used.
+    #[error("api {api}: its OpenAPI document")]
+    Document {
+        /// Its name.
+        api: String,
+        /// What is wrong.
+        #[source]
+        source: crate::tools::openapi::UnusableDocument,
+    },
+    /// Its credentials cannot be used.
+    #[error("api {api}")]
+    Credentials {
+        /// Its name.
+        api: String,
+        /// What is wrong.
+        #[source]
+        source: UnusableCredentials,
+    },
     /// An endpoint cannot be used.
     #[error("tool {tool_id}")]
     Endpoint {
@@ -62,7 +87,12 @@ pub enum UnusableApi {
 /// What makes it unusable.
 pub fn offers(api: &ApiConfig, pool: &str) -> Result<Vec<Offer>, UnusableApi> {
     let client = client(api)?;
-    let offer = |endpoint| offer(api, endpoint, &client, pool);
+    let credentials = Credentials::new(&api.base_url, api.auth.as_ref(), &api.headers);
+    let credentials = credentials.map_err(|source| UnusableApi::Credentials {
+        api: api.name.clone(),
+        source,
+    })?;
+    let offer = |endpoint| offer(api, endpoint, &client, &credentials, pool);
     api.endpoints.iter().map(offer).collect()
 }
 
@@ -80,7 +110,13 @@ fn client(api: &ApiConfig) -> Result<Client, UnusableApi> {
     })
 }
 
-fn offer(api: &ApiConfig, endpoint: &EndpointConfig, client: &Client, pool: &str) -> Result<Offer, UnusableApi> {
+fn offer(
+    api: &ApiConfig,
+    endpoint: &EndpointConfig,
+    client: &Client,
+    credentials: &Credentials,
+    pool: &str,
+) -> Result<Offer, UnusableApi> {
     let tool_id = format!("{}.{}", api.name, endpoint.name);
     let class = super::registry::effect_class(endpoint.effects());
     let recorded = class != EffectClass::ReadOnly;
@@ -91,10 +127,19 @@ fn offer(api: &ApiConfig, endpoint: &EndpointConfig, client: &Client, pool: &str
         source,
     };
     let tool = HttpEndpoint {
+        credentials: credentials
+            .with(&endpoint.headers)
+            .map_err(|source| UnusableApi::Credentials {
+                api: tool_id.clone(),
+                source,
+            })?,
         client: client.with_max_response_bytes(bytes),
         requests: RequestMaker::new(api, endpoint).map_err(unusable)?,
         answers: Answers::new(endpoint).map_err(unusable)?,
         class,
+        lookup: endpoint.lookup.clone(),
+        pagination: endpoint.pagination.clone(),
+        max_bytes: bytes,
         target: format!("{tool_id} {} {}", endpoint.method.as_str(), api.base_url),
         timeout: Duration::from_secs_f64(endpoint.timeout_seconds),
         key_ttl: Duration::from_secs_f64(endpoint.key_ttl_seconds),
@@ -123,9 +168,13 @@ fn offer(api: &ApiConfig, endpoint: &EndpointConfig, client: &Client, pool: &str
 
 struct HttpEndpoint {
     client: Client,
+    credentials: Credentials,
     requests: RequestMaker,
     answers: Answers,
     class: EffectClass,
+    lookup: Option<LookupConfig>,
+    pagination: Option<PaginationConfig>,
+    max_bytes: usize,
     target: String,
     timeout: Duration,
     key_ttl: Duration,
@@ -134,25 +183,44 @@ struct HttpEndpoint {
 #[async_trait]
 impl Tool for HttpEndpoint {
     async fn call(&self, call: Call<'_>) -> Result<Output, Stop> {
+        let output = self.output(call).await;
+        let redactor = self.credentials.redactor();
+        let output = output.map(|output| Output::free(redactor.text(output.to_string())));
+        output.map_err(|stop| redactor.stop(stop))
+    }
+}
+
+impl HttpEndpoint {
+    async fn output(&self, call: Call<'_>) -> Result<Value, Stop> {
         let frozen = self.requests.make(&call.arguments)?;
         let sender = HttpSender {
             client: &self.client,
             requests: &self.requests,
-            keyed: self.class == EffectClass::Keyed,
+            credentials: &self.credentials,
+            class: self.class,
+            lookup: self.lookup.as_ref(),
         };
-        let answer = if self.class == EffectClass::ReadOnly {
-            call_directly(&sender, &frozen, give_up_at(call.run.deadline())).await?
-        } else {
-            let intent = Intent {
-                class: self.class,
-                target: self.target.clone(),
-                request_json: frozen.to_json(),
-                send_within: self.timeout,
-                key_ttl: self.key_ttl,
-            };
-            perform(call.run, &intent, &sender).await?
+        if self.class == EffectClass::ReadOnly {
+            return Ok(self.read(&sender, frozen, give_up_at(call.run.deadline())).await?);
+        }
+        let intent = Intent {
+            class: self.class,
+            target: self.target.clone(),
+            request_json: frozen.to_json(),
+            send_within: self.timeout,
+            key_ttl: self.key_ttl,
         };
-        let output = self.answers.output(&answer, self.class == EffectClass::ReadOnly)?;
-        Ok(Output::free(output.to_string()))
+        let answer = perform(call.run, &intent, &sender).await?;
+        Ok(self.answers.output(&answer, false)?)
+    }
+
+    async fn read(&self, sender: &HttpSender<'_>, frozen: FrozenRequest, end: Instant) -> Result<Value, RunFailure> {
+        if let Some(pagination) = &self.pagination {
+            let items = all_items(sender, pagination, &self.answers, frozen, self.max_bytes, end).await?;
+            return self.answers.checked(items);
+        }
+        let response = sender.read(&frozen, Redirects::Followed, end).await?;
+        self.answers
+            .output(&recorded(&response, self.credentials.redactor()), true)
     }
 }

@@ -1,12 +1,13 @@
 //! Requests of an endpoint, made from its arguments.
 
+use super::lookup::KEY_PLACE;
 use crate::failure::RunFailure;
 use crate::template::{Place, is_template, render, to_template};
 use minijinja::value::Value as TemplateValue;
 use outbound::{HeaderMap, HeaderName, HeaderValue, Method, Url, header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use service::config::{ApiConfig, EndpointConfig};
+use service::config::{ApiConfig, EndpointConfig, HeaderText, LookupConfig};
 use std::collections::BTreeMap;
 
 /// An endpoint whose definition cannot work.
@@ -25,7 +26,7 @@ pub enum UnusableEndpoint {
 
 /// What of a request depends on the arguments. Frozen in the ledger before it is sent; headers of the
 /// configuration, where credentials stand, are added when it is sent and never stored.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct FrozenRequest {
     pub method: String,
     pub url: String,
@@ -33,6 +34,9 @@ pub struct FrozenRequest {
     pub headers: BTreeMap<String, String>,
     #[serde(default)]
     pub body: Option<String>,
+    /// Where to ask whether it was done, the key's place in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lookup_url: Option<String>,
 }
 
 impl FrozenRequest {
@@ -50,6 +54,7 @@ pub struct RequestMaker {
     fixed_headers: HeaderMap,
     templated_headers: BTreeMap<String, String>,
     body: Option<Value>,
+    lookup: Option<LookupConfig>,
 }
 
 impl RequestMaker {
@@ -64,10 +69,15 @@ impl RequestMaker {
             let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unusable())?;
             templated_headers.remove(parsed.as_str());
             fixed_headers.remove(&parsed);
-            if is_template(value) {
-                templated_headers.insert(parsed.as_str().to_owned(), value.clone());
-            } else {
-                fixed_headers.insert(parsed, HeaderValue::from_str(value).map_err(|_| unusable())?);
+            match value {
+                // The credentials' part.
+                HeaderText::Secret(_) => {}
+                HeaderText::Text(text) if is_template(text) => {
+                    templated_headers.insert(parsed.as_str().to_owned(), text.clone());
+                }
+                HeaderText::Text(text) => {
+                    fixed_headers.insert(parsed, HeaderValue::from_str(text).map_err(|_| unusable())?);
+                }
             }
         }
         Ok(Self {
@@ -78,6 +88,7 @@ impl RequestMaker {
             fixed_headers,
             templated_headers,
             body: endpoint.body.clone(),
+            lookup: endpoint.lookup.clone(),
         })
     }
 
@@ -94,7 +105,9 @@ impl RequestMaker {
         let context = to_template(&Value::Object(arguments.clone()));
         let mut headers = BTreeMap::new();
         for (name, template) in &self.templated_headers {
-            headers.insert(name.clone(), text(template, &context)?);
+            for value in values(template, arguments, &context)? {
+                headers.insert(name.clone(), value);
+            }
         }
         let body = self.body(arguments, &context)?;
         if body.is_some() && !self.fixed_headers.contains_key(header::CONTENT_TYPE) {
@@ -104,27 +117,42 @@ impl RequestMaker {
         }
         Ok(FrozenRequest {
             method: self.method.to_string(),
-            url: self.url(&context)?.into(),
+            url: self.url(&self.path, &self.query, arguments, &context)?.into(),
             headers,
             body,
+            lookup_url: self.lookup_url(arguments)?,
         })
     }
 
-    fn url(&self, context: &TemplateValue) -> Result<Url, RunFailure> {
-        let path = if is_template(&self.path) {
-            render(&self.path, context, Place::UrlPath).map_err(|error| unfit(error.to_string()))?
+    fn lookup_url(&self, arguments: &Map<String, Value>) -> Result<Option<String>, RunFailure> {
+        let Some(lookup) = &self.lookup else { return Ok(None) };
+        let mut known = arguments.clone();
+        known.insert("effect_key".to_owned(), KEY_PLACE.into());
+        let context = to_template(&Value::Object(known.clone()));
+        let url = self.url(&lookup.path, &lookup.query, &known, &context)?;
+        Ok(Some(url.into()))
+    }
+
+    fn url(
+        &self,
+        template: &str,
+        query: &BTreeMap<String, String>,
+        arguments: &Map<String, Value>,
+        context: &TemplateValue,
+    ) -> Result<Url, RunFailure> {
+        let path = if is_template(template) {
+            render(template, context, Place::UrlPath).map_err(|error| unfit(error.to_string()))?
         } else {
-            self.path.clone()
+            template.to_owned()
         };
         // `..` as a value would climb out of the path the operator wrote.
-        if path != self.path && path.split(['/', '?', '#']).any(|segment| matches!(segment, "." | "..")) {
+        if path != template && path.split(['/', '?', '#']).any(|segment| matches!(segment, "." | "..")) {
             return Err(unfit("an argument would change the path".to_owned()));
         }
         let mut url =
             Url::parse(&format!("{}{path}", self.base_url)).map_err(|error| unfit(format!("no URL: {error}")))?;
-        for (name, template) in &self.query {
-            let value = text(template, context)?;
-            if !value.is_empty() {
+        for (name, template) in query {
+            for value in values(template, arguments, context)? {
                 url.query_pairs_mut().append_pair(name, &value);
             }
         }
@@ -133,7 +161,11 @@ impl RequestMaker {
 
     fn body(&self, arguments: &Map<String, Value>, context: &TemplateValue) -> Result<Option<String>, RunFailure> {
         match &self.body {
-            Some(Value::String(template)) => text(template, context).map(Some),
+            Some(Value::String(template)) => match sole_name(template).map(|name| arguments.get(name)) {
+                Some(None) => Ok(None),
+                Some(Some(argument)) if !argument.is_string() => Ok(Some(argument.to_string())),
+                Some(Some(_)) | None => text(template, context).map(Some),
+            },
             Some(document) => Ok(Some(filled(document, arguments, context)?.to_string())),
             None if self.method == Method::GET || self.method == Method::DELETE => Ok(None),
             None => Ok(Some(Value::Object(arguments.clone()).to_string())),
@@ -160,6 +192,19 @@ fn filled(document: &Value, arguments: &Map<String, Value>, context: &TemplateVa
             .into(),
         literal => literal.clone(),
     })
+}
+
+/// A query parameter or header, as often as it is sent: not at all when it is empty, or nothing but an argument that is
+/// absent; once for each item of a list.
+fn values(template: &str, arguments: &Map<String, Value>, context: &TemplateValue) -> Result<Vec<String>, RunFailure> {
+    let written = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let found = match sole_name(template).map(|name| arguments.get(name)) {
+        Some(None | Some(Value::Null)) => Vec::new(),
+        Some(Some(Value::Array(items))) => items.iter().map(written).collect(),
+        Some(Some(object @ Value::Object(_))) => vec![object.to_string()],
+        Some(Some(_)) | None => vec![text(template, context)?],
+    };
+    Ok(found.into_iter().filter(|value| !value.is_empty()).collect())
 }
 
 fn sole_name(template: &str) -> Option<&str> {

@@ -1,5 +1,9 @@
 //! Endpoints against a real server on loopback.
 
+mod authenticated;
+mod looked_up;
+mod pages;
+
 use super::offers;
 use crate::effects::Stop;
 use crate::test_ledger::TestLedger;
@@ -70,14 +74,24 @@ impl Receiver {
     }
 }
 
-fn tool(base_url: &str, mut endpoint: Value) -> Offer {
+fn tool(base_url: &str, endpoint: Value) -> Offer {
+    tool_of(base_url, json!({"headers": {"x-token": "s3cret"}}), endpoint)
+}
+
+fn tool_of(base_url: &str, mut api: Value, mut endpoint: Value) -> Offer {
     endpoint["name"] = json!("x");
-    let api: ApiConfig = serde_json::from_value(
-        json!({"name": "shop", "base_url": base_url, "headers": {"x-token": "s3cret"},
-            "endpoints": [endpoint]}),
-    )
-    .unwrap();
+    api["name"] = json!("shop");
+    api["base_url"] = json!(base_url);
+    api["endpoints"] = json!([endpoint]);
+    let api: ApiConfig = serde_json::from_value(api).unwrap();
     offers(&api, "default").unwrap().pop().unwrap()
+}
+
+async fn serve(app: Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    base_url
 }
 
 async fn call(offer: &Offer, arguments: Value, ledger: &TestLedger) -> Result<Value, (String, bool, bool)> {
