@@ -24,4 +24,4 @@ pub use message::{Redirects, Request, Response};
 pub use streaming::{Pace, Streaming};
 
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-pub use url::Url;
+pub use url::{Origin, Url};

@@ -6,6 +6,7 @@
 mod announce;
 mod arguments;
 mod channels;
+mod credentials;
 mod deliverable;
 mod effects;
 #[cfg(test)]
@@ -24,11 +25,23 @@ mod worker_tests;
 
 use channels::Channels;
 use service::Context;
-use service::config::{Config, Role};
+use service::config::{Config, Faults, Role};
 use std::sync::Arc;
 use tools::registry::Registry;
 use work::Executor;
 use workflow::vocabulary::WorkKind;
+
+/// Finds what this process needs and cannot read: keys of models, secrets of tools and channels.
+///
+/// # Errors
+/// The references that lead nowhere.
+pub fn check(config: &Config) -> Result<(), Faults> {
+    let keys = config.llm.check_keys(Role::Writer);
+    let secrets = config.check_tool_secrets();
+    let faults = [keys, secrets].into_iter().filter_map(Result::err);
+    let faults: Vec<_> = faults.flat_map(|faults| faults.0).collect();
+    if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
+}
 
 /// Runs the executor until the process is asked to end and what it holds is done.
 ///

@@ -1,9 +1,11 @@
 use super::agents::{any_object, any_value, check_schema};
+use super::auth::AuthConfig;
 use super::checks::Checks;
 use super::effects::Effects;
+use super::headers::{self, Headers};
 use super::retry::RetryConfig;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -20,9 +22,14 @@ pub struct ApiConfig {
     /// Further hosts a redirect may lead to, as `host` or `host:port`.
     #[serde(default)]
     pub allow_hosts: Vec<String>,
-    /// Sent with every call.
-    #[serde(default, serialize_with = "redacted")]
-    pub headers: BTreeMap<String, String>,
+    /// Sent with every call. A value may be `{ env = "NAME" }` or `{ file = "path" }`.
+    #[serde(default, serialize_with = "headers::redacted")]
+    pub headers: Headers,
+    /// How calls authenticate: `{ kind = "bearer", token }`, `{ kind = "header", name, value }`,
+    /// `{ kind = "basic", user, password }` or `{ kind = "oauth_client_credentials", token_url, client_id,
+    /// client_secret, client_auth, scopes, audience }`; what is secret as `{ env = "NAME" }` or `{ file = "path" }`.
+    #[serde(default)]
+    pub auth: Option<AuthConfig>,
     /// The tools.
     #[serde(default)]
     pub endpoints: Vec<EndpointConfig>,
@@ -47,9 +54,9 @@ pub struct EndpointConfig {
     /// Appended to the base URL; begins with `/`.
     #[schemars(extend("pattern" = "^/"))]
     pub path: String,
-    /// Sent with this call, over those of the API.
-    #[serde(default, serialize_with = "redacted")]
-    pub headers: BTreeMap<String, String>,
+    /// Sent with this call, over those of the API. A value may be `{ env = "NAME" }` or `{ file = "path" }`.
+    #[serde(default, serialize_with = "headers::redacted")]
+    pub headers: Headers,
     /// Query parameters.
     #[serde(default)]
     pub query: BTreeMap<String, String>,
@@ -138,6 +145,10 @@ impl ApiConfig {
             if api.name.contains(['.', ' ', '/']) {
                 checks.add(&format!("{at}.name"), "a name has no dot, slash or space", "rename it");
             }
+            headers::check(&format!("{at}.headers"), &api.headers, checks);
+            if let Some(auth) = &api.auth {
+                auth.check(&format!("{at}.auth"), checks);
+            }
             let list = format!("{at}.endpoints");
             for endpoint in &api.endpoints {
                 endpoint.check(&format!("{list}[{}]", endpoint.name), checks);
@@ -175,18 +186,8 @@ impl EndpointConfig {
                 "use `keyed` where the receiver honours Idempotency-Key, else `once`",
             );
         }
+        headers::check(&format!("{at}.headers"), &self.headers, checks);
         check_schema(&format!("{at}.input_schema"), &self.input_schema, checks);
         check_schema(&format!("{at}.output_schema"), &self.output_schema, checks);
     }
-}
-
-/// Header values that usually are credentials are not shown.
-fn redacted<S: Serializer>(headers: &BTreeMap<String, String>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(headers.iter().map(|(name, value)| {
-        let lower = name.to_ascii_lowercase();
-        let secret = ["auth", "cookie", "key", "token", "secret"]
-            .iter()
-            .any(|part| lower.contains(part));
-        (name, if secret { "***" } else { value.as_str() })
-    }))
 }

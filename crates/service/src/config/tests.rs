@@ -518,3 +518,69 @@ path = "/orders"
     }
     assert_eq!(found.len(), 4, "{found:#?}");
 }
+
+#[test]
+fn an_api_authenticates_in_one_complete_way_and_its_secrets_are_references() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "apis.toml",
+        r#"
+        [[apis]]
+        name = "shop"
+        base_url = "https://shop.example/api"
+        headers = { "x-plain" = "shown", "x-token" = "hunter2", "x-other" = { env = "A_HEADER_NOBODY_SETS" }, "a b" = "" }
+        auth = { kind = "oauth_client_credentials", token_url = "nowhere", client_id = "c", user = "u" }
+        [[apis]]
+        name = "mail"
+        base_url = "https://mail.example"
+        auth = { kind = "bearer", token = "hunter2" }
+        "#,
+    );
+    let found = faults(&environment(&[("ORCHESTRATOR_CONFIG", &file)]));
+    for key in [
+        "apis[shop].auth.client_secret",
+        "apis[shop].auth.token_url",
+        "apis[shop].auth.user",
+        "apis[shop].headers.a b",
+        "apis[mail].auth.token",
+    ] {
+        assert_eq!(fault(&found, key).origin, file, "{key}");
+    }
+    assert!(!format!("{}", Faults(found)).contains("hunter2"));
+}
+
+#[test]
+fn a_secret_of_a_tool_that_is_not_there_is_told_with_its_key() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "apis.toml",
+        r#"
+        [[apis]]
+        name = "shop"
+        base_url = "https://shop.example/api"
+        headers = { "x-plain" = "shown", "x-token" = "hunter2", "x-other" = { env = "A_HEADER_NOBODY_SETS" } }
+        auth = { kind = "basic", user = "u", password = { file = "/nowhere/at-all" } }
+        [[channels]]
+        name = "hook"
+        kind = "webhook"
+        url = "https://hook.example"
+        secret = { env = "A_SECRET_NOBODY_SETS" }
+        "#,
+    );
+    let config = load(&environment(&[("ORCHESTRATOR_CONFIG", &file)])).unwrap();
+    let missing = config.check_tool_secrets().unwrap_err().0;
+    for key in [
+        "apis[shop].headers.x-other",
+        "apis[shop].auth.password",
+        "channels[hook].secret",
+    ] {
+        fault(&missing, key);
+    }
+    assert_eq!(missing.len(), 3);
+    let shown = config.to_toml().unwrap();
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert!(
+        shown.contains("shown") && shown.contains("A_HEADER_NOBODY_SETS"),
+        "{shown}"
+    );
+}

@@ -7,6 +7,7 @@ mod sending;
 mod tests;
 
 use super::{Call, Offer, Output, Tool};
+use crate::credentials::{Credentials, UnusableCredentials};
 use crate::effects::{Intent, Stop, perform};
 use answer::Answers;
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use outbound::{AllowList, Client, Limits, Unlisted};
 use request::{RequestMaker, UnusableEndpoint};
 use sending::{HttpSender, call_directly};
 pub(crate) use sending::{Verdict, ended, judge, refusal};
+use serde_json::Value;
 use service::config::{ApiConfig, EndpointConfig};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +47,15 @@ pub enum UnusableApi {
         #[source]
         source: outbound::BuildError,
     },
+    /// Its credentials cannot be used.
+    #[error("api {api}")]
+    Credentials {
+        /// Its name.
+        api: String,
+        /// What is wrong.
+        #[source]
+        source: UnusableCredentials,
+    },
     /// An endpoint cannot be used.
     #[error("tool {tool_id}")]
     Endpoint {
@@ -62,7 +73,12 @@ pub enum UnusableApi {
 /// What makes it unusable.
 pub fn offers(api: &ApiConfig, pool: &str) -> Result<Vec<Offer>, UnusableApi> {
     let client = client(api)?;
-    let offer = |endpoint| offer(api, endpoint, &client, pool);
+    let credentials = Credentials::new(&api.base_url, api.auth.as_ref(), &api.headers);
+    let credentials = credentials.map_err(|source| UnusableApi::Credentials {
+        api: api.name.clone(),
+        source,
+    })?;
+    let offer = |endpoint| offer(api, endpoint, &client, &credentials, pool);
     api.endpoints.iter().map(offer).collect()
 }
 
@@ -80,7 +96,13 @@ fn client(api: &ApiConfig) -> Result<Client, UnusableApi> {
     })
 }
 
-fn offer(api: &ApiConfig, endpoint: &EndpointConfig, client: &Client, pool: &str) -> Result<Offer, UnusableApi> {
+fn offer(
+    api: &ApiConfig,
+    endpoint: &EndpointConfig,
+    client: &Client,
+    credentials: &Credentials,
+    pool: &str,
+) -> Result<Offer, UnusableApi> {
     let tool_id = format!("{}.{}", api.name, endpoint.name);
     let class = super::registry::effect_class(endpoint.effects());
     let recorded = class != EffectClass::ReadOnly;
@@ -91,6 +113,12 @@ fn offer(api: &ApiConfig, endpoint: &EndpointConfig, client: &Client, pool: &str
         source,
     };
     let tool = HttpEndpoint {
+        credentials: credentials
+            .with(&endpoint.headers)
+            .map_err(|source| UnusableApi::Credentials {
+                api: tool_id.clone(),
+                source,
+            })?,
         client: client.with_max_response_bytes(bytes),
         requests: RequestMaker::new(api, endpoint).map_err(unusable)?,
         answers: Answers::new(endpoint).map_err(unusable)?,
@@ -123,6 +151,7 @@ fn offer(api: &ApiConfig, endpoint: &EndpointConfig, client: &Client, pool: &str
 
 struct HttpEndpoint {
     client: Client,
+    credentials: Credentials,
     requests: RequestMaker,
     answers: Answers,
     class: EffectClass,
@@ -134,10 +163,20 @@ struct HttpEndpoint {
 #[async_trait]
 impl Tool for HttpEndpoint {
     async fn call(&self, call: Call<'_>) -> Result<Output, Stop> {
+        let output = self.output(call).await;
+        let redactor = self.credentials.redactor();
+        let output = output.map(|output| Output::free(redactor.text(output.to_string())));
+        output.map_err(|stop| redactor.stop(stop))
+    }
+}
+
+impl HttpEndpoint {
+    async fn output(&self, call: Call<'_>) -> Result<Value, Stop> {
         let frozen = self.requests.make(&call.arguments)?;
         let sender = HttpSender {
             client: &self.client,
             requests: &self.requests,
+            credentials: &self.credentials,
             keyed: self.class == EffectClass::Keyed,
         };
         let answer = if self.class == EffectClass::ReadOnly {
@@ -152,7 +191,6 @@ impl Tool for HttpEndpoint {
             };
             perform(call.run, &intent, &sender).await?
         };
-        let output = self.answers.output(&answer, self.class == EffectClass::ReadOnly)?;
-        Ok(Output::free(output.to_string()))
+        Ok(self.answers.output(&answer, self.class == EffectClass::ReadOnly)?)
     }
 }

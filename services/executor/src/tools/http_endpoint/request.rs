@@ -6,7 +6,7 @@ use minijinja::value::Value as TemplateValue;
 use outbound::{HeaderMap, HeaderName, HeaderValue, Method, Url, header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use service::config::{ApiConfig, EndpointConfig};
+use service::config::{ApiConfig, EndpointConfig, HeaderText};
 use std::collections::BTreeMap;
 
 /// An endpoint whose definition cannot work.
@@ -64,10 +64,15 @@ impl RequestMaker {
             let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unusable())?;
             templated_headers.remove(parsed.as_str());
             fixed_headers.remove(&parsed);
-            if is_template(value) {
-                templated_headers.insert(parsed.as_str().to_owned(), value.clone());
-            } else {
-                fixed_headers.insert(parsed, HeaderValue::from_str(value).map_err(|_| unusable())?);
+            match value {
+                // The credentials' part.
+                HeaderText::Secret(_) => {}
+                HeaderText::Text(text) if is_template(text) => {
+                    templated_headers.insert(parsed.as_str().to_owned(), text.clone());
+                }
+                HeaderText::Text(text) => {
+                    fixed_headers.insert(parsed, HeaderValue::from_str(text).map_err(|_| unusable())?);
+                }
             }
         }
         Ok(Self {

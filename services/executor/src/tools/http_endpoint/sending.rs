@@ -1,6 +1,7 @@
 //! Sending an endpoint's request, and what its answer means for the effect.
 
 use super::request::{FrozenRequest, RequestMaker};
+use crate::credentials::{Credentials, Redactor};
 use crate::effects::{Licensed, Sender, Sent};
 use crate::failure::RunFailure;
 use async_trait::async_trait;
@@ -10,42 +11,99 @@ use outbound::{
 };
 use serde_json::{Value, json};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 /// Sends requests of one endpoint.
 pub struct HttpSender<'a> {
     pub client: &'a Client,
     pub requests: &'a RequestMaker,
+    pub credentials: &'a Credentials,
     /// The receiver honours `Idempotency-Key`.
     pub keyed: bool,
 }
 
+/// Why there is no answer.
+enum Unanswered {
+    /// It was not sent.
+    Unsent(RunFailure),
+    /// The call ended without one.
+    Ended(OutboundError),
+}
+
 /// A call that may be repeated freely: no ledger.
 pub async fn call_directly(sender: &HttpSender<'_>, frozen: &FrozenRequest, end: Instant) -> Result<Value, RunFailure> {
-    let mut request = sender.request(frozen, end)?;
-    request.redirects = Redirects::Followed;
-    let response = sender.client.send(request).await.map_err(failure_of)?;
+    let answered = sender.exchange(frozen, None, Redirects::Followed, end).await;
+    let response = answered.map_err(|unanswered| match unanswered {
+        Unanswered::Unsent(failure) => failure,
+        Unanswered::Ended(error) => failure_of(error),
+    })?;
     match judge(response.status, false) {
-        Verdict::Done => Ok(recorded(&response)),
+        Verdict::Done => Ok(recorded(&response, sender.credentials.redactor())),
         Verdict::No | Verdict::NotDone | Verdict::Unclear => Err(refusal(&response)),
     }
 }
 
 impl HttpSender<'_> {
-    fn request(&self, frozen: &FrozenRequest, end: Instant) -> Result<Request, RunFailure> {
+    /// Sends it; after a 401, when nothing happened, once more with a new token.
+    async fn exchange(
+        &self,
+        frozen: &FrozenRequest,
+        key: Option<&str>,
+        redirects: Redirects,
+        end: Instant,
+    ) -> Result<Response, Unanswered> {
+        let request = self.request(frozen, key, redirects, end).await?;
+        let sent = request.headers.clone();
+        let response = self.client.send(request).await.map_err(Unanswered::Ended)?;
+        if response.status == StatusCode::UNAUTHORIZED && self.credentials.refused(&sent).await {
+            let request = self.request(frozen, key, redirects, end).await?;
+            return self.client.send(request).await.map_err(Unanswered::Ended);
+        }
+        Ok(response)
+    }
+
+    async fn request(
+        &self,
+        frozen: &FrozenRequest,
+        key: Option<&str>,
+        redirects: Redirects,
+        end: Instant,
+    ) -> Result<Request, Unanswered> {
+        let mut request = self.without_credentials(frozen, key).map_err(Unanswered::Unsent)?;
+        request.redirects = redirects;
+        let late = || {
+            Unanswered::Unsent(RunFailure::transient(
+                "tool_timeout",
+                "there was no time left to send it",
+            ))
+        };
+        let secret = timeout_at(end, self.credentials.headers(&request.url)).await;
+        request
+            .headers
+            .extend(secret.map_err(|_| late())?.map_err(Unanswered::Unsent)?);
+        request.timeout = end.saturating_duration_since(Instant::now());
+        if request.timeout.is_zero() {
+            return Err(late());
+        }
+        Ok(request)
+    }
+
+    fn without_credentials(&self, frozen: &FrozenRequest, key: Option<&str>) -> Result<Request, RunFailure> {
         let broken = || RunFailure::permanent("tool_bad_arguments", "the request cannot be sent as it stands");
         let method = Method::from_bytes(frozen.method.as_bytes()).map_err(|_| broken())?;
         let url = Url::parse(&frozen.url).map_err(|_| broken())?;
-        let left = end.saturating_duration_since(Instant::now());
         let mut headers: HeaderMap = self.requests.fixed_headers().clone();
         for (name, value) in &frozen.headers {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| broken())?;
             headers.insert(name, HeaderValue::from_str(value).map_err(|_| broken())?);
         }
+        if let Some(key) = key {
+            headers.insert("idempotency-key", HeaderValue::from_str(key).map_err(|_| broken())?);
+        }
         Ok(Request {
             headers,
             body: frozen.body.clone().unwrap_or_default().into(),
-            ..Request::new(method, url, left.max(Duration::from_millis(1)))
+            ..Request::new(method, url, Duration::ZERO)
         })
     }
 }
@@ -53,27 +111,21 @@ impl HttpSender<'_> {
 #[async_trait]
 impl Sender for HttpSender<'_> {
     async fn send(&self, licensed: &Licensed) -> Sent {
-        let made = serde_json::from_str::<FrozenRequest>(&licensed.request_json)
-            .map_err(|_| RunFailure::permanent("effect_request", "the frozen request cannot be read"))
-            .and_then(|frozen| self.request(&frozen, licensed.send_before));
-        let mut request = match made {
-            Ok(request) => request,
-            Err(failure) => return Sent::NotDone(failure),
+        let Ok(frozen) = serde_json::from_str::<FrozenRequest>(&licensed.request_json) else {
+            let message = "the frozen request cannot be read";
+            return Sent::NotDone(RunFailure::permanent("effect_request", message));
         };
-        if self.keyed {
-            match HeaderValue::from_str(&licensed.key) {
-                Ok(key) => drop(request.headers.insert("idempotency-key", key)),
-                Err(_) => return Sent::NotDone(RunFailure::permanent("effect_request", "the key cannot be sent")),
-            }
-        }
-        match self.client.send(request).await {
+        let key = self.keyed.then_some(licensed.key.as_str());
+        let end = licensed.send_before;
+        match self.exchange(&frozen, key, Redirects::Returned, end).await {
             Ok(response) => match judge(response.status, self.keyed) {
-                Verdict::Done => Sent::Confirmed(recorded(&response)),
+                Verdict::Done => Sent::Confirmed(recorded(&response, self.credentials.redactor())),
                 Verdict::No => Sent::Refused(refusal(&response)),
                 Verdict::NotDone => Sent::NotDone(refusal(&response)),
                 Verdict::Unclear => Sent::Unclear(refusal(&response)),
             },
-            Err(error) => ended(error),
+            Err(Unanswered::Unsent(failure)) => Sent::NotDone(failure),
+            Err(Unanswered::Ended(error)) => ended(error),
         }
     }
 }
@@ -136,6 +188,7 @@ pub fn failure_of(error: OutboundError) -> RunFailure {
 }
 
 /// The answer as the ledger keeps it.
-fn recorded(response: &Response) -> Value {
-    json!({"status": response.status.as_u16(), "body": String::from_utf8_lossy(&response.body)})
+fn recorded(response: &Response, redactor: &Redactor) -> Value {
+    let body = String::from_utf8_lossy(&response.body).into_owned();
+    json!({"status": response.status.as_u16(), "body": redactor.body(body)})
 }

@@ -1,0 +1,46 @@
+//! Secrets of tools and channels that are referred to and are not there.
+
+use super::{ApiConfig, ChannelConfig, Config, Fault, Faults, Secret, headers};
+
+impl Config {
+    /// Checks that every secret of tools and channels can be read here; for the process that serves them.
+    ///
+    /// # Errors
+    /// The references that lead nowhere.
+    pub fn check_tool_secrets(&self) -> Result<(), Faults> {
+        let apis = self.apis.iter().flat_map(of_api);
+        let channels = self.channels.iter().flat_map(of_channel);
+        let faults: Vec<Fault> = apis.chain(channels).filter_map(missing).collect();
+        if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
+    }
+}
+
+fn missing((key, secret): (String, &Secret)) -> Option<Fault> {
+    let error = secret.resolve().err()?;
+    Some(Fault {
+        origin: "the tools of this executor".to_owned(),
+        key,
+        reason: error.to_string(),
+        fix: "put the secret there before starting, or take the reference out".to_owned(),
+    })
+}
+
+fn of_api(api: &ApiConfig) -> Vec<(String, &Secret)> {
+    let at = format!("apis[{}]", api.name);
+    let auth = api.auth.iter().flat_map(|auth| auth.secrets());
+    let mut found: Vec<_> = auth.map(|(key, secret)| (format!("{at}.auth.{key}"), secret)).collect();
+    let own = headers::secrets(&api.headers);
+    found.extend(own.map(|(name, secret)| (format!("{at}.headers.{name}"), secret)));
+    for endpoint in &api.endpoints {
+        let own = headers::secrets(&endpoint.headers);
+        let at = format!("{at}.endpoints[{}]", endpoint.name);
+        found.extend(own.map(|(name, secret)| (format!("{at}.headers.{name}"), secret)));
+    }
+    found
+}
+
+fn of_channel(channel: &ChannelConfig) -> Vec<(String, &Secret)> {
+    let at = format!("channels[{}]", channel.name);
+    let secret = channel.secret.iter();
+    secret.map(|secret| (format!("{at}.secret"), secret)).collect()
+}
