@@ -20,6 +20,7 @@ mod learning;
 mod limits;
 mod llm;
 mod load;
+mod mcp_servers;
 mod nats;
 mod path;
 mod policy;
@@ -56,6 +57,7 @@ pub use llm::{
     Targets, TiersConfig,
 };
 pub use load::{Sources, load};
+pub use mcp_servers::{McpEndpoint, McpServerConfig, McpToolConfig};
 pub use nats::NatsConfig;
 pub use policy::{BudgetConfig, GrantConfig, OnExhausted, PolicyConfig};
 pub use quality::{DimensionConfig, QualityConfig};
@@ -92,6 +94,8 @@ pub struct Config {
     pub agents: Vec<AgentConfig>,
     /// External HTTP APIs whose endpoints are tools.
     pub apis: Vec<ApiConfig>,
+    /// Servers of the Model Context Protocol whose tools are tools here.
+    pub mcp_servers: Vec<McpServerConfig>,
     /// Where approved results go.
     pub channels: Vec<ChannelConfig>,
     /// When a result is good enough.
@@ -137,8 +141,9 @@ impl Config {
         self.worker.check(&mut checks);
         self.nats.check(&mut checks);
         self.llm.check(self.service.development, &mut checks);
-        AgentConfig::check_all(&self.agents, &self.apis, &mut checks);
+        AgentConfig::check_all(&self.agents, &self.apis, &self.mcp_servers, &mut checks);
         ApiConfig::check_all(&self.apis, &mut checks);
+        McpServerConfig::check_all(&self.mcp_servers, &self.apis, &self.agents, &mut checks);
         ChannelConfig::check_all(&self.channels, &mut checks);
         self.quality.check(&mut checks);
         self.policy.check(is_channel, &mut checks);
