@@ -1,0 +1,1 @@
+//! Servers nobody would write, and some that are as they should be.
