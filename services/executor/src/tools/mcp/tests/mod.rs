@@ -1,1 +1,5 @@
 //! Servers nobody would write, and some that are as they should be.
+
+mod http;
+mod rig;
+mod stdio;
