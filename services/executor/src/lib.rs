@@ -79,7 +79,7 @@ fn executor(config: &Config) -> anyhow::Result<Executor> {
     let servers = Servers::new(&config.mcp_servers)?;
     Ok(Executor {
         tools: Registry::build(config, &engine)?,
-        channels: Channels::build(config)?,
+        channels: Channels::build(config, &servers)?,
         servers,
         discover: watch::Sender::new(0),
         max_output_bytes: config.limits.output_bytes,

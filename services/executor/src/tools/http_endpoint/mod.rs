@@ -12,6 +12,7 @@ use crate::effects::{Intent, Stop, perform};
 use answer::Answers;
 use async_trait::async_trait;
 use outbound::{AllowList, Client, Limits, Unlisted};
+pub(crate) use request::filled;
 use request::{RequestMaker, UnusableEndpoint};
 use sending::{HttpSender, call_directly};
 pub(crate) use sending::{Verdict, ended, judge, refusal};

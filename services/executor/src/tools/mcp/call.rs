@@ -103,7 +103,7 @@ impl McpTool {
         let run_ends = give_up_at(call.run.deadline());
         self.check_version(run_ends).await?;
         if self.class == EffectClass::ReadOnly {
-            return self.read(&frozen, run_ends.min(Instant::now() + self.timeout)).await;
+            return self.read(&frozen, run_ends).await;
         }
         let intent = Intent {
             class: self.class,

@@ -28,7 +28,8 @@ const MAX_HOPS: usize = 5;
 /// How long the stream of notifications may stay silent before it is opened anew, and last in all.
 const STREAM_IDLE: Duration = Duration::from_secs(300);
 const STREAM_TOTAL: Duration = Duration::from_secs(24 * 3600);
-/// Beyond a call's own time, which ends it first.
+/// A step of a plan may give a call more time than its tool has. Its own time ends it first.
+const LONGEST_CALL: Duration = Duration::from_secs(3600);
 const SLACK: Duration = Duration::from_secs(5);
 /// For ending a session.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -175,7 +176,7 @@ impl GuardedHttp {
         }
         let mut headers = self.headers(own, session);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
-        let total = Duration::from_secs_f64(self.server.longest_timeout()) + SLACK;
+        let total = Duration::from_secs_f64(self.server.longest_timeout()).max(LONGEST_CALL) + SLACK;
         let request = Request {
             headers,
             body: serde_json::to_vec(message)?.into(),

@@ -32,7 +32,9 @@ mod trouble;
 
 use super::registry::Registry;
 use crate::failure::RunFailure;
+pub use call::{Answer, FrozenCall};
 use http::{GuardedHttp, UnusableServer};
+pub use result::{Ended, read};
 pub use server::Server;
 use service::config::{McpEndpoint, McpServerConfig};
 use std::collections::BTreeMap;

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// A server that answers its tools' calls in the way they are called.
 #[derive(Clone)]
-struct Scripted {
+pub struct Scripted {
     /// It knows the current revision; else only those with a handshake.
     current: bool,
     tools: Value,
@@ -24,7 +24,7 @@ struct Scripted {
 }
 
 impl Scripted {
-    async fn start(current: bool, tools: Value) -> (Self, String) {
+    pub async fn start(current: bool, tools: Value) -> (Self, String) {
         let scripted = Self {
             current,
             tools,
@@ -37,7 +37,7 @@ impl Scripted {
         (scripted, url)
     }
 
-    fn calls_of(&self, method: &str) -> Vec<(HeaderMap, Value)> {
+    pub fn calls_of(&self, method: &str) -> Vec<(HeaderMap, Value)> {
         let calls = self.calls.lock().unwrap();
         calls
             .iter()
@@ -171,11 +171,19 @@ fn called(id: &Value, params: &Value) -> Response {
             id,
             &json!({"resultType": "input_required", "requestState": "x".repeat(70_000)}),
         ),
+        "publish" => result(
+            id,
+            &json!({"content": [{"type": "resource_link", "uri": "https://blog.example/1", "name": "1"}]}),
+        ),
+        "full" => result(
+            id,
+            &json!({"isError": true, "content": [{"type": "text", "text": "the blog is full"}]}),
+        ),
         name => result(id, &text(name)),
     }
 }
 
-fn server(url: &str) -> Value {
+pub fn server(url: &str) -> Value {
     json!({"name": "s", "url": url, "effects": "read_only", "timeout_seconds": 2.0, "max_response_bytes": 200_000})
 }
 

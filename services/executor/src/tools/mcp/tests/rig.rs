@@ -21,8 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(40);
 pub struct Rig {
     pub registry: Registry,
     pub discover: watch::Sender<u64>,
+    pub servers: Servers,
     supervised: Supervised,
-    _servers: Servers,
 }
 
 impl Rig {
@@ -38,8 +38,8 @@ impl Rig {
         Self {
             registry,
             discover,
+            servers,
             supervised,
-            _servers: servers,
         }
     }
 
@@ -61,7 +61,8 @@ impl Rig {
     }
 
     pub async fn call(&self, tool_id: &str) -> Result<Value, RunFailure> {
-        call(&self.tool(tool_id), &TestLedger::new(), json!({})).await
+        let run = TestLedger::with_deadline(Duration::from_secs(4));
+        call(&self.tool(tool_id), &run, json!({})).await
     }
 
     pub async fn end(self) {
