@@ -15,16 +15,24 @@ const INTERVAL: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Announces at start, when tools come or go, as soon as an absent coordinator is back, and every minute, until
-/// shutdown.
-pub async fn keep_announcing(ctx: Context, coordinator: Coordinator, executor: Arc<Executor>) {
+/// shutdown. Ready once what was there when all were `known` is announced.
+pub async fn keep_announcing(
+    ctx: Context,
+    coordinator: Coordinator,
+    executor: Arc<Executor>,
+    known: impl Future<Output = ()> + Send,
+) {
     let mut changes = executor.tools.changes();
+    let mut known = std::pin::pin!(known);
+    let mut all_known = false;
     loop {
         changes.mark_unchanged();
         let request = announcement(&ctx.instance, &ctx.config.worker.pool, &executor);
         let announced = coordinator.client().announce_tools(Coordinator::unary(request)).await;
         let pause = match announced {
             Ok(_) => {
-                ctx.ready.set("tools", true, "");
+                ctx.ready
+                    .set("tools", all_known, "some servers of tools have not been heard of yet");
                 INTERVAL
             }
             Err(status) => {
@@ -40,6 +48,7 @@ pub async fn keep_announcing(ctx: Context, coordinator: Coordinator, executor: A
         tokio::select! {
             () = sleep(pause) => {}
             _ = changes.changed() => {}
+            () = &mut known, if !all_known => all_known = true,
             () = ctx.shutdown.cancelled() => return,
         }
     }

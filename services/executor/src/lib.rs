@@ -29,6 +29,9 @@ use service::Context;
 use service::config::{Config, Faults, Role};
 use std::sync::Arc;
 use tools::openapi;
+use std::time::Duration;
+use tokio::sync::watch;
+use tools::mcp::Servers;
 use tools::registry::Registry;
 use work::Executor;
 use workflow::vocabulary::WorkKind;
@@ -45,6 +48,9 @@ pub fn check(config: &Config) -> Result<(), Faults> {
     if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
 }
 
+/// How long being ready waits for servers that have not been heard of yet.
+const FIRST_TRIES: Duration = Duration::from_secs(15);
+
 /// Runs the executor until the process is asked to end and what it holds is done.
 ///
 /// # Errors
@@ -58,17 +64,32 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         }
     }
     let connections = worker::connect(&ctx).await?;
-    let announcing = announce::keep_announcing(ctx.clone(), connections.coordinator.clone(), Arc::clone(&executor));
+    let servers = executor
+        .servers
+        .supervise(&executor.tools, &ctx.config.worker.pool, &executor.discover.subscribe());
+    let known = servers.tried(FIRST_TRIES);
+    let announcing = announce::keep_announcing(
+        ctx.clone(),
+        connections.coordinator.clone(),
+        Arc::clone(&executor),
+        known,
+    );
     tokio::spawn(announcing);
     let kinds = [WorkKind::Execute, WorkKind::Format, WorkKind::Publish];
-    worker::serve(&ctx, connections, &kinds, executor).await
+    let served = worker::serve(&ctx, connections, &kinds, executor).await;
+    // Not before: what is still being called is called to its end.
+    servers.end().await;
+    served
 }
 
 fn executor(config: &Config) -> anyhow::Result<Executor> {
     let engine = worker::engine(&config.llm, Role::Writer)?;
+    let servers = Servers::new(&config.mcp_servers)?;
     Ok(Executor {
         tools: Registry::build(config, &engine)?,
-        channels: Channels::build(config)?,
+        channels: Channels::build(config, &servers)?,
+        servers,
+        discover: watch::Sender::new(0),
         max_output_bytes: config.limits.output_bytes,
     })
 }

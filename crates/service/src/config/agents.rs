@@ -1,6 +1,7 @@
 use super::apis::ApiConfig;
 use super::checks::Checks;
 use super::effects::Effects;
+use super::mcp_servers::McpServerConfig;
 use super::retry::RetryConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,7 +45,8 @@ pub struct AgentConfig {
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 86400.0))]
     pub estimated_duration: Option<f64>,
-    /// Tools it may call by itself while it works, by id: API endpoints with effects read_only, and `null`.
+    /// Tools it may call by itself while it works, by id: API endpoints and tools of MCP servers with
+    /// effects read_only, and `null`.
     #[serde(default)]
     #[schemars(length(max = 32))]
     pub tools: Vec<String>,
@@ -110,7 +112,7 @@ impl AgentConfig {
         self.name.as_deref().unwrap_or(&self.tool_id)
     }
 
-    pub(super) fn check_all(agents: &[Self], apis: &[ApiConfig], checks: &mut Checks) {
+    pub(super) fn check_all(agents: &[Self], apis: &[ApiConfig], servers: &[McpServerConfig], checks: &mut Checks) {
         for agent in agents {
             let at = format!("agents[{}]", agent.tool_id);
             if !agent
@@ -127,7 +129,7 @@ impl AgentConfig {
             check_schema(&format!("{at}.input_schema"), &agent.input_schema, checks);
             check_schema(&format!("{at}.output_schema"), &agent.output_schema, checks);
             for tool in &agent.tools {
-                agent.check_tool(tool, apis, checks);
+                agent.check_tool(tool, apis, servers, checks);
             }
         }
     }
@@ -135,38 +137,47 @@ impl AgentConfig {
 
 impl AgentConfig {
     /// What has effects outside is a step, with its own licence and its own row in the ledger.
-    fn check_tool(&self, tool: &str, apis: &[ApiConfig], checks: &mut Checks) {
-        let endpoint = tool.split_once('.').and_then(|(api, name)| {
-            let api = apis.iter().find(|known| known.name == api)?;
-            api.endpoints.iter().find(|endpoint| endpoint.name == name)
-        });
+    fn check_tool(&self, tool: &str, apis: &[ApiConfig], servers: &[McpServerConfig], checks: &mut Checks) {
         let key = format!("agents[{}].tools", self.tool_id);
-        if endpoint.is_some_and(|endpoint| endpoint.requires_approval) {
+        let Some((effects, requires_approval)) = known(tool, apis, servers) else {
+            if tool != "null" {
+                let fix = "name an endpoint as `api.endpoint`, or a tool as `server.tool`";
+                checks.add(&key, format!("there is no tool `{tool}`"), fix);
+            }
+            return;
+        };
+        if requires_approval {
             checks.add(
                 &key,
                 format!("`{tool}` asks a human before each call, whom an agent cannot wait for"),
                 "make it a step of the plan",
             );
         }
-        match endpoint.map(|endpoint| endpoint.effects()) {
-            Some(Effects::ReadOnly) => {}
-            Some(_) => checks.add(
+        if effects != Effects::ReadOnly {
+            checks.add(
                 &key,
                 format!("`{tool}` has effects outside"),
-                "make it a step of the plan, or say effects = \"read_only\" at the endpoint",
-            ),
-            None if tool == "null" => {}
-            // What its document has is known where it is read.
-            None if apis
-                .iter()
-                .any(|api| api.openapi.is_some() && tool.starts_with(&format!("{}.", api.name))) => {}
-            None => checks.add(
-                &key,
-                format!("there is no tool `{tool}`"),
-                "name an endpoint as `api.endpoint`",
-            ),
+                "make it a step of the plan, or say effects = \"read_only\" where it is configured",
+            );
         }
     }
+}
+
+/// What the configuration says of a tool: its effects, and whether it needs a human's word. Which tools a server or a
+/// document has is not known before it is asked.
+fn known(tool: &str, apis: &[ApiConfig], servers: &[McpServerConfig]) -> Option<(Effects, bool)> {
+    let (source, name) = tool.split_once('.')?;
+    if let Some(api) = apis.iter().find(|api| api.name == source) {
+        let endpoint = api.endpoints.iter().find(|endpoint| endpoint.name == name);
+        // What a document has is known where it is read; whether it only reads is checked when it is called.
+        let documented = api.openapi.is_some().then_some((Effects::ReadOnly, false));
+        return endpoint
+            .map(|endpoint| (endpoint.effects(), endpoint.requires_approval))
+            .or(documented);
+    }
+    let server = servers.iter().find(|server| server.name == source)?;
+    let approval = server.tools.get(name).is_some_and(|own| own.requires_approval);
+    Some((server.effects_of(name), approval))
 }
 
 pub(super) fn check_schema(key: &str, schema: &Value, checks: &mut Checks) {

@@ -25,6 +25,11 @@ const LISTS: &[List] = &[
         }],
     },
     List {
+        path: "mcp_servers",
+        by: "name",
+        inner: &[],
+    },
+    List {
         path: "channels",
         by: "name",
         inner: &[],

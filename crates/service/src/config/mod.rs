@@ -21,6 +21,7 @@ mod limits;
 mod llm;
 mod load;
 mod lookup;
+mod mcp_servers;
 mod nats;
 mod pagination;
 mod path;
@@ -59,6 +60,7 @@ pub use llm::{
 };
 pub use load::{Sources, load};
 pub use lookup::{ConditionConfig, LookupConfig};
+pub use mcp_servers::{McpEndpoint, McpServerConfig, McpToolConfig};
 pub use nats::NatsConfig;
 pub use pagination::{PaginationConfig, PaginationKind};
 pub use policy::{BudgetConfig, GrantConfig, OnExhausted, PolicyConfig};
@@ -96,6 +98,8 @@ pub struct Config {
     pub agents: Vec<AgentConfig>,
     /// External HTTP APIs whose endpoints are tools.
     pub apis: Vec<ApiConfig>,
+    /// Servers of the Model Context Protocol whose tools are tools here.
+    pub mcp_servers: Vec<McpServerConfig>,
     /// Where approved results go.
     pub channels: Vec<ChannelConfig>,
     /// When a result is good enough.
@@ -141,9 +145,10 @@ impl Config {
         self.worker.check(&mut checks);
         self.nats.check(&mut checks);
         self.llm.check(self.service.development, &mut checks);
-        AgentConfig::check_all(&self.agents, &self.apis, &mut checks);
+        AgentConfig::check_all(&self.agents, &self.apis, &self.mcp_servers, &mut checks);
         ApiConfig::check_all(&self.apis, &mut checks);
-        ChannelConfig::check_all(&self.channels, &mut checks);
+        McpServerConfig::check_all(&self.mcp_servers, &self.apis, &self.agents, &mut checks);
+        ChannelConfig::check_all(&self.channels, &self.mcp_servers, &mut checks);
         self.quality.check(&mut checks);
         self.policy.check(is_channel, &mut checks);
         self.limits.check(&mut checks);

@@ -53,7 +53,7 @@ pub(super) fn display(path: &[String]) -> String {
 
 fn is_list(path: &[String]) -> bool {
     match path {
-        [one] => matches!(one.as_str(), "agents" | "apis" | "channels"),
+        [one] => matches!(one.as_str(), "agents" | "apis" | "channels" | "mcp_servers"),
         [apis, _, endpoints] => apis == "apis" && endpoints == "endpoints",
         _ => false,
     }

@@ -1,6 +1,6 @@
 //! Secrets of tools and channels that are referred to and are not there.
 
-use super::{ApiConfig, ChannelConfig, Config, Fault, Faults, Secret, headers};
+use super::{ApiConfig, ChannelConfig, Config, Fault, Faults, McpServerConfig, Secret, headers};
 
 impl Config {
     /// Checks that every secret of tools and channels can be read here; for the process that serves them.
@@ -10,7 +10,8 @@ impl Config {
     pub fn check_tool_secrets(&self) -> Result<(), Faults> {
         let apis = self.apis.iter().flat_map(of_api);
         let channels = self.channels.iter().flat_map(of_channel);
-        let faults: Vec<Fault> = apis.chain(channels).filter_map(missing).collect();
+        let servers = self.mcp_servers.iter().flat_map(of_server);
+        let faults: Vec<Fault> = apis.chain(channels).chain(servers).filter_map(missing).collect();
         if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
     }
 }
@@ -37,6 +38,15 @@ fn of_api(api: &ApiConfig) -> Vec<(String, &Secret)> {
         found.extend(own.map(|(name, secret)| (format!("{at}.headers.{name}"), secret)));
     }
     found
+}
+
+fn of_server(server: &McpServerConfig) -> Vec<(String, &Secret)> {
+    let at = format!("mcp_servers[{}]", server.name);
+    let auth = server.auth.iter().flat_map(|auth| auth.secrets());
+    let auth = auth.map(|(key, secret)| (format!("{at}.auth.{key}"), secret));
+    let sent = headers::secrets(&server.headers).map(|(name, secret)| (format!("{at}.headers.{name}"), secret));
+    let given = headers::secrets(&server.env).map(|(name, secret)| (format!("{at}.env.{name}"), secret));
+    auth.chain(sent).chain(given).collect()
 }
 
 fn of_channel(channel: &ChannelConfig) -> Vec<(String, &Secret)> {

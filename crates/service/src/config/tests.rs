@@ -640,3 +640,82 @@ fn an_openapi_document_lies_beside_its_file_and_stands_in_for_address_and_paths(
         fault(&found, key);
     }
 }
+
+#[test]
+fn a_server_of_tools_is_checked_with_what_names_it() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "servers.toml",
+        r#"
+[[mcp_servers]]
+name = "time"
+command = ["python", "-m", "mcp_server_time"]
+effects = "read_only"
+[mcp_servers.tools.set]
+effects = "once"
+[[mcp_servers]]
+name = "neither"
+env = { TOKEN = { env = "NOWHERE" } }
+[[mcp_servers]]
+name = "both"
+command = ["x"]
+url = "https://a.example/mcp"
+[[mcp_servers]]
+name = "a.b"
+url = "https://a.example/mcp"
+env = { A = "b" }
+effects = "queryable"
+[[mcp_servers]]
+name = "shop"
+command = ["x"]
+auth = { kind = "bearer", token = "t" }
+[[apis]]
+name = "shop"
+base_url = "http://127.0.0.1:1"
+[[agents]]
+tool_id = "clock_agent"
+description = "Tells the time"
+prompt = "What time is it?"
+tools = ["time.now", "time.set", "gone.now"]
+[[channels]]
+name = "wiki"
+kind = "mcp"
+server = "gone"
+[[channels]]
+name = "files"
+kind = "directory"
+tool = "x"
+"#,
+    );
+    let found = faults(&environment(&[
+        ("ORCHESTRATOR_CONFIG", &file),
+        ("ORCHESTRATOR_SERVICE__DEVELOPMENT", "true"),
+    ]));
+    for (key, reason) in [
+        ("mcp_servers[neither].command", "a server has either a command or a url"),
+        ("mcp_servers[both].command", "a server has either a command or a url"),
+        ("mcp_servers[a.b].name", "not a name"),
+        ("mcp_servers[a.b].env", "only a server with a command has it"),
+        (
+            "mcp_servers[a.b].effects",
+            "this build cannot look up what a tool of a server did",
+        ),
+        ("mcp_servers[shop].name", "an API or an agent has this name"),
+        ("mcp_servers[shop].auth", "only a server with a url has it"),
+        ("channels[wiki].tool", "required by this kind and not set"),
+        ("channels[wiki].server", "there is no server `gone`"),
+        ("channels[files].tool", "only an mcp has it"),
+    ] {
+        let told = found.iter().any(|fault| fault.key == key && fault.reason == reason);
+        assert!(told, "{key}: {reason} in {found:#?}");
+    }
+    let agents: Vec<&str> = found
+        .iter()
+        .filter(|f| f.key.starts_with("agents"))
+        .map(|f| f.reason.as_str())
+        .collect();
+    assert_eq!(
+        agents,
+        ["`time.set` has effects outside", "there is no tool `gone.now`"]
+    );
+}

@@ -90,9 +90,12 @@ where
         .with_writer(std::io::stderr)
 }
 
+/// What is told where nobody chose. The library of the Model Context Protocol tells what servers say.
+const USUAL: &str = "info,rmcp=warn";
+
 /// What is written to stderr, and sent as logs.
 fn for_lines<S>() -> impl tracing_subscriber::layer::Filter<S> {
-    let chosen = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let chosen = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(USUAL));
     chosen.and(filter_fn(|metadata| !is_for_traces(metadata)))
 }
 

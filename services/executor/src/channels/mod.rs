@@ -2,6 +2,7 @@
 
 pub mod directory;
 mod frozen_content;
+pub mod mcp;
 pub mod null;
 mod slug;
 #[cfg(test)]
@@ -11,6 +12,7 @@ pub mod webhook;
 use crate::deliverable::Deliverable;
 use crate::effects::{EffectPort, Stop};
 use crate::failure::RunFailure;
+use crate::tools::mcp::Servers;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -59,6 +61,8 @@ pub(crate) enum Reason {
     Secret(#[from] service::config::SecretError),
     #[error("the secret is not `whsec_` and base64")]
     SecretForm,
+    #[error(transparent)]
+    Server(#[from] RunFailure),
     #[error("the folder's path cannot be used")]
     Folder(#[from] std::io::Error),
 }
@@ -78,10 +82,10 @@ impl Channels {
     ///
     /// # Errors
     /// The first that cannot work.
-    pub fn build(config: &Config) -> Result<Self, UnusableChannel> {
+    pub fn build(config: &Config, servers: &Servers) -> Result<Self, UnusableChannel> {
         let open = |channel: &ChannelConfig| {
             let served = Served {
-                channel: open(channel, config).map_err(|reason| UnusableChannel {
+                channel: open(channel, config, servers).map_err(|reason| UnusableChannel {
                     name: channel.name.clone(),
                     reason,
                 })?,
@@ -108,10 +112,11 @@ impl Channels {
     }
 }
 
-fn open(channel: &ChannelConfig, config: &Config) -> Result<Arc<dyn Channel>, Reason> {
+fn open(channel: &ChannelConfig, config: &Config, servers: &Servers) -> Result<Arc<dyn Channel>, Reason> {
     Ok(match channel.kind {
         ChannelKind::Directory => Arc::new(directory::Directory::open(channel, &config.service.state_dir)?),
         ChannelKind::Webhook => Arc::new(webhook::Webhook::open(channel)?),
+        ChannelKind::Mcp => Arc::new(mcp::McpChannel::open(channel, servers)?),
         ChannelKind::Null => Arc::new(null::Null),
     })
 }
@@ -120,6 +125,7 @@ fn announcement(channel: &ChannelConfig) -> Value {
     let (kind, class) = match channel.kind {
         ChannelKind::Directory => ("directory", class(channel)),
         ChannelKind::Webhook => ("webhook", class(channel)),
+        ChannelKind::Mcp => ("mcp", class(channel)),
         ChannelKind::Null => ("null", EffectClass::ReadOnly),
     };
     json!({"name": channel.name, "kind": kind, "effects": class.as_str()})

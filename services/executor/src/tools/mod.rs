@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod http_endpoint;
+pub mod mcp;
 pub mod null;
 pub mod openapi;
 pub mod registry;

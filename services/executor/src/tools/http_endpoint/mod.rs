@@ -16,6 +16,7 @@ use answer::Answers;
 use async_trait::async_trait;
 use outbound::{AllowList, Client, Limits, Redirects, Unlisted};
 use pages::all_items;
+pub(crate) use request::filled;
 use request::{FrozenRequest, RequestMaker, UnusableEndpoint};
 use sending::{HttpSender, recorded};
 pub(crate) use sending::{Verdict, ended, judge, refusal};

@@ -175,7 +175,11 @@ impl RequestMaker {
 
 /// A JSON body with its strings rendered; a string that is nothing but `{{name}}` takes that argument
 /// with its type.
-fn filled(document: &Value, arguments: &Map<String, Value>, context: &TemplateValue) -> Result<Value, RunFailure> {
+pub(crate) fn filled(
+    document: &Value,
+    arguments: &Map<String, Value>,
+    context: &TemplateValue,
+) -> Result<Value, RunFailure> {
     Ok(match document {
         Value::String(template) => match sole_name(template).and_then(|name| arguments.get(name)) {
             Some(argument) => argument.clone(),

@@ -1,0 +1,59 @@
+//! Publishing by a tool of a server.
+
+use super::http::{Scripted, server};
+use super::rig::{Rig, list};
+use crate::channels::mcp::McpChannel;
+use crate::channels::{Channel, Publication};
+use crate::deliverable::Deliverable;
+use crate::effects::Stop;
+use crate::test_ledger::TestLedger;
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+async fn publish(rig: &Rig, channel: Value, ledger: &TestLedger, content: &str) -> Result<String, Stop> {
+    let config = serde_json::from_value(channel).unwrap();
+    let channel = McpChannel::open(&config, &rig.servers).unwrap();
+    let publication = Publication {
+        task: "01920000-0000-7abc-8def-0123456789ab".parse().unwrap(),
+        deliverable: &Deliverable::new("blog", "Tea".to_owned(), content.to_owned(), "text/markdown"),
+        now: DateTime::<Utc>::from_timestamp(0, 0).unwrap(),
+    };
+    channel.publish(publication, ledger).await
+}
+
+#[tokio::test]
+async fn a_deliverable_fills_the_arguments_and_is_published_once() {
+    let (scripted, url) = Scripted::start(true, list(&["publish", "full"])).await;
+    let rig = Rig::serving(json!([server(&url)]), "s.publish").await;
+    let channel = |tool: &str| {
+        json!({"name": "blog", "kind": "mcp", "server": "s", "tool": tool,
+            "arguments": {"post": {"headline": "{{title}}!", "body": "{{content}}"}, "draft": false}})
+    };
+    let ledger = TestLedger::new();
+    for _ in 0..2 {
+        let location = publish(&rig, channel("publish"), &ledger, "Green tea {{ 7 }}.").await;
+        assert_eq!(location, Ok("https://blog.example/1".to_owned()));
+    }
+    let calls = scripted.calls_of("tools/call");
+    assert_eq!(
+        (calls.len(), ledger.states()),
+        (1, vec!["confirmed"]),
+        "the second time it is known"
+    );
+    let arguments = &calls[0].1["params"]["arguments"];
+    assert_eq!(
+        arguments,
+        &json!({"post": {"headline": "Tea!", "body": "Green tea {{ 7 }}."}, "draft": false})
+    );
+
+    let ledger = TestLedger::new();
+    let Err(Stop::Failed(failure)) = publish(&rig, channel("full"), &ledger, "x").await else {
+        panic!("it was published")
+    };
+    assert_eq!(
+        (failure.code.as_str(), failure.message.as_str()),
+        ("tool_error", "the blog is full")
+    );
+    assert_eq!(ledger.states(), ["rejected"]);
+    rig.end().await;
+}
