@@ -14,16 +14,23 @@ const INTERVAL: Duration = Duration::from_secs(60);
 /// Between attempts while the coordinator is away, so that its return is noticed at once.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Announces at start, when tools come or go, as soon as an absent coordinator is back, and every minute, until
+/// Announces at start, when tools come or go, when it is asked to look again, as soon as an absent coordinator is back, and every minute, until
 /// shutdown.
 pub async fn keep_announcing(ctx: Context, coordinator: Coordinator, executor: Arc<Executor>) {
     let mut changes = executor.tools.changes();
+    let mut signals = coordinator.signals();
     loop {
+        let discover = signals.borrow_and_update().discover;
+        executor.discovery.ask(discover);
+        executor.discovery.settled(discover).await;
         changes.mark_unchanged();
-        let request = announcement(&ctx.instance, &ctx.config.worker.pool, &executor);
+        let request = announcement(&ctx.instance, &ctx.config.worker.pool, &executor, discover);
         let announced = coordinator.client().announce_tools(Coordinator::unary(request)).await;
         let pause = match announced {
-            Ok(_) => {
+            Ok(answer) => {
+                for tool in answer.into_inner().refused {
+                    tracing::warn!(tool.tool_id, tool.reason, "the coordinator does not take a tool");
+                }
                 ctx.ready.set("tools", true, "");
                 INTERVAL
             }
@@ -40,12 +47,13 @@ pub async fn keep_announcing(ctx: Context, coordinator: Coordinator, executor: A
         tokio::select! {
             () = sleep(pause) => {}
             _ = changes.changed() => {}
+            _ = signals.wait_for(|signals| signals.discover != discover) => {}
             () = ctx.shutdown.cancelled() => return,
         }
     }
 }
 
-fn announcement(worker_id: &str, pool: &str, executor: &Executor) -> AnnounceToolsRequest {
+fn announcement(worker_id: &str, pool: &str, executor: &Executor, discover: u64) -> AnnounceToolsRequest {
     AnnounceToolsRequest {
         worker_id: worker_id.to_owned(),
         pool: pool.to_owned(),
@@ -56,5 +64,6 @@ fn announcement(worker_id: &str, pool: &str, executor: &Executor) -> AnnounceToo
             .map(|served| json!(served.spec()).to_string())
             .collect(),
         channels_json: executor.channels.announcements().map(ToString::to_string).collect(),
+        discover_generation: discover,
     }
 }

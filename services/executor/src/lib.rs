@@ -6,7 +6,9 @@
 mod announce;
 mod arguments;
 mod channels;
+mod definitions;
 mod deliverable;
+mod discovery;
 mod effects;
 #[cfg(test)]
 mod effects_tests;
@@ -23,6 +25,8 @@ mod work;
 mod worker_tests;
 
 use channels::Channels;
+use definitions::Definitions;
+use discovery::Discovery;
 use service::Context;
 use service::config::{Config, Role};
 use std::sync::Arc;
@@ -35,19 +39,29 @@ use workflow::vocabulary::WorkKind;
 /// # Errors
 /// When the configuration cannot be served.
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
-    let executor = Arc::new(executor(&ctx.config)?);
+    let tools = tools(&ctx.config)?;
+    let channels = Channels::build(&ctx.config)?;
     let connections = worker::connect(&ctx).await?;
+    let coordinator = connections.coordinator.clone();
+    let executor = Arc::new(Executor {
+        definitions: Definitions::new(Arc::clone(&ctx.config), coordinator, tools.clone()),
+        discovery: Discovery::default(),
+        tools,
+        channels,
+        max_output_bytes: ctx.config.limits.output_bytes,
+    });
     let announcing = announce::keep_announcing(ctx.clone(), connections.coordinator.clone(), Arc::clone(&executor));
     tokio::spawn(announcing);
+    tokio::spawn(follow_definitions(ctx.clone(), Arc::clone(&executor)));
     let kinds = [WorkKind::Execute, WorkKind::Format, WorkKind::Publish];
     worker::serve(&ctx, connections, &kinds, executor).await
 }
 
-fn executor(config: &Config) -> anyhow::Result<Executor> {
+async fn follow_definitions(ctx: Context, executor: Arc<Executor>) {
+    executor.definitions.follow(ctx, executor.discovery.clone()).await;
+}
+
+fn tools(config: &Config) -> anyhow::Result<Registry> {
     let engine = worker::engine(&config.llm, Role::Writer)?;
-    Ok(Executor {
-        tools: Registry::build(config, &engine)?,
-        channels: Channels::build(config)?,
-        max_output_bytes: config.limits.output_bytes,
-    })
+    Ok(Registry::build(config, &engine)?)
 }

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod http_endpoint;
 pub mod null;
+pub mod registered;
 pub mod registry;
 #[cfg(test)]
 mod registry_tests;

@@ -6,6 +6,7 @@ use crate::effects::Stop;
 use crate::failure::RunFailure;
 use crate::scope::{Outputs, Scope};
 use crate::tools::registry::Registry;
+use crate::tools::served::Served;
 use crate::tools::{Call, Output};
 use crate::when::skip_reason;
 use bus::worker::{Ended, JobContext, json_of};
@@ -13,6 +14,7 @@ use contracts::work::job_result::Outcome;
 use contracts::work::{self, Input, Skipped, StepSpec};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 use workflow::plan::When;
 
 /// How a step ended well.
@@ -23,7 +25,7 @@ enum Done {
 
 pub async fn run(executor: &Executor, job: &JobContext, step: &StepSpec) -> Ended {
     let mut calls = Vec::new();
-    let mut ended = match call(&executor.tools, job, step, &mut calls).await {
+    let mut ended = match call(executor, job, step, &mut calls).await {
         Ok(Done::Called(output)) if output.json.len() > executor.max_output_bytes => {
             let message = format!("the output is longer than {} bytes", executor.max_output_bytes);
             Ended::failure("output_too_large", message, false)
@@ -41,8 +43,16 @@ pub async fn run(executor: &Executor, job: &JobContext, step: &StepSpec) -> Ende
     ended
 }
 
-async fn call(tools: &Registry, job: &JobContext, step: &StepSpec, calls: &mut Vec<work::Call>) -> Result<Done, Stop> {
+async fn call(
+    executor: &Executor,
+    job: &JobContext,
+    step: &StepSpec,
+    calls: &mut Vec<work::Call>,
+) -> Result<Done, Stop> {
     let outputs = outputs_of(&step.inputs)?;
+    if planned(&executor.tools, step).is_err() {
+        executor.definitions.renew().await;
+    }
     let called = {
         let scope = Scope::new(&job.submission, &outputs, &step.feedback);
         if !step.when_json.is_empty() {
@@ -51,8 +61,7 @@ async fn call(tools: &Registry, job: &JobContext, step: &StepSpec, calls: &mut V
                 return Ok(Done::Skipped(reason));
             }
         }
-        let served = tools.get(&step.tool_id)?;
-        served.check_version(&step.tool_version_hash)?;
+        let served = planned(&executor.tools, step)?;
         let written: Map<String, Value> = parse(&step.arguments_json, "plan_arguments")?;
         let arguments = resolve(written, &scope, &served.spec().input_schema)?;
         let arguments = served.checked(arguments)?;
@@ -66,6 +75,13 @@ async fn call(tools: &Registry, job: &JobContext, step: &StepSpec, calls: &mut V
         run: job,
     };
     Ok(Done::Called(tool_call::call(&served, call, &step.key, calls).await?))
+}
+
+/// The step's tool, as it was when the plan was made.
+fn planned(tools: &Registry, step: &StepSpec) -> Result<Arc<Served>, RunFailure> {
+    let served = tools.get(&step.tool_id)?;
+    served.check_version(&step.tool_version_hash)?;
+    Ok(served)
 }
 
 fn outputs_of(inputs: &[Input]) -> Result<Outputs, RunFailure> {

@@ -6,6 +6,8 @@ mod publish;
 mod tool_call;
 
 use crate::channels::Channels;
+use crate::definitions::Definitions;
+use crate::discovery::Discovery;
 use crate::effects::Stop;
 use crate::tools::registry::Registry;
 use bus::worker::{Ended, Handler, JobContext};
@@ -18,6 +20,10 @@ pub struct Executor {
     pub tools: Registry,
     /// Where deliverables go.
     pub channels: Channels,
+    /// Registered tools.
+    pub definitions: Definitions,
+    /// Looking again what there is to serve.
+    pub discovery: Discovery,
     /// Longest output of a step, in bytes.
     pub max_output_bytes: usize,
 }
