@@ -8,9 +8,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "orchestrator/work/v1/work.proto",
         "orchestrator/coordinator/v1/worker.proto",
         "orchestrator/coordinator/v1/tasks.proto",
+        "orchestrator/coordinator/v1/tools.proto",
         "orchestrator/learner/v1/learner.proto",
         "orchestrator/v1/learning.proto",
         "orchestrator/v1/orchestrator.proto",
+        "orchestrator/v1/tools.proto",
     ];
     println!("cargo::rerun-if-changed={}", root.display());
     let descriptors = protox::compile(files.iter().map(|f| root.join(f)), [&root])?;

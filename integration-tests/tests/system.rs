@@ -32,3 +32,5 @@ mod repair;
 mod replicas;
 #[path = "system/telemetry.rs"]
 mod telemetry;
+#[path = "system/tools.rs"]
+mod tools;

@@ -11,6 +11,7 @@ mod http;
 mod learning;
 mod process;
 mod tasks;
+mod tools;
 
 pub use contracts::api::{ApproveRequest, Budget, ProcessRequest, RetryRequest};
 pub use contracts::problem::{FieldError, Problem};
@@ -20,6 +21,7 @@ pub use export::{Export, ExportRequest};
 pub use learning::Feedback;
 pub use process::{Accepted, Links};
 pub use tasks::{Page, TaskFilter};
+pub use tools::ToolFilter;
 
 /// A connection to one gateway; clones share it.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! Looking at tasks and tools, and steering tasks.
+//! Looking at tasks, and steering them.
 
 use crate::{Client, ClientError};
 use contracts::api::RetryRequest;
@@ -105,24 +105,6 @@ impl Client {
     /// As [`Self::status`].
     pub async fn retry(&self, task_id: &str, retry: &RetryRequest) -> Result<Value, ClientError> {
         self.post(&format!("/tasks/{}/retry", segment(task_id)), retry).await
-    }
-
-    /// A page of the tool catalog.
-    ///
-    /// # Errors
-    /// As [`Self::status`].
-    pub async fn tools(&self, limit: Option<u32>, cursor: Option<String>) -> Result<Page, ClientError> {
-        let limit = limit.map(|limit| limit.to_string());
-        self.get(&format!("/tools{}", query([("limit", &limit), ("cursor", &cursor)])))
-            .await
-    }
-
-    /// One tool.
-    ///
-    /// # Errors
-    /// As [`Self::status`].
-    pub async fn tool(&self, tool_id: &str) -> Result<Value, ClientError> {
-        self.get(&format!("/tools/{}", segment(tool_id))).await
     }
 
     /// The JSON Schema of plans.

@@ -4,6 +4,7 @@
 pub mod api;
 pub mod gen_ai;
 pub mod problem;
+pub mod tools;
 pub mod trace;
 mod trace_context;
 

@@ -74,6 +74,19 @@ pub fn agent_tools() -> Vec<ToolCard> {
     AGENTS.iter().map(|agent| agent.card.clone()).collect()
 }
 
+/// Most plans need the shipped agent of that id: somebody has to gather, write and edit.
+pub fn is_core(tool_id: &str) -> bool {
+    const CORE: [&str; 6] = [
+        "research_agent",
+        "outline_agent",
+        "writer_agent",
+        "editor_agent",
+        "social_agent",
+        "summary_agent",
+    ];
+    CORE.contains(&tool_id)
+}
+
 /// The prompt of the shipped agent of that id.
 pub fn shipped_prompt(tool_id: &str) -> Option<&'static str> {
     let agent = AGENTS.iter().find(|agent| agent.card.tool_id == tool_id);

@@ -26,7 +26,7 @@ mod text;
 mod write;
 
 pub use call::{Answer, Call, CallKind, EngineError, Failed, Usage};
-pub use catalog::{ToolCard, agent_files, agent_tools, null_tool};
+pub use catalog::{ToolCard, agent_files, agent_tools, is_core, null_tool};
 pub use chat::{Chat, ChatAsk, Message, Reply, Tier, ToolCall};
 pub use deadline::by;
 pub use engine::ModelEngine;

@@ -73,7 +73,7 @@ impl AllowList {
     ///
     /// # Errors
     /// `AddressBlocked` for internal names and addresses nobody listed, else `HostNotAllowed`.
-    pub(crate) fn check(&self, url: &Url) -> Result<(), Failure> {
+    pub fn check(&self, url: &Url) -> Result<(), Failure> {
         let refused = || Failure::HostNotAllowed {
             host: authority_of(url),
         };

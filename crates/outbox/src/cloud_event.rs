@@ -13,6 +13,9 @@ use workflow::vocabulary::EventKind;
 /// Result content above this many bytes travels as a URL and its hash.
 pub const MAX_INLINE_RESULT: usize = 256 * 1024;
 
+/// What an event is about, for those who do not read it.
+const SUBJECT: &str = "ce-subject";
+
 /// One event as subscribers read it.
 #[derive(Serialize)]
 pub struct CloudEvent<'a> {
@@ -104,7 +107,7 @@ pub fn message(
     );
     let span = trace::below(span, traceparent);
     let mut message = Outgoing::new(subject, id, body);
-    message.headers.push(("ce-subject", task.to_string()));
+    message.headers.push((SUBJECT, task.to_string()));
     let context = trace::of(&span).map_or_else(|| traceparent.to_owned(), |context| context.to_string());
     if !context.is_empty() {
         message.headers.push((trace::TRACEPARENT, context));
@@ -112,14 +115,31 @@ pub fn message(
     (message, span)
 }
 
-/// The trace context a stored event bears; empty where it has none.
-pub fn traceparent_of(body: &str) -> String {
-    #[derive(serde::Deserialize)]
-    struct Event {
-        #[serde(default)]
-        traceparent: String,
+/// A stored event as it travels: its own words say what it is about, and in which trace.
+pub fn stored_message(stream: TaskId, sequence: u64, to: String, body: String) -> (Outgoing, Span) {
+    let event = Stored::read(&body);
+    let (mut message, span) = message(stream, sequence, to, body, &event.traceparent);
+    // The events of a tool lie under an id that only stands for the tool's.
+    for (name, value) in &mut message.headers {
+        if *name == SUBJECT && !event.subject.is_empty() {
+            value.clone_from(&event.subject);
+        }
     }
-    serde_json::from_str(body).map_or_else(|_| String::new(), |event: Event| event.traceparent)
+    (message, span)
+}
+
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+struct Stored {
+    subject: String,
+    traceparent: String,
+}
+
+impl Stored {
+    /// Empty where there is nothing to read.
+    fn read(body: &str) -> Self {
+        serde_json::from_str(body).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
@@ -132,10 +152,24 @@ mod tests {
         let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
         let body = format!(r#"{{"id":"x","traceparent":"{traceparent}","data":{{"traceparent":"forged"}}}}"#);
         let task = TaskId(Uuid::from_u128(7 << 64));
-        let (message, _span) = message(task, 1, "events".to_owned(), body.clone(), &traceparent_of(&body));
-        let context = message.headers.iter().find(|(name, _)| *name == "traceparent");
-        assert_eq!(context.map(|(_, value)| value.as_str()), Some(traceparent));
-        assert_eq!(traceparent_of("{}"), "");
+        let (message, _span) = stored_message(task, 1, "events".to_owned(), body);
+        assert_eq!(header(&message, "traceparent"), Some(traceparent));
+        assert_eq!(header(&message, SUBJECT), Some(task.to_string().as_str()));
+        let bare = stored_message(task, 1, "events".to_owned(), "{}".to_owned()).0;
+        assert_eq!(header(&bare, "traceparent"), None);
+    }
+
+    #[test]
+    fn the_event_of_a_tool_bears_the_tools_own_id() {
+        let stream = TaskId(Uuid::from_u128(7 << 64));
+        let body = r#"{"id":"x","subject":"time.now"}"#.to_owned();
+        let (message, _span) = stored_message(stream, 1, "events".to_owned(), body);
+        assert_eq!(header(&message, SUBJECT), Some("time.now"));
+    }
+
+    fn header<'m>(message: &'m Outgoing, name: &str) -> Option<&'m str> {
+        let found = message.headers.iter().find(|(header, _)| *header == name);
+        found.map(|(_, value)| value.as_str())
     }
 
     #[test]

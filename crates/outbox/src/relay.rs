@@ -5,7 +5,7 @@
 //! when the stream is another one or shorter than recorded, everything within retention.
 
 use crate::checked::EventsStream;
-use crate::cloud_event::{message, traceparent_of};
+use crate::cloud_event::stored_message;
 use crate::told::numbered;
 use bus::names::StreamName;
 use bus::{Bus, Outgoing};
@@ -213,13 +213,7 @@ impl Relay {
             let events = numbered(*last, bodies).zip(subjects.split('\n'));
             events.map(move |((sequence, body), subject)| {
                 let sequence = u64::try_from(sequence).unwrap_or(0);
-                message(
-                    task,
-                    sequence,
-                    subject.to_owned(),
-                    body.to_owned(),
-                    &traceparent_of(body),
-                )
+                stored_message(task, sequence, subject.to_owned(), body.to_owned())
             })
         });
         // The spans of the publications last until these are acknowledged.

@@ -53,6 +53,17 @@ pub enum ToolSource {
     Api,
 }
 
+impl ToolSource {
+    /// The name users see.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Builtin => "builtin",
+            Self::Mcp => "mcp",
+            Self::Api => "api",
+        }
+    }
+}
+
 /// A tool, as announced by a worker and listed by `GET /tools`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ToolSpecification {
@@ -103,6 +114,7 @@ impl ToolSpecification {
     pub fn version_hash(&self) -> Fingerprint {
         Fingerprint::of([
             self.tool_id.as_bytes(),
+            self.name.as_bytes(),
             self.description.as_bytes(),
             self.input_schema.to_string().as_bytes(),
             self.output_schema.to_string().as_bytes(),

@@ -205,6 +205,9 @@ closed_list!(
         GateOpened = "gate.opened",
         GateDecided = "gate.decided",
         GateExpired = "gate.expired",
+        ToolDiscovered = "tool.discovered",
+        ToolChanged = "tool.changed",
+        ToolSuspended = "tool.suspended",
     }
 );
 
@@ -238,7 +241,7 @@ impl StepStatus {
 }
 
 impl EventKind {
-    /// `task`, `step` or `gate`.
+    /// `task`, `step`, `gate` or `tool`.
     pub fn entity(self) -> &'static str {
         self.as_str().split_once('.').map_or("task", |(entity, _)| entity)
     }

@@ -25,6 +25,48 @@ pub struct Arguments {
     pub command: Command,
 }
 
+/// `tools`.
+#[derive(Debug, Args)]
+pub struct ToolsArguments {
+    #[command(subcommand)]
+    pub verb: Option<ToolVerb>,
+    /// The tool to show; none: all of them
+    pub tool_id: Option<String>,
+    /// Only tools with these words in their id, name or description
+    #[arg(long, value_name = "WORDS")]
+    pub q: Option<String>,
+    #[arg(long)]
+    pub category: Option<String>,
+    /// builtin, mcp or api
+    #[arg(long)]
+    pub source: Option<String>,
+    /// active, suspended, awaiting_approval or removed; none: all but removed ones
+    #[arg(long)]
+    pub state: Option<String>,
+}
+
+/// What is done with a tool.
+#[derive(Debug, Subcommand)]
+pub enum ToolVerb {
+    /// Show a tool: schemas, estimates, what was measured, what waits for approval
+    Show { tool_id: String },
+    /// Register the tool a JSON file describes; a registered one of its id is changed
+    Register { file: PathBuf },
+    /// Let plans use a tool as it is now
+    Approve {
+        tool_id: String,
+        /// Only if it still is this definition
+        #[arg(long, value_name = "HASH")]
+        version_hash: Option<String>,
+    },
+    /// Stop plans from using a tool
+    Suspend { tool_id: String },
+    /// Take a tool out of use
+    Remove { tool_id: String },
+    /// Look again what there is
+    Discover,
+}
+
 /// One verb each.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -94,8 +136,9 @@ pub enum Command {
         #[arg(value_name = TASK)]
         task: String,
     },
-    /// List the tools, or show one
-    Tools { tool_id: Option<String> },
+    /// List the tools, show one, or change what plans may use
+    #[command(args_conflicts_with_subcommands = true)]
+    Tools(ToolsArguments),
     /// Export training data of finished tasks
     Export(ExportArguments),
     /// Say how good a task's result is, at any time

@@ -20,6 +20,7 @@ use bus::{Bus, BusConfig};
 use catalog::SharedCatalog;
 use clock::DatabaseClock;
 use contracts::coordinator::task_service_server::TaskServiceServer;
+use contracts::coordinator::tool_service_server::ToolServiceServer;
 use contracts::coordinator::worker_service_server::WorkerServiceServer;
 use metrics::Metrics;
 use service::Context;
@@ -64,6 +65,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         beats,
         metrics: Metrics::new(&ctx.metrics),
         paces: work::pace::Paces::default(),
+        measures: catalog::measures::Measures::default(),
     });
     shared.catalog.refresh(&pool).await?;
     let background = spawn_background(&ctx, &shared, beats_in);
@@ -83,6 +85,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     stop_writer.cancel();
     writer.await.context("the writer")?;
     background.into_iter().for_each(|task| task.abort());
+    shared.measures.flush(&pool).await;
     served
 }
 
@@ -152,6 +155,7 @@ fn spawn_background(
         tokio::spawn(sweep::run(Arc::clone(shared), sweep_every)),
         tokio::spawn(sweep::watch_connection(Arc::clone(shared))),
         tokio::spawn(refresh_catalog(Arc::clone(shared))),
+        tokio::spawn(sum_measures(Arc::clone(shared))),
         tokio::spawn(relay.run()),
         tokio::spawn(report_readiness(ctx.clone(), Arc::clone(shared))),
     ]
@@ -170,6 +174,10 @@ async fn refresh_catalog(shared: Arc<Shared>) {
             );
         }
     }
+}
+
+async fn sum_measures(shared: Arc<Shared>) {
+    shared.measures.keep_flushing(&shared.pool).await;
 }
 
 /// NATS away is no reason not to accept tasks; without the database nothing can be accepted.
@@ -194,10 +202,15 @@ async fn serve(ctx: &Context, shared: &Arc<Shared>) -> anyhow::Result<()> {
         shared: Arc::clone(shared),
         config: Arc::clone(&ctx.config),
     };
-    let workers = grpc::worker::Workers::new(Arc::clone(shared));
+    let workers = grpc::worker::Workers::new(Arc::clone(shared), Arc::clone(&ctx.config));
+    let tools = grpc::tools::Tools {
+        shared: Arc::clone(shared),
+        config: Arc::clone(&ctx.config),
+    };
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<TaskServiceServer<grpc::tasks::Tasks>>().await;
     health.set_serving::<WorkerServiceServer<grpc::worker::Workers>>().await;
+    health.set_serving::<ToolServiceServer<grpc::tools::Tools>>().await;
     let address = ctx.config.coordinator.grpc_addr;
     let listener = tokio::net::TcpListener::bind(address)
         .await
@@ -214,6 +227,7 @@ async fn serve(ctx: &Context, shared: &Arc<Shared>) -> anyhow::Result<()> {
                 .max_decoding_message_size(MAX_MESSAGE)
                 .max_encoding_message_size(MAX_MESSAGE),
         )
+        .add_service(ToolServiceServer::new(tools).max_encoding_message_size(MAX_MESSAGE))
         .add_service(WorkerServiceServer::new(workers).max_decoding_message_size(MAX_MESSAGE))
         .serve_with_incoming_shutdown(incoming, ctx.shutdown.clone().cancelled_owned())
         .await

@@ -80,13 +80,20 @@ async fn take(shared: &Arc<Shared>, delivery: Delivery, done: &mpsc::UnboundedSe
         return;
     }
     let receipt = Receipt::new(inputs.len(), delivery, done.clone());
-    for (task, input, account) in inputs {
+    for Told {
+        task,
+        input,
+        account,
+        took,
+    } in inputs
+    {
         let envelope = Envelope {
             task,
             ask: Ask::Input(input),
             reply: None,
             receipt: Some(Arc::clone(&receipt)),
             account: account.map(Arc::new),
+            took,
         };
         shared.inbox.send(envelope).await;
     }
@@ -137,7 +144,12 @@ async fn bury_one(shared: &Arc<Shared>, delivery: &Delivery, reason: &'static st
 type Read = (Vec<Told>, Vec<(&'static str, JobResult)>);
 
 /// An input, and what the run told beside it.
-type Told = (TaskId, Input, Option<Account>);
+struct Told {
+    task: TaskId,
+    input: Input,
+    account: Option<Account>,
+    took: Option<Duration>,
+}
 
 /// The inputs of a message; how long its runs took is noted.
 fn decode(payload: &[u8], paces: &Paces) -> Result<Read, &'static str> {
@@ -149,9 +161,15 @@ fn decode(payload: &[u8], paces: &Paces) -> Result<Read, &'static str> {
     for mut result in message.results {
         match names(&result) {
             Ok(names) => {
-                note_pace(&result, paces);
+                let took = took(&result);
+                note_pace(&result, took, paces);
                 let account = Account::of(names.1, names.2, &mut result);
-                inputs.extend(input(names, result).map(|(task, input)| (task, input, account)));
+                inputs.extend(input(names, result).map(|(task, input)| Told {
+                    task,
+                    input,
+                    account,
+                    took,
+                }));
             }
             Err(reason) => unreadable.push((reason, result)),
         }
@@ -170,11 +188,16 @@ fn names(result: &JobResult) -> Result<Names, &'static str> {
     has_outcome.then_some((task, job, run)).ok_or("no outcome")
 }
 
+/// None where its worker's clock went backwards.
+fn took(result: &JobResult) -> Option<Duration> {
+    let took = result.finished_unix_ms.saturating_sub(result.started_unix_ms);
+    u64::try_from(took).ok().map(Duration::from_millis)
+}
+
 /// Times are the workers' word. A wrong one makes messages smaller, or has jobs wait for each other's end
 /// before their message is acknowledged.
-fn note_pace(result: &JobResult, paces: &Paces) {
-    let took = result.finished_unix_ms.saturating_sub(result.started_unix_ms);
-    let took = u64::try_from(took).map_or(Duration::MAX, Duration::from_millis);
+fn note_pace(result: &JobResult, took: Option<Duration>, paces: &Paces) {
+    let took = took.unwrap_or(Duration::MAX);
     let kind = match &result.outcome {
         Some(job_result::Outcome::Planned(_)) => WorkKind::Plan,
         Some(job_result::Outcome::Assessed(_)) => WorkKind::Assess,

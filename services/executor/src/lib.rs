@@ -8,7 +8,9 @@ mod arguments;
 mod channels;
 mod condition;
 mod credentials;
+mod definitions;
 mod deliverable;
+mod discovery;
 mod effects;
 #[cfg(test)]
 mod effects_tests;
@@ -25,12 +27,13 @@ mod work;
 mod worker_tests;
 
 use channels::Channels;
+use definitions::Definitions;
+use discovery::Discovery;
 use service::Context;
 use service::config::{Config, Faults, Role};
 use std::sync::Arc;
 use tools::openapi;
 use std::time::Duration;
-use tokio::sync::watch;
 use tools::mcp::Servers;
 use tools::registry::Registry;
 use work::Executor;
@@ -56,40 +59,39 @@ const FIRST_TRIES: Duration = Duration::from_secs(15);
 /// # Errors
 /// When the configuration cannot be served.
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
-    let executor = Arc::new(executor(&ctx.config)?);
+    let engine = worker::engine(&ctx.config.llm, Role::Writer)?;
+    let tools = Registry::build(&ctx.config, &engine)?;
+    let servers = Servers::new(&ctx.config.mcp_servers)?;
+    let channels = Channels::build(&ctx.config, &servers)?;
+    let pool = ctx.config.worker.pool.clone();
     for api in &ctx.config.apis {
         if api.openapi.as_deref().is_some_and(openapi::is_remote) {
-            let (pool, tools) = (ctx.config.worker.pool.clone(), executor.tools.clone());
-            tokio::spawn(openapi::keep_loading(api.clone(), pool, tools, ctx.shutdown.clone()));
+            let loading = openapi::keep_loading(api.clone(), pool.clone(), tools.clone(), ctx.shutdown.clone());
+            tokio::spawn(loading);
         }
     }
     let connections = worker::connect(&ctx).await?;
-    let servers = executor
-        .servers
-        .supervise(&executor.tools, &ctx.config.worker.pool, &executor.discover.subscribe());
-    let known = servers.tried(FIRST_TRIES);
-    let announcing = announce::keep_announcing(
-        ctx.clone(),
-        connections.coordinator.clone(),
-        Arc::clone(&executor),
-        known,
-    );
+    let coordinator = connections.coordinator.clone();
+    let discovery = Discovery::default();
+    let supervised = servers.supervise(&tools, &pool, &discovery);
+    let executor = Arc::new(Executor {
+        definitions: Definitions::new(Arc::clone(&ctx.config), coordinator.clone(), tools.clone()),
+        discovery,
+        tools,
+        channels,
+        max_output_bytes: ctx.config.limits.output_bytes,
+    });
+    let known = supervised.tried(FIRST_TRIES);
+    let announcing = announce::keep_announcing(ctx.clone(), coordinator, Arc::clone(&executor), known);
     tokio::spawn(announcing);
+    tokio::spawn(follow_definitions(ctx.clone(), Arc::clone(&executor)));
     let kinds = [WorkKind::Execute, WorkKind::Format, WorkKind::Publish];
     let served = worker::serve(&ctx, connections, &kinds, executor).await;
     // Not before: what is still being called is called to its end.
-    servers.end().await;
+    supervised.end().await;
     served
 }
 
-fn executor(config: &Config) -> anyhow::Result<Executor> {
-    let engine = worker::engine(&config.llm, Role::Writer)?;
-    let servers = Servers::new(&config.mcp_servers)?;
-    Ok(Executor {
-        tools: Registry::build(config, &engine)?,
-        channels: Channels::build(config, &servers)?,
-        servers,
-        discover: watch::Sender::new(0),
-        max_output_bytes: config.limits.output_bytes,
-    })
+async fn follow_definitions(ctx: Context, executor: Arc<Executor>) {
+    executor.definitions.follow(ctx, executor.discovery.clone()).await;
 }

@@ -8,8 +8,9 @@ use bus::{Bus, BusConfig, Lane, Outgoing, Token};
 use contracts::coordinator::worker_service_server::{WorkerService, WorkerServiceServer};
 use contracts::coordinator::{
     AnnounceToolsRequest, AnnounceToolsResponse, BeatRequest, BeatResponse, BeginEffectRequest, BeginEffectResponse,
-    EndEffectRequest, EndEffectResponse, GetPayloadRequest, HeartbeatRequest, HeartbeatResponse, ListToolsRequest,
-    ListToolsResponse, PayloadChunk, PutPayloadRequest, PutPayloadResponse, RunVerdict,
+    EndEffectRequest, EndEffectResponse, GetPayloadRequest, HeartbeatRequest, HeartbeatResponse,
+    ListDefinitionsRequest, ListDefinitionsResponse, ListToolsRequest, ListToolsResponse, PayloadChunk,
+    PutPayloadRequest, PutPayloadResponse, RunVerdict,
 };
 use contracts::work::job::Spec;
 use contracts::work::job_result::Outcome;
@@ -44,7 +45,7 @@ impl WorkerService for Told {
     type GetPayloadStream = tokio_stream::Empty<Result<PayloadChunk, Status>>;
 
     async fn beat(&self, _: Request<BeatRequest>) -> Result<Response<BeatResponse>, Status> {
-        Ok(Response::new(BeatResponse {}))
+        Ok(Response::new(BeatResponse::default()))
     }
 
     async fn heartbeat(&self, request: Request<HeartbeatRequest>) -> Result<Response<HeartbeatResponse>, Status> {
@@ -97,7 +98,14 @@ impl WorkerService for Told {
         request: Request<AnnounceToolsRequest>,
     ) -> Result<Response<AnnounceToolsResponse>, Status> {
         *self.announced.lock().unwrap() = Some(request.into_inner());
-        Ok(Response::new(AnnounceToolsResponse {}))
+        Ok(Response::new(AnnounceToolsResponse::default()))
+    }
+
+    async fn list_definitions(
+        &self,
+        _: Request<ListDefinitionsRequest>,
+    ) -> Result<Response<ListDefinitionsResponse>, Status> {
+        Err(Status::unimplemented("not a part of these tests"))
     }
 
     async fn list_tools(&self, _: Request<ListToolsRequest>) -> Result<Response<ListToolsResponse>, Status> {

@@ -15,14 +15,10 @@ use contracts::coordinator::{
 };
 use contracts::learner::{ExportChunk, ExportDocument, GetExportRequest, StartExportRequest};
 use serde::Serialize;
-use serde_json::Value;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use workflow::hash::Fingerprint;
-
-/// Most pages of the catalog read in search of one tool.
-const MAX_TOOL_PAGES: usize = 50;
 
 /// Bounds on what is taken in.
 #[derive(Clone, Copy, Debug)]
@@ -219,45 +215,6 @@ impl Application {
             limit,
         };
         self.coordinator.events(request).await
-    }
-
-    /// A page of the tool catalog.
-    ///
-    /// # Errors
-    /// As [`Self::submit`].
-    pub async fn tools(&self, caller: Caller, page: Page) -> Result<Document, Refusal> {
-        self.coordinator.tools(page.request(caller)).await
-    }
-
-    /// One tool.
-    ///
-    /// # Errors
-    /// 404 `tool_not_found`; else as [`Self::submit`].
-    pub async fn tool(&self, caller: Caller, tool_id: &str) -> Result<Value, Refusal> {
-        let mut cursor = String::new();
-        for _ in 0..MAX_TOOL_PAGES {
-            let page = self.tools(caller, Page { limit: 200, cursor }).await?;
-            let mut page: Value = serde_json::from_str(&page.json).map_err(|_| unreadable("the catalog"))?;
-            let items = page.get_mut("items").and_then(Value::as_array_mut);
-            let found = items.and_then(|items| {
-                let at = items
-                    .iter()
-                    .position(|tool| tool.get("tool_id").and_then(Value::as_str) == Some(tool_id))?;
-                Some(items.swap_remove(at))
-            });
-            if let Some(tool) = found {
-                return Ok(tool);
-            }
-            match page.get("next_cursor").and_then(Value::as_str) {
-                Some(next) => cursor = next.to_owned(),
-                None => break,
-            }
-        }
-        Err(Refusal::new(
-            404,
-            "tool_not_found",
-            "there is no such tool; GET /tools lists them",
-        ))
     }
 
     /// Starts an export of training data.

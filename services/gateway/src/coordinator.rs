@@ -2,6 +2,7 @@
 
 use crate::refusal::Refusal;
 use contracts::coordinator::task_service_client::TaskServiceClient;
+use contracts::coordinator::tool_service_client::ToolServiceClient;
 use contracts::coordinator::{
     ApprovalRequest, ControlRequest, DecideRequest, Document, ListEventsRequest, ListRequest, ListTasksRequest,
     SubmitRequest, SubmitResponse, TaskRequest,
@@ -34,6 +35,7 @@ const MAX_REQUEST: usize = 4 << 20;
 
 type Inject = fn(Request<()>) -> Result<Request<()>, Status>;
 type Client = TaskServiceClient<InterceptedService<Channel, Inject>>;
+pub(crate) type ToolClient = ToolServiceClient<InterceptedService<Channel, Inject>>;
 
 /// A channel that connects when first used and again whenever it has to.
 ///
@@ -57,12 +59,13 @@ pub fn channel(url: &str) -> Result<Channel, tonic::transport::Error> {
 #[derive(Clone)]
 pub struct Coordinator {
     clients: Arc<[Client]>,
+    tools: Arc<[ToolClient]>,
     turn: Arc<AtomicUsize>,
 }
 
 /// Whether a request may be sent a second time when nobody knows what became of the first.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Repeat {
+pub(crate) enum Repeat {
     Safe,
     Unsafe,
 }
@@ -70,13 +73,20 @@ enum Repeat {
 impl Coordinator {
     /// Over one channel a coordinator.
     pub fn new(channels: impl IntoIterator<Item = Channel>) -> Self {
-        let client = |channel| {
-            TaskServiceClient::with_interceptor(channel, trace::inject as Inject)
+        let channels: Vec<Channel> = channels.into_iter().collect();
+        let client = |channel: &Channel| {
+            TaskServiceClient::with_interceptor(channel.clone(), trace::inject as Inject)
+                .max_decoding_message_size(MAX_DOCUMENT)
+                .max_encoding_message_size(MAX_REQUEST)
+        };
+        let tools = |channel: &Channel| {
+            ToolServiceClient::with_interceptor(channel.clone(), trace::inject as Inject)
                 .max_decoding_message_size(MAX_DOCUMENT)
                 .max_encoding_message_size(MAX_REQUEST)
         };
         Self {
-            clients: channels.into_iter().map(client).collect(),
+            clients: channels.iter().map(client).collect(),
+            tools: channels.iter().map(tools).collect(),
             turn: Arc::default(),
         }
     }
@@ -90,28 +100,51 @@ impl Coordinator {
         Ok(Self::new(channels))
     }
 
-    /// Asks the next coordinator, and further ones while a request cannot have been taken.
     async fn ask<Q, A, F>(&self, repeat: Repeat, request: Q, call: impl Fn(Client, Q) -> F) -> Result<A, Refusal>
     where
         Q: Clone,
         F: Future<Output = Result<Response<A>, Status>>,
     {
+        self.ask_one(&self.clients, repeat, request, call).await
+    }
+
+    /// Asks about the catalog.
+    pub(crate) async fn ask_tools<Q, A, F>(
+        &self,
+        repeat: Repeat,
+        request: Q,
+        call: impl Fn(ToolClient, Q) -> F,
+    ) -> Result<A, Refusal>
+    where
+        Q: Clone,
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
+        self.ask_one(&self.tools, repeat, request, call).await
+    }
+
+    /// Asks the next coordinator, and further ones while a request cannot have been taken.
+    async fn ask_one<C, Q, A, F>(
+        &self,
+        clients: &[C],
+        repeat: Repeat,
+        request: Q,
+        call: impl Fn(C, Q) -> F,
+    ) -> Result<A, Refusal>
+    where
+        C: Clone,
+        Q: Clone,
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        for again in turn..turn.saturating_add(self.clients.len()) {
-            match call(self.client(again)?, request.clone()).await {
+        for again in turn..turn.saturating_add(clients.len()) {
+            match call(client(clients, again)?, request.clone()).await {
                 Err(status) if may_repeat(repeat, &status) => {
                     tracing::debug!(code = ?status.code(), "a coordinator is away: {}", status.message());
                 }
                 answer => return conclude(answer),
             }
         }
-        conclude(call(self.client(turn)?, request).await)
-    }
-
-    fn client(&self, turn: usize) -> Result<Client, Refusal> {
-        let at = turn.checked_rem(self.clients.len()).unwrap_or_default();
-        let client = self.clients.get(at).cloned();
-        client.ok_or_else(|| Refusal::new(503, "unavailable", "no coordinator is configured"))
+        conclude(call(client(clients, turn)?, request).await)
     }
 
     /// Stores a task. 2xx means it is durable.
@@ -199,15 +232,12 @@ impl Coordinator {
         let call = |mut client: Client, request| async move { client.list_events(request).await };
         self.ask(Repeat::Safe, request, call).await
     }
+}
 
-    /// A page of the tool catalog.
-    ///
-    /// # Errors
-    /// As [`Self::submit`].
-    pub async fn tools(&self, request: ListRequest) -> Result<Document, Refusal> {
-        let call = |mut client: Client, request| async move { client.list_tools(request).await };
-        self.ask(Repeat::Safe, request, call).await
-    }
+fn client<C: Clone>(clients: &[C], turn: usize) -> Result<C, Refusal> {
+    let at = turn.checked_rem(clients.len()).unwrap_or_default();
+    let client = clients.get(at).cloned();
+    client.ok_or_else(|| Refusal::new(503, "unavailable", "no coordinator is configured"))
 }
 
 pub(crate) fn conclude<A>(answer: Result<Response<A>, Status>) -> Result<A, Refusal> {

@@ -1,7 +1,8 @@
 //! The process: what it connects to, where it listens, how it ends.
 
-use crate::application::{Application, Limits, Page};
+use crate::application::{Application, Limits};
 use crate::caller::{Caller, TENANT};
+use crate::catalog::Wanted;
 use crate::coordinator::{self, Coordinator};
 use crate::figures;
 use crate::grpc::{self, GrpcError};
@@ -143,12 +144,8 @@ fn banner(config: &Config) {
 async fn follow_coordinator(app: Arc<Application>, ready: ReadyFlag) {
     loop {
         let caller = Caller::new(None, service::ids::v7);
-        let page = Page {
-            limit: 1,
-            cursor: String::new(),
-        };
         let answered = app
-            .tools(caller, page)
+            .tools(caller, Wanted::one())
             .await
             .map_or_else(|refusal| refusal.status() != 503, |_| true);
         ready.set("coordinator", answered, "the coordinator does not answer");

@@ -4,6 +4,7 @@
 pub mod application;
 mod body;
 mod caller;
+mod catalog;
 pub mod coordinator;
 mod documents;
 mod edge;

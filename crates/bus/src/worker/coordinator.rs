@@ -1,8 +1,10 @@
 //! The gRPC side of a worker: one connection, bounded calls, patience while the coordinator is away.
 
+use contracts::coordinator::BeatResponse;
 use contracts::coordinator::worker_service_client::WorkerServiceClient;
 use contracts::trace;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
@@ -56,6 +58,16 @@ pub enum CallError {
 #[derive(Clone, Debug)]
 pub struct Coordinator {
     client: Client,
+    signals: watch::Sender<Signals>,
+}
+
+/// What the last answered beat said of the tool catalog: numbers that are others when there is something to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Signals {
+    /// Of the registered tools, see `ListDefinitions`.
+    pub definitions: u64,
+    /// Another one when tools are to be looked for again.
+    pub discover: u64,
 }
 
 impl Coordinator {
@@ -84,12 +96,28 @@ impl Coordinator {
         };
         Ok(Self {
             client: WorkerServiceClient::with_interceptor(channel, trace::inject as Inject),
+            signals: watch::Sender::default(),
         })
     }
 
     /// The generated client, for calls the worker loop does not make, such as `AnnounceTools`.
     pub fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    /// What beats say of the tool catalog.
+    pub fn signals(&self) -> watch::Receiver<Signals> {
+        self.signals.subscribe()
+    }
+
+    /// A beat was answered.
+    pub(super) fn heard(&self, beat: &BeatResponse) {
+        let heard = Signals {
+            definitions: beat.definitions_version,
+            discover: beat.discover_generation,
+        };
+        self.signals
+            .send_if_modified(|signals| std::mem::replace(signals, heard) != heard);
     }
 
     /// A request whose answer is awaited 5 s at most.

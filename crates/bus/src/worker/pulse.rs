@@ -90,8 +90,11 @@ impl LastAsked {
 /// Tells the coordinator what this worker serves; whether all of it was answered.
 pub(super) async fn beat(coordinator: Coordinator, beats: Vec<BeatRequest>) -> bool {
     let calls = beats.into_iter().map(|beat| {
-        let mut client = coordinator.client();
-        async move { client.beat(Coordinator::unary(beat)).await.is_ok() }
+        let (mut client, coordinator) = (coordinator.client(), coordinator.clone());
+        async move {
+            let answer = client.beat(Coordinator::unary(beat)).await;
+            answer.map(|answer| coordinator.heard(answer.get_ref())).is_ok()
+        }
     });
     let answers = timeout(ANSWER_WITHIN, futures::future::join_all(calls)).await;
     answers.is_ok_and(|answers| answers.into_iter().all(|answered| answered))

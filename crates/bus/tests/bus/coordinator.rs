@@ -90,7 +90,7 @@ impl WorkerService for Service {
     async fn beat(&self, request: Request<BeatRequest>) -> Answer<BeatResponse> {
         self.check_up()?;
         self.0.beats.send_modify(|beats| beats.push(request.into_inner()));
-        Ok(Response::new(BeatResponse {}))
+        Ok(Response::new(BeatResponse::default()))
     }
 
     async fn heartbeat(&self, request: Request<HeartbeatRequest>) -> Answer<HeartbeatResponse> {
@@ -166,7 +166,11 @@ impl WorkerService for Service {
     }
 
     async fn announce_tools(&self, _: Request<AnnounceToolsRequest>) -> Answer<AnnounceToolsResponse> {
-        Ok(Response::new(AnnounceToolsResponse {}))
+        Ok(Response::new(AnnounceToolsResponse::default()))
+    }
+
+    async fn list_definitions(&self, _: Request<ListDefinitionsRequest>) -> Answer<ListDefinitionsResponse> {
+        Ok(Response::new(ListDefinitionsResponse::default()))
     }
 
     async fn list_tools(&self, _: Request<ListToolsRequest>) -> Answer<ListToolsResponse> {

@@ -68,7 +68,7 @@ pub use quality::{DimensionConfig, QualityConfig};
 pub use retry::RetryConfig;
 pub use secret::{Secret, SecretError};
 pub use service::ServiceConfig;
-pub use tools::ToolsConfig;
+pub use tools::{RegisteredState, ToolProfile, ToolsConfig};
 pub use worker::WorkerConfig;
 
 use schemars::JsonSchema;
@@ -152,6 +152,7 @@ impl Config {
         self.quality.check(&mut checks);
         self.policy.check(is_channel, &mut checks);
         self.limits.check(&mut checks);
+        self.tools.check(&mut checks);
         checks
     }
 }

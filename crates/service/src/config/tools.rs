@@ -1,17 +1,70 @@
+use super::checks::Checks;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Which tools an executor offers.
+/// Which tools plans may use.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ToolsConfig {
-    /// Ids of the tools to announce; empty: all.
+    /// Ids of the tools to announce, `prefix.*` for all that begin so; no others are. Empty: what the profile says.
     pub enabled: Vec<String>,
+    /// Of the shipped agents, `core` offers those most plans need (research, outline, writer, editor, social, summary),
+    /// `all` the rarely needed ones too. What is configured is offered in any case.
+    pub profile: ToolProfile,
+    /// State of a tool that somebody registers: `awaiting_approval` until it is approved, or `active` at once.
+    pub registered: RegisteredState,
+}
+
+/// How many of the shipped agents are offered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum ToolProfile {
+    // No docs on the variants: with them the schema is a `oneOf`, whose errors do not name the choices.
+    #[default]
+    Core,
+    All,
+}
+
+/// What a registered tool begins as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum RegisteredState {
+    // No docs on the variants: with them the schema is a `oneOf`, whose errors do not name the choices.
+    #[default]
+    AwaitingApproval,
+    Active,
 }
 
 impl ToolsConfig {
     /// The tool is offered.
     pub fn offers(&self, tool_id: &str) -> bool {
-        self.enabled.is_empty() || self.enabled.iter().any(|id| id == tool_id)
+        self.enabled.is_empty() || self.names(tool_id)
+    }
+
+    /// A shipped agent is offered; `core`: most plans need it.
+    pub fn offers_shipped(&self, tool_id: &str, core: bool) -> bool {
+        core || self.profile == ToolProfile::All || self.names(tool_id)
+    }
+
+    fn names(&self, tool_id: &str) -> bool {
+        let begins = |entry: &str| {
+            entry
+                .strip_suffix('*')
+                .is_some_and(|prefix| tool_id.starts_with(prefix))
+        };
+        self.enabled.iter().any(|entry| entry == tool_id || begins(entry))
+    }
+
+    pub(super) fn check(&self, checks: &mut Checks) {
+        let unfit = |entry: &&String| entry.strip_suffix(".*").unwrap_or(entry.as_str()).contains('*');
+        for entry in self.enabled.iter().filter(unfit) {
+            checks.add(
+                "tools.enabled",
+                format!("`{entry}` is neither an id nor `prefix.*`"),
+                "write `shop.*` for every tool of `shop`",
+            );
+        }
     }
 }

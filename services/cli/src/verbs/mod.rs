@@ -103,7 +103,7 @@ async fn dispatch(caller: &Caller, command: Command) -> Result<()> {
         Command::Trace { task } => trace::run(caller, &caller.task(&task).await?).await,
         Command::Patterns { pattern_id } => patterns::run(caller, pattern_id.as_deref()).await,
         Command::Metrics { days } => metrics::run(caller, days).await,
-        Command::Tools { tool_id } => tools::run(caller, tool_id.as_deref()).await,
+        Command::Tools(arguments) => tools::run(caller, arguments).await,
         Command::Export(arguments) => export::run(caller, arguments).await,
         Command::Dev(_)
         | Command::Run(_)

@@ -1,5 +1,6 @@
 //! Problems of the task service: what the core, the writer and the database say, in the contract's words.
 
+use crate::catalog::transitions;
 use crate::store::StoreError;
 use crate::writer::inbox::Answer;
 use contracts::problem::{FieldError, Problem};
@@ -93,6 +94,38 @@ pub fn field(status: u16, code: &str, pointer: &str, detail: impl Into<String>) 
 /// 404, for another tenant's ids too.
 pub fn not_found() -> Problem {
     Problem::new(404, "not_found", "there is no such task")
+}
+
+/// 404 for an id that no tool has.
+pub fn tool_not_found() -> Problem {
+    Problem::new(404, "tool_not_found", "there is no such tool; GET /tools lists them")
+}
+
+/// 409: the catalog refuses.
+pub fn tool_refused(refused: transitions::Refused) -> Problem {
+    match refused {
+        transitions::Refused::Exists => Problem::new(
+            409,
+            "tool_exists",
+            "another tool has this id; choose another one, or PUT to change a tool that was registered",
+        ),
+        transitions::Refused::NotRegistered => Problem::new(
+            409,
+            "tool_not_registered",
+            "this tool was found, not registered: what it is, its server or the configuration says",
+        ),
+        transitions::Refused::Removed => Problem::new(
+            409,
+            "tool_removed",
+            "this tool was removed; approving it brings it back, and a registered one may be registered anew",
+        ),
+        transitions::Refused::Stale { waiting } => Problem::new(
+            409,
+            "approval_stale",
+            "the definition that waits is not the one of that version_hash; look at it again",
+        )
+        .with("version_hash", waiting),
+    }
 }
 
 /// 400 for an id that is no UUID.

@@ -1,8 +1,6 @@
 //! TaskService: what the gateway and the learner ask. Documents are the JSON of the public contract.
 
-mod asking;
 mod control;
-mod cursor;
 mod decide;
 mod decision;
 mod facts;
@@ -12,6 +10,7 @@ mod submit;
 mod trace;
 mod word;
 
+use super::{asking, cursor};
 use crate::writer::Shared;
 use contracts::coordinator::task_service_server::TaskService;
 use contracts::coordinator::{
@@ -80,10 +79,6 @@ impl TaskService for Tasks {
         self.page_of_events(request.into_inner()).await
     }
 
-    async fn list_tools(&self, request: Request<ListRequest>) -> Result<Response<Document>, Status> {
-        self.page_of_tools(request.into_inner()).await
-    }
-
     async fn list_finished(
         &self,
         request: Request<ListFinishedRequest>,
@@ -100,4 +95,4 @@ impl TaskService for Tasks {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,6 +1,7 @@
-//! WorkerService: beats, heartbeats, the effect ledger, large payloads, announced tools.
+//! WorkerService: beats, heartbeats, the effect ledger, large payloads, tools.
 
-use crate::catalog::{Announced, announced};
+mod announcing;
+
 use crate::store::{self, StoreError};
 use crate::work::body;
 use crate::writer::Shared;
@@ -8,10 +9,12 @@ use crate::writer::inbox::{Answer, Ask};
 use contracts::coordinator::worker_service_server::WorkerService;
 use contracts::coordinator::{
     AnnounceToolsRequest, AnnounceToolsResponse, BeatRequest, BeatResponse, BeginEffectRequest, BeginEffectResponse,
-    EndEffectRequest, EndEffectResponse, GetPayloadRequest, HeartbeatRequest, HeartbeatResponse, ListToolsRequest,
-    ListToolsResponse, PayloadChunk, PutPayloadRequest, PutPayloadResponse, RunVerdict, RunningJob,
+    EndEffectRequest, EndEffectResponse, GetPayloadRequest, HeartbeatRequest, HeartbeatResponse,
+    ListDefinitionsRequest, ListDefinitionsResponse, ListToolsRequest, ListToolsResponse, PayloadChunk,
+    PutPayloadRequest, PutPayloadResponse, RunVerdict, RunningJob,
 };
 use futures::StreamExt;
+use service::config::Config;
 use std::sync::Arc;
 use tonic::{Request, Response, Status, Streaming};
 use workflow::decision::{EffectReply, FrozenRequest, Reply};
@@ -19,8 +22,7 @@ use workflow::ids::{JobId, RunId, TaskId};
 use workflow::input::{Body, EffectEnd, EffectRequest, Input};
 use workflow::state::{JobState, PayloadNo};
 use workflow::time::Millis;
-use workflow::tool::ToolSpecification;
-use workflow::vocabulary::{EffectClass, ToolState, WorkKind};
+use workflow::vocabulary::{EffectClass, WorkKind};
 
 /// Bytes of one payload.
 const MAX_PAYLOAD: usize = 32 << 20;
@@ -28,17 +30,16 @@ const MAX_PAYLOAD: usize = 32 << 20;
 const CHUNK: usize = 256 << 10;
 /// Runs in one heartbeat.
 const MAX_RUNS: usize = 10_000;
-/// Tools of one announcement.
-const MAX_TOOLS: usize = 2_000;
 
 /// The service.
 pub struct Workers {
     shared: Arc<Shared>,
+    config: Arc<Config>,
 }
 
 impl Workers {
-    pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+    pub fn new(shared: Arc<Shared>, config: Arc<Config>) -> Self {
+        Self { shared, config }
     }
 
     /// Whether the caller's run may touch its task's payloads.
@@ -103,7 +104,11 @@ impl WorkerService for Workers {
         store::beats::worker(&self.shared.pool, &beat.worker_id, &beat.kind, &beat.pool, slots, free)
             .await
             .map_err(unavailable)?;
-        Ok(Response::new(BeatResponse {}))
+        let signals = self.shared.catalog.signals();
+        Ok(Response::new(BeatResponse {
+            definitions_version: number(signals.definitions),
+            discover_generation: number(signals.discover),
+        }))
     }
 
     async fn heartbeat(&self, request: Request<HeartbeatRequest>) -> Result<Response<HeartbeatResponse>, Status> {
@@ -289,23 +294,27 @@ impl WorkerService for Workers {
         &self,
         request: Request<AnnounceToolsRequest>,
     ) -> Result<Response<AnnounceToolsResponse>, Status> {
-        let ask = request.into_inner();
-        if ask.tools_json.len() > MAX_TOOLS || ask.channels_json.len() > MAX_TOOLS {
-            return Err(Status::invalid_argument("too many tools in one announcement"));
-        }
-        let known = store::catalog::tools(&self.shared.pool).await.map_err(unavailable)?;
-        for document in &ask.tools_json {
-            self.announce(&known, document, &ask.worker_id).await?;
-        }
-        for document in &ask.channels_json {
-            self.announce_channel(document).await?;
-        }
-        self.shared
-            .catalog
-            .refresh(&self.shared.pool)
+        self.take_announcement(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_definitions(
+        &self,
+        request: Request<ListDefinitionsRequest>,
+    ) -> Result<Response<ListDefinitionsResponse>, Status> {
+        // The version is read first: what changes in between is read again.
+        let signals = store::catalog::signals::read(&self.shared.pool)
             .await
             .map_err(unavailable)?;
-        Ok(Response::new(AnnounceToolsResponse {}))
+        let registrations_json = match request.into_inner().pool == self.config.worker.pool {
+            true => store::catalog::registrations(&self.shared.pool)
+                .await
+                .map_err(unavailable)?,
+            false => Vec::new(),
+        };
+        Ok(Response::new(ListDefinitionsResponse {
+            version: number(signals.definitions),
+            registrations_json,
+        }))
     }
 
     async fn list_tools(&self, request: Request<ListToolsRequest>) -> Result<Response<ListToolsResponse>, Status> {
@@ -354,52 +363,8 @@ impl Workers {
             _ => Err(Status::unavailable("the coordinator cannot decide now")),
         }
     }
+}
 
-    async fn announce(&self, known: &[store::catalog::ToolRow], document: &str, by: &str) -> Result<(), Status> {
-        let spec: ToolSpecification =
-            serde_json::from_str(document).map_err(|e| Status::invalid_argument(format!("a tool: {e}")))?;
-        if spec.tool_id.is_empty() || spec.tool_id.len() > 200 {
-            return Err(Status::invalid_argument("a tool_id has 1-200 bytes"));
-        }
-        bus::Token::parse(&spec.pool).map_err(|e| Status::invalid_argument(e.to_string()))?;
-        if let Err(rejected) = workflow::tool::CatalogTool::new(spec.clone(), ToolState::Active) {
-            return Err(Status::invalid_argument(rejected.to_string()));
-        }
-        let row = known.iter().find(|r| r.tool_id == spec.tool_id);
-        if row.is_some_and(|r| r.spec == document && r.state == ToolState::Active.as_str()) {
-            return Ok(());
-        }
-        let state = row.map(|r| {
-            (
-                r.version_hash.as_str(),
-                ToolState::parse(&r.state).unwrap_or(ToolState::Suspended),
-            )
-        });
-        let pool = &self.shared.pool;
-        match announced(state, &spec) {
-            Announced::Store(state) => store::catalog::store_tool(pool, &spec, document, state, by).await,
-            Announced::Suspend => store::catalog::suspend_tool(pool, &spec.tool_id).await,
-            Announced::Keep => Ok(()),
-        }
-        .map_err(unavailable)
-    }
-
-    async fn announce_channel(&self, document: &str) -> Result<(), Status> {
-        #[derive(serde::Deserialize)]
-        struct Channel {
-            name: String,
-            kind: String,
-            effects: String,
-        }
-        let channel: Channel =
-            serde_json::from_str(document).map_err(|e| Status::invalid_argument(format!("a channel: {e}")))?;
-        if channel.name.is_empty() || channel.name.len() > 64 || EffectClass::parse(&channel.effects).is_none() {
-            return Err(Status::invalid_argument(
-                "a channel has a name of 1-64 bytes and an effect class",
-            ));
-        }
-        store::catalog::store_channel(&self.shared.pool, &channel.name, &channel.kind, &channel.effects)
-            .await
-            .map_err(unavailable)
-    }
+fn number(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or(0)
 }

@@ -2,7 +2,6 @@
 
 use super::status::{attention, progress};
 use super::{Risk, moment, put};
-use crate::store::catalog::ToolRow;
 use crate::store::tasks::lists::{Listed, Waiting};
 use serde_json::{Value, json};
 use workflow::state::Gate;
@@ -54,15 +53,4 @@ pub fn inbox_entry(waiting: &Waiting, gate: &Gate, step_key: Option<&str>, risk:
         put(&mut document, "detail", Some(json!(attention.detail)));
     }
     document
-}
-
-/// An entry of `GET /tools`. What nobody has measured yet is null.
-pub fn tool(row: &ToolRow) -> Option<Value> {
-    let mut document: Value = serde_json::from_str(&row.spec).ok()?;
-    document.as_object()?;
-    put(&mut document, "state", Some(json!(row.state)));
-    put(&mut document, "version_hash", Some(json!(row.version_hash)));
-    put(&mut document, "success_rate", Some(Value::Null));
-    put(&mut document, "measured", Some(Value::Null));
-    Some(document)
 }

@@ -12,6 +12,7 @@ mod quality;
 mod record;
 mod risk;
 mod status;
+mod tool;
 mod trace;
 mod waiting;
 
@@ -19,10 +20,11 @@ pub use approval::{approval, choose_gate};
 pub use bodies::{Bodies, wanted};
 pub use cost::usd;
 pub use deliveries::edited;
-pub use list::{inbox_entry, page, task_entry, tool};
+pub use list::{inbox_entry, page, task_entry};
 pub use record::{Documents, record};
 pub use risk::{Outside, Risk, risk};
 pub use status::status;
+pub use tool::tool;
 pub use trace::{Sources, trace};
 pub use waiting::may_wait;
 

@@ -242,12 +242,16 @@ fn submit(group: &mut Group, keys: &mut Keys, env: &Env<'_>) -> Option<Draft> {
 fn decide_all(group: &mut Group, draft: &mut Draft, env: &Env<'_>) {
     for slot in &mut group.slots {
         slot.answer = Some(match &slot.ask {
-            Ask::Input(input) => Answer::Reply {
-                reply: match &slot.account {
+            Ask::Input(input) => {
+                let observed = slot.took.and_then(|took| draft.observe(input, took));
+                let reply = match &slot.account {
                     Some(account) => draft.decide_told(input, account, env),
                     None => draft.decide(input, env),
-                },
-            },
+                };
+                let counted = !matches!(reply, Reply::Ignored(_));
+                draft.observed.extend(observed.filter(|_| counted));
+                Answer::Reply { reply }
+            }
             Ask::Dispatch => Answer::Reply { reply: Reply::Done },
             // Its commit was lost on the way back: the task is there, so it was accepted.
             Ask::Submit(_) => Answer::Accepted {

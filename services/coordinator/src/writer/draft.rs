@@ -1,16 +1,18 @@
 //! A task while a batch is decided: its state so far, and everything that follows.
 
+use crate::catalog::measures::Observation;
 use crate::store::load::Loaded;
 use crate::store::runs::{RunOf, RunRow};
 use crate::work::account::Account;
 use contracts::trace;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tracing::{Span, info_span};
 use workflow::decide::{Env, Snapshot, accept, decide, dispatch, ready_jobs};
 use workflow::decision::{Changes, Lookup, Refusal, Reply, Transition};
 use workflow::ids::{JobId, Serial, TaskId};
-use workflow::input::Input;
+use workflow::input::{Input, Outcome};
 use workflow::plan::FrozenPlan;
 use workflow::state::{JobState, PayloadNo, Task, Unit};
 use workflow::submission::Submission;
@@ -57,6 +59,8 @@ pub struct Draft {
     pub accounts: Vec<Arc<Account>>,
     /// Those among them that are kept.
     pub runs: Vec<RunRow>,
+    /// What runs of tools took that counted.
+    pub observed: Vec<Observation>,
     /// The transition in the trace of the task, until the world was told of it.
     pub span: Span,
 }
@@ -73,6 +77,7 @@ impl Draft {
             idempotency: None,
             accounts: Vec::new(),
             runs: Vec::new(),
+            observed: Vec::new(),
             span: Span::none(),
         }
     }
@@ -104,6 +109,7 @@ impl Draft {
             idempotency: None,
             accounts: Vec::new(),
             runs: Vec::new(),
+            observed: Vec::new(),
             span: Span::none(),
         };
         draft.keep(transition.changes);
@@ -134,6 +140,30 @@ impl Draft {
         }
         self.accounts.push(Arc::clone(account));
         reply
+    }
+
+    /// What a result says of the step's tool; none where the tool was not called, or its job has ended.
+    pub fn observe(&self, input: &Input, took: Duration) -> Option<Observation> {
+        let (job, cost, succeeded) = match input {
+            Input::JobSucceeded {
+                job,
+                cost,
+                outcome: Outcome::Output(_),
+                ..
+            } => (*job, cost, true),
+            Input::JobFailed { job, cost, failure, .. } if was_called(&failure.code) => (*job, cost, false),
+            _ => return None,
+        };
+        let Unit::Step(index) = self.entry.task.job(job)?.unit else {
+            return None;
+        };
+        let step = self.entry.plan.as_ref()?.plan.steps.get(usize::from(index))?;
+        Some(Observation {
+            tool_id: step.tool_id.clone(),
+            succeeded,
+            seconds: took.as_secs_f64(),
+            usd: cost.usd_micros.map(crate::view::usd),
+        })
     }
 
     /// What a job that has not ended is for.
@@ -230,6 +260,15 @@ impl Draft {
         self.changes.effects.extend(changes.effects);
         self.changes.costs.extend(changes.costs);
     }
+}
+
+/// What goes wrong before a call is no fault of the tool's.
+fn was_called(code: &str) -> bool {
+    !code.starts_with("plan_")
+        && !matches!(
+            code,
+            "tool_unknown" | "tool_changed" | "tool_bad_arguments" | "internal"
+        )
 }
 
 fn run_row(task: TaskId, account: &Account, of: Option<RunOf>, reply: &Reply) -> Option<RunRow> {

@@ -4,6 +4,7 @@ use super::inbox::{Answer, Ask, Envelope, Receipt};
 use crate::work::account::Account;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
 use workflow::ids::TaskId;
 use workflow::input::Input;
@@ -20,6 +21,7 @@ pub(super) struct Slot {
     reply: Option<oneshot::Sender<Answer>>,
     pub receipt: Option<Arc<Receipt>>,
     pub account: Option<Arc<Account>>,
+    pub took: Option<Duration>,
     pub answer: Option<Answer>,
 }
 
@@ -52,6 +54,7 @@ impl Group {
             reply: slot.reply,
             receipt: slot.receipt,
             account: slot.account,
+            took: slot.took,
         })
     }
 }
@@ -65,6 +68,7 @@ pub(super) fn group(envelopes: impl IntoIterator<Item = Envelope>) -> Vec<Group>
         reply,
         receipt,
         account,
+        took,
     } in envelopes
     {
         let place = *places.entry(task).or_insert_with(|| {
@@ -80,6 +84,7 @@ pub(super) fn group(envelopes: impl IntoIterator<Item = Envelope>) -> Vec<Group>
                 reply,
                 receipt,
                 account,
+                took,
                 answer: None,
             });
         }

@@ -32,6 +32,8 @@ pub struct Envelope {
     pub receipt: Option<Arc<Receipt>>,
     /// What the run told beside it.
     pub account: Option<Arc<Account>>,
+    /// How long the run took by its worker's clock, of results.
+    pub took: Option<Duration>,
 }
 
 /// What is asked.
@@ -138,6 +140,7 @@ impl Inbox {
             reply: Some(reply),
             receipt: None,
             account: None,
+            took: None,
         };
         match tokio::time::timeout(ENTRY, self.sender.send(envelope)).await {
             Ok(Ok(())) => {}
@@ -169,6 +172,7 @@ impl Inbox {
             reply: None,
             receipt: None,
             account: None,
+            took: None,
         })
         .await;
     }
@@ -181,6 +185,7 @@ impl Inbox {
             reply: None,
             receipt: None,
             account: None,
+            took: None,
         })
         .await;
     }

@@ -68,6 +68,8 @@ pub struct Shared {
     pub metrics: crate::metrics::Metrics,
     /// How long runs take.
     pub paces: crate::work::pace::Paces,
+    /// What runs of tools took and is not summed yet.
+    pub measures: crate::catalog::measures::Measures,
 }
 
 impl Shared {

@@ -176,6 +176,8 @@ impl Writer {
             let accounts = batch.drafts.iter().flat_map(|draft| &draft.accounts);
             let new = accounts.filter(|account| committed.new_runs.contains(&account.run));
             new.for_each(|account| self.shared.metrics.called(account));
+            let observed = batch.drafts.iter_mut().flat_map(|draft| draft.observed.drain(..));
+            self.shared.measures.note(observed);
             self.announce(&mut batch.drafts, &batch.rows, committed.batch).await;
         }
         self.look_up(&mut batch.drafts);

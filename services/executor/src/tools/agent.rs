@@ -41,7 +41,12 @@ pub fn offers(config: &Config, engine: &Arc<dyn Engine>, registry: &Registry) ->
         .map(|file| AgentConfig::from_toml(file))
         .collect();
     let mut offers = Vec::new();
-    for agent in shipped?.iter().chain(&config.agents) {
+    let shipped = shipped?;
+    let shipped = shipped.iter().filter(|agent| {
+        let id = agent.tool_id.as_str();
+        config.tools.offers_shipped(id, llm::is_core(id))
+    });
+    for agent in shipped.chain(&config.agents) {
         offers.extend(offer(agent, engine, &config.worker.pool, registry)?);
     }
     Ok(offers)

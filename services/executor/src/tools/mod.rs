@@ -5,6 +5,7 @@ pub mod http_endpoint;
 pub mod mcp;
 pub mod null;
 pub mod openapi;
+pub mod registered;
 pub mod registry;
 #[cfg(test)]
 mod registry_tests;

@@ -7,7 +7,7 @@ use crate::test_ledger::TestLedger;
 use async_trait::async_trait;
 use llm::{Answer, Chat, ChatAsk, Failed, Message, ModelEngine, Reply, ToolCall, Usage};
 use serde_json::{Value, json};
-use service::config::Config;
+use service::config::{Config, ToolProfile};
 use std::sync::{Arc, Mutex};
 
 /// Answers in order and remembers tools and messages of every ask.
@@ -56,11 +56,12 @@ fn registry(chat: &Arc<Scripted>) -> Registry {
         ],
     }]))
     .unwrap();
-    let config = Config {
+    let mut config = Config {
         agents,
         apis,
         ..Config::default()
     };
+    config.tools.profile = ToolProfile::All;
     let engine: Arc<dyn llm::Engine> = Arc::new(ModelEngine::new("scripted", Arc::clone(chat) as Arc<dyn Chat>));
     Registry::build(&config, &engine).unwrap()
 }
@@ -164,7 +165,9 @@ fn estimates_are_the_operator_s_and_money_is_unknown_where_nobody_says() {
     assert!(shipped.estimated_duration.is_some());
     assert!(registry.get("translator_agent").is_ok());
 
-    let offline = Registry::build(&Config::default(), &llm::open("offline").unwrap()).unwrap();
+    let mut all = Config::default();
+    all.tools.profile = ToolProfile::All;
+    let offline = Registry::build(&all, &llm::open("offline").unwrap()).unwrap();
     assert_eq!(offline.get("writer_agent").unwrap().spec().estimated_cost, Some(0.0));
     assert!(
         offline.get("translator_agent").is_err(),

@@ -35,7 +35,7 @@ struct Planned {
 
 pub async fn run(executor: &Executor, job: &JobContext, step: &StepSpec) -> Ended {
     let mut calls = Vec::new();
-    let mut ended = match done(&executor.tools, job, step, &mut calls).await {
+    let mut ended = match done(executor, job, step, &mut calls).await {
         Ok(Done::Called(output)) if output.json.len() > executor.max_output_bytes => {
             let message = format!("the output is longer than {} bytes", executor.max_output_bytes);
             Ended::failure("output_too_large", message, false)
@@ -54,7 +54,16 @@ pub async fn run(executor: &Executor, job: &JobContext, step: &StepSpec) -> Ende
     ended
 }
 
-async fn done(tools: &Registry, job: &JobContext, step: &StepSpec, calls: &mut Vec<work::Call>) -> Result<Done, Stop> {
+async fn done(
+    executor: &Executor,
+    job: &JobContext,
+    step: &StepSpec,
+    calls: &mut Vec<work::Call>,
+) -> Result<Done, Stop> {
+    if planned(&executor.tools, step).is_err() {
+        executor.definitions.renew().await;
+    }
+    let tools = &executor.tools;
     let planned = match &step.approved {
         Some(approved) => let_through(tools, step, json_of(Some(approved)))?,
         None => match resolved(tools, job, step)? {
@@ -70,8 +79,7 @@ async fn done(tools: &Registry, job: &JobContext, step: &StepSpec, calls: &mut V
 
 /// What a human let through, checked once more: the tool may have changed since.
 fn let_through(tools: &Registry, step: &StepSpec, approved: &str) -> Result<Planned, RunFailure> {
-    let served = tools.get(&step.tool_id)?;
-    served.check_version(&step.tool_version_hash)?;
+    let served = planned(tools, step)?;
     let approved: Approved = parse(approved, "internal")?;
     Ok(Planned {
         arguments: served.checked(approved.arguments)?,
@@ -91,8 +99,7 @@ fn resolved(tools: &Registry, job: &JobContext, step: &StepSpec) -> Result<Resul
             return Ok(Err(reason));
         }
     }
-    let served = tools.get(&step.tool_id)?;
-    served.check_version(&step.tool_version_hash)?;
+    let served = planned(tools, step)?;
     let written: Map<String, Value> = parse(&step.arguments_json, "plan_arguments")?;
     let arguments = resolve(written, &scope, &served.spec().input_schema)?;
     Ok(Ok(Planned {
@@ -120,6 +127,13 @@ async fn call(planned: &Planned, job: &JobContext, step: &StepSpec, calls: &mut 
         }
         Err(stop) => Err(stop),
     }
+}
+
+/// The step's tool, as it was when the plan was made.
+fn planned(tools: &Registry, step: &StepSpec) -> Result<Arc<Served>, RunFailure> {
+    let served = tools.get(&step.tool_id)?;
+    served.check_version(&step.tool_version_hash)?;
+    Ok(served)
 }
 
 fn outputs_of(inputs: &[Input]) -> Result<Outputs, RunFailure> {

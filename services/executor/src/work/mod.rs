@@ -7,14 +7,14 @@ mod publish;
 mod tool_call;
 
 use crate::channels::Channels;
+use crate::definitions::Definitions;
+use crate::discovery::Discovery;
 use crate::effects::Stop;
 use crate::failure::RunFailure;
-use crate::tools::mcp::Servers;
 use crate::tools::registry::Registry;
 use bus::worker::{Ended, Handler, JobContext};
 use contracts::work::job::Spec;
 use contracts::work::job_result::Outcome;
-use tokio::sync::watch;
 
 /// Serves execute, format and publish.
 pub struct Executor {
@@ -22,10 +22,10 @@ pub struct Executor {
     pub tools: Registry,
     /// Where deliverables go.
     pub channels: Channels,
-    /// Servers whose tools are among them.
-    pub servers: Servers,
-    /// Rises when they are to be asked again which tools they have.
-    pub discover: watch::Sender<u64>,
+    /// Registered tools.
+    pub definitions: Definitions,
+    /// Looking again what there is to serve.
+    pub discovery: Discovery,
     /// Longest output of a step, in bytes.
     pub max_output_bytes: usize,
 }

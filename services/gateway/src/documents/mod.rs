@@ -12,3 +12,4 @@ mod plan;
 mod preferences;
 pub mod process;
 pub mod retry;
+pub mod tool;

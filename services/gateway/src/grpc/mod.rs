@@ -1,4 +1,5 @@
-//! gRPC: `orchestrator.v1.OrchestratorService` and `LearningService`, standard health, reflection in development.
+//! gRPC: `orchestrator.v1.OrchestratorService`, `LearningService` and `ToolService`, standard health, reflection in
+//! development.
 
 mod decision;
 mod learning;
@@ -6,10 +7,12 @@ mod limits;
 mod orchestrator;
 mod submission;
 mod task;
+mod tools;
 
 use crate::application::Application;
 use contracts::v1::learning_service_server::LearningServiceServer;
 use contracts::v1::orchestrator_service_server::OrchestratorServiceServer;
+use contracts::v1::tool_service_server::ToolServiceServer;
 use learning::Learning;
 use orchestrator::Orchestrator;
 use std::sync::Arc;
@@ -18,6 +21,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
+use tools::Tools;
 
 /// Requests at a time on one connection.
 const MAX_STREAMS: u32 = 256;
@@ -29,9 +33,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// Room beside the JSON body limit for the rest of a message.
 const MESSAGE_OVERHEAD: usize = 64 << 10;
 const MAX_ANSWER: usize = 64 << 20;
-const SERVICES: [&str; 3] = [
+const SERVICES: [&str; 4] = [
     "orchestrator.v1.OrchestratorService",
     "orchestrator.v1.LearningService",
+    "orchestrator.v1.ToolService",
     "grpc.health.v1.Health",
 ];
 
@@ -63,8 +68,12 @@ pub async fn serve(
     let learning = LearningServiceServer::new(Learning::new(Arc::clone(&app)))
         .max_decoding_message_size(app.limits.body_bytes + MESSAGE_OVERHEAD)
         .max_encoding_message_size(MAX_ANSWER);
+    let tools = ToolServiceServer::new(Tools::new(Arc::clone(&app)))
+        .max_decoding_message_size(app.limits.body_bytes + MESSAGE_OVERHEAD)
+        .max_encoding_message_size(MAX_ANSWER);
     health.set_serving::<OrchestratorServiceServer<Orchestrator>>().await;
     health.set_serving::<LearningServiceServer<Learning>>().await;
+    health.set_serving::<ToolServiceServer<Tools>>().await;
     let (v1, v1alpha) = if reflection {
         (Some(descriptors().build_v1()?), Some(descriptors().build_v1alpha()?))
     } else {
@@ -76,6 +85,7 @@ pub async fn serve(
             .set_not_serving::<OrchestratorServiceServer<Orchestrator>>()
             .await;
         health.set_not_serving::<LearningServiceServer<Learning>>().await;
+        health.set_not_serving::<ToolServiceServer<Tools>>().await;
     };
     Server::builder()
         .trace_fn(contracts::trace::rpc_of_client)
@@ -86,6 +96,7 @@ pub async fn serve(
         .layer(tower::util::MapResponseLayer::new(limits::name_exhaustion))
         .add_service(service)
         .add_service(learning)
+        .add_service(tools)
         .add_service(health_service)
         .add_optional_service(v1)
         .add_optional_service(v1alpha)

@@ -53,7 +53,7 @@ impl Feed for NatsFeed {
     fn subscribe(&self) -> BoxFuture<'_, Result<BoxStream<'static, Message>, FeedError>> {
         Box::pin(async move {
             let mut subscriptions = Vec::with_capacity(EventKind::ALL.len());
-            for kind in EventKind::ALL {
+            for kind in EventKind::ALL.iter().filter(|kind| kind.entity() != "tool") {
                 let subject = self.bus.names().event_subject(*kind, &self.tenant);
                 let subscription = self.bus.client().subscribe(subject).await;
                 subscriptions.push(subscription.map_err(|error| FeedError(error.to_string()))?);

@@ -44,8 +44,14 @@ pub fn router(app: Arc<Application>, health: Health) -> Router {
         .route("/tasks/{task_id}/feedback", post(learning::feedback))
         .route("/tasks/{task_id}/events", get(events::list_or_stream))
         .route("/tasks/{task_id}/trace", get(trace::show))
-        .route("/tools", get(tools::list))
-        .route("/tools/{tool_id}", get(tools::show))
+        .route("/tools", get(tools::list).post(tools::register))
+        .route("/tools/discover", post(tools::discover))
+        .route(
+            "/tools/{tool_id}",
+            get(tools::show).put(tools::change).delete(tools::remove),
+        )
+        .route("/tools/{tool_id}/approve", post(tools::approve))
+        .route("/tools/{tool_id}/suspend", post(tools::suspend))
         .route("/plan-schema", get(plan_schema::show))
         .route("/learning-patterns", get(learning::list))
         .route("/learning-patterns/{pattern_id}", get(learning::show))

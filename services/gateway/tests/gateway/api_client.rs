@@ -2,7 +2,9 @@
 
 use crate::fake::Gateway;
 use crate::fake::learner::COMPLETE;
-use client::{ApproveRequest, Client, ClientError, ExportRequest, ProcessRequest, RetryRequest, TaskFilter};
+use client::{
+    ApproveRequest, Client, ClientError, ExportRequest, ProcessRequest, RetryRequest, TaskFilter, ToolFilter,
+};
 use futures::{StreamExt, TryStreamExt};
 
 fn write() -> ProcessRequest {
@@ -45,7 +47,7 @@ async fn the_client_speaks_every_verb() {
     client.cancel(id).await.unwrap();
     assert_eq!(gateway.coordinator.controls.lock().unwrap().len(), 4);
     assert_eq!(client.tool("shop.stock").await.unwrap()["category"], "api");
-    assert_eq!(client.tools(None, None).await.unwrap().items.len(), 1);
+    assert_eq!(client.tools(&ToolFilter::default()).await.unwrap().items.len(), 1);
     assert!(client.plan_schema().await.unwrap().is_object());
     assert_eq!(client.approvals(Some(5), None).await.unwrap().items.len(), 0);
     assert_eq!(

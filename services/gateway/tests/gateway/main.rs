@@ -17,4 +17,5 @@ mod grpc;
 mod learning;
 mod nats_feed;
 mod submissions;
+mod tools;
 mod training_data;

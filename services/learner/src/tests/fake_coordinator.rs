@@ -141,7 +141,4 @@ impl TaskService for FakeCoordinator {
     async fn list_events(&self, _: Request<ListEventsRequest>) -> Result<Response<Document>, Status> {
         Err(Status::unimplemented(""))
     }
-    async fn list_tools(&self, _: Request<ListRequest>) -> Result<Response<Document>, Status> {
-        Err(Status::unimplemented(""))
-    }
 }

@@ -1,7 +1,8 @@
-//! Pages: tasks, the inbox, events, tools.
+//! Pages: tasks, the inbox, events.
 
 use super::cursor::{self, Timed};
 use super::{Tasks, asking, document, text};
+use crate::grpc::paging::{cut, limit, one_more};
 use crate::grpc::problems;
 use crate::store::tasks::lists::{self, Filter, Waiting};
 use crate::store::{StoreError, load};
@@ -14,31 +15,6 @@ use workflow::ids::TaskId;
 use workflow::plan::FrozenPlan;
 use workflow::state::{Gate, PayloadNo};
 use workflow::vocabulary::{EffectClass, GateKind};
-
-const DEFAULT_LIMIT: u32 = 50;
-const MAX_LIMIT: u32 = 200;
-
-/// Items of a page.
-fn limit(asked: u32) -> usize {
-    let limit = if asked == 0 {
-        DEFAULT_LIMIT
-    } else {
-        asked.min(MAX_LIMIT)
-    };
-    usize::try_from(limit).unwrap_or(1)
-}
-
-/// One more than the page holds, to see whether another one follows.
-fn one_more(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)
-}
-
-/// Cuts the rows to the page; the cursor is the last item's when something follows.
-fn cut<T>(rows: &mut Vec<T>, limit: usize, cursor: impl Fn(&T) -> String) -> Option<String> {
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    rows.last().filter(|_| more).map(cursor)
-}
 
 impl Tasks {
     pub(super) async fn page_of_tasks(&self, request: ListTasksRequest) -> Result<Response<Document>, Status> {
@@ -132,20 +108,6 @@ impl Tasks {
         Ok(text(format!(
             "{{\"items\":[{}],\"next_cursor\":{next}}}",
             bodies.join(",")
-        )))
-    }
-
-    pub(super) async fn page_of_tools(&self, request: ListRequest) -> Result<Response<Document>, Status> {
-        asking::caller(request.caller)?;
-        let after = cursor::read_name(&request.cursor)?.unwrap_or_default();
-        let limit = limit(request.limit);
-        let mut rows = lists::tools(&self.shared.pool, &after, one_more(limit))
-            .await
-            .map_err(problems::stored)?;
-        let next = cut(&mut rows, limit, |tool| cursor::write_name(&tool.tool_id));
-        Ok(document(&view::page(
-            rows.iter().filter_map(view::tool).collect(),
-            next,
         )))
     }
 }

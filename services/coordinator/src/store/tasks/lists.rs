@@ -1,8 +1,7 @@
-//! Pages: tasks, what waits for a human, events, tools, and what has ended.
+//! Pages: tasks, what waits for a human, events, and what has ended.
 
 use super::task_of;
 use crate::store::StoreError;
-use crate::store::catalog::ToolRow;
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -138,22 +137,6 @@ pub async fn events(
     });
     let limit = usize::try_from(limit).unwrap_or(0);
     Ok(found.then(|| events.take(limit).collect()))
-}
-
-/// Tools with ids above `after` that were not removed.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn tools(pool: &PgPool, after: &str, limit: i64) -> Result<Vec<ToolRow>, StoreError> {
-    sqlx::query_as(
-        "SELECT tool_id, spec, version_hash, state FROM tool
-         WHERE tool_id > $1 AND state <> 'removed' ORDER BY tool_id LIMIT $2",
-    )
-    .bind(after)
-    .bind(limit)
-    .fetch_all(pool)
-    .await
-    .map_err(StoreError::at("list tools"))
 }
 
 /// Ended tasks after `after`, in the order of their end.

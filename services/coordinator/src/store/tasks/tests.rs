@@ -220,35 +220,6 @@ async fn events_are_paged_above_a_sequence_and_an_unknown_task_is_none() {
     assert_eq!(events("b", 0, 2).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn tools_are_listed_by_id_without_the_removed() {
-    let pool = database().await;
-    for spec in tools() {
-        let state = if spec.tool_id == "post" {
-            ToolState::Removed
-        } else {
-            ToolState::Suspended
-        };
-        let document = serde_json::to_string(&spec).unwrap();
-        crate::store::catalog::store_tool(&pool, &spec, &document, state, "w")
-            .await
-            .unwrap();
-    }
-    let listed = |after| {
-        let pool = &pool;
-        async move {
-            lists::tools(pool, after, 9)
-                .await
-                .unwrap()
-                .into_iter()
-                .map(|t| t.tool_id)
-                .collect::<Vec<_>>()
-        }
-    };
-    assert_eq!(listed("").await, ["null", "send"]);
-    assert_eq!(listed("null").await, ["send"]);
-}
-
 fn rejected(n: u128) -> Story {
     let mut story = waiting(n);
     story.decide(Action::Reject);

@@ -87,13 +87,29 @@ pub enum UnusableApi {
 /// # Errors
 /// What makes it unusable.
 pub fn offers(api: &ApiConfig, pool: &str) -> Result<Vec<Offer>, UnusableApi> {
-    let client = client(api)?;
+    offers_through(&client(api)?, api, pool)
+}
+
+/// The same at an address that no operator wrote down: https, public hosts.
+///
+/// # Errors
+/// What makes it unusable.
+pub fn public_offers(api: &ApiConfig, pool: &str) -> Result<Vec<Offer>, UnusableApi> {
+    let client = Client::new(AllowList::new(Unlisted::PublicHttps), Limits::default());
+    let client = client.map_err(|source| UnusableApi::Client {
+        api: api.name.clone(),
+        source,
+    })?;
+    offers_through(&client, api, pool)
+}
+
+fn offers_through(client: &Client, api: &ApiConfig, pool: &str) -> Result<Vec<Offer>, UnusableApi> {
     let credentials = Credentials::new(&api.base_url, api.auth.as_ref(), &api.headers);
     let credentials = credentials.map_err(|source| UnusableApi::Credentials {
         api: api.name.clone(),
         source,
     })?;
-    let offer = |endpoint| offer(api, endpoint, &client, &credentials, pool);
+    let offer = |endpoint| offer(api, endpoint, client, &credentials, pool);
     api.endpoints.iter().map(offer).collect()
 }
 

@@ -31,6 +31,7 @@ mod tests;
 mod trouble;
 
 use super::registry::Registry;
+use crate::discovery::Discovery;
 use crate::failure::RunFailure;
 pub use call::{Answer, FrozenCall};
 use http::{GuardedHttp, UnusableServer};
@@ -100,8 +101,8 @@ impl Servers {
         self.by_name.get(name).ok_or_else(unknown)
     }
 
-    /// Keeps them connected, and their tools in the registry. Whenever `discover` rises they are listed again.
-    pub fn supervise(&self, registry: &Registry, pool: &str, discover: &watch::Receiver<u64>) -> Supervised {
+    /// Keeps them connected, and their tools in the registry. At every discovery they are listed again.
+    pub fn supervise(&self, registry: &Registry, pool: &str, discovery: &Discovery) -> Supervised {
         let stop = CancellationToken::new();
         let supervisors = TaskTracker::new();
         for server in self.by_name.values() {
@@ -109,7 +110,8 @@ impl Servers {
                 server: Arc::clone(server),
                 registry: registry.clone(),
                 pool: pool.to_owned(),
-                discover: discover.clone(),
+                source: discovery.join(&format!("mcp {}", server.config.name)),
+                asked: None,
                 stop: stop.clone(),
             };
             supervisors.spawn(supervisor.run());

@@ -6,12 +6,12 @@ use super::definition::definitions;
 use super::handler::Handler;
 use super::server::{Live, Server};
 use super::trouble::{Acted, Trouble};
+use crate::discovery::Source;
 use crate::tools::registry::Registry;
 use crate::tools::served::Served;
 use rmcp::model::SubscriptionFilter;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -34,8 +34,10 @@ pub struct Supervisor {
     pub server: Arc<Server>,
     pub registry: Registry,
     pub pool: String,
-    /// Rises when all tools are to be listed again.
-    pub discover: watch::Receiver<u64>,
+    /// Asks for its tools to be listed again.
+    pub source: Source,
+    /// The discovery that has not been answered yet.
+    pub asked: Option<u64>,
     pub stop: CancellationToken,
 }
 
@@ -65,7 +67,7 @@ impl Supervisor {
             let began = Instant::now();
             let connected = self.connected(revisions).await;
             self.server.live.send_replace(None);
-            self.server.tried.send_replace(true);
+            self.looked();
             if self.stop.is_cancelled() {
                 return;
             }
@@ -82,7 +84,7 @@ impl Supervisor {
             }
             tokio::select! {
                 () = sleep(backoff.pause(began.elapsed(), fastrand::f64())) => {}
-                Ok(()) = self.discover.changed() => {}
+                generation = self.source.asked() => self.asked = Some(generation),
                 () = self.stop.cancelled() => {}
             }
         }
@@ -113,6 +115,14 @@ impl Supervisor {
         outcome
     }
 
+    /// Nothing more can be found of the server for now.
+    fn looked(&mut self) {
+        self.server.tried.send_replace(true);
+        if let Some(generation) = self.asked.take() {
+            self.source.done(generation);
+        }
+    }
+
     /// Lists the tools whenever there is reason to.
     async fn keep(&mut self, connection: &Connection) -> Result<(), Trouble> {
         let changed = Arc::clone(&self.server.changed);
@@ -120,11 +130,11 @@ impl Supervisor {
         tokio::pin!(listening);
         loop {
             self.list(connection).await?;
-            self.server.tried.send_replace(true);
+            self.looked();
             sleep(BETWEEN_LISTS).await;
             tokio::select! {
                 () = changed.notified() => {}
-                Ok(()) = self.discover.changed() => {}
+                generation = self.source.asked() => self.asked = Some(generation),
                 () = sleep(UNASKED) => {}
                 () = &mut listening => {}
             }

@@ -1,6 +1,7 @@
 //! A coordinator in memory: enough to tell whether the gateway asked rightly and passed answers on.
 
 use contracts::coordinator::task_service_server::{TaskService, TaskServiceServer};
+use contracts::coordinator::tool_service_server::ToolServiceServer;
 use contracts::coordinator::*;
 use contracts::problem::{FieldError, Problem};
 use futures::stream::BoxStream;
@@ -20,6 +21,7 @@ pub struct FakeCoordinator {
     pub controls: Mutex<Vec<ControlRequest>>,
     pub lists: Mutex<Vec<ListTasksRequest>>,
     pub event_reads: Mutex<u32>,
+    pub catalog: super::catalog::FakeCatalog,
     tasks: Mutex<HashMap<String, Task>>,
 }
 
@@ -68,7 +70,7 @@ fn many_faults() -> Problem {
     Problem::new(422, "plan_arguments", "the plan is refused").with_errors((0..64).map(fault).collect())
 }
 
-fn document(json: Value) -> Result<Response<Document>, Status> {
+pub fn document(json: Value) -> Result<Response<Document>, Status> {
     Ok(Response::new(Document {
         json: json.to_string(),
         replayed: false,
@@ -201,13 +203,6 @@ impl TaskService for FakeCoordinator {
         list(&page, None)
     }
 
-    async fn list_tools(&self, request: Request<ListRequest>) -> Result<Response<Document>, Status> {
-        match request.into_inner().cursor.as_str() {
-            "" => list(&[json!({"tool_id": "null"})], Some("more")),
-            _ => list(&[json!({"tool_id": "shop.stock", "category": "api"})], None),
-        }
-    }
-
     async fn list_finished(&self, _: Request<ListFinishedRequest>) -> Result<Response<ListFinishedResponse>, Status> {
         Err(Status::unimplemented("not asked by a gateway"))
     }
@@ -221,7 +216,9 @@ impl TaskService for FakeCoordinator {
 pub async fn serve(coordinator: Arc<FakeCoordinator>, stop: CancellationToken) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let server = Server::builder().add_service(TaskServiceServer::from_arc(coordinator));
+    let server = Server::builder()
+        .add_service(ToolServiceServer::from_arc(Arc::clone(&coordinator)))
+        .add_service(TaskServiceServer::from_arc(coordinator));
     tokio::spawn(server.serve_with_incoming_shutdown(TcpIncoming::from(listener), stop.cancelled_owned()));
     url
 }

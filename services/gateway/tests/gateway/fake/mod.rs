@@ -1,5 +1,6 @@
 //! A gateway with everything behind it.
 
+mod catalog;
 mod coordinator;
 mod feed;
 pub mod learner;

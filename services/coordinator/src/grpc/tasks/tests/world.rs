@@ -32,24 +32,21 @@ use workflow::time::Millis;
 use workflow::vocabulary::ToolState;
 
 /// A coordinator without its background loops.
-pub(super) struct World {
-    pub(super) tasks: Tasks,
-    pub(super) database_url: String,
+pub(in crate::grpc) struct World {
+    pub(in crate::grpc) tasks: Tasks,
+    pub(in crate::grpc) database_url: String,
     _stop: DropGuard,
 }
 
-pub(super) const LIMIT: Duration = Duration::from_secs(20);
+pub(in crate::grpc) const LIMIT: Duration = Duration::from_secs(20);
 
 impl World {
-    pub(super) async fn new() -> Self {
+    pub(in crate::grpc) async fn new() -> Self {
         let database = testkit::Postgres::shared().await.unwrap().database().await.unwrap();
         let pool = store::pool(&database.url, 4).unwrap();
         store::migrate(&pool).await.unwrap();
         for spec in tools() {
-            let document = serde_json::to_string(&spec).unwrap();
-            store::catalog::store_tool(&pool, &spec, &document, ToolState::Active, "test")
-                .await
-                .unwrap();
+            store::catalog::put(&pool, &spec, ToolState::Active).await;
         }
         let nats = testkit::Nats::shared().await.unwrap();
         let address = BusConfig {
@@ -81,6 +78,7 @@ impl World {
             beats: watch::channel(crate::beats::Beats::default()).1,
             metrics: Metrics::new(&service::metrics::Registry::default()),
             paces: crate::work::pace::Paces::default(),
+            measures: crate::catalog::measures::Measures::default(),
         });
         shared.catalog.refresh(&pool).await.unwrap();
         let stop = CancellationToken::new();
@@ -105,7 +103,11 @@ impl World {
         }
     }
 
-    pub(super) async fn submit_with(&self, key: &str, document: Value) -> Result<(String, bool), Box<Problem>> {
+    pub(in crate::grpc) async fn submit_with(
+        &self,
+        key: &str,
+        document: Value,
+    ) -> Result<(String, bool), Box<Problem>> {
         let request = SubmitRequest {
             caller: caller("a"),
             body_hash: document.to_string(),
@@ -121,11 +123,11 @@ impl World {
         Ok((answer.task_id, answer.replayed))
     }
 
-    pub(super) async fn submit(&self, document: Value) -> String {
+    pub(in crate::grpc) async fn submit(&self, document: Value) -> String {
         self.submit_with("", document).await.unwrap().0
     }
 
-    pub(super) async fn status(&self, task_id: &str) -> Value {
+    pub(in crate::grpc) async fn status(&self, task_id: &str) -> Value {
         let request = TaskRequest {
             caller: caller("a"),
             task_id: task_id.to_owned(),
@@ -133,7 +135,7 @@ impl World {
         document(self.tasks.get_task(Request::new(request)).await).unwrap()
     }
 
-    pub(super) async fn approval(&self, task_id: &str, gate_id: &str) -> Result<Value, Box<Problem>> {
+    pub(in crate::grpc) async fn approval(&self, task_id: &str, gate_id: &str) -> Result<Value, Box<Problem>> {
         let request = ApprovalRequest {
             caller: caller("a"),
             task_id: task_id.to_owned(),
@@ -142,7 +144,7 @@ impl World {
         document(self.tasks.get_approval(Request::new(request)).await)
     }
 
-    pub(super) async fn decide(&self, task_id: &str, decision: Value) -> Result<Value, Box<Problem>> {
+    pub(in crate::grpc) async fn decide(&self, task_id: &str, decision: Value) -> Result<Value, Box<Problem>> {
         let request = DecideRequest {
             caller: caller("a"),
             task_id: task_id.to_owned(),
@@ -151,7 +153,7 @@ impl World {
         document(self.tasks.decide(Request::new(request)).await)
     }
 
-    pub(super) async fn control(&self, task_id: &str, verb: &str) -> Result<Value, Box<Problem>> {
+    pub(in crate::grpc) async fn control(&self, task_id: &str, verb: &str) -> Result<Value, Box<Problem>> {
         let request = ControlRequest {
             caller: caller("a"),
             task_id: task_id.to_owned(),
@@ -161,7 +163,7 @@ impl World {
         document(self.tasks.control(Request::new(request)).await)
     }
 
-    pub(super) async fn approvals(&self, limit: u32, cursor: &str) -> Value {
+    pub(in crate::grpc) async fn approvals(&self, limit: u32, cursor: &str) -> Value {
         let request = ListRequest {
             caller: caller("a"),
             limit,
@@ -171,7 +173,7 @@ impl World {
     }
 
     /// The worker of the task's only job hands it back, since no model answers.
-    pub(super) async fn postpone(&self, task_id: &str) {
+    pub(in crate::grpc) async fn postpone(&self, task_id: &str) {
         let id = task_id.parse().unwrap();
         let (task, _) = store::tasks::find(&self.tasks.shared.pool, "a", id)
             .await
@@ -204,6 +206,7 @@ impl World {
             reply: Some(reply),
             receipt: None,
             account: Account::of(job, run, &mut result).map(Arc::new),
+            took: None,
         };
         self.tasks.shared.inbox.send(envelope).await;
         answer.await.unwrap();
@@ -218,7 +221,7 @@ impl World {
     }
 
     /// Ends every dispatched job well until nothing is dispatched any more.
-    pub(super) async fn work(&self, task_id: &str) {
+    pub(in crate::grpc) async fn work(&self, task_id: &str) {
         let id = task_id.parse().unwrap();
         for _ in 0..20 {
             let (task, _) = store::tasks::find(&self.tasks.shared.pool, "a", id)
@@ -238,13 +241,23 @@ impl World {
                 well(job.unit, &key, 1.0)
             });
             let input = story::ended_with(id.job(job.serial), job.dispatch, ended, Cost::default());
-            self.tasks.shared.inbox.ask(id, Ask::Input(input)).await;
+            let (reply, answer) = oneshot::channel();
+            let envelope = Envelope {
+                task: id,
+                ask: Ask::Input(input),
+                reply: Some(reply),
+                receipt: None,
+                account: None,
+                took: Some(Duration::from_millis(250)),
+            };
+            self.tasks.shared.inbox.send(envelope).await;
+            answer.await.unwrap();
         }
         panic!("the task does not settle");
     }
 }
 
-pub(super) fn caller(tenant: &str) -> Option<Caller> {
+pub(in crate::grpc) fn caller(tenant: &str) -> Option<Caller> {
     Some(Caller {
         tenant: tenant.to_owned(),
         actor: "ann".to_owned(),
@@ -252,16 +265,16 @@ pub(super) fn caller(tenant: &str) -> Option<Caller> {
     })
 }
 
-pub(super) fn document(answer: Result<Response<Document>, Status>) -> Result<Value, Box<Problem>> {
+pub(in crate::grpc) fn document(answer: Result<Response<Document>, Status>) -> Result<Value, Box<Problem>> {
     let answer = answer.map_err(|status| Box::new(Problem::from_status(&status)))?;
     Ok(serde_json::from_str(&answer.into_inner().json).unwrap())
 }
 
-pub(super) fn planned(request: &str) -> Value {
+pub(in crate::grpc) fn planned(request: &str) -> Value {
     json!({ "request": request, "plan": two_steps() })
 }
 
-pub(super) fn code(answer: Result<Value, Box<Problem>>) -> (u16, String) {
+pub(in crate::grpc) fn code(answer: Result<Value, Box<Problem>>) -> (u16, String) {
     let problem = answer.unwrap_err();
     (problem.status, problem.code)
 }

@@ -1,6 +1,7 @@
 //! Servers under supervision, and calls of their tools.
 
 use super::super::{Servers, Supervised};
+use crate::discovery::Discovery;
 use crate::effects::{EffectPort, Stop};
 use crate::failure::RunFailure;
 use crate::test_ledger::TestLedger;
@@ -13,14 +14,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_secs(40);
 
 pub struct Rig {
     pub registry: Registry,
-    pub discover: watch::Sender<u64>,
+    pub discovery: Discovery,
     pub servers: Servers,
     supervised: Supervised,
 }
@@ -33,11 +33,11 @@ impl Rig {
         };
         let registry = Registry::build(&config, &llm::open("offline").unwrap()).unwrap();
         let servers = Servers::new(&config.mcp_servers).unwrap();
-        let discover = watch::Sender::new(0);
-        let supervised = servers.supervise(&registry, "default", &discover.subscribe());
+        let discovery = Discovery::default();
+        let supervised = servers.supervise(&registry, "default", &discovery);
         Self {
             registry,
-            discover,
+            discovery,
             servers,
             supervised,
         }

@@ -143,7 +143,7 @@ async fn a_discovery_lists_again_what_nobody_announced() {
     let folder = Folder::new();
     let rig = Rig::serving(json!([server("s", &folder, &list(&["pid"]))]), "s.pid").await;
     folder.file("s.json", &list(&["pid", "silent"]).to_string());
-    rig.discover.send_modify(|generation| *generation += 1);
+    rig.discovery.ask(1);
     rig.until(|tools| tools.contains_key("s.silent")).await;
     rig.end().await;
 }

@@ -3,6 +3,7 @@
 use crate::grpc::problems;
 use contracts::coordinator::Caller;
 use contracts::problem::Problem;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tonic::Status;
 use uuid::Uuid;
@@ -39,6 +40,14 @@ pub fn gate_id(text: &str) -> Result<Option<GateId>, Status> {
 
 fn uuid(text: &str) -> Result<Uuid, Status> {
     Uuid::try_parse(text).map_err(|_| problems::invalid_id().to_status())
+}
+
+/// A document as JSON text.
+///
+/// # Errors
+/// It bears a number that is none.
+pub fn text<T: Serialize>(document: &T) -> Result<String, Status> {
+    serde_json::to_string(document).map_err(|error| Problem::new(422, "validation", error.to_string()).to_status())
 }
 
 /// A document the gateway has checked already.

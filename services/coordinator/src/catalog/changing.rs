@@ -1,0 +1,108 @@
+//! Writing what became of a tool, with what is told of it.
+
+use super::transitions::Change;
+use crate::store::StoreError;
+use crate::store::catalog::telling::{self, ToolEvent};
+use crate::store::catalog::{self, ToolRow, signals};
+use bus::Token;
+use bus::names::Names;
+use outbox::{Attachment, CloudEvent};
+use serde_json::{Value, json};
+use sqlx::postgres::PgConnection;
+use workflow::hash::Fingerprint;
+use workflow::ids::TaskId;
+use workflow::time::Timestamp;
+use workflow::vocabulary::EventKind;
+
+/// For whom, when and why something is told.
+pub struct Telling<'a> {
+    pub names: &'a Names,
+    pub tenant: &'a Token,
+    /// W3C trace context, or empty.
+    pub traceparent: &'a str,
+    pub at: Timestamp,
+}
+
+/// Writes the row, its events and the signal to executors; none where a new id was taken meanwhile.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn apply(
+    connection: &mut PgConnection,
+    change: Change,
+    telling: &Telling<'_>,
+) -> Result<Option<ToolRow>, StoreError> {
+    let Change {
+        mut row,
+        is_new,
+        told,
+        definitions,
+    } = change;
+    let first = row.events;
+    row.events = first.saturating_add(i64::try_from(told.len()).unwrap_or(0));
+    if !catalog::write(connection, &row, is_new).await? {
+        return Ok(None);
+    }
+    let events = (first.saturating_add(1)..).zip(told);
+    let events: Vec<_> = events
+        .filter_map(|(sequence, kind)| event(&row, kind, sequence, telling))
+        .collect();
+    telling::store(connection, &events).await?;
+    if definitions {
+        signals::definitions_changed(connection).await?;
+    }
+    Ok(Some(row))
+}
+
+fn event(row: &ToolRow, kind: EventKind, sequence: i64, telling: &Telling<'_>) -> Option<ToolEvent> {
+    let stream = stream_of(&row.tool_id);
+    let number = u64::try_from(sequence).unwrap_or(0);
+    let (data, time) = (data(row), service::clock::rfc3339(telling.at.0));
+    let body = CloudEvent::new(&Attachment {
+        id: stream.event(number),
+        kind,
+        subject: &row.tool_id,
+        time: &time,
+        sequence: number,
+        tenant: telling.tenant.as_str(),
+        traceparent: telling.traceparent,
+        data: &data,
+    });
+    Some(ToolEvent {
+        stream,
+        sequence,
+        subject: telling.names.event_subject(kind, telling.tenant),
+        body: body.to_json().ok()?,
+    })
+}
+
+fn data(row: &ToolRow) -> Value {
+    json!({
+        "tool_id": row.tool_id,
+        "source": row.source,
+        "origin": row.origin,
+        "state": row.state,
+        "version_hash": row.version_hash,
+        "pending_version_hash": row.pending_hash,
+        "changed_by": row.changed_by,
+    })
+}
+
+/// Where tasks have their id. Marked as version 8, so that it is no task's, which are of version 7.
+fn stream_of(tool_id: &str) -> TaskId {
+    let hash = Fingerprint::of([b"tool".as_slice(), tool_id.as_bytes()]);
+    TaskId(uuid::Builder::from_custom_bytes(hash.to_bytes()).into_uuid())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stream_of;
+
+    #[test]
+    fn the_events_of_a_tool_lie_where_no_task_has_its_own() {
+        let stream = stream_of("srv.t");
+        assert_eq!(stream.0.get_version_num(), 8);
+        assert_eq!(stream, stream_of("srv.t"));
+        assert_ne!(stream.event(1), stream_of("srv.u").event(1));
+    }
+}

@@ -1,0 +1,184 @@
+//! The tool catalog in memory: what plans may name, and what channels there are.
+
+pub mod changing;
+pub mod discovery;
+pub mod measures;
+pub mod registering;
+pub mod transitions;
+
+use crate::store::catalog::signals::{self, Signals};
+use crate::store::catalog::{ToolRow, days};
+use crate::store::{StoreError, catalog};
+use measures::{Figures, Sums};
+use sqlx::PgPool;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+use tracing::warn;
+use workflow::hash::Fingerprint;
+use workflow::tool::{Catalog, CatalogTool, ToolSpecification};
+use workflow::vocabulary::ToolState;
+
+/// Planners hear of new measurements this often.
+const MEASURES_AGE: Duration = Duration::from_secs(60);
+
+/// The catalog as all parts of the process see it.
+#[derive(Clone, Default)]
+pub struct SharedCatalog(Arc<RwLock<Current>>);
+
+#[derive(Default)]
+struct Current {
+    /// Rises with every change; planners ask by it.
+    version: u64,
+    fingerprint: Option<Fingerprint>,
+    catalog: Arc<Catalog>,
+    documents: Arc<Vec<String>>,
+    channels: Arc<Vec<String>>,
+    signals: Signals,
+    measured: Arc<BTreeMap<String, Sums>>,
+    measured_at: Option<Instant>,
+}
+
+impl SharedCatalog {
+    /// The tools.
+    pub fn current(&self) -> Arc<Catalog> {
+        Arc::clone(&self.read().catalog)
+    }
+
+    /// Names of the channels some executor serves.
+    pub fn channels(&self) -> Arc<Vec<String>> {
+        Arc::clone(&self.read().channels)
+    }
+
+    /// Version and documents (JSON texts of ToolSpecification) of the tools that plans are offered.
+    pub fn documents(&self) -> (u64, Arc<Vec<String>>) {
+        let current = self.read();
+        (current.version, Arc::clone(&current.documents))
+    }
+
+    /// What executors hear with their beats.
+    pub fn signals(&self) -> Signals {
+        self.read().signals
+    }
+
+    /// Reads it anew; unchanged rows change nothing.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn refresh(&self, pool: &PgPool) -> Result<(), StoreError> {
+        let revisions = catalog::revisions(pool).await?;
+        let channels = catalog::channels(pool).await?;
+        let served = catalog::served(pool).await?;
+        let signals = signals::read(pool).await?;
+        let measured = self.measured(pool).await?;
+        let fingerprint = fingerprint(&revisions, &channels);
+        let known = self.read().fingerprint == Some(fingerprint);
+        let catalog = match known {
+            true => self.current(),
+            false => Arc::new(read(catalog::all(pool).await?)),
+        };
+        let documents = offered(&catalog, served, &measured);
+        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        current.signals = signals;
+        if *current.documents != documents {
+            current.version += 1;
+            current.documents = Arc::new(documents);
+        }
+        current.fingerprint = Some(fingerprint);
+        current.catalog = catalog;
+        current.channels = Arc::new(channels);
+        Ok(())
+    }
+
+    /// What was measured, a minute old at most.
+    async fn measured(&self, pool: &PgPool) -> Result<Arc<BTreeMap<String, Sums>>, StoreError> {
+        {
+            let current = self.read();
+            if current.measured_at.is_some_and(|at| at.elapsed() < MEASURES_AGE) {
+                return Ok(Arc::clone(&current.measured));
+            }
+        }
+        let sums: Arc<BTreeMap<String, Sums>> = Arc::new(days::sums(pool, None).await?.into_iter().collect());
+        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        current.measured_at = Some(Instant::now());
+        current.measured = Arc::clone(&sums);
+        Ok(sums)
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Current> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn fingerprint(revisions: &[(String, i64)], channels: &[String]) -> Fingerprint {
+    let numbers: Vec<[u8; 8]> = revisions.iter().map(|(_, revision)| revision.to_be_bytes()).collect();
+    let tools = revisions.iter().zip(&numbers);
+    let tools = tools.flat_map(|((tool_id, _), revision)| [tool_id.as_bytes(), revision.as_slice()]);
+    // An empty part between: no channel is taken for a tool.
+    Fingerprint::of(
+        tools
+            .chain([[].as_slice()])
+            .chain(channels.iter().map(String::as_bytes)),
+    )
+}
+
+fn read(rows: Vec<ToolRow>) -> Catalog {
+    let mut catalog = Catalog::default();
+    for row in rows {
+        match tool_of(&row) {
+            Ok(tool) => {
+                catalog.tools.insert(row.tool_id, Arc::new(tool));
+            }
+            Err(reason) => warn!(tool_id = row.tool_id, reason, "a tool of the catalog cannot be used"),
+        }
+    }
+    catalog
+}
+
+fn tool_of(row: &ToolRow) -> Result<CatalogTool, String> {
+    let spec: ToolSpecification = serde_json::from_str(&row.spec).map_err(|e| e.to_string())?;
+    let state = ToolState::parse(&row.state).ok_or("an unknown state")?;
+    CatalogTool::new(spec, state).map_err(|e| e.to_string())
+}
+
+/// What planners are told: active tools that somebody serves, with estimates that were measured where they were.
+/// While no executor lives all are offered, since theirs come back with them.
+fn offered(catalog: &Catalog, served: Option<Vec<String>>, measured: &BTreeMap<String, Sums>) -> Vec<String> {
+    let served: Option<BTreeSet<String>> = served.map(|ids| ids.into_iter().collect());
+    let active = catalog.tools.values().filter(|tool| tool.state == ToolState::Active);
+    let offered = active.filter(|tool| served.as_ref().is_none_or(|ids| ids.contains(&tool.spec.tool_id)));
+    let document = |tool: &Arc<CatalogTool>| match measured.get(&tool.spec.tool_id) {
+        Some(sums) => serde_json::to_string(&Figures::of(sums, tool.spec.source.as_str()).corrected(&tool.spec)),
+        None => serde_json::to_string(&tool.spec),
+    };
+    offered.filter_map(|tool| document(tool).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::story;
+    use workflow::vocabulary::EffectClass;
+
+    #[test]
+    fn plans_are_offered_what_a_live_executor_serves_and_all_while_none_lives() {
+        let mut catalog = Catalog::default();
+        for (tool_id, state) in [
+            ("null", ToolState::Active),
+            ("away.x", ToolState::Active),
+            ("bad.x", ToolState::Suspended),
+        ] {
+            let spec = story::tool(tool_id, EffectClass::ReadOnly, false);
+            let tool = CatalogTool::new(spec, state).unwrap();
+            catalog.tools.insert(tool_id.to_owned(), Arc::new(tool));
+        }
+        let ids = |served: Option<Vec<String>>| {
+            let documents = offered(&catalog, served, &BTreeMap::new());
+            let id = |text: &String| serde_json::from_str::<ToolSpecification>(text).unwrap().tool_id;
+            documents.iter().map(id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(Some(vec!["null".to_owned(), "bad.x".to_owned()])), ["null"]);
+        assert_eq!(ids(Some(Vec::new())), [""; 0]);
+        assert_eq!(ids(None), ["away.x", "null"]);
+    }
+}

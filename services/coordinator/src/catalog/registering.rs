@@ -1,0 +1,156 @@
+//! Whether a caller's tool can be taken in: its place, its address, its schemas.
+
+use crate::grpc::problems::field;
+use contracts::problem::Problem;
+use contracts::tools::{Endpoint, Registration};
+use outbound::{AllowList, Failure, Unlisted, Url};
+use service::config::{Config, RegisteredState};
+use workflow::tool::{CatalogTool, ToolSpecification};
+use workflow::vocabulary::ToolState;
+
+/// The tool of a document. Its shape was checked by the gateway.
+///
+/// # Errors
+/// 422 at its place.
+pub fn specification(registration: &Registration, config: &Config) -> Result<ToolSpecification, Box<Problem>> {
+    let (namespace, _) = registration
+        .names()
+        .ok_or_else(|| unfit("/tool_id", "an id is <namespace>.<name>"))?;
+    if config.apis.iter().any(|api| api.name == namespace) {
+        let detail = format!("the tools of {namespace:?} are the configuration's; choose another namespace");
+        return Err(unfit("/tool_id", detail));
+    }
+    address(&registration.endpoint, config)?;
+    let spec = registration.specification(&config.worker.pool);
+    let as_output = ToolSpecification {
+        input_schema: spec.output_schema.clone(),
+        ..spec.clone()
+    };
+    for (pointer, spec) in [("/input_schema", &spec), ("/output_schema", &as_output)] {
+        if let Err(rejected) = CatalogTool::new(spec.clone(), ToolState::Active) {
+            return Err(Box::new(field(422, "schema_rejected", pointer, rejected.reason)));
+        }
+    }
+    Ok(spec)
+}
+
+/// The state of a tool that was just registered.
+pub fn state(config: &Config) -> ToolState {
+    match config.tools.registered {
+        RegisteredState::Active => ToolState::Active,
+        RegisteredState::AwaitingApproval => ToolState::AwaitingApproval,
+    }
+}
+
+/// A configured API's, or a public one. Executors judge each call again, and where its name leads.
+fn address(endpoint: &Endpoint, config: &Config) -> Result<(), Box<Problem>> {
+    if let Some(name) = &endpoint.api {
+        let known = config.apis.iter().any(|api| api.name == *name);
+        return match known {
+            true => Ok(()),
+            false => Err(unfit(
+                "/endpoint/api",
+                format!("there is no API {name:?} in the configuration"),
+            )),
+        };
+    }
+    let text = endpoint.url.as_deref().unwrap_or_default();
+    let url = Url::parse(text).map_err(|error| unfit("/endpoint/url", format!("not a URL: {error}")))?;
+    let judged = AllowList::new(Unlisted::PublicHttps).check(&url);
+    judged.map_err(|failure| match failure {
+        Failure::AddressBlocked { .. } => {
+            let detail = "an internal address; a tool there needs an API of the configuration";
+            Box::new(field(422, "address_blocked", "/endpoint/url", detail))
+        }
+        _ => {
+            let detail = "must be https at a public host, without credentials";
+            Box::new(field(422, "host_not_allowed", "/endpoint/url", detail))
+        }
+    })
+}
+
+fn unfit(pointer: &str, detail: impl Into<String>) -> Box<Problem> {
+    Box::new(field(422, "validation", pointer, detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn refused(patch: Value) -> Option<(String, String)> {
+        let config: Config = serde_json::from_value(json!({
+            "apis": [{ "name": "shop", "base_url": "http://127.0.0.1:1/x" }],
+        }))
+        .unwrap();
+        let mut document = json!({
+            "tool_id": "custom.t", "description": "d", "endpoint": { "url": "https://api.example.com/x" },
+        });
+        for (name, value) in patch.as_object().unwrap() {
+            document[name] = value.clone();
+        }
+        let registration = serde_json::from_value(document).unwrap();
+        let problem = specification(&registration, &config).err()?;
+        Some((problem.code.clone(), problem.errors[0].pointer.clone()))
+    }
+
+    #[test]
+    fn a_tool_leads_to_a_configured_api_or_to_a_public_host() {
+        assert_eq!(refused(json!({})), None);
+        assert_eq!(refused(json!({ "endpoint": { "api": "shop", "path": "/y" } })), None);
+        for (patch, code, pointer) in [
+            (json!({ "tool_id": "shop.t" }), "validation", "/tool_id"),
+            (
+                json!({ "endpoint": { "api": "bank", "path": "/" } }),
+                "validation",
+                "/endpoint/api",
+            ),
+            (
+                json!({ "endpoint": { "url": "https://10.0.0.1/" } }),
+                "address_blocked",
+                "/endpoint/url",
+            ),
+            (
+                json!({ "endpoint": { "url": "https://0x7f.1/" } }),
+                "address_blocked",
+                "/endpoint/url",
+            ),
+            (
+                json!({ "endpoint": { "url": "https://db.svc/" } }),
+                "address_blocked",
+                "/endpoint/url",
+            ),
+            (
+                json!({ "endpoint": { "url": "http://api.example.com/" } }),
+                "host_not_allowed",
+                "/endpoint/url",
+            ),
+            (
+                json!({ "endpoint": { "url": "https://u:p@api.example.com/" } }),
+                "host_not_allowed",
+                "/endpoint/url",
+            ),
+            (
+                json!({ "endpoint": { "url": "nowhere" } }),
+                "validation",
+                "/endpoint/url",
+            ),
+            (
+                json!({ "input_schema": { "$ref": "https://api.example.com/s.json" } }),
+                "schema_rejected",
+                "/input_schema",
+            ),
+            (
+                json!({ "output_schema": { "type": "number of things" } }),
+                "schema_rejected",
+                "/output_schema",
+            ),
+        ] {
+            assert_eq!(
+                refused(patch.clone()),
+                Some((code.to_owned(), pointer.to_owned())),
+                "{patch}"
+            );
+        }
+    }
+}
