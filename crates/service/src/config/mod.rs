@@ -18,6 +18,7 @@ mod learning;
 mod limits;
 mod llm;
 mod load;
+mod mcp;
 mod nats;
 mod path;
 mod policy;
@@ -51,6 +52,7 @@ pub use llm::{
     Targets, TiersConfig,
 };
 pub use load::{Sources, load};
+pub use mcp::McpConfig;
 pub use nats::NatsConfig;
 pub use policy::{BudgetConfig, GrantConfig, OnExhausted, PolicyConfig};
 pub use quality::{DimensionConfig, QualityConfig};
@@ -71,6 +73,8 @@ pub struct Config {
     pub service: ServiceConfig,
     /// The edge.
     pub gateway: GatewayConfig,
+    /// The orchestrator as an MCP server.
+    pub mcp: McpConfig,
     /// The one that decides.
     pub coordinator: CoordinatorConfig,
     /// The service that remembers finished tasks.
@@ -129,6 +133,7 @@ impl Config {
         let mut checks = Checks::default();
         self.service.check(&mut checks);
         self.gateway.check(&mut checks);
+        self.mcp.check(&mut checks);
         self.worker.check(&mut checks);
         self.nats.check(&mut checks);
         self.llm.check(self.service.development, &mut checks);
