@@ -10,7 +10,7 @@ pub struct McpConfig {
     pub enabled: bool,
     /// Names under which clients reach it, as `host` or `host:port`; a request with another `Host` gets 403. Behind an ingress: the ingress's.
     pub allowed_hosts: Vec<String>,
-    /// Origins of web pages that may use it, as `scheme://host:port` or `scheme://host:*`; a request with another `Origin` gets 403, one without any is no web page's.
+    /// Origins of web pages that may use it, as `scheme://host:port` or `scheme://host:*`; a request with another `Origin` than these and `Host` itself gets 403, one without any is no web page's.
     pub allowed_origins: Vec<String>,
 }
 

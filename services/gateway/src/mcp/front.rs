@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use rmcp::ErrorData;
 use rmcp::model::{ClientJsonRpcMessage, JsonRpcError, RequestId};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
@@ -40,7 +40,10 @@ pub fn endpoint(app: &Arc<Application>) -> Endpoint {
 }
 
 /// Answers one request.
-pub async fn serve(endpoint: Endpoint, app: Arc<Application>, request: Request) -> Response {
+pub async fn serve(endpoint: Endpoint, app: Arc<Application>, mut request: Request) -> Response {
+    if is_own_page(request.headers()) {
+        request.headers_mut().remove(header::ORIGIN);
+    }
     let checked = match *request.method() {
         Method::POST => with_message(request, &app).await,
         _ => Ok(request),
@@ -49,6 +52,18 @@ pub async fn serve(endpoint: Endpoint, app: Arc<Application>, request: Request) 
         Ok(request) => endpoint.handle(request).await.map(Body::new),
         Err(response) => response,
     }
+}
+
+/// Whether a page of this very host asks. Nobody else's can be: the host must be one of those that are allowed.
+fn is_own_page(headers: &HeaderMap) -> bool {
+    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let from = origin.and_then(|origin| {
+        origin
+            .strip_prefix("http://")
+            .or_else(|| origin.strip_prefix("https://"))
+    });
+    from.is_some_and(|from| host.is_some_and(|host| host.eq_ignore_ascii_case(from)))
 }
 
 /// The request again, its body read and known to be a message; or what is answered instead.

@@ -21,15 +21,15 @@ const INSTRUCTIONS: &str = "Takes a request in one sentence, plans the steps and
 const TOOLS_TTL_MS: u64 = 3_600_000;
 
 /// Methods that are known and come here when their parameters cannot be read.
-const KNOWN: [&str; 7] = [
-    "initialize",
+const KNOWN: [&str; 6] = [
+    HANDSHAKE,
     "tools/list",
     "tools/call",
     "tasks/get",
     "tasks/update",
     "tasks/cancel",
-    "completion/complete",
 ];
+const HANDSHAKE: &str = "initialize";
 
 static TOOLS: LazyLock<Vec<rmcp::model::Tool>> = LazyLock::new(|| Tool::ALL.map(Tool::definition).to_vec());
 
@@ -131,10 +131,12 @@ impl ServerHandler for Server {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         let method = request.method;
-        if KNOWN.contains(&method.as_str()) {
+        // Revisions whose requests name their version have no handshake.
+        let is_gone = method == HANDSHAKE && context.meta.protocol_version().is_some();
+        if !is_gone && KNOWN.contains(&method.as_str()) {
             return Err(ErrorData::invalid_params(
                 format!("the parameters of {method} have not the shape they must have"),
                 None,

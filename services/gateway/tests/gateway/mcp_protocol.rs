@@ -112,7 +112,7 @@ async fn requests_that_http_forbids_never_reach_the_protocol() {
         (&[("host", "169.254.169.254")], 403),
         (&[("origin", "https://evil.example")], 403),
         (&[("origin", "null")], 403),
-        (&[("origin", "http://127.0.0.1:8080")], 403),
+        (&[("origin", "http://127.0.0.1:8081")], 403),
         (&[("mcp-protocol-version", "1999-01-01")], 400),
     ];
     for (headers, status) in cases {
@@ -123,6 +123,13 @@ async fn requests_that_http_forbids_never_reach_the_protocol() {
     let large = post(&gateway, message("ping", &json!({ "x": padding })), &[]).await;
     assert_eq!(large.problem(), (413, "body_too_large".to_owned()));
     assert_eq!(gateway.coordinator.submitted(), 0);
+    let own_page = post(&gateway, start.clone(), &[("origin", "http://127.0.0.1:8080")]).await;
+    assert_eq!(own_page.status, StatusCode::OK);
+    let rebound = [("host", "evil.example"), ("origin", "http://evil.example")];
+    assert_eq!(
+        post(&gateway, start.clone(), &rebound).await.status,
+        StatusCode::FORBIDDEN
+    );
     for host in ["localhost", "LOCALHOST:1", "[::1]:8080", "127.0.0.1"] {
         let answer = post(&gateway, start.clone(), &[("host", host)]).await;
         assert_eq!(answer.status, StatusCode::OK, "{host}");
@@ -216,6 +223,14 @@ async fn methods_and_parameters_that_are_none_get_their_codes() {
             .await
         ),
         (404, -32601)
+    );
+    assert_eq!(
+        error(&modern(&gateway, "initialize", json!({}), "").await),
+        (404, -32601)
+    );
+    assert_eq!(
+        error(&post(&gateway, message("initialize", &json!({})), &[]).await),
+        (200, -32602)
     );
     for params in [
         json!({}),
