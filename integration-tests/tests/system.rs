@@ -20,6 +20,8 @@ mod group;
 mod learning;
 #[path = "system/lifecycle.rs"]
 mod lifecycle;
+#[path = "system/mcp.rs"]
+mod mcp;
 #[path = "system/models.rs"]
 mod models;
 #[path = "system/readme.rs"]
