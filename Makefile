@@ -26,6 +26,7 @@ test: ## Every test that needs no container engine, real NATS and Postgres inclu
 
 verify: ## The same and the long ones
 	@scripts/test.sh --long
+	@scripts/mcp-conformance.sh
 
 bench: ## Load benchmark of a release build; ORCHESTRATOR_PEERS=DIR adds the rivals
 	@scripts/bench.sh

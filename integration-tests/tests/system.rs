@@ -22,6 +22,8 @@ mod learning;
 mod lifecycle;
 #[path = "system/mcp_servers.rs"]
 mod mcp_servers;
+#[path = "system/mcp.rs"]
+mod mcp;
 #[path = "system/models.rs"]
 mod models;
 #[path = "system/readme.rs"]

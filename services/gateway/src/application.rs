@@ -15,6 +15,7 @@ use contracts::coordinator::{
 };
 use contracts::learner::{ExportChunk, ExportDocument, GetExportRequest, StartExportRequest};
 use serde::Serialize;
+use service::config::McpConfig;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -78,6 +79,8 @@ pub struct Application {
     pub hub: Arc<Hub>,
     /// Bounds.
     pub limits: Limits,
+    /// How it is an MCP server.
+    pub mcp: McpConfig,
     /// Cancelled when the process drains: event streams end then.
     pub draining: CancellationToken,
 }

@@ -51,7 +51,10 @@ impl FromRequest<Arc<Application>> for OptionalJsonBody {
 }
 
 /// The body's bytes; `None` for an empty one, whatever its media type.
-async fn read(request: Request, app: &Application) -> Result<Option<Bytes>, Refusal> {
+///
+/// # Errors
+/// 415 for another media type than JSON, 413 over the limit, 408 and 400 for one that did not arrive whole.
+pub async fn read(request: Request, app: &Application) -> Result<Option<Bytes>, Refusal> {
     let (parts, body) = request.into_parts();
     let size = body.size_hint();
     if size.exact() == Some(0) {

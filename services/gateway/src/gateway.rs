@@ -119,6 +119,7 @@ async fn application(
             requests_in_flight: config.limits.requests_in_flight,
             ..Limits::default()
         },
+        mcp: config.mcp.clone(),
         draining,
     })
 }

@@ -1,6 +1,7 @@
 //! The gateway: REST, gRPC and event streams at the edge. It holds nothing; it checks what comes in
 //! and asks the coordinator or the learner.
 
+mod accepted;
 pub mod application;
 mod body;
 mod caller;
@@ -17,6 +18,7 @@ mod json;
 pub mod learner;
 mod learning;
 pub mod live;
+mod mcp;
 mod query;
 mod refusal;
 pub mod rest;

@@ -8,7 +8,8 @@ use http::request::Parts;
 /// Entries of a page, where nobody says how many, and most.
 pub const DEFAULT_LIMIT: u32 = 50;
 pub const MAX_LIMIT: u32 = 200;
-const MAX_VALUE: usize = 4096;
+/// Bytes of a cursor.
+pub const MAX_VALUE: usize = 4096;
 
 /// The query of a request.
 #[derive(Default)]

@@ -22,6 +22,7 @@ mod llm;
 mod load;
 mod lookup;
 mod mcp_servers;
+mod mcp;
 mod nats;
 mod pagination;
 mod path;
@@ -61,6 +62,7 @@ pub use llm::{
 pub use load::{Sources, load};
 pub use lookup::{ConditionConfig, LookupConfig};
 pub use mcp_servers::{McpEndpoint, McpServerConfig, McpToolConfig};
+pub use mcp::McpConfig;
 pub use nats::NatsConfig;
 pub use pagination::{PaginationConfig, PaginationKind};
 pub use policy::{BudgetConfig, GrantConfig, OnExhausted, PolicyConfig};
@@ -82,6 +84,8 @@ pub struct Config {
     pub service: ServiceConfig,
     /// The edge.
     pub gateway: GatewayConfig,
+    /// The orchestrator as an MCP server.
+    pub mcp: McpConfig,
     /// The one that decides.
     pub coordinator: CoordinatorConfig,
     /// The service that remembers finished tasks.
@@ -142,6 +146,7 @@ impl Config {
         let mut checks = Checks::default();
         self.service.check(&mut checks);
         self.gateway.check(&mut checks);
+        self.mcp.check(&mut checks);
         self.worker.check(&mut checks);
         self.nats.check(&mut checks);
         self.llm.check(self.service.development, &mut checks);

@@ -428,6 +428,36 @@ fn models_that_nobody_could_ask_are_told_with_their_key() {
 }
 
 #[test]
+fn hosts_and_origins_that_match_nobody_are_told() {
+    let folder = Folder::new();
+    let mcp = |text: &str| {
+        let file = folder.file("mcp.toml", &format!("[mcp]\n{text}"));
+        load(&environment(&[("ORCHESTRATOR_CONFIG", &file)]))
+    };
+    let good = mcp(r#"
+        allowed_hosts = ["orchestrator.example", "a.example:8443", "[::1]", "[::1]:8080"]
+        allowed_origins = ["https://app.example:443", "http://localhost:*"]
+        "#);
+    assert_eq!(good.unwrap().mcp.allowed_hosts.len(), 4);
+    for host in ["https://a.example", "a.example/mcp", "a:b", "", "::1", "*"] {
+        let found = mcp(&format!("allowed_hosts = [{host:?}]")).unwrap_err().0;
+        fault(&found, "mcp.allowed_hosts");
+    }
+    for origin in [
+        "app.example:443",
+        "https://app.example",
+        "https://app.example:443/",
+        "null",
+        "*",
+    ] {
+        let found = mcp(&format!("allowed_origins = [{origin:?}]")).unwrap_err().0;
+        fault(&found, "mcp.allowed_origins");
+    }
+    fault(&mcp("allowed_hosts = []").unwrap_err().0, "mcp.allowed_hosts");
+    assert!(mcp("enabled = false\nallowed_hosts = []").is_ok());
+}
+
+#[test]
 fn the_shipped_local_file_is_valid() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../deploy/local.toml");
     let config = load(&environment(&[

@@ -11,8 +11,9 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use workflow::vocabulary::Action;
 
-const MAX_CHANNELS: usize = 32;
-const FEEDBACK_CHARACTERS: usize = 16_384;
+/// Bounds, as the description of the document tells them.
+pub const MAX_CHANNELS: usize = 32;
+pub const FEEDBACK_CHARACTERS: usize = 16_384;
 const HASH_CHARACTERS: usize = 128;
 
 /// Reads and checks a decision.

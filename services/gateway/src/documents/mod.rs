@@ -3,6 +3,7 @@
 //! What needs knowledge of tools, channels or policy is the coordinator's to judge.
 
 pub mod approve;
+pub mod arguments;
 pub mod export;
 mod faults;
 pub mod feedback;

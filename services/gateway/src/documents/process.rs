@@ -10,10 +10,12 @@ use contracts::api::{Budget, ProcessRequest};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-const REQUEST_CHARACTERS: usize = 16_384;
-const MAX_METRICS: usize = 64;
-const MAX_LABELS: usize = 64;
-const LABEL_CHARACTERS: usize = 1024;
+/// Bounds, as the description of the document tells them.
+pub const REQUEST_CHARACTERS: usize = 16_384;
+pub const MAX_METRICS: usize = 64;
+pub const MAX_LABELS: usize = 64;
+pub const LABEL_CHARACTERS: usize = 1024;
+pub const MAX_REFINEMENTS: i64 = 10;
 
 /// Reads and checks a submission.
 ///
@@ -30,7 +32,7 @@ pub fn read(body: Map<String, Value>) -> Result<ProcessRequest, Refusal> {
         budget: budget(&mut fields, "budget"),
         quality_threshold: fields.number("quality_threshold", 0.0..=1.0),
         max_refinements: fields
-            .integer("max_refinements", 0..=10)
+            .integer("max_refinements", 0..=MAX_REFINEMENTS)
             .and_then(|n| u32::try_from(n).ok()),
         plan_review: fields.flag("plan_review"),
         auto_approve: fields.flag("auto_approve"),

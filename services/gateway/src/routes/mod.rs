@@ -17,6 +17,7 @@ mod training_data;
 
 use crate::application::Application;
 use crate::edge::{self, Edge};
+use crate::mcp;
 use crate::refusal::Refusal;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -62,6 +63,7 @@ pub fn router(app: Arc<Application>, health: Health) -> Router {
         .route("/training-data/schema", get(training_data::schema));
     Router::new()
         .nest(BASE, api)
+        .merge(mcp::router(&app))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(edge, edge::pass))

@@ -30,6 +30,7 @@ struct Task {
     request: String,
     events: Vec<Value>,
     decided: bool,
+    gate: Option<&'static str>,
 }
 
 impl FakeCoordinator {
@@ -46,6 +47,11 @@ impl FakeCoordinator {
         event
     }
 
+    /// A task waits for a person.
+    pub fn ask(&self, task: &str, gate: &'static str) {
+        self.tasks.lock().unwrap().get_mut(task).unwrap().gate = Some(gate);
+    }
+
     pub fn submitted(&self) -> usize {
         self.submissions.lock().unwrap().len()
     }
@@ -57,6 +63,10 @@ impl FakeCoordinator {
             .ok_or_else(|| Problem::new(404, "task_not_found", "no such task").to_status())?;
         Ok(f(task))
     }
+}
+
+fn gate_document(gate: &str) -> Value {
+    json!({"gate_id": gate, "kind": "publication", "content_hash": "ab12", "allowed_actions": ["approve", "revise"]})
 }
 
 /// A request whose plan has as many faults as can be told.
@@ -123,8 +133,14 @@ impl TaskService for FakeCoordinator {
                 .events
                 .iter()
                 .any(|e| e["type"] == "io.orchestrator.task.completed.v1");
-            let status = if ended { "completed" } else { "executing" };
+            let status = match task.gate {
+                _ if ended => "completed",
+                Some(_) => "awaiting_approval",
+                None => "executing",
+            };
+            let gates: Vec<Value> = task.gate.iter().map(|gate| gate_document(gate)).collect();
             json!({
+                "open_gates": gates, "published": [{"channel": "blog", "state": "published"}],
                 "task_id": id, "status": status, "phase": "execution", "request": task.request,
                 "progress": {"steps_total": 2, "steps_done": 1}, "quality": {"overall": 0.75}, "refinements": 1,
                 "plan": {"version": 1, "steps": [{"step_id": "s", "key": "draft", "title": null, "tool_id": "null",
@@ -154,7 +170,10 @@ impl TaskService for FakeCoordinator {
 
     async fn decide(&self, request: Request<DecideRequest>) -> Result<Response<Document>, Status> {
         let request = request.into_inner();
-        let won = self.with(&request.task_id, |task| !std::mem::replace(&mut task.decided, true))?;
+        let won = self.with(&request.task_id, |task| {
+            task.gate = None;
+            !std::mem::replace(&mut task.decided, true)
+        })?;
         if !won {
             let problem = Problem::new(409, "already_decided", "somebody was faster")
                 .with("decided_by", "local")

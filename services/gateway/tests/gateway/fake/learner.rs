@@ -84,7 +84,7 @@ impl LearnerService for FakeLearner {
             return Err(Problem::new(400, "invalid_cursor", "forged").to_status());
         }
         let next = request.cursor.is_empty().then_some(PATTERN);
-        let patterns = json!([{"pattern_id": PATTERN, "limit": request.limit}]);
+        let patterns = json!([{"pattern_id": PATTERN, "limit": request.limit, "intent": "a blog post for friends"}]);
         document(&json!({"patterns": patterns, "preferences": [], "issues": [], "next_cursor": next}))
     }
 

@@ -20,10 +20,12 @@ use gateway::live::{Feed, Hub};
 use gateway::{grpc, rest};
 use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
+use service::config::McpConfig;
 use service::health::Health;
 use service::metrics::Registry;
 use service::ready::ReadyFlag;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -38,6 +40,8 @@ pub struct Gateway {
     pub learner: Arc<FakeLearner>,
     pub feed: Arc<FakeFeed>,
     pub stop: CancellationToken,
+    coordinator_url: String,
+    learner_url: String,
 }
 
 /// An answer, read whole.
@@ -123,6 +127,7 @@ impl Gateway {
             learner: Learner::new(channel(learner_url).unwrap()),
             hub: Hub::new(source),
             limits,
+            mcp: McpConfig::default(),
             draining: stop.clone(),
         });
         let health = health();
@@ -133,7 +138,41 @@ impl Gateway {
             learner,
             feed,
             stop,
+            coordinator_url,
+            learner_url: learner_url.to_owned(),
         }
+    }
+
+    /// Another gateway before the same services; its REST interface.
+    pub fn replica(&self, mcp: McpConfig) -> Router {
+        let app = Arc::new(Application {
+            coordinator: Coordinator::connect(&self.coordinator_url).unwrap(),
+            learner: Learner::new(channel(&self.learner_url).unwrap()),
+            hub: Hub::new(Arc::clone(&self.feed) as Arc<dyn Feed>),
+            limits: Limits::default(),
+            mcp,
+            draining: self.stop.clone(),
+        });
+        rest::router(app, health())
+    }
+
+    /// Two gateways behind one address that take turns, request by request; its URL.
+    pub async fn listen_in_turns(&self) -> String {
+        let replicas = [self.router.clone(), self.replica(McpConfig::default())];
+        let turn = Arc::new(AtomicUsize::new(0));
+        let either = move |request: Request<Body>| {
+            let chosen = replicas[turn.fetch_add(1, Ordering::Relaxed) % replicas.len()].clone();
+            chosen.oneshot(request)
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = axum::serve(listener, Router::new().fallback(either));
+        tokio::spawn(
+            server
+                .with_graceful_shutdown(self.stop.clone().cancelled_owned())
+                .into_future(),
+        );
+        url
     }
 
     /// A real REST listener; its URL.
