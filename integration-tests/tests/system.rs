@@ -20,10 +20,10 @@ mod group;
 mod learning;
 #[path = "system/lifecycle.rs"]
 mod lifecycle;
-#[path = "system/mcp_servers.rs"]
-mod mcp_servers;
 #[path = "system/mcp.rs"]
 mod mcp;
+#[path = "system/mcp_servers.rs"]
+mod mcp_servers;
 #[path = "system/models.rs"]
 mod models;
 #[path = "system/readme.rs"]

@@ -37,13 +37,10 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// The first tool.
-    pub fn one() -> Self {
+    /// A page of all tools but removed ones.
+    pub fn all(page: Page) -> Self {
         Self {
-            page: Page {
-                limit: 1,
-                cursor: String::new(),
-            },
+            page,
             q: String::new(),
             category: String::new(),
             source: String::new(),

@@ -1,6 +1,6 @@
 //! The process: what it connects to, where it listens, how it ends.
 
-use crate::application::{Application, Limits};
+use crate::application::{Application, Limits, Page};
 use crate::caller::{Caller, TENANT};
 use crate::catalog::Wanted;
 use crate::coordinator::{self, Coordinator};
@@ -146,7 +146,13 @@ async fn follow_coordinator(app: Arc<Application>, ready: ReadyFlag) {
     loop {
         let caller = Caller::new(None, service::ids::v7);
         let answered = app
-            .tools(caller, Wanted::one())
+            .tools(
+                caller,
+                Wanted::all(Page {
+                    limit: 1,
+                    cursor: String::new(),
+                }),
+            )
             .await
             .map_or_else(|refusal| refusal.status() != 503, |_| true);
         ready.set("coordinator", answered, "the coordinator does not answer");
