@@ -2,6 +2,9 @@
 
 pub mod directory;
 mod frozen_content;
+pub mod http;
+#[cfg(test)]
+mod http_tests;
 pub mod null;
 mod slug;
 #[cfg(test)]
@@ -59,6 +62,10 @@ pub(crate) enum Reason {
     Secret(#[from] service::config::SecretError),
     #[error("the secret is not `whsec_` and base64")]
     SecretForm,
+    #[error(transparent)]
+    Credentials(#[from] crate::credentials::UnusableCredentials),
+    #[error(transparent)]
+    Request(#[from] crate::tools::http_endpoint::UnusableEndpoint),
     #[error("the folder's path cannot be used")]
     Folder(#[from] std::io::Error),
 }
@@ -112,6 +119,7 @@ fn open(channel: &ChannelConfig, config: &Config) -> Result<Arc<dyn Channel>, Re
     Ok(match channel.kind {
         ChannelKind::Directory => Arc::new(directory::Directory::open(channel, &config.service.state_dir)?),
         ChannelKind::Webhook => Arc::new(webhook::Webhook::open(channel)?),
+        ChannelKind::Http => Arc::new(http::Http::open(channel)?),
         ChannelKind::Null => Arc::new(null::Null),
     })
 }
@@ -120,6 +128,7 @@ fn announcement(channel: &ChannelConfig) -> Value {
     let (kind, class) = match channel.kind {
         ChannelKind::Directory => ("directory", class(channel)),
         ChannelKind::Webhook => ("webhook", class(channel)),
+        ChannelKind::Http => ("http", class(channel)),
         ChannelKind::Null => ("null", EffectClass::ReadOnly),
     };
     json!({"name": channel.name, "kind": kind, "effects": class.as_str()})
