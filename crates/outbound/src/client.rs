@@ -3,10 +3,10 @@
 use crate::allow_list::AllowList;
 use crate::error::{Failure, OutboundError, detail_of};
 use crate::message::{Redirects, Request, Response};
-use crate::resolver::{GuardedResolver, NameBlocked};
+use crate::resolver::{GuardedResolver, NameBlocked, Names, SystemNames};
 use crate::streaming::{Pace, Streaming};
 use crate::{body, redirect};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method, header};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,11 +53,20 @@ impl Client {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(allow: AllowList, limits: Limits) -> Result<Self, BuildError> {
+        Self::resolving(allow, limits, Arc::new(SystemNames))
+    }
+
+    /// The same with another source of addresses, which are judged like any.
+    pub(crate) fn resolving(allow: AllowList, limits: Limits, names: Arc<dyn Names>) -> Result<Self, BuildError> {
         let allow = Arc::new(allow);
-        let http = builder(&allow, &limits).build().or_else(|error| {
+        let resolver = Arc::new(GuardedResolver {
+            allow: Arc::clone(&allow),
+            names,
+        });
+        let http = builder(&resolver, &limits).build().or_else(|error| {
             // A machine without root certificates can still reach plain http; https fails closed.
             tracing::warn!(error = %detail_of(error), "no system root certificates: https calls will fail");
-            builder(&allow, &limits).tls_certs_only([]).build()
+            builder(&resolver, &limits).tls_certs_only([]).build()
         })?;
         Ok(Self { http, allow, limits })
     }
@@ -112,6 +121,9 @@ impl Client {
     async fn follow(&self, request: Request) -> Result<Response, OutboundError> {
         let follows = request.redirects == Redirects::Followed && matches!(request.method, Method::GET | Method::HEAD);
         let mut headers = request.headers.clone();
+        headers
+            .entry(header::ACCEPT_ENCODING)
+            .or_insert(HeaderValue::from_static(body::ACCEPTED));
         let mut url = request.url.clone();
         for _ in 0..=redirect::MAX_HOPS {
             let response = self.call(&request, url.clone(), headers.clone()).await?;
@@ -143,7 +155,6 @@ impl Client {
     }
 
     async fn read(&self, response: reqwest::Response) -> Result<Response, OutboundError> {
-        body::check_head(response.headers(), &self.limits).map_err(OutboundError::perhaps_sent)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = body::read(response, &self.limits)
             .await
@@ -166,12 +177,10 @@ impl Client {
     }
 }
 
-fn builder(allow: &Arc<AllowList>, limits: &Limits) -> reqwest::ClientBuilder {
+fn builder(resolver: &Arc<GuardedResolver>, limits: &Limits) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .user_agent(concat!("intelligent-orchestrator/", env!("CARGO_PKG_VERSION")))
-        .dns_resolver(GuardedResolver {
-            allow: Arc::clone(allow),
-        })
+        .dns_resolver(Arc::clone(resolver))
         .redirect(reqwest::redirect::Policy::none())
         // Repetition is decided where the effect class is known.
         .retry(reqwest::retry::never())

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
 use bytes::Bytes;
+use std::io::Write;
 use std::time::Duration;
 
 async fn serve(app: Router) -> String {
@@ -96,6 +97,23 @@ async fn each_redirect_is_judged_again() {
     assert_eq!(returned.unwrap().status, StatusCode::TEMPORARY_REDIRECT);
 }
 
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn a_compressed_answer_is_expanded() {
+    let answer = |headers: axum::http::HeaderMap| async move {
+        assert_eq!(headers["accept-encoding"], "gzip");
+        ([("content-encoding", "gzip")], gzip(&[b'x'; 1000]))
+    };
+    let base = serve(Router::new().route("/", get(answer))).await;
+    let body = fetch(&client(&[&base]), &base, Redirects::Returned).await.unwrap().body;
+    assert_eq!(body, Bytes::from(vec![b'x'; 1000]));
+}
+
 #[tokio::test]
 async fn time_and_bytes_are_bounded() {
     let endless = || async {
@@ -114,7 +132,13 @@ async fn time_and_bytes_are_bounded() {
         .route("/large", get(|| async { "x".repeat(1001) }))
         .route("/streamed", get(streamed))
         .route("/headers", get(|| async { [("x-long", "x".repeat(1001))] }))
-        .route("/gzip", get(|| async { [("content-encoding", "gzip")] }));
+        .route("/gzip", get(|| async { ([("content-encoding", "gzip")], "not gzip") }))
+        .route(
+            "/bomb",
+            get(|| async { ([("content-encoding", "gzip")], gzip(&[b'x'; 1 << 20])) }),
+        )
+        .route("/br", get(|| async { [("content-encoding", "br")] }))
+        .route("/twice", get(|| async { [("content-encoding", "gzip, gzip")] }));
     let base = serve(app).await;
     let client = client(&[&base]);
     for (path, code) in [
@@ -123,6 +147,9 @@ async fn time_and_bytes_are_bounded() {
         ("/streamed", "tool_response_too_large"),
         ("/headers", "tool_protocol"),
         ("/gzip", "tool_protocol"),
+        ("/bomb", "tool_response_too_large"),
+        ("/br", "tool_protocol"),
+        ("/twice", "tool_protocol"),
     ] {
         let expected = (code, RequestSent::Maybe);
         assert_eq!(fault(&client, &format!("{base}{path}")).await, expected, "{path}");

@@ -2,8 +2,8 @@
 //!
 //! A call is made only to a scheme, host and port the operator wrote down; the address a name
 //! resolves to is judged inside the resolver, so that what was checked is what is connected; each
-//! redirect is judged again; time and bytes are bounded; proxies of the environment, cookies and
-//! decompression are off. Whatever cannot be judged is refused.
+//! redirect is judged again; time and bytes are bounded, those of compressed answers after they are
+//! expanded; proxies of the environment and cookies are off. Whatever cannot be judged is refused.
 
 mod address;
 mod allow_list;
@@ -13,6 +13,8 @@ mod client;
 mod client_tests;
 mod error;
 mod message;
+#[cfg(test)]
+mod name_tests;
 mod redirect;
 mod resolver;
 mod streaming;

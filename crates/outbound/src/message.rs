@@ -39,7 +39,7 @@ pub struct Response {
     pub status: StatusCode,
     /// Headers.
     pub headers: HeaderMap,
-    /// Body, as it came over the wire.
+    /// Body, expanded where it came compressed.
     pub body: Bytes,
 }
 

@@ -159,6 +159,20 @@ const fn default_response_bytes() -> u64 {
 }
 
 impl ApiConfig {
+    /// An API with an address, headers, and nothing else.
+    pub fn new(name: &str, base_url: &str, headers: Headers) -> Self {
+        Self {
+            name: name.to_owned(),
+            base_url: base_url.to_owned(),
+            openapi: None,
+            operations: Vec::new(),
+            allow_hosts: Vec::new(),
+            headers,
+            auth: None,
+            endpoints: Vec::new(),
+        }
+    }
+
     pub(super) fn check_all(apis: &[Self], checks: &mut Checks) {
         for api in apis {
             let at = format!("apis[{}]", api.name);

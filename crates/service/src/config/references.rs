@@ -51,6 +51,10 @@ fn of_server(server: &McpServerConfig) -> Vec<(String, &Secret)> {
 
 fn of_channel(channel: &ChannelConfig) -> Vec<(String, &Secret)> {
     let at = format!("channels[{}]", channel.name);
-    let secret = channel.secret.iter();
-    secret.map(|secret| (format!("{at}.secret"), secret)).collect()
+    let secret = channel.secret.iter().map(|secret| (format!("{at}.secret"), secret));
+    let auth = channel.auth.iter().flat_map(|auth| auth.secrets());
+    let auth = auth.map(|(key, secret)| (format!("{at}.auth.{key}"), secret));
+    let own = headers::secrets(&channel.headers);
+    let own = own.map(|(name, secret)| (format!("{at}.headers.{name}"), secret));
+    secret.chain(auth).chain(own).collect()
 }

@@ -749,3 +749,49 @@ tool = "x"
         ["`time.set` has effects outside", "there is no tool `gone.now`"]
     );
 }
+
+#[test]
+fn an_http_channel_is_whole_and_other_kinds_have_nothing_of_it() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "channels.toml",
+        r#"
+        [[channels]]
+        name = "blog"
+        kind = "http"
+        url = "https://blog.example/posts"
+        effects = "queryable"
+        location_header = "a b"
+        auth = { kind = "bearer" }
+        [[channels]]
+        name = "far"
+        kind = "http"
+        url = "https://blog.example/posts"
+        effects = "queryable"
+        probe = { url = "https://blog.example.evil/posts", found = { pointer = "/0" } }
+        [[channels]]
+        name = "nowhere"
+        kind = "http"
+        effects = "read_only"
+        [[channels]]
+        name = "files"
+        kind = "directory"
+        body = { a = 1 }
+        probe = { url = "https://blog.example/", found = { pointer = "/0" } }
+        "#,
+    );
+    let found = faults(&environment(&[("ORCHESTRATOR_CONFIG", &file)]));
+    for key in [
+        "channels[blog].probe",
+        "channels[blog].location_header",
+        "channels[blog].auth.token",
+        "channels[far].probe.url",
+        "channels[nowhere].url",
+        "channels[nowhere].effects",
+        "channels[files].body",
+        "channels[files].probe",
+    ] {
+        assert_eq!(fault(&found, key).origin, file, "{key}");
+    }
+    assert_eq!(found.len(), 8, "{found:#?}");
+}

@@ -2,6 +2,9 @@
 
 pub mod directory;
 mod frozen_content;
+pub mod http;
+#[cfg(test)]
+mod http_tests;
 pub mod mcp;
 pub mod null;
 mod slug;
@@ -63,6 +66,10 @@ pub(crate) enum Reason {
     SecretForm,
     #[error(transparent)]
     Server(#[from] RunFailure),
+    #[error(transparent)]
+    Credentials(#[from] crate::credentials::UnusableCredentials),
+    #[error(transparent)]
+    Request(#[from] crate::tools::http_endpoint::UnusableEndpoint),
     #[error("the folder's path cannot be used")]
     Folder(#[from] std::io::Error),
 }
@@ -117,6 +124,7 @@ fn open(channel: &ChannelConfig, config: &Config, servers: &Servers) -> Result<A
         ChannelKind::Directory => Arc::new(directory::Directory::open(channel, &config.service.state_dir)?),
         ChannelKind::Webhook => Arc::new(webhook::Webhook::open(channel)?),
         ChannelKind::Mcp => Arc::new(mcp::McpChannel::open(channel, servers)?),
+        ChannelKind::Http => Arc::new(http::Http::open(channel)?),
         ChannelKind::Null => Arc::new(null::Null),
     })
 }
@@ -126,6 +134,7 @@ fn announcement(channel: &ChannelConfig) -> Value {
         ChannelKind::Directory => ("directory", class(channel)),
         ChannelKind::Webhook => ("webhook", class(channel)),
         ChannelKind::Mcp => ("mcp", class(channel)),
+        ChannelKind::Http => ("http", class(channel)),
         ChannelKind::Null => ("null", EffectClass::ReadOnly),
     };
     json!({"name": channel.name, "kind": kind, "effects": class.as_str()})

@@ -1,6 +1,7 @@
 //! Endpoints against a real server on loopback.
 
 mod authenticated;
+mod hostile;
 mod looked_up;
 mod pages;
 
