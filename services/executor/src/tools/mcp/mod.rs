@@ -17,6 +17,7 @@
 mod call;
 mod connection;
 mod definition;
+mod elicitation;
 mod handler;
 mod http;
 mod input;
@@ -32,7 +33,7 @@ mod trouble;
 
 use super::registry::Registry;
 use crate::failure::RunFailure;
-pub use call::{Answer, FrozenCall};
+pub use call::{Answer, FrozenCall, Manner};
 use http::{GuardedHttp, UnusableServer};
 pub use result::{Ended, read};
 pub use server::Server;
