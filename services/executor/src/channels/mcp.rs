@@ -7,7 +7,7 @@ use crate::effects::{EffectPort, Intent, Licensed, Sender, Sent, Stop, perform};
 use crate::failure::RunFailure;
 use crate::template::to_template;
 use crate::tools::http_endpoint::filled;
-use crate::tools::mcp::{Answer, Ended, FrozenCall, Server, Servers, read};
+use crate::tools::mcp::{Answer, Ended, FrozenCall, Manner, Server, Servers, read};
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use service::config::ChannelConfig;
@@ -104,9 +104,8 @@ impl Sender for Publishing<'_> {
             Ok(frozen) => frozen,
             Err(failure) => return Sent::NotDone(failure),
         };
-        let keyed = self.channel.class == EffectClass::Keyed;
-        let key = if keyed { licensed.key.as_str() } else { "" };
-        let answer = self.channel.server.call(&frozen, key, licensed.send_before).await;
+        let manner = Manner::licensed(self.channel.class, licensed);
+        let answer = self.channel.server.call(&frozen, manner, licensed.send_before).await;
         match answer.map(|answer| match answer {
             Answer::Result(result) => read(&result, None),
             Answer::Asks(question) => Ok(Ended::Failed(format!("it asks: {}", question.message))),

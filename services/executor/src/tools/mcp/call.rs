@@ -1,7 +1,8 @@
 //! Calls of tools of servers.
 
-use super::connection::Connection;
+use super::connection::{Connection, Heard};
 use super::definition::Definition;
+use super::elicitation;
 use super::input::{self, Wanted};
 use super::result::{self, Ended};
 use super::server::Server;
@@ -49,6 +50,27 @@ pub struct FrozenCall {
     pub responses: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_state: Option<String>,
+}
+
+/// How a call is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Manner<'a> {
+    /// It only reads: it may be taken back and made again.
+    Reading,
+    /// It has effects.
+    Acting,
+    /// It has effects, and the server knows them by this key.
+    Keyed(&'a str),
+}
+
+impl<'a> Manner<'a> {
+    /// Of a licensed call.
+    pub fn licensed(class: EffectClass, licensed: &'a Licensed) -> Self {
+        match class {
+            EffectClass::Keyed => Self::Keyed(&licensed.key),
+            EffectClass::ReadOnly | EffectClass::Queryable | EffectClass::Once => Self::Acting,
+        }
+    }
 }
 
 /// How the server ended a call.
@@ -129,7 +151,11 @@ impl McpTool {
     }
 
     async fn read(&self, frozen: &FrozenCall, deadline: Instant) -> Result<Value, Stop> {
-        let answer = self.server.call(frozen, "", deadline).await.map_err(Trouble::failure)?;
+        let answer = self
+            .server
+            .call(frozen, Manner::Reading, deadline)
+            .await
+            .map_err(Trouble::failure)?;
         let result = match answer {
             Answer::Result(result) => result,
             Answer::Asks(question) => return Err(Stop::Asks(question)),
@@ -188,12 +214,8 @@ impl Sender for Effect<'_> {
                 "the frozen request cannot be read",
             ));
         };
-        let key = if self.0.class == EffectClass::Keyed {
-            licensed.key.as_str()
-        } else {
-            ""
-        };
-        match self.0.server.call(&frozen, key, licensed.send_before).await {
+        let manner = Manner::licensed(self.0.class, licensed);
+        match self.0.server.call(&frozen, manner, licensed.send_before).await {
             Ok(Answer::Result(result)) => self.0.kept(&result),
             Ok(Answer::Asks(question)) => Sent::Asked(question),
             Err(trouble) => trouble.sent(),
@@ -208,20 +230,24 @@ impl Sender for Effect<'_> {
 pub async fn call(
     connection: &Connection,
     frozen: &FrozenCall,
-    key: &str,
+    manner: Manner<'_>,
     deadline: Instant,
 ) -> Result<Answer, Trouble> {
-    let mut state = frozen.request_state.clone();
+    let handshake = connection.has_handshake();
+    let mut state = frozen.request_state.clone().filter(|_| !handshake);
     for _ in 0..input::MAX_ROUNDS {
-        let request = CallToolRequest::new(params(frozen, state.take()));
+        let request = CallToolRequest::new(params(frozen, state.take(), handshake));
         let request = ClientRequest::CallToolRequest(request);
-        match connection.ask(request, meta(key), deadline).await? {
-            ServerResult::CallToolResult(result) => return Ok(Answer::Result(result)),
-            ServerResult::InputRequiredResult(wants) => match wanted(wants)? {
+        let answers = (handshake && manner == Manner::Reading)
+            .then(|| elicitation::answers(frozen.request_state.as_deref(), frozen.responses.as_ref()));
+        match connection.call(request, meta(manner), answers, deadline).await? {
+            Heard::Question(question) => return Ok(Answer::Asks(question)),
+            Heard::Answer(ServerResult::CallToolResult(result)) => return Ok(Answer::Result(result)),
+            Heard::Answer(ServerResult::InputRequiredResult(wants)) => match wanted(wants)? {
                 Wanted::Answers(question) => return Ok(Answer::Asks(question)),
                 Wanted::Again(again) => state = Some(again),
             },
-            _ => return Err(Trouble::bad_response("the server answered what is no result of a tool")),
+            Heard::Answer(_) => return Err(Trouble::bad_response("the server answered what is no result of a tool")),
         }
     }
     Err(input::rounds_exceeded())
@@ -235,17 +261,19 @@ fn wanted(wants: InputRequiredResult) -> Result<Wanted, Trouble> {
     })
 }
 
-fn params(frozen: &FrozenCall, state: Option<String>) -> CallToolRequestParams {
+fn params(frozen: &FrozenCall, state: Option<String>, handshake: bool) -> CallToolRequestParams {
     let mut params = CallToolRequestParams::new(frozen.tool.clone()).with_arguments(frozen.arguments.clone());
-    if let Some(responses) = &frozen.responses {
+    // Servers of earlier revisions ask again, and are answered then.
+    if let Some(responses) = frozen.responses.as_ref().filter(|_| !handshake) {
         params = params.with_input_responses(input::answers(responses));
     }
     params.request_state = state;
     params
 }
 
-fn meta(key: &str) -> Option<RequestMetaObject> {
+fn meta(manner: Manner<'_>) -> Option<RequestMetaObject> {
+    let Manner::Keyed(key) = manner else { return None };
     let mut meta = RequestMetaObject::default();
     meta.insert(KEY.to_owned(), json!(key));
-    Some(meta).filter(|_| !key.is_empty())
+    Some(meta)
 }

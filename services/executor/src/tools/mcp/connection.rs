@@ -1,11 +1,13 @@
 //! One connection to a server: opening it, and asking over it.
 
+use super::elicitation::{OpenCall, OpenCalls};
 use super::handler::Handler;
 use super::http::GuardedHttp;
 use super::process::Process;
 use super::stdio::Stdio;
 use super::trouble::{Acted, Notes, Trouble, words};
 use crate::credentials::Redactor;
+use crate::effects::Question;
 use rmcp::model::{
     CancelledNotificationParam, ClientRequest, ListToolsRequest, PaginatedRequestParams, ProtocolVersion, RequestId,
     RequestMetaObject, ServerResult, Tool,
@@ -16,9 +18,11 @@ use rmcp::service::{
 };
 use rmcp::transport::streamable_http_client::{StreamableHttpClientTransportConfig, StreamableHttpError};
 use rmcp::transport::{DynamicTransportError, StreamableHttpClientTransport};
+use serde_json::{Map, Value};
 use service::config::{McpEndpoint, McpServerConfig};
 use std::error::Error;
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +49,16 @@ pub enum Revisions {
 pub struct Connection {
     peer: Peer<RoleClient>,
     notes: Notes,
+    calls: OpenCalls,
+}
+
+/// What came of a question.
+#[derive(Debug)]
+pub enum Heard {
+    /// The answer.
+    Answer(ServerResult),
+    /// A question in return.
+    Question(Question),
 }
 
 /// An open connection, and what keeps it open.
@@ -66,6 +80,7 @@ pub async fn open(
     until: CancellationToken,
 ) -> Result<Opened, Trouble> {
     let notes = Notes::default();
+    let calls = handler.calls.clone();
     let mode = lifecycle(revisions);
     let opening = async {
         match (server.endpoint(), http) {
@@ -94,6 +109,7 @@ pub async fn open(
     let connection = Connection {
         peer: service.peer().clone(),
         notes,
+        calls,
     };
     Ok(Opened { connection, service })
 }
@@ -114,16 +130,34 @@ impl Connection {
         &self.peer
     }
 
+    /// It began with a handshake, as earlier revisions do.
+    pub fn has_handshake(&self) -> bool {
+        let info = self.peer.peer_info();
+        info.is_none_or(|info| info.protocol_version.has_initialize())
+    }
+
     /// Asks and waits for the answer until `deadline`. Whoever stops waiting earlier takes the question back.
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn ask(
+    pub async fn ask(&self, request: ClientRequest, deadline: Instant) -> Result<ServerResult, Trouble> {
+        match self.call(request, None, None, deadline).await? {
+            Heard::Answer(answer) => Ok(answer),
+            Heard::Question(_) => Err(Trouble::protocol("the server asks before it answers")),
+        }
+    }
+
+    /// The same for a call; with `answers` the server may ask in return.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn call(
         &self,
         request: ClientRequest,
         meta: Option<RequestMetaObject>,
+        answers: Option<Map<String, Value>>,
         deadline: Instant,
-    ) -> Result<ServerResult, Trouble> {
+    ) -> Result<Heard, Trouble> {
         let began = Instant::now();
         let late = || Trouble::timeout(deadline.saturating_duration_since(began));
         let options = meta.map_or_else(PeerRequestOptions::no_options, |meta| {
@@ -132,20 +166,27 @@ impl Connection {
         let sending = self.peer.send_request_with_option(request, options);
         let sent = timeout_at(deadline, sending).await.map_err(|_| late())?;
         let handle = sent.map_err(|error| self.trouble_of(error))?;
-        let mut question = Question {
+        // Held to the end: whether or not the server may ask, the other side of it is there.
+        let (asked, mut asks) = mpsc::unbounded_channel();
+        if let Some(answers) = answers {
+            let asked = asked.clone();
+            self.calls.open(&handle.id, OpenCall { answers, asked });
+        }
+        let open = Open {
             connection: self,
-            id: Some(handle.id),
+            id: handle.id,
+            answered: false,
         };
-        let answer = timeout_at(deadline, handle.rx).await;
+        let answer = tokio::select! {
+            answer = timeout_at(deadline, handle.rx) => answer,
+            Some(question) = asks.recv() => return Ok(Heard::Question(question)),
+        };
         match answer {
-            Err(_) => {
-                let noticed = question.id.as_ref().and_then(|id| self.notes.closed(id));
-                Err(noticed.unwrap_or_else(late))
-            }
+            Err(_) => Err(self.notes.closed(&open.id).unwrap_or_else(late)),
             Ok(answer) => {
-                let noticed = question.id.take().and_then(|id| self.notes.closed(&id));
+                let noticed = open.answered();
                 match answer {
-                    Ok(Ok(result)) => Ok(result),
+                    Ok(Ok(result)) => Ok(Heard::Answer(result)),
                     Ok(Err(error)) => Err(noticed.unwrap_or_else(|| self.trouble_of(error))),
                     Err(_) => Err(noticed.unwrap_or_else(Trouble::lost)),
                 }
@@ -167,9 +208,7 @@ impl Connection {
                 params: Some(params),
                 extensions: Default::default(),
             };
-            let page = self
-                .ask(ClientRequest::ListToolsRequest(request), None, deadline)
-                .await?;
+            let page = self.ask(ClientRequest::ListToolsRequest(request), deadline).await?;
             let (page, next) = page_of(page)?;
             tools.extend(page);
             if tools.len() > MAX_TOOLS {
@@ -191,20 +230,32 @@ impl Connection {
     }
 }
 
-/// A question nobody has heard the answer of.
-struct Question<'a> {
+/// A question that is open.
+struct Open<'a> {
     connection: &'a Connection,
-    id: Option<RequestId>,
+    id: RequestId,
+    answered: bool,
 }
 
-impl Drop for Question<'_> {
+impl Open<'_> {
+    /// The server need not be told that nobody waits; what was noticed about the question.
+    fn answered(mut self) -> Option<Trouble> {
+        self.answered = true;
+        self.connection.notes.closed(&self.id)
+    }
+}
+
+impl Drop for Open<'_> {
     fn drop(&mut self) {
-        let Some(id) = self.id.take() else { return };
-        self.connection.notes.closed(&id);
-        let peer = self.connection.peer.clone();
+        self.connection.calls.close(&self.id);
+        self.connection.notes.closed(&self.id);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
+        if self.answered {
+            return;
+        }
+        let (peer, id) = (self.connection.peer.clone(), self.id.clone());
         runtime.spawn(async move {
             let reason = Some("nobody waits for it any more".to_owned());
             let notice = CancelledNotificationParam::new(Some(id), reason);

@@ -1,11 +1,14 @@
 //! Our side of the protocol: what a server may ask of us, which is next to nothing.
 
-use rmcp::ClientHandler;
+use super::elicitation::OpenCalls;
 use rmcp::model::{
     ClientCapabilities, ClientConfig, ElicitationCapability, FormElicitationCapability, Implementation,
     ProgressNotificationParam,
 };
+use rmcp::model::{ElicitRequestParams, ElicitResult};
+use rmcp::service::RequestContext;
 use rmcp::service::{NotificationContext, RoleClient};
+use rmcp::{ClientHandler, ErrorData};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -15,6 +18,8 @@ pub struct Handler {
     pub server: String,
     /// Told when the server's tools change.
     pub changed: Arc<Notify>,
+    /// What it may ask about.
+    pub calls: OpenCalls,
 }
 
 impl ClientHandler for Handler {
@@ -30,6 +35,14 @@ impl ClientHandler for Handler {
 
     async fn on_tool_list_changed(&self, _: NotificationContext<RoleClient>) {
         self.changed.notify_one();
+    }
+
+    async fn create_elicitation(
+        &self,
+        request: ElicitRequestParams,
+        context: RequestContext<RoleClient>,
+    ) -> Result<ElicitResult, ErrorData> {
+        Ok(self.calls.ask(request, context.extensions.get()))
     }
 
     /// Told, and nothing more: a call has its time whatever is said meanwhile.

@@ -17,6 +17,7 @@
 mod call;
 mod connection;
 mod definition;
+mod elicitation;
 mod handler;
 mod http;
 mod input;
@@ -33,7 +34,7 @@ mod trouble;
 use super::registry::Registry;
 use crate::discovery::Discovery;
 use crate::failure::RunFailure;
-pub use call::{Answer, FrozenCall};
+pub use call::{Answer, FrozenCall, Manner};
 use http::{GuardedHttp, UnusableServer};
 pub use result::{Ended, read};
 pub use server::Server;

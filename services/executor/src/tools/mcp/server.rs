@@ -1,6 +1,6 @@
 //! A configured server as its tools see it: connected now, or away.
 
-use super::call::{self, Answer, FrozenCall};
+use super::call::{self, Answer, FrozenCall, Manner};
 use super::connection::Connection;
 use super::http::GuardedHttp;
 use super::trouble::{Acted, Trouble};
@@ -71,7 +71,7 @@ impl Server {
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn call(&self, frozen: &FrozenCall, key: &str, deadline: Instant) -> Result<Answer, Trouble> {
+    pub async fn call(&self, frozen: &FrozenCall, manner: Manner<'_>, deadline: Instant) -> Result<Answer, Trouble> {
         let began = Instant::now();
         let busy = || Trouble {
             acted: Acted::No,
@@ -80,7 +80,7 @@ impl Server {
         };
         let slot = timeout_at(deadline, self.slots.acquire()).await.map_err(|_| busy())?;
         let live = self.live(deadline).await?;
-        let answer = call::call(&live.connection, frozen, key, deadline).await;
+        let answer = call::call(&live.connection, frozen, manner, deadline).await;
         drop(slot);
         if answer.as_ref().is_err_and(|trouble| trouble.code == "tool_unavailable") {
             // A connection over HTTP does not notice that there is nobody any more.

@@ -3,6 +3,7 @@
 use super::call::offer;
 use super::connection::{Connection, Opened, Revisions, open};
 use super::definition::definitions;
+use super::elicitation::OpenCalls;
 use super::handler::Handler;
 use super::server::{Live, Server};
 use super::trouble::{Acted, Trouble};
@@ -95,6 +96,7 @@ impl Supervisor {
         let handler = Handler {
             server: self.server.config.name.clone(),
             changed: Arc::clone(&self.server.changed),
+            calls: OpenCalls::default(),
         };
         let (stop, close) = (self.stop.clone(), CancellationToken::new());
         let http = self.server.http.as_ref();

@@ -32,6 +32,15 @@ while IFS= read -r line; do
     *'"name":"wrong_output"'*) answer '{"content":[],"structuredContent":{"n":"one"}}' ;;
     *'"name":"fails"'*) answer '{"isError":true,"content":[{"type":"text","text":"no such file"}]}' ;;
     *'"name":"refuses"'*) printf '{"jsonrpc":"2.0","id":%s,"error":{"code":-32602,"message":"bad"}}\n' "$id" ;;
+    *'"name":"asks"'*)
+      asking=$id
+      printf '{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{"message":"Which size?","requestedSchema":{"type":"object","properties":{"size":{"type":"string"}}}}}\n' ;;
+    *'"id":"q"'*)
+      id=$asking
+      case $line in
+        *'"action":"accept"'*'"size":"L"'*) text "large it is" ;;
+        *) answer '{"isError":true,"content":[{"type":"text","text":"not told"}]}' ;;
+      esac ;;
     *'"name":"breaks"'*) printf '{"jsonrpc":"2.0","id":%s,"error":{"code":-32603,"message":"bug"}}\n' "$id" ;;
   esac
 done

@@ -1,6 +1,7 @@
 //! Servers as processes.
 
-use super::rig::{Folder, Rig, call, list};
+use super::rig::{Folder, Rig, asked, call, list};
+use crate::effects::Stop;
 use crate::test_ledger::TestLedger;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
@@ -29,6 +30,16 @@ async fn gone(pid: i32) {
         }
     };
     timeout(Duration::from_secs(10), ended).await.unwrap();
+}
+
+/// Waits until the server whose `SEEN` is the folder's file was told this.
+async fn was_told(folder: &Folder, what: &str) {
+    let told = async {
+        while !std::fs::read_to_string(folder.0.join("seen")).unwrap().contains(what) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), told).await.unwrap();
 }
 
 fn number(output: &Value) -> i32 {
@@ -89,7 +100,7 @@ async fn whatever_a_server_does_its_call_fails_by_name_and_others_are_served() {
 async fn a_server_that_dies_in_a_call_is_started_again_and_works() {
     let folder = Folder::new();
     let mut server = server("s", &folder, &list(&["pid", "silent"]));
-    server["timeout_seconds"] = json!(30.0);
+    server["env"]["SEEN"] = json!(folder.file("seen", ""));
     let rig = Rig::serving(json!([server]), "s.pid").await;
     let first = number(&rig.call("s.pid").await.unwrap());
     let silent = rig.tool("s.silent");
@@ -97,8 +108,7 @@ async fn a_server_that_dies_in_a_call_is_started_again_and_works() {
         tokio::spawn(
             async move { call(&silent, &TestLedger::with_deadline(Duration::from_secs(60)), json!({})).await },
         );
-    // The call is open once the server was told; killed, it has answered nothing.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    was_told(&folder, "silent").await;
     kill(Pid::from_raw(first), nix::sys::signal::Signal::SIGKILL).unwrap();
     let failure = timeout(Duration::from_secs(10), open)
         .await
@@ -187,22 +197,11 @@ async fn who_stops_waiting_takes_the_call_back_and_calls_wait_their_turn() {
     let rig = Rig::serving(json!([server]), "s.silent").await;
     let silent = rig.tool("s.silent");
     let open = tokio::spawn(async move { call(&silent, &TestLedger::new(), json!({})).await });
-    let seen = folder.0.join("seen");
-    let says = |what: &'static str| {
-        let seen = seen.clone();
-        async move {
-            while !std::fs::read_to_string(&seen).unwrap().contains(what) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        }
-    };
-    timeout(Duration::from_secs(10), says("tools/call")).await.unwrap();
+    was_told(&folder, "tools/call").await;
     let waits = timeout(Duration::from_millis(500), rig.call("s.pid")).await;
     assert!(waits.is_err(), "one at a time");
     open.abort();
-    timeout(Duration::from_secs(10), says("notifications/cancelled"))
-        .await
-        .unwrap();
+    was_told(&folder, "notifications/cancelled").await;
     assert!(rig.call("s.pid").await.is_ok());
     rig.end().await;
 }
@@ -248,5 +247,43 @@ async fn a_server_that_knows_only_the_handshake_is_reached_in_the_second_attempt
     let absent = json!({"name": "absent", "command": ["/nonexistent/server"]});
     let rig = Rig::serving(json!([absent, server]), "s.pid").await;
     assert!(rig.call("s.pid").await.is_ok());
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_question_in_the_middle_of_a_reading_call_ends_the_run_and_is_answered_in_the_next() {
+    let folder = Folder::new();
+    let rig = Rig::serving(json!([server("s", &folder, &list(&["asks"]))]), "s.asks").await;
+    let (tool, run) = (rig.tool("s.asks"), TestLedger::new());
+    let Err(Stop::Asks(question)) = asked(&tool, &run, json!({}), None, None).await else {
+        panic!("it did not ask")
+    };
+    assert_eq!((question.message.as_str(), question.requests.len()), ("Which size?", 1));
+    let state = question.request_state.as_deref();
+    let answers = |value: Value| json!({question.requests[0].key.clone(): value});
+    let told = asked(&tool, &run, json!({}), Some(&answers(json!({"size": "L"}))), state).await;
+    assert_eq!(told.unwrap()["text"], "large it is");
+    let Err(Stop::Failed(declined)) = asked(&tool, &run, json!({}), Some(&answers(Value::Null)), state).await else {
+        panic!("it was told")
+    };
+    assert_eq!(
+        (declined.code.as_str(), declined.message.as_str()),
+        ("tool_error", "not told")
+    );
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_question_in_the_middle_of_an_acting_call_is_declined() {
+    let folder = Folder::new();
+    let mut server = server("s", &folder, &list(&["asks"]));
+    server["effects"] = json!("once");
+    let rig = Rig::serving(json!([server]), "s.asks").await;
+    let ledger = TestLedger::new();
+    let failure = call(&rig.tool("s.asks"), &ledger, json!({})).await.unwrap_err();
+    assert_eq!(
+        (failure.code.as_str(), ledger.states()),
+        ("tool_error", vec!["rejected"])
+    );
     rig.end().await;
 }
