@@ -36,14 +36,11 @@ pub struct Wanted {
     pub available: Option<bool>,
 }
 
-impl Wanted {
-    /// The first tool.
-    pub fn one() -> Self {
+impl From<Page> for Wanted {
+    /// All of them.
+    fn from(page: Page) -> Self {
         Self {
-            page: Page {
-                limit: 1,
-                cursor: String::new(),
-            },
+            page,
             q: String::new(),
             category: String::new(),
             source: String::new(),
@@ -51,7 +48,9 @@ impl Wanted {
             available: None,
         }
     }
+}
 
+impl Wanted {
     /// Of a query.
     ///
     /// # Errors
@@ -108,7 +107,8 @@ impl Application {
     ///
     /// # Errors
     /// What the coordinator refuses; 503 when it does not answer.
-    pub async fn tools(&self, caller: Caller, wanted: Wanted) -> Result<Document, Refusal> {
+    pub async fn tools(&self, caller: Caller, wanted: impl Into<Wanted>) -> Result<Document, Refusal> {
+        let wanted = wanted.into();
         let request = ListCatalogRequest {
             caller: Some(caller.to_message()),
             limit: wanted.page.limit,

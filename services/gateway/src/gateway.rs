@@ -1,8 +1,7 @@
 //! The process: what it connects to, where it listens, how it ends.
 
-use crate::application::{Application, Limits};
+use crate::application::{Application, Limits, Page};
 use crate::caller::{Caller, TENANT};
-use crate::catalog::Wanted;
 use crate::coordinator::{self, Coordinator};
 use crate::grpc::{self, GrpcError};
 use crate::learner::Learner;
@@ -141,8 +140,12 @@ fn banner(config: &Config) {
 async fn follow_coordinator(app: Arc<Application>, ready: ReadyFlag) {
     loop {
         let caller = Caller::new(None, service::ids::v7);
+        let page = Page {
+            limit: 1,
+            cursor: String::new(),
+        };
         let answered = app
-            .tools(caller, Wanted::one())
+            .tools(caller, page)
             .await
             .map_or_else(|refusal| refusal.status() != 503, |_| true);
         ready.set("coordinator", answered, "the coordinator does not answer");
