@@ -76,8 +76,9 @@ pub fn agent_tools() -> Vec<ToolCard> {
 
 /// Most plans need the shipped agent of that id: somebody has to gather, write and edit.
 pub fn is_core(tool_id: &str) -> bool {
-    const CORE: [&str; 6] = [
+    const CORE: [&str; 7] = [
         "research_agent",
+        "seo_agent",
         "outline_agent",
         "writer_agent",
         "editor_agent",

@@ -387,6 +387,38 @@ mod tests {
     }
 
     #[test]
+    fn a_tool_is_named_alone_or_behind_a_verb() {
+        let tools = |line: &[&str]| match Arguments::try_parse_from(["orchestrator", "tools"].iter().chain(line)) {
+            Ok(Arguments {
+                command: Command::Tools(arguments),
+                ..
+            }) => Some(arguments),
+            _ => None,
+        };
+        let shown = tools(&["shop.stock"]).unwrap();
+        assert_eq!(
+            (shown.tool_id.as_deref(), shown.verb.is_none()),
+            (Some("shop.stock"), true)
+        );
+        let found = tools(&["--q", "stock", "--state", "suspended"]).unwrap();
+        assert_eq!(
+            (found.q.as_deref(), found.state.as_deref()),
+            (Some("stock"), Some("suspended"))
+        );
+        let verb = tools(&["approve", "shop.stock", "--version-hash", "00ff"])
+            .unwrap()
+            .verb;
+        assert!(matches!(
+            verb,
+            Some(ToolVerb::Approve {
+                version_hash: Some(_),
+                ..
+            })
+        ));
+        assert!(tools(&["suspend"]).is_none(), "a tool is named");
+    }
+
+    #[test]
     fn a_metric_is_a_name_and_a_number() {
         assert_eq!(assignment::<f64>("rate=0.04").unwrap(), ("rate".to_owned(), 0.04));
         assert!(assignment::<f64>("rate=high").unwrap_err().starts_with("high: "));

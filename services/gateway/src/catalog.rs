@@ -36,9 +36,9 @@ pub struct Wanted {
     pub available: Option<bool>,
 }
 
-impl Wanted {
-    /// A page of all tools but removed ones.
-    pub fn all(page: Page) -> Self {
+impl From<Page> for Wanted {
+    /// All of them.
+    fn from(page: Page) -> Self {
         Self {
             page,
             q: String::new(),
@@ -48,7 +48,9 @@ impl Wanted {
             available: None,
         }
     }
+}
 
+impl Wanted {
     /// Of a query.
     ///
     /// # Errors
@@ -105,7 +107,8 @@ impl Application {
     ///
     /// # Errors
     /// What the coordinator refuses; 503 when it does not answer.
-    pub async fn tools(&self, caller: Caller, wanted: Wanted) -> Result<Document, Refusal> {
+    pub async fn tools(&self, caller: Caller, wanted: impl Into<Wanted>) -> Result<Document, Refusal> {
+        let wanted = wanted.into();
         let request = ListCatalogRequest {
             caller: Some(caller.to_message()),
             limit: wanted.page.limit,

@@ -2,7 +2,6 @@
 
 use crate::application::{Application, Limits, Page};
 use crate::caller::{Caller, TENANT};
-use crate::catalog::Wanted;
 use crate::coordinator::{self, Coordinator};
 use crate::figures;
 use crate::grpc::{self, GrpcError};
@@ -145,14 +144,12 @@ fn banner(config: &Config) {
 async fn follow_coordinator(app: Arc<Application>, ready: ReadyFlag) {
     loop {
         let caller = Caller::new(None, service::ids::v7);
+        let page = Page {
+            limit: 1,
+            cursor: String::new(),
+        };
         let answered = app
-            .tools(
-                caller,
-                Wanted::all(Page {
-                    limit: 1,
-                    cursor: String::new(),
-                }),
-            )
+            .tools(caller, page)
             .await
             .map_or_else(|refusal| refusal.status() != 503, |_| true);
         ready.set("coordinator", answered, "the coordinator does not answer");

@@ -59,6 +59,11 @@ impl Role {
         }
     }
 
+    /// Keywords are taken over as a list: from a tool that gives none, some text would be.
+    fn is_made_by(self, tool: &ToolCard) -> bool {
+        self != Self::Keywords || tool.output_schema.pointer("/properties/keywords").is_some()
+    }
+
     /// Words by which people name it in feedback.
     pub fn called(self) -> &'static [&'static str] {
         match self {
@@ -85,6 +90,7 @@ pub fn cast<'a>(role: Role, matcher: &Matcher<'a>, revision: &Revision) -> Optio
             && tool.source == "builtin"
             && tool.effects == "read_only"
             && !revision.banned.contains(&tool.tool_id)
+            && role.is_made_by(tool)
     });
     let scored = candidates.map(|tool| {
         let filed = role.categories().contains(&tool.category.to_lowercase().as_str());
@@ -105,6 +111,19 @@ mod tests {
     use crate::catalog::agent_tools;
     use crate::plan::matching::Matcher;
     use crate::plan::revision::Revision;
+
+    #[test]
+    fn nobody_finds_keywords_who_gives_none() {
+        let tools: Vec<_> = agent_tools()
+            .into_iter()
+            .filter(|tool| tool.tool_id != "seo_agent")
+            .collect();
+        let revision = Revision {
+            forced: ["outline_agent".to_owned()].into(),
+            ..Revision::default()
+        };
+        assert!(cast(Role::Keywords, &Matcher::new(&tools), &revision).is_none());
+    }
 
     #[test]
     fn every_role_is_cast_with_its_agent() {

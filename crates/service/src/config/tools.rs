@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct ToolsConfig {
     /// Ids of the tools to announce, `prefix.*` for all that begin so; no others are. Empty: what the profile says.
     pub enabled: Vec<String>,
-    /// Of the shipped agents, `core` offers those most plans need (research, outline, writer, editor, social, summary),
-    /// `all` the rarely needed ones too. What is configured is offered in any case.
+    /// Of the shipped agents, `core` offers those most plans need (research, seo, outline, writer, editor, social,
+    /// summary), `all` the rarely needed ones too. What is configured is offered in any case.
     pub profile: ToolProfile,
     /// State of a tool that somebody registers: `awaiting_approval` until it is approved, or `active` at once.
     pub registered: RegisteredState,

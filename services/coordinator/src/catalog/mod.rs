@@ -24,7 +24,11 @@ const MEASURES_AGE: Duration = Duration::from_secs(60);
 
 /// The catalog as all parts of the process see it.
 #[derive(Clone, Default)]
-pub struct SharedCatalog(Arc<RwLock<Current>>);
+pub struct SharedCatalog {
+    current: Arc<RwLock<Current>>,
+    /// Of two who read, the second must not put back what the first read before it.
+    refreshing: Arc<tokio::sync::Mutex<()>>,
+}
 
 #[derive(Default)]
 struct Current {
@@ -66,6 +70,7 @@ impl SharedCatalog {
     /// # Errors
     /// When the database does not answer.
     pub async fn refresh(&self, pool: &PgPool) -> Result<(), StoreError> {
+        let _turn = self.refreshing.lock().await;
         let revisions = catalog::revisions(pool).await?;
         let channels = catalog::channels(pool).await?;
         let served = catalog::served(pool).await?;
@@ -78,7 +83,7 @@ impl SharedCatalog {
             false => Arc::new(read(catalog::all(pool).await?)),
         };
         let documents = offered(&catalog, served, &measured);
-        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         current.signals = signals;
         if *current.documents != documents {
             current.version += 1;
@@ -99,14 +104,14 @@ impl SharedCatalog {
             }
         }
         let sums: Arc<BTreeMap<String, Sums>> = Arc::new(days::sums(pool, None).await?.into_iter().collect());
-        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         current.measured_at = Some(Instant::now());
         current.measured = Arc::clone(&sums);
         Ok(sums)
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Current> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.current.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

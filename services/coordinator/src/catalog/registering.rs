@@ -8,6 +8,9 @@ use service::config::{Config, RegisteredState};
 use workflow::tool::{CatalogTool, ToolSpecification};
 use workflow::vocabulary::ToolState;
 
+/// Tools that callers may have registered at a time: an executor announces all it serves in one message.
+pub const MOST: i64 = 500;
+
 /// The tool of a document. Its shape was checked by the gateway.
 ///
 /// # Errors

@@ -101,6 +101,12 @@ pub fn tool_not_found() -> Problem {
     Problem::new(404, "tool_not_found", "there is no such tool; GET /tools lists them")
 }
 
+/// 409: callers have registered as many tools as there may be.
+pub fn too_many_tools(most: i64) -> Problem {
+    let detail = format!("{most} tools are registered, which is the most; remove one that is not needed");
+    Problem::new(409, "too_many_tools", detail)
+}
+
 /// 409: the catalog refuses.
 pub fn tool_refused(refused: transitions::Refused) -> Problem {
     match refused {

@@ -110,13 +110,16 @@ fn rarely_needed_agents_are_offered_where_they_are_named_or_all_are() {
     let offered = |tools: Value| {
         let config: Config = serde_json::from_value(json!({ "tools": tools })).unwrap();
         let registry = Registry::build(&config, &llm::open("offline").unwrap()).unwrap();
-        ["writer_agent", "seo_agent", "null"].map(|id| registry.get(id).is_ok())
+        ["writer_agent", "fact_check_agent", "null"].map(|id| registry.get(id).is_ok())
     };
     assert_eq!(offered(json!({})), [true, false, true]);
     assert_eq!(offered(json!({ "profile": "all" })), [true, true, true]);
-    assert_eq!(offered(json!({ "enabled": ["seo_agent"] })), [false, true, false]);
     assert_eq!(
-        offered(json!({ "enabled": ["seo*", "null"], "profile": "all" })),
+        offered(json!({ "enabled": ["fact_check_agent"] })),
+        [false, true, false]
+    );
+    assert_eq!(
+        offered(json!({ "enabled": ["fact*", "null"], "profile": "all" })),
         [false, true, true]
     );
 }

@@ -22,6 +22,7 @@ impl Tasks {
             actor: &caller.actor,
             traceparent: &traceparent,
         };
+        self.meet_new_tools(&asked).await?;
         let announced = self.shared.catalog.channels();
         let submission =
             policy::submission(asked, origin, &self.config, &announced).map_err(|problem| problem.to_status())?;
@@ -45,5 +46,16 @@ impl Tasks {
                 Err(problems::unavailable().to_status())
             }
         }
+    }
+
+    /// A tool that this coordinator does not know may be one that another one took in just now.
+    async fn meet_new_tools(&self, asked: &ProcessRequest) -> Result<(), Status> {
+        let catalog = self.shared.catalog.current();
+        let steps = asked.plan.iter().flat_map(|plan| &plan.steps);
+        if steps.clone().all(|step| catalog.active(&step.tool_id).is_some()) {
+            return Ok(());
+        }
+        let refreshed = self.shared.catalog.refresh(&self.shared.pool).await;
+        refreshed.map_err(problems::stored)
     }
 }

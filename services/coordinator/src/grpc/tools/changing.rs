@@ -5,7 +5,7 @@ use crate::catalog::changing::{Telling, apply};
 use crate::catalog::registering;
 use crate::catalog::transitions::{self, By, Change, Definition, Refused};
 use crate::grpc::{asking, problems};
-use crate::store::catalog::{ToolRow, keys, lock};
+use crate::store::catalog::{self, ToolRow, keys, lock};
 use crate::store::{StoreError, to_db};
 use bus::Token;
 use contracts::coordinator::{
@@ -39,6 +39,10 @@ impl Tools {
         }
         let rows = lock(&mut transaction, std::slice::from_ref(&spec.tool_id)).await;
         let rows = rows.map_err(problems::stored)?;
+        let registered = catalog::registered(&mut transaction).await.map_err(problems::stored)?;
+        if rows.is_empty() && registered >= registering::MOST {
+            return Err(problems::too_many_tools(registering::MOST).to_status());
+        }
         let state = registering::state(&self.config);
         let by = self.by(&caller);
         let change = transitions::registered(rows.first(), &defined, &request.registration_json, state, by);

@@ -321,6 +321,26 @@ async fn of_twins_one_registers_and_a_key_makes_one_tool() {
 }
 
 #[tokio::test]
+async fn callers_register_no_more_tools_than_an_executor_can_announce() {
+    let catalog = Catalog::new("active").await;
+    sqlx::query(
+        "INSERT INTO tool (tool_id, spec, version_hash, source, state, origin, registration)
+         SELECT 'many.' || n, '', '', 'api', 'active', 'registered', '{}' FROM generate_series(1, $1::bigint) n",
+    )
+    .bind(crate::catalog::registering::MOST)
+    .execute(&catalog.tools.shared.pool)
+    .await
+    .unwrap();
+    let refused = catalog.register("", &stock("one more")).await.map(|(tool, _)| tool);
+    assert_eq!(code(refused), (409, "too_many_tools".to_owned()));
+    sqlx::query("UPDATE tool SET state = 'removed' WHERE tool_id = 'many.2'")
+        .execute(&catalog.tools.shared.pool)
+        .await
+        .unwrap();
+    assert!(catalog.register("", &stock("in its place")).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_found_tool_is_its_servers_and_a_refused_registration_leaves_nothing() {
     let catalog = Catalog::new("active").await;
     catalog.announce("e1", &[found("srv.now", "x")], 0).await;

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 /// Days that count.
 pub const WINDOW_DAYS: i32 = 30;
 
-/// Adds to today's sums.
+/// Adds to today's sums; days that do not count any more are forgotten.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -15,7 +15,8 @@ pub async fn add(pool: &PgPool, sums: &[(String, Sums)]) -> Result<(), StoreErro
     let whole = |of: fn(&Sums) -> i64| sums.iter().map(|(_, sums)| of(sums)).collect::<Vec<_>>();
     let real = |of: fn(&Sums) -> f64| sums.iter().map(|(_, sums)| of(sums)).collect::<Vec<_>>();
     sqlx::query(
-        "INSERT INTO tool_day AS d (tool_id, day, runs, succeeded, seconds, seconds_squared, priced, usd, usd_squared)
+        "WITH gone AS (DELETE FROM tool_day WHERE day <= (now() AT TIME ZONE 'UTC')::date - $9)
+         INSERT INTO tool_day AS d (tool_id, day, runs, succeeded, seconds, seconds_squared, priced, usd, usd_squared)
          SELECT n.tool_id, (now() AT TIME ZONE 'UTC')::date, n.runs, n.succeeded, n.seconds, n.seconds_squared,
              n.priced, n.usd, n.usd_squared
          FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::float8[], $5::float8[], $6::bigint[], $7::float8[],
@@ -35,13 +36,14 @@ pub async fn add(pool: &PgPool, sums: &[(String, Sums)]) -> Result<(), StoreErro
     .bind(whole(|s| s.priced))
     .bind(real(|s| s.usd))
     .bind(real(|s| s.usd_squared))
+    .bind(WINDOW_DAYS)
     .execute(pool)
     .await
     .map_err(StoreError::at("add up runs of tools"))?;
     Ok(())
 }
 
-/// The sums of the window, of these tools or of all, with the window's first day.
+/// The sums of the window, of these tools or of all.
 ///
 /// # Errors
 /// When the database does not answer.

@@ -4,11 +4,11 @@ use super::lists::{Filter, Listed};
 use super::*;
 use crate::store::commit::{self, Columns, EventRow, NewTask, Rows};
 use crate::store::{from_db, migrate, pool, to_db};
-use crate::view::story::{self, Story, broken, submission, tools, two_steps};
+use crate::view::story::{self, Story, broken, submission, two_steps};
 use futures::TryStreamExt;
 use workflow::input::{Body, Cost, EffectRequest, Input};
 use workflow::time::{Millis, Timestamp};
-use workflow::vocabulary::{Action, ToolState};
+use workflow::vocabulary::Action;
 
 async fn database() -> PgPool {
     let database = testkit::Postgres::shared().await.unwrap().database().await.unwrap();

@@ -4,7 +4,6 @@ use super::approvals::{one_page, page_of};
 use super::{Described, read, reads};
 use crate::application::Application;
 use crate::caller::Caller;
-use crate::catalog::Wanted;
 use crate::documents::arguments;
 use crate::refusal::Refusal;
 use serde_json::{Map, Value, json};
@@ -26,5 +25,5 @@ pub fn described() -> Described {
 
 pub async fn run(app: &Application, caller: Caller, arguments: Map<String, Value>) -> Result<Value, Refusal> {
     let page = arguments::page(arguments)?;
-    read(&app.tools(caller, Wanted::all(page)).await?, "the catalog")
+    read(&app.tools(caller, page).await?, "the catalog")
 }
