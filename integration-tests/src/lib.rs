@@ -12,6 +12,7 @@ pub mod duplicator;
 pub mod event_stream;
 pub mod eventually;
 pub mod faults;
+pub mod injection;
 pub mod load;
 pub mod oracle;
 pub mod plans;

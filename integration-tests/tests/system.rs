@@ -16,6 +16,8 @@ mod errors;
 mod events;
 #[path = "system/group.rs"]
 mod group;
+#[path = "system/injection.rs"]
+mod injection;
 #[path = "system/learning.rs"]
 mod learning;
 #[path = "system/lifecycle.rs"]

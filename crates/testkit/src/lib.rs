@@ -15,6 +15,6 @@ mod process;
 mod random;
 
 pub use fault_proxy::FaultProxy;
-pub use model_server::{Asked, ModelServer, SENTENCE, Say};
+pub use model_server::{Asked, ModelServer, SENTENCE, Say, Temper};
 pub use nats::{Nats, NatsServer};
 pub use postgres::{Postgres, PostgresServer, TestDatabase};

@@ -86,8 +86,12 @@ struct Shared {
     state: Mutex<Orders>,
 }
 
+/// What is said to a call, given its body and what a model that works well would say; none: as ordered.
+pub type Temper = fn(&Value, &str) -> Option<Say>;
+
 #[derive(Debug)]
 struct Orders {
+    temper: Option<Temper>,
     next: VecDeque<Say>,
     otherwise: Say,
     asked: Vec<Asked>,
@@ -104,6 +108,7 @@ impl ModelServer {
         let shared = Arc::new(Shared {
             started: Instant::now(),
             state: Mutex::new(Orders {
+                temper: None,
                 next: VecDeque::new(),
                 otherwise: Say::Well,
                 asked: Vec::new(),
@@ -137,6 +142,11 @@ impl ModelServer {
         self.shared.orders().otherwise = say;
     }
 
+    /// Lets what is asked decide what is said.
+    pub fn tempered(&self, temper: Temper) {
+        self.shared.orders().temper = Some(temper);
+    }
+
     /// Every call so far.
     pub fn asked(&self) -> Vec<Asked> {
         self.shared.orders().asked.clone()
@@ -165,7 +175,8 @@ async fn answer(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap,
             body: body.clone(),
             at: shared.started.elapsed(),
         });
-        let next = orders.next.pop_front();
+        let tempered = orders.temper.and_then(|temper| temper(&body, &content::of(&body)));
+        let next = tempered.or_else(|| orders.next.pop_front());
         next.unwrap_or_else(|| orders.otherwise.clone())
     };
     protocol::answer(uri.path(), &body, say).await

@@ -19,7 +19,9 @@ pub fn specification(registration: &Registration, config: &Config) -> Result<Too
     let (namespace, _) = registration
         .names()
         .ok_or_else(|| unfit("/tool_id", "an id is <namespace>.<name>"))?;
-    if config.apis.iter().any(|api| api.name == namespace) {
+    let mut configured = config.apis.iter().map(|api| &api.name);
+    let mut servers = config.mcp_servers.iter().map(|server| &server.name);
+    if configured.any(|name| name == namespace) || servers.any(|name| name == namespace) {
         let detail = format!("the tools of {namespace:?} are the configuration's; choose another namespace");
         return Err(unfit("/tool_id", detail));
     }

@@ -203,3 +203,12 @@ async fn what_a_model_got_wrong_is_told_so_that_it_can_correct_it() {
         (-32602, "unknown tool \"publish_now\"")
     );
 }
+
+#[tokio::test]
+async fn a_service_that_is_away_is_an_error_to_try_again_and_nothing_else_breaks() {
+    let gateway = Gateway::without_learner().await;
+    let client = connect(&gateway, stateless(), ClientCapabilities::default()).await;
+    let away = problem(&client, "search_patterns", json!({"q": "x"})).await;
+    assert_eq!((&away["status"], &away["code"]), (&json!(503), &json!("unavailable")));
+    document(&client, "start_request", json!({"request": "write"})).await;
+}
