@@ -61,7 +61,7 @@ pub(crate) async fn read(mut response: reqwest::Response, limits: &Limits) -> Re
     let (limit, status) = (limits.max_response_bytes, response.status());
     let mut body = match encoding(response.headers())? {
         Encoding::Plain => Body::Plain(Bounded::new(limit)),
-        Encoding::Gzip => Body::Gzip(MultiGzDecoder::new(Bounded::new(limit))),
+        Encoding::Gzip => Body::Gzip(Box::new(MultiGzDecoder::new(Bounded::new(limit)))),
     };
     if response.content_length().is_some_and(|length| length > limit as u64) {
         return Err(Failure::ResponseTooLarge { limit, status });
@@ -89,7 +89,7 @@ fn failure(error: &io::Error, limit: usize, status: StatusCode) -> Failure {
 
 enum Body {
     Plain(Bounded),
-    Gzip(MultiGzDecoder<Bounded>),
+    Gzip(Box<MultiGzDecoder<Bounded>>),
 }
 
 impl Body {
@@ -103,7 +103,7 @@ impl Body {
     fn finish(self) -> io::Result<Bytes> {
         match self {
             Self::Plain(body) => Ok(body.bytes.freeze()),
-            Self::Gzip(body) => Ok(body.finish()?.bytes.freeze()),
+            Self::Gzip(body) => Ok((*body).finish()?.bytes.freeze()),
         }
     }
 }

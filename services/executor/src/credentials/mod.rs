@@ -31,7 +31,7 @@ enum Proof {
     Bearer(Secret),
     Header(HeaderName, Secret),
     Basic(String, Secret),
-    Token(TokenSource),
+    Token(Box<TokenSource>),
 }
 
 /// Credentials whose configuration cannot work.
@@ -156,13 +156,10 @@ fn proof(auth: Option<&AuthConfig>, redactor: &Redactor) -> Result<Proof, Unusab
             token_url,
             client_id,
             client_secret,
-        } => Proof::Token(TokenSource::new(
-            config,
-            token_url,
-            client_id,
-            client_secret,
-            redactor.clone(),
-        )?),
+        } => {
+            let source = TokenSource::new(config, token_url, client_id, client_secret, redactor.clone())?;
+            Proof::Token(Box::new(source))
+        }
     })
 }
 

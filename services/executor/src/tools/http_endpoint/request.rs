@@ -151,12 +151,24 @@ impl RequestMaker {
         }
         let mut url =
             Url::parse(&format!("{}{path}", self.base_url)).map_err(|error| unfit(format!("no URL: {error}")))?;
+        if !self.is_below_base(&url) {
+            return Err(unfit("the path leads out of the base URL".to_owned()));
+        }
         for (name, template) in query {
             for value in values(template, arguments, context)? {
                 url.query_pairs_mut().append_pair(name, &value);
             }
         }
         Ok(url)
+    }
+
+    /// Dots, in whatever way they are written, lead nowhere else: a path may be a caller's.
+    fn is_below_base(&self, url: &Url) -> bool {
+        let Ok(base) = Url::parse(&self.base_url) else {
+            return false;
+        };
+        let below = url.path().strip_prefix(base.path().trim_end_matches('/'));
+        base.origin() == url.origin() && below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     fn body(&self, arguments: &Map<String, Value>, context: &TemplateValue) -> Result<Option<String>, RunFailure> {

@@ -139,11 +139,19 @@ async fn a_request_is_made_of_templates_and_the_answer_is_read_at_the_pointer() 
 }
 
 #[tokio::test]
-async fn a_value_cannot_climb_out_of_the_path() {
+async fn neither_a_value_nor_a_path_climbs_out_of_the_base_url() {
     let receiver = receiver(&[]).await;
-    let tool = receiver.tool(json!({"path": "/items/{{sku}}/x"}));
-    let output = call(&tool, json!({"sku": ".."}), &TestLedger::new()).await;
-    assert_eq!(output, failed("tool_bad_arguments", false, false));
+    for path in [
+        "/items/{{sku}}/x",
+        "/../admin",
+        "/a/%2e%2E/../admin",
+        "/..\\admin",
+        "/.%2e/apis",
+    ] {
+        let tool = receiver.tool(json!({"path": path}));
+        let output = call(&tool, json!({"sku": ".."}), &TestLedger::new()).await;
+        assert_eq!(output, failed("tool_bad_arguments", false, false), "{path}");
+    }
     assert_eq!(receiver.arrived(), []);
 }
 
