@@ -17,29 +17,39 @@ pub fn fitting(ask: &PlanAsk<'_>, most: usize) -> Vec<ToolCard> {
     let mut chosen: BTreeSet<usize> = BTreeSet::new();
     let learned = tools_of(ask.memory);
     let needed = |tool: &ToolCard| learned.contains(tool.tool_id.as_str()) || named(ask, &tool.tool_id);
-    let always = (0..).zip(tools).filter(|(_, tool)| needed(tool));
-    let core = (0..).zip(tools).filter(|(_, tool)| is_core(tool));
-    for (index, _) in always.chain(core) {
-        if chosen.len() < most {
-            chosen.insert(index);
+    let indices = |wanted: &dyn Fn(&ToolCard) -> bool| -> Vec<usize> {
+        let all = (0..).zip(tools);
+        all.filter(|(_, tool)| wanted(tool)).map(|(index, _)| index).collect()
+    };
+    let core: Vec<usize> = CORE
+        .iter()
+        .flat_map(|part| indices(&|tool| is_core(tool, part)))
+        .collect();
+    // The core alone would fill a small list: it has a third of it, and what is left.
+    let fitting = most - core.len().min(most / 3);
+    let ranked = ranked(tools, &query(ask));
+    let mut take = |from: &[usize], until: usize| {
+        for index in from {
+            if chosen.len() < until {
+                chosen.insert(*index);
+            }
         }
-    }
-    for index in ranked(tools, &query(ask)) {
-        if chosen.len() >= most {
-            break;
-        }
-        chosen.insert(index);
-    }
+    };
+    take(&indices(&needed), most);
+    take(&ranked, fitting);
+    take(&core, most);
+    take(&ranked, most);
     chosen
         .into_iter()
         .filter_map(|index| tools.get(index).cloned())
         .collect()
 }
 
-/// The parts of most plans: somebody has to gather, write and edit.
-fn is_core(tool: &ToolCard) -> bool {
-    let parts = ["research", "planning", "writing", "editing", "social", "summary"];
-    tool.source == "builtin" && tool.tool_id.ends_with("_agent") && parts.contains(&tool.category.as_str())
+/// The parts of most plans, the commonest first: somebody has to write, gather and edit.
+const CORE: [&str; 6] = ["writing", "research", "editing", "summary", "planning", "social"];
+
+fn is_core(tool: &ToolCard, part: &str) -> bool {
+    tool.source == "builtin" && tool.tool_id.ends_with("_agent") && tool.category == part
 }
 
 /// People name a tool where they want it, and a refused plan names the tool it is about.
@@ -125,6 +135,8 @@ fn words(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
+#[cfg(test)]
+mod measured;
 #[cfg(test)]
 mod tests {
     use super::fitting;
