@@ -144,7 +144,7 @@ command = [{time}]
 effects = "read_only"
 [[mcp_servers]]
 name = "fetch"
-command = [{fetch}, "--ignore-robots-txt"]
+command = [{fetch}, "--ignore-robots-txt", "--allow-private-ips"]
 effects = "read_only"
 "#,
         everything = node("server-everything"),
