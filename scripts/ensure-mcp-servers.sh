@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The reference servers of the Model Context Protocol, pinned, for the test that calls them. Prints where they are;
-# ends with 75 where this machine has no npm or no Python with venv.
+# ends with 75 where this machine has no npm, no Python with venv, or no way to their registries.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
 
@@ -23,14 +23,19 @@ if ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
   exit 75
 fi
 
+unavailable() {
+  say "the registries of npm and Python did not give the reference servers"
+  exit 75
+}
 mkdir -p "$folder"
 say "installing the reference servers of the Model Context Protocol"
-python3 -m venv "$folder/python" >&2
+python3 -m venv "$folder/python" >&2 || unavailable
 # Both registries at once.
 # shellcheck disable=SC2086
 "$folder/python/bin/pip" install -q --disable-pip-version-check $PYPI </dev/null >&2 &
+pip=$!
 # shellcheck disable=SC2086
-(cd "$folder" && npm install --no-audit --no-fund --ignore-scripts --silent $NPM </dev/null >&2)
-wait $!
+(cd "$folder" && npm install --no-audit --no-fund --ignore-scripts --silent $NPM </dev/null >&2) || unavailable
+wait "$pip" || unavailable
 printf '%s' "$WANTED" >"$folder/installed"
 printf '%s\n' "$folder"

@@ -23,7 +23,9 @@ const CANNOT: i32 = 75;
 #[test]
 fn reference_servers_are_discovered_and_run_inside_tasks() -> Result<()> {
     let Some(servers) = installed()? else {
-        println!("SKIPPED: the reference servers of the Model Context Protocol need npm and Python with venv");
+        println!(
+            "SKIPPED: the reference servers of the Model Context Protocol need npm, Python with venv, and their registries"
+        );
         return Ok(());
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -240,14 +240,17 @@ pub async fn call(
         let request = ClientRequest::CallToolRequest(request);
         let answers = (handshake && manner == Manner::Reading)
             .then(|| elicitation::answers(frozen.request_state.as_deref(), frozen.responses.as_ref()));
-        match connection.call(request, meta(manner), answers, deadline).await? {
+        let answer = match connection.call(request, meta(manner), answers, deadline).await? {
             Heard::Question(question) => return Ok(Answer::Asks(question)),
-            Heard::Answer(ServerResult::CallToolResult(result)) => return Ok(Answer::Result(result)),
-            Heard::Answer(ServerResult::InputRequiredResult(wants)) => match wanted(wants)? {
+            Heard::Answer(answer) => *answer,
+        };
+        match answer {
+            ServerResult::CallToolResult(result) => return Ok(Answer::Result(result)),
+            ServerResult::InputRequiredResult(wants) => match wanted(wants)? {
                 Wanted::Answers(question) => return Ok(Answer::Asks(question)),
                 Wanted::Again(again) => state = Some(again),
             },
-            Heard::Answer(_) => return Err(Trouble::bad_response("the server answered what is no result of a tool")),
+            _ => return Err(Trouble::bad_response("the server answered what is no result of a tool")),
         }
     }
     Err(input::rounds_exceeded())

@@ -56,7 +56,7 @@ pub struct Connection {
 #[derive(Debug)]
 pub enum Heard {
     /// The answer.
-    Answer(ServerResult),
+    Answer(Box<ServerResult>),
     /// A question in return.
     Question(Question),
 }
@@ -142,7 +142,7 @@ impl Connection {
     /// [`Trouble`].
     pub async fn ask(&self, request: ClientRequest, deadline: Instant) -> Result<ServerResult, Trouble> {
         match self.call(request, None, None, deadline).await? {
-            Heard::Answer(answer) => Ok(answer),
+            Heard::Answer(answer) => Ok(*answer),
             Heard::Question(_) => Err(Trouble::protocol("the server asks before it answers")),
         }
     }
@@ -186,7 +186,7 @@ impl Connection {
             Ok(answer) => {
                 let noticed = open.answered();
                 match answer {
-                    Ok(Ok(result)) => Ok(Heard::Answer(result)),
+                    Ok(Ok(result)) => Ok(Heard::Answer(Box::new(result))),
                     Ok(Err(error)) => Err(noticed.unwrap_or_else(|| self.trouble_of(error))),
                     Err(_) => Err(noticed.unwrap_or_else(Trouble::lost)),
                 }

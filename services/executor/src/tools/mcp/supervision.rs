@@ -180,7 +180,10 @@ async fn listen(connection: Connection, changed: &tokio::sync::Notify) {
         let lists = info.capabilities.tools.as_ref().and_then(|tools| tools.list_changed);
         !info.protocol_version.has_initialize() && lists == Some(true)
     });
-    while tells {
+    if !tells {
+        return std::future::pending().await;
+    }
+    loop {
         let filter = SubscriptionFilter::builder().tools_list_changed().build();
         if let Ok(mut told) = connection.peer().listen(filter).await {
             while let Ok(Some(_)) = told.next().await {
@@ -191,7 +194,6 @@ async fn listen(connection: Connection, changed: &tokio::sync::Notify) {
         // What was told meanwhile was told to nobody.
         changed.notify_one();
     }
-    std::future::pending().await
 }
 
 #[cfg(test)]
