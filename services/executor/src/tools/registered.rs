@@ -112,6 +112,8 @@ mod tests {
             arguments: arguments.as_object().cloned().unwrap_or_else(Map::new),
             submission_json: "{}",
             feedback: &[],
+            responses: None,
+            request_state: None,
             run: &TestLedger::new(),
         };
         match served.tool.call(call).await {

@@ -57,6 +57,14 @@ fn input() -> Value {
                 "maxProperties": MAX_CHANNELS,
                 "description": "Channel to edited content.",
             },
+            "arguments": {
+                "type": "object",
+                "description": "For a step's gate: the tool is called with these instead.",
+            },
+            "responses": {
+                "type": "object",
+                "description": "For a step's gate: answers to what its tool asks, by the key of each request.",
+            },
             "content_hash": {
                 "type": "string",
                 "description": "The content_hash the user saw; refused when it is another one now.",

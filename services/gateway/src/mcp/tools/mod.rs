@@ -194,6 +194,8 @@ mod tests {
             publish_to_channels: Some(vec!["blog".to_owned()]),
             feedback: Some("shorter".to_owned()),
             edits: BTreeMap::from([("blog".to_owned(), "text".to_owned())]),
+            arguments: json!({"to": "a"}).as_object().cloned(),
+            responses: json!({"q1": {"ok": true}}).as_object().cloned(),
             content_hash: Some("ab".to_owned()),
             action: Some(workflow::vocabulary::Action::Approve),
         };

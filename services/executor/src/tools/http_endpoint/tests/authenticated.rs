@@ -44,6 +44,8 @@ async fn a_reply_that_echoes_a_secret_is_redacted_in_output_ledger_and_message()
         arguments: Map::new(),
         submission_json: "{}",
         feedback: &[],
+        responses: None,
+        request_state: None,
         run: &TestLedger::new(),
     };
     let Err(Stop::Failed(failure)) = led_away.tool.call(asked).await else {

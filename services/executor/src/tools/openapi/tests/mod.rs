@@ -155,6 +155,8 @@ async fn call(registry: &Registry, tool_id: &str, arguments: Value, ledger: &Tes
         arguments,
         submission_json: "{}",
         feedback: &[],
+        responses: None,
+        request_state: None,
         run: ledger,
     };
     match served.tool.call(call).await {
