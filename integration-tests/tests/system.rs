@@ -16,6 +16,8 @@ mod errors;
 mod events;
 #[path = "system/group.rs"]
 mod group;
+#[path = "system/http_apis.rs"]
+mod http_apis;
 #[path = "system/learning.rs"]
 mod learning;
 #[path = "system/lifecycle.rs"]
