@@ -18,6 +18,8 @@ mod events;
 mod group;
 #[path = "system/injection.rs"]
 mod injection;
+#[path = "system/http_apis.rs"]
+mod http_apis;
 #[path = "system/learning.rs"]
 mod learning;
 #[path = "system/lifecycle.rs"]
