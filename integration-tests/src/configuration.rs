@@ -15,7 +15,7 @@ struct Endpoint {
     requires_approval: bool,
 }
 
-const ENDPOINTS: [Endpoint; 4] = [
+const ENDPOINTS: [Endpoint; 5] = [
     Endpoint {
         name: "work",
         effects: "read_only",
@@ -34,6 +34,11 @@ const ENDPOINTS: [Endpoint; 4] = [
     Endpoint {
         name: "guarded",
         effects: "read_only",
+        requires_approval: true,
+    },
+    Endpoint {
+        name: "guarded_once",
+        effects: "once",
         requires_approval: true,
     },
 ];

@@ -8,6 +8,9 @@ use std::collections::HashMap;
 use uuid::Uuid;
 use workflow::state::Step;
 
+/// How an attempt ended that asks a human.
+const ASKED: &str = "waiting_approval";
+
 /// One attempt of a step, as the history tells it.
 pub struct Attempt {
     round: u32,
@@ -73,6 +76,13 @@ impl Attempt {
         self.started_at = Some(at.to_owned());
     }
 
+    /// It ended with a question, of which a gate tells; a gate that is opened again tells nothing new.
+    pub fn asked(&mut self, at: &str) {
+        if !self.is_over() {
+            self.ended(ASKED, at, "");
+        }
+    }
+
     pub fn ended(&mut self, status: &str, at: &str, error: &str) {
         status.clone_into(&mut self.status);
         self.finished_at = Some(at.to_owned());
@@ -115,7 +125,10 @@ pub fn joined(attempts: Vec<Attempt>, mut runs: Vec<RunLine>) -> Vec<Value> {
     for (place, mut attempt) in attempts.into_iter().enumerate() {
         let number = |n: Option<i32>| n.and_then(|n| u32::try_from(n).ok());
         let of = |run: &RunLine| {
-            run.counted && (number(run.round), number(run.attempt)) == (Some(attempt.round), Some(attempt.attempt))
+            // What was asked and what was done then are both the first attempt of their jobs.
+            let same = (attempt.status == ASKED) == (run.outcome == ASKED);
+            same && run.counted
+                && (number(run.round), number(run.attempt)) == (Some(attempt.round), Some(attempt.attempt))
         };
         let run = runs.iter().position(of).map(|at| runs.remove(at));
         if !attempt.is_over() && place + 1 < count {

@@ -240,3 +240,32 @@ fn without_step_events_the_last_attempt_of_each_step_is_told() {
         (&json!(1), &json!("succeeded"))
     );
 }
+
+#[test]
+fn a_run_that_asked_and_the_one_that_did_it_are_two_attempts() {
+    let plan = json!({ "steps": [{ "key": "mail", "tool_id": "send", "arguments": {} }] });
+    let mut story = Story::begin(7, submission(Some(plan)));
+    story.run_well(1.0);
+    story.decide(Action::Approve);
+    story.run_well(1.0);
+    let mut sources = sources(&story);
+    let ran = |number, outcome: &str| {
+        let mut run = run(&story, 1, ("execute", Some("mail")), (0, 1), true);
+        (run.run_id, run.outcome) = (Uuid::from_u128(number), outcome.to_owned());
+        run
+    };
+    let plan = story.plan.as_deref().cloned().unwrap();
+    sources.plans = vec![(plan, json!({}))];
+    // What asked is not traced here; what did it is not taken for it.
+    sources.runs = vec![ran(2, "succeeded")];
+    let document = trace(&story.facts(), sources);
+    let attempts = document["steps"][0]["attempts"].as_array().unwrap();
+    let told = |attempt: &Value| (attempt["status"].clone(), attempt["run_id"].clone());
+    assert_eq!(
+        attempts.iter().map(told).collect::<Vec<_>>(),
+        [
+            (json!("waiting_approval"), Value::Null),
+            (json!("succeeded"), json!(Uuid::from_u128(2))),
+        ]
+    );
+}
