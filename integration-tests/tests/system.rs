@@ -18,10 +18,10 @@ mod errors;
 mod events;
 #[path = "system/group.rs"]
 mod group;
-#[path = "system/injection.rs"]
-mod injection;
 #[path = "system/http_apis.rs"]
 mod http_apis;
+#[path = "system/injection.rs"]
+mod injection;
 #[path = "system/learning.rs"]
 mod learning;
 #[path = "system/lifecycle.rs"]
