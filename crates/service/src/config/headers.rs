@@ -47,12 +47,22 @@ impl JsonSchema for HeaderText {
     }
 }
 
-/// Headers of that name usually carry credentials: their values are not shown.
+/// Headers and variables of that name usually carry credentials: their values are not shown.
 pub fn is_credential(name: &str) -> bool {
+    const PARTS: [&str; 10] = [
+        "auth",
+        "cookie",
+        "key",
+        "token",
+        "secret",
+        "passw",
+        "pwd",
+        "credential",
+        "dsn",
+        "database_url",
+    ];
     let lower = name.to_ascii_lowercase();
-    ["auth", "cookie", "key", "token", "secret"]
-        .iter()
-        .any(|part| lower.contains(part))
+    PARTS.iter().any(|part| lower.contains(part))
 }
 
 pub(super) fn is_header_name(name: &str) -> bool {

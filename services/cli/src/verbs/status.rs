@@ -171,10 +171,6 @@ pub fn quality(quality: &Value, look: Look) -> Vec<String> {
     if !blamed.is_empty() {
         heading.push_str(&format!("; to blame: {blamed}"));
     }
-    let engine = field(quality, "engine");
-    if !engine.is_empty() {
-        heading.push_str(&format!("; judged by {engine}"));
-    }
     let row = |(name, dimension): (&String, &Value)| -> [Cell; 4] {
         let score = match present(dimension, "score") {
             Some(score) => percent(Some(score)),
@@ -197,6 +193,10 @@ pub fn quality(quality: &Value, look: Look) -> Vec<String> {
         elastic("evidence"),
     ];
     let mut lines = vec![String::new(), heading, table(look, columns, &rows)];
+    let engine = field(quality, "engine");
+    if !engine.is_empty() {
+        lines.push(format!("judged by {engine}"));
+    }
     for check in items(quality, "failed_checks") {
         let text = format!(
             "failed check of {} at {}: {}",

@@ -36,10 +36,11 @@ plan 1 by planner: Article
 step   tool          status     attempt  round  took   why
 draft  writer_agent  succeeded  1        1      3.0 s  The text itself.
 
-quality 82 %, needed 70 %: passed; judged by offline
+quality 82 %, needed 70 %: passed
 dimension  score       weight  evidence
 clarity    90 %        40 %    27 sentences of 15 words
 tone       not judged  60 %    → name the reader
+judged by offline
 
 cost      price unknown, 1200 tokens in, 340 out, 4 calls; at most $0.50
 memory    used

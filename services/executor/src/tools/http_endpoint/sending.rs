@@ -188,13 +188,14 @@ pub enum Verdict {
     Unclear,
 }
 
-/// Judges a status. A conflict under a key may be the echo of an earlier sending that arrived.
+/// Judges a status. A conflict under a key may be the echo of an earlier sending that arrived, and many servers answer
+/// what they have done by leading away from it.
 pub fn judge(status: StatusCode, keyed: bool) -> Verdict {
     match status.as_u16() {
         200..=299 => Verdict::Done,
         409 if keyed => Verdict::Unclear,
         425 | 429 => Verdict::NotDone,
-        408 => Verdict::Unclear,
+        301..=303 | 408 => Verdict::Unclear,
         300..=499 => Verdict::No,
         _ => Verdict::Unclear,
     }
@@ -224,4 +225,27 @@ pub fn failure_of(error: OutboundError) -> RunFailure {
 pub fn recorded(response: &Response, redactor: &Redactor) -> Value {
     let body = String::from_utf8_lossy(&response.body).into_owned();
     json!({"status": response.status.as_u16(), "body": redactor.body(body)})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_that_says_no_means_that_nothing_happened() {
+        for (status, keyed, verdict) in [
+            (204, false, Verdict::Done),
+            (301, false, Verdict::Unclear),
+            (303, true, Verdict::Unclear),
+            (307, false, Verdict::No),
+            (404, false, Verdict::No),
+            (408, false, Verdict::Unclear),
+            (409, false, Verdict::No),
+            (409, true, Verdict::Unclear),
+            (429, false, Verdict::NotDone),
+            (500, false, Verdict::Unclear),
+        ] {
+            assert_eq!(judge(StatusCode::from_u16(status).unwrap(), keyed), verdict, "{status}");
+        }
+    }
 }

@@ -17,6 +17,9 @@ use rmcp::service::RequestContext;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+/// What an answer meets that comes after another one.
+const LATE: [&str; 3] = ["already_decided", "not_awaiting_approval", "already_terminal"];
+
 /// Whether the client said, with this request, that it knows tasks.
 pub fn are_declared(context: &RequestContext<RoleServer>) -> bool {
     context.client_capabilities().is_some_and(|can| can.supports_tasks())
@@ -61,7 +64,9 @@ pub async fn update(app: &Application, caller: Caller, task: &str, answers: Inpu
             continue;
         };
         match app.decide(caller, task, &decision).await {
-            Err(refusal) if refusal.status() == 409 => tracing::debug!(code = refusal.problem().code, "late answer"),
+            Err(refusal) if LATE.contains(&refusal.problem().code.as_str()) => {
+                tracing::debug!(code = refusal.problem().code, "late answer");
+            }
             answered => drop(answered?),
         }
     }
