@@ -122,7 +122,7 @@ fn calls(approval: &Value, look: Look) -> Vec<String> {
 
 fn pretty(value: &Value) -> String {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
-    let lines: Vec<String> = text.lines().map(crate::text::harmless).map(Into::into).collect();
+    let lines: Vec<String> = text.lines().map(crate::text::harmless).collect();
     lines.join("\n")
 }
 

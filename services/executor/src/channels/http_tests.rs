@@ -213,9 +213,12 @@ async fn linkedin_is_told_once_and_an_unclear_answer_is_a_humans_matter() {
     }
 }
 
+/// Address, key and body of a call.
+type Seen = (String, Option<String>, String);
+
 #[tokio::test]
 async fn a_keyed_publication_is_resent_with_its_key_and_bytes_and_a_title_stays_in_its_segment() {
-    let seen: Arc<Mutex<Vec<(String, Option<String>, String)>>> = Arc::default();
+    let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
     let kept = Arc::clone(&seen);
     let app = Router::new().fallback(
         move |uri: axum::http::Uri, headers: HeaderMap, body: String| async move {

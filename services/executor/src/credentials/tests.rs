@@ -87,10 +87,13 @@ async fn a_secret_that_went_away_is_told_by_its_name() {
     assert!(failure.message.contains("NOBODY_SETS_THIS"));
 }
 
+/// Authorization and body of a call.
+type Asked = (Option<String>, String);
+
 /// Gives out numbered tokens, or what it is told to answer.
 #[derive(Clone, Default)]
 struct Tokens {
-    asked: Arc<Mutex<Vec<(Option<String>, String)>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
     answers: Arc<Mutex<Vec<(u16, Value)>>>,
 }
 

@@ -75,7 +75,7 @@ fn what_a_request_needs_is_among_the_few_that_are_shown() {
             };
             let shown = fitting(&ask, most);
             let is_shown = |id: &&str| shown.iter().any(|tool| tool.tool_id == **id);
-            if !needs.iter().all(|any| any.iter().any(|id| is_shown(&id))) {
+            if !needs.iter().all(|any| any.iter().any(|id| is_shown(id))) {
                 missed.push(*request);
             }
         }

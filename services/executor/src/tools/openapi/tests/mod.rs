@@ -28,8 +28,10 @@ fn api(more: Value) -> ApiConfig {
 }
 
 fn registry(api: ApiConfig) -> Registry {
-    let mut config = Config::default();
-    config.apis = vec![api];
+    let config = Config {
+        apis: vec![api],
+        ..Config::default()
+    };
     Registry::build(&config, &llm::open("offline").unwrap()).unwrap()
 }
 
