@@ -282,6 +282,20 @@ async fn a_registered_tool_goes_its_way_from_waiting_to_removed() {
     );
 }
 
+#[tokio::test]
+async fn an_approval_is_of_the_endpoint_that_was_looked_at() {
+    let catalog = Catalog::new("awaiting_approval").await;
+    let tool = catalog.register("", &stock("Tells the stock")).await.unwrap().0;
+    let seen = tool["version_hash"].as_str().unwrap();
+    let mut elsewhere = stock("Tells the stock");
+    elsewhere["endpoint"] = json!({ "url": "https://elsewhere.example.com/" });
+    catalog.change(&elsewhere).await.unwrap();
+    assert_eq!(
+        code(catalog.approve("custom.stock", seen).await),
+        (409, "approval_stale".to_owned())
+    );
+}
+
 async fn definitions(catalog: &Catalog) -> Vec<String> {
     let ask = ListDefinitionsRequest {
         pool: "default".to_owned(),

@@ -113,6 +113,7 @@ pub fn definition(server: &McpServerConfig, tool: &Tool, pool: &str) -> Result<D
         retry: retry(&server.retry),
         timeout_seconds: server.timeout_of(name),
         pool: pool.to_owned(),
+        binding_hash: None,
     };
     Ok(Definition {
         name: name.to_owned(),
