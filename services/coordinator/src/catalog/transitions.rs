@@ -116,7 +116,7 @@ pub fn registered(
     row.announced_at = None;
     match known {
         None => Ok(Change::of_registered(row, true, &[EventKind::ToolDiscovered])),
-        Some(old) if old.origin == REGISTERED && old.state == ToolState::Removed.as_str() => {
+        Some(old) if old.origin == REGISTERED && old.is_removed() => {
             row.events = old.events;
             Ok(Change::of_registered(row, false, &[EventKind::ToolChanged]))
         }
@@ -199,7 +199,7 @@ pub fn suspended(row: &ToolRow, by: By<'_>) -> Result<Option<Change>, Refused> {
 
 /// A human takes the tool out of use. Its row stays: running tasks, and approval, go by it.
 pub fn removed(row: &ToolRow, by: By<'_>) -> Option<Change> {
-    (row.state != ToolState::Removed.as_str()).then(|| {
+    (!row.is_removed()).then(|| {
         let mut next = row.clone();
         next.decided(ToolState::Removed, by);
         Change::decided(next, EventKind::ToolChanged)
@@ -232,6 +232,11 @@ impl Change {
 }
 
 impl ToolRow {
+    /// Out of use; only a human brings it back.
+    pub fn is_removed(&self) -> bool {
+        self.state == ToolState::Removed.as_str()
+    }
+
     /// Another definition is in force.
     fn define(&mut self, definition: &Definition<'_>) {
         let spec = definition.spec;

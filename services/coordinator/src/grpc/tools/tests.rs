@@ -337,6 +337,9 @@ async fn of_twins_one_registers_and_a_key_makes_one_tool() {
 #[tokio::test]
 async fn callers_register_no_more_tools_than_an_executor_can_announce() {
     let catalog = Catalog::new("active").await;
+    let gone = json!({ "tool_id": "custom.gone", "description": "d", "endpoint": { "api": "shop", "path": "/" } });
+    catalog.register("", &gone).await.unwrap();
+    catalog.remove("custom.gone").await.unwrap();
     sqlx::query(
         "INSERT INTO tool (tool_id, spec, version_hash, source, state, origin, registration)
          SELECT 'many.' || n, '', '', 'api', 'active', 'registered', '{}' FROM generate_series(1, $1::bigint) n",
@@ -345,8 +348,12 @@ async fn callers_register_no_more_tools_than_an_executor_can_announce() {
     .execute(&catalog.tools.shared.pool)
     .await
     .unwrap();
-    let refused = catalog.register("", &stock("one more")).await.map(|(tool, _)| tool);
-    assert_eq!(code(refused), (409, "too_many_tools".to_owned()));
+    for more in [&stock("one more"), &gone] {
+        let refused = catalog.register("", more).await.map(|(tool, _)| tool);
+        assert_eq!(code(refused), (409, "too_many_tools".to_owned()), "{more}");
+    }
+    let back = catalog.approve("custom.gone", "").await;
+    assert_eq!(code(back), (409, "too_many_tools".to_owned()));
     sqlx::query("UPDATE tool SET state = 'removed' WHERE tool_id = 'many.2'")
         .execute(&catalog.tools.shared.pool)
         .await
