@@ -230,6 +230,16 @@ async fn one_bad_tool_keeps_no_other_out() {
 }
 
 #[tokio::test]
+async fn what_is_too_much_for_an_announcement_keeps_no_other_out() {
+    let catalog = Catalog::new("active").await;
+    let specs: Vec<_> = (0..=2_000).map(|n| found(&format!("srv.t{n}"), "x")).collect();
+    let answer = catalog.announce("e1", &specs, 0).await;
+    let refused: Vec<_> = answer.refused.iter().map(|tool| tool.tool_id.as_str()).collect();
+    assert_eq!(refused, ["srv.t2000"]);
+    assert!(catalog.tool("srv.t1999").await.is_ok());
+}
+
+#[tokio::test]
 async fn a_registered_tool_goes_its_way_from_waiting_to_removed() {
     let catalog = Catalog::new("awaiting_approval").await;
     let before = catalog.beat("e1").await.definitions_version;

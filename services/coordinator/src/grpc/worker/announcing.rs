@@ -25,8 +25,8 @@ type Found = BTreeMap<String, (ToolSpecification, String)>;
 impl Workers {
     /// Takes what can be taken; a tool that cannot be used keeps no other out.
     pub(super) async fn take_announcement(&self, ask: AnnounceToolsRequest) -> Result<AnnounceToolsResponse, Status> {
-        if ask.tools_json.len() > MAX_TOOLS || ask.channels_json.len() > MAX_TOOLS {
-            return Err(Status::invalid_argument("too many tools in one announcement"));
+        if ask.channels_json.len() > MAX_TOOLS {
+            return Err(Status::invalid_argument("too many channels in one announcement"));
         }
         if ask.worker_id.is_empty() || ask.worker_id.len() > 200 || ask.worker_id.contains('\0') {
             return Err(Status::invalid_argument("an announcement has a worker_id"));
@@ -34,6 +34,10 @@ impl Workers {
         let (mut found, mut refused) = (Found::new(), Vec::new());
         for document in ask.tools_json {
             match usable(&document) {
+                Ok(spec) if found.len() >= MAX_TOOLS && !found.contains_key(&spec.tool_id) => {
+                    let reason = format!("an announcement has at most {MAX_TOOLS} tools");
+                    refused.push(refusal(&spec.tool_id, &reason));
+                }
                 Ok(spec) => drop(found.insert(spec.tool_id.clone(), (spec, document))),
                 Err(tool) => refused.push(tool),
             }
@@ -100,11 +104,16 @@ impl Workers {
     }
 }
 
-fn usable(document: &str) -> Result<ToolSpecification, RefusedTool> {
-    let refused = |tool_id: &str, reason: String| RefusedTool {
+/// Both may be a foreign server's words.
+fn refusal(tool_id: &str, reason: &str) -> RefusedTool {
+    RefusedTool {
         tool_id: tool_id.chars().take(200).collect(),
-        reason,
-    };
+        reason: reason.chars().take(1_000).collect(),
+    }
+}
+
+fn usable(document: &str) -> Result<ToolSpecification, RefusedTool> {
+    let refused = |tool_id: &str, reason: String| refusal(tool_id, &reason);
     if document.len() > MAX_DOCUMENT {
         return Err(refused("", format!("a definition has at most {MAX_DOCUMENT} bytes")));
     }
