@@ -84,7 +84,6 @@ pub fn announced(known: Option<&ToolRow>, found: &Definition<'_>, by: By<'_>) ->
     if row.pending.as_deref() == Some(found.document) {
         return None;
     }
-    let again = row.pending_hash.as_ref() == Some(&hash);
     next.pending = Some(found.document.to_owned());
     next.pending_hash = Some(hash);
     if active {
@@ -95,7 +94,11 @@ pub fn announced(known: Option<&ToolRow>, found: &Definition<'_>, by: By<'_>) ->
             &[EventKind::ToolChanged, EventKind::ToolSuspended],
         ));
     }
-    let told: &[EventKind] = if again { &[] } else { &[EventKind::ToolChanged] };
+    // A server that changes over and over is told of once, until somebody decides.
+    let told: &[EventKind] = match row.pending {
+        Some(_) => &[],
+        None => &[EventKind::ToolChanged],
+    };
     Some(Change::new(next, false, told))
 }
 
