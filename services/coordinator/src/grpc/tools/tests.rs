@@ -533,6 +533,18 @@ async fn a_discovery_waits_for_those_who_live_and_counts_what_they_found() {
 }
 
 #[tokio::test]
+async fn submissions_that_name_what_is_not_there_share_a_reading_of_the_catalog() {
+    let catalog = Catalog::new("active").await;
+    let began = std::time::Instant::now();
+    let refused = futures::future::join_all([(); 50].map(|()| catalog.refused("srv.none"))).await;
+    assert!(refused.iter().all(|code| code.as_deref() == Some("plan_tool")));
+    assert_eq!(catalog.refused("srv.none").await.as_deref(), Some("plan_tool"));
+    let took = began.elapsed().as_millis();
+    // The first reads at once, a second reading serves all the others, a third one who comes after them.
+    assert!((400..5_000).contains(&took), "{took} ms");
+}
+
+#[tokio::test]
 async fn runs_of_a_tool_are_measured_and_shown() {
     let catalog = Catalog::new("active").await;
     for _ in 0..5 {
