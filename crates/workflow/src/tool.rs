@@ -1,6 +1,7 @@
 //! Tools as the catalog knows them.
 
 use crate::hash::Fingerprint;
+use crate::schema;
 use crate::vocabulary::{EffectClass, ToolState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -160,7 +161,7 @@ pub struct SchemaRejected {
 impl CatalogTool {
     /// Compiles the schema. Never resolves references over a network: the crate is built without that.
     pub fn new(spec: ToolSpecification, state: ToolState) -> Result<Self, SchemaRejected> {
-        let input = jsonschema::validator_for(&spec.input_schema).map_err(|e| SchemaRejected {
+        let input = schema::compile(&spec.input_schema).map_err(|e| SchemaRejected {
             tool_id: spec.tool_id.clone(),
             reason: e.to_string(),
         })?;

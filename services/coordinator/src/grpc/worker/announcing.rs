@@ -9,7 +9,8 @@ use bus::Token;
 use contracts::coordinator::{AnnounceToolsRequest, AnnounceToolsResponse, RefusedTool};
 use std::collections::BTreeMap;
 use tonic::Status;
-use workflow::tool::{CatalogTool, ToolSpecification};
+use workflow::schema;
+use workflow::tool::{CatalogTool, ToolSource, ToolSpecification};
 use workflow::vocabulary::{EffectClass, ToolState};
 
 /// Tools of one announcement.
@@ -126,6 +127,10 @@ fn usable(document: &str) -> Result<ToolSpecification, RefusedTool> {
         ));
     }
     Token::parse(&spec.pool).map_err(|error| refused(id, error.to_string()))?;
+    let foreign = spec.source == ToolSource::Mcp;
+    if foreign && let Err(unfit) = schema::check(&spec.input_schema) {
+        return Err(refused(id, format!("input schema: {unfit}")));
+    }
     match CatalogTool::new(spec.clone(), ToolState::Active) {
         Ok(_) => Ok(spec),
         Err(rejected) => Err(refused(id, rejected.to_string())),

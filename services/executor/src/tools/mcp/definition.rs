@@ -1,10 +1,10 @@
 //! Tools as a server defines them, made into tools of ours, or refused.
 
-use super::schema::{self, Unfit};
 use crate::tools::registry::{effect_class, retry};
 use rmcp::model::Tool;
 use serde_json::{Map, Value, json};
 use service::config::McpServerConfig;
+use workflow::schema::{self, Unfit};
 use workflow::tool::{ToolSource, ToolSpecification};
 
 /// Bytes of one definition.
