@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use workflow::hash::Fingerprint;
 use workflow::tool::{RetryPolicy, ToolSource, ToolSpecification};
 use workflow::vocabulary::EffectClass;
 
@@ -103,6 +104,13 @@ fn default_method() -> String {
     "GET".to_owned()
 }
 
+impl Endpoint {
+    /// Of all of it: another method, address or header is another call.
+    fn hash(&self) -> Fingerprint {
+        Fingerprint::of([json!(self).to_string().as_bytes()])
+    }
+}
+
 impl Registration {
     /// The two parts of the id.
     pub fn names(&self) -> Option<(&str, &str)> {
@@ -135,6 +143,7 @@ impl Registration {
             retry: self.retry.clone(),
             timeout_seconds: self.timeout_seconds,
             pool: pool.to_owned(),
+            binding_hash: Some(self.endpoint.hash().to_string()),
         }
     }
 }

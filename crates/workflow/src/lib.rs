@@ -9,6 +9,7 @@ pub mod ids;
 pub mod input;
 pub mod obligations;
 pub mod plan;
+pub mod schema;
 pub mod state;
 pub mod submission;
 pub mod time;

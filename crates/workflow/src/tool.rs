@@ -1,6 +1,7 @@
 //! Tools as the catalog knows them.
 
 use crate::hash::Fingerprint;
+use crate::schema;
 use crate::vocabulary::{EffectClass, ToolState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -99,6 +100,9 @@ pub struct ToolSpecification {
     /// The pool of executors that serves it.
     #[serde(default = "default_pool")]
     pub pool: String,
+    /// Hash of what a call reaches, where a caller defined it: what was approved is called and nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binding_hash: Option<String>,
 }
 
 fn default_timeout() -> f64 {
@@ -110,16 +114,19 @@ fn default_pool() -> String {
 }
 
 impl ToolSpecification {
-    /// Hash of what a plan relies on: name, description, schemas, effects.
+    /// Hash of what a plan relies on: name, description, schemas, effects, and what is called where a caller said it.
     pub fn version_hash(&self) -> Fingerprint {
-        Fingerprint::of([
+        let (input, output) = (self.input_schema.to_string(), self.output_schema.to_string());
+        let parts = [
             self.tool_id.as_bytes(),
             self.name.as_bytes(),
             self.description.as_bytes(),
-            self.input_schema.to_string().as_bytes(),
-            self.output_schema.to_string().as_bytes(),
+            input.as_bytes(),
+            output.as_bytes(),
             self.effects.as_str().as_bytes(),
-        ])
+        ];
+        let binding = self.binding_hash.as_ref().map(String::as_bytes);
+        Fingerprint::of(parts.into_iter().chain(binding))
     }
 
     /// Takes feedback as an argument of that name.
@@ -154,7 +161,7 @@ pub struct SchemaRejected {
 impl CatalogTool {
     /// Compiles the schema. Never resolves references over a network: the crate is built without that.
     pub fn new(spec: ToolSpecification, state: ToolState) -> Result<Self, SchemaRejected> {
-        let input = jsonschema::validator_for(&spec.input_schema).map_err(|e| SchemaRejected {
+        let input = schema::compile(&spec.input_schema).map_err(|e| SchemaRejected {
             tool_id: spec.tool_id.clone(),
             reason: e.to_string(),
         })?;

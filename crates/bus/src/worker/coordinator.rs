@@ -19,6 +19,8 @@ pub type Client = WorkerServiceClient<InterceptedService<Channel, Inject>>;
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for the transfer of one payload.
 pub(super) const TRANSFER_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes of one answer, as many as the coordinator takes: a catalog, or all that callers registered.
+const MAX_MESSAGE: usize = 64 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -95,7 +97,8 @@ impl Coordinator {
             _ => Channel::balance_list(endpoints.into_iter()),
         };
         Ok(Self {
-            client: WorkerServiceClient::with_interceptor(channel, trace::inject as Inject),
+            client: WorkerServiceClient::with_interceptor(channel, trace::inject as Inject)
+                .max_decoding_message_size(MAX_MESSAGE),
             signals: watch::Sender::default(),
         })
     }

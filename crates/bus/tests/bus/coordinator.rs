@@ -174,6 +174,20 @@ impl WorkerService for Service {
     }
 
     async fn list_tools(&self, _: Request<ListToolsRequest>) -> Answer<ListToolsResponse> {
-        Ok(Response::new(ListToolsResponse::default()))
+        Ok(Response::new(ListToolsResponse {
+            tools_json: vec!["x".repeat(1 << 20); 5],
+            ..ListToolsResponse::default()
+        }))
     }
+}
+
+#[tokio::test]
+async fn a_catalog_of_five_mebibytes_arrives() {
+    let coordinator = TestCoordinator::start().await;
+    let answer = coordinator
+        .client()
+        .client()
+        .list_tools(ListToolsRequest::default())
+        .await;
+    assert_eq!(answer.unwrap().into_inner().tools_json.len(), 5);
 }

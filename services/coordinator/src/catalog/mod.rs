@@ -22,12 +22,17 @@ use workflow::vocabulary::ToolState;
 /// Planners hear of new measurements this often.
 const MEASURES_AGE: Duration = Duration::from_secs(60);
 
+/// However many submissions name tools that are not there, the catalog is read for them this often.
+const MEETING_PAUSE: Duration = Duration::from_millis(200);
+
 /// The catalog as all parts of the process see it.
 #[derive(Clone, Default)]
 pub struct SharedCatalog {
     current: Arc<RwLock<Current>>,
     /// Of two who read, the second must not put back what the first read before it.
     refreshing: Arc<tokio::sync::Mutex<()>>,
+    /// When the last reading for submissions began.
+    met: Arc<tokio::sync::Mutex<Option<tokio::time::Instant>>>,
 }
 
 #[derive(Default)]
@@ -92,6 +97,25 @@ impl SharedCatalog {
         current.fingerprint = Some(fingerprint);
         current.catalog = catalog;
         current.channels = Arc::new(channels);
+        Ok(())
+    }
+
+    /// What is read after the call, with one reading for all who ask at about the same time.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn meet(&self, pool: &PgPool) -> Result<(), StoreError> {
+        let came = tokio::time::Instant::now();
+        let mut last = self.met.lock().await;
+        if last.is_some_and(|last| last >= came) {
+            return Ok(());
+        }
+        if let Some(last) = *last {
+            tokio::time::sleep_until(last + MEETING_PAUSE).await;
+        }
+        let began = tokio::time::Instant::now();
+        self.refresh(pool).await?;
+        *last = Some(began);
         Ok(())
     }
 

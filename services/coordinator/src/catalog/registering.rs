@@ -5,7 +5,8 @@ use contracts::problem::Problem;
 use contracts::tools::{Endpoint, Registration};
 use outbound::{AllowList, Failure, Unlisted, Url};
 use service::config::{Config, RegisteredState};
-use workflow::tool::{CatalogTool, ToolSpecification};
+use workflow::schema;
+use workflow::tool::ToolSpecification;
 use workflow::vocabulary::ToolState;
 
 /// Tools that callers may have registered at a time: an executor announces all it serves in one message.
@@ -27,14 +28,12 @@ pub fn specification(registration: &Registration, config: &Config) -> Result<Too
     }
     address(&registration.endpoint, config)?;
     let spec = registration.specification(&config.worker.pool);
-    let as_output = ToolSpecification {
-        input_schema: spec.output_schema.clone(),
-        ..spec.clone()
-    };
-    for (pointer, spec) in [("/input_schema", &spec), ("/output_schema", &as_output)] {
-        if let Err(rejected) = CatalogTool::new(spec.clone(), ToolState::Active) {
-            return Err(Box::new(field(422, "schema_rejected", pointer, rejected.reason)));
-        }
+    let schemas = [
+        ("/input_schema", &spec.input_schema),
+        ("/output_schema", &spec.output_schema),
+    ];
+    for (pointer, given) in schemas {
+        schema::check(given).map_err(|unfit| Box::new(field(422, "schema_rejected", pointer, unfit.to_string())))?;
     }
     Ok(spec)
 }
@@ -142,6 +141,16 @@ mod tests {
             ),
             (
                 json!({ "input_schema": { "$ref": "https://api.example.com/s.json" } }),
+                "schema_rejected",
+                "/input_schema",
+            ),
+            (
+                json!({ "input_schema": { "properties": { "a": { "pattern": "^(?=(a+))\\1b$" } } } }),
+                "schema_rejected",
+                "/input_schema",
+            ),
+            (
+                json!({ "input_schema": { "$ref": "#/$defs/a", "$defs": { "a": { "items": { "$ref": "#/$defs/a" } } } } }),
                 "schema_rejected",
                 "/input_schema",
             ),

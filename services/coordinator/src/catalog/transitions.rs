@@ -84,7 +84,6 @@ pub fn announced(known: Option<&ToolRow>, found: &Definition<'_>, by: By<'_>) ->
     if row.pending.as_deref() == Some(found.document) {
         return None;
     }
-    let again = row.pending_hash.as_ref() == Some(&hash);
     next.pending = Some(found.document.to_owned());
     next.pending_hash = Some(hash);
     if active {
@@ -95,7 +94,11 @@ pub fn announced(known: Option<&ToolRow>, found: &Definition<'_>, by: By<'_>) ->
             &[EventKind::ToolChanged, EventKind::ToolSuspended],
         ));
     }
-    let told: &[EventKind] = if again { &[] } else { &[EventKind::ToolChanged] };
+    // A server that changes over and over is told of once, until somebody decides.
+    let told: &[EventKind] = match row.pending {
+        Some(_) => &[],
+        None => &[EventKind::ToolChanged],
+    };
     Some(Change::new(next, false, told))
 }
 
@@ -116,7 +119,7 @@ pub fn registered(
     row.announced_at = None;
     match known {
         None => Ok(Change::of_registered(row, true, &[EventKind::ToolDiscovered])),
-        Some(old) if old.origin == REGISTERED && old.state == ToolState::Removed.as_str() => {
+        Some(old) if old.origin == REGISTERED && old.is_removed() => {
             row.events = old.events;
             Ok(Change::of_registered(row, false, &[EventKind::ToolChanged]))
         }
@@ -199,7 +202,7 @@ pub fn suspended(row: &ToolRow, by: By<'_>) -> Result<Option<Change>, Refused> {
 
 /// A human takes the tool out of use. Its row stays: running tasks, and approval, go by it.
 pub fn removed(row: &ToolRow, by: By<'_>) -> Option<Change> {
-    (row.state != ToolState::Removed.as_str()).then(|| {
+    (!row.is_removed()).then(|| {
         let mut next = row.clone();
         next.decided(ToolState::Removed, by);
         Change::decided(next, EventKind::ToolChanged)
@@ -232,6 +235,11 @@ impl Change {
 }
 
 impl ToolRow {
+    /// Out of use; only a human brings it back.
+    pub fn is_removed(&self) -> bool {
+        self.state == ToolState::Removed.as_str()
+    }
+
     /// Another definition is in force.
     fn define(&mut self, definition: &Definition<'_>) {
         let spec = definition.spec;

@@ -124,7 +124,9 @@ fn approval_takes_what_was_seen_and_nothing_that_came_after() {
     let row = known(ToolSource::Mcp, ToolState::Active);
     let first = announce(Some(&row), &spec(ToolSource::Mcp, "new")).unwrap().row;
     let seen = first.pending_hash.clone().unwrap();
-    let second = announce(Some(&first), &spec(ToolSource::Mcp, "newer")).unwrap().row;
+    let second = announce(Some(&first), &spec(ToolSource::Mcp, "newer")).unwrap();
+    assert_eq!(second.told, [], "a server that goes on changing is told of once");
+    let second = second.row;
     let waiting = second.pending_hash.clone().unwrap();
     assert_eq!(
         approved(&second, Some(&seen), by("ann")),

@@ -287,7 +287,7 @@ fn step_spec(entry: &Entry, index: u16, room: &mut Room) -> StepSpec {
         return StepSpec::default();
     };
     let feedback = entry.task.steps.get(usize::from(index)).and_then(|s| s.feedback);
-    let approved = approved_no(entry, index);
+    let approved = approved_no(entry, index).and_then(|no| entry.bodies.get(&no));
     StepSpec {
         key: definition.key.clone(),
         tool_id: definition.tool_id.clone(),
@@ -304,7 +304,7 @@ fn step_spec(entry: &Entry, index: u16, room: &mut Room) -> StepSpec {
         feedback: feedback.and_then(|no| text_of(entry, no)).into_iter().collect(),
         effects: frozen.effects.as_str().to_owned(),
         ask: frozen.requires_approval && approved.is_none(),
-        approved: approved.and_then(|no| entry.bodies.get(&no)).map(|b| room.payload(b)),
+        approved: approved.map(|body| room.payload(body)),
     }
 }
 

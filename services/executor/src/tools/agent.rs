@@ -110,6 +110,7 @@ pub(super) fn specification(card: ToolCard, pool: &str) -> ToolSpecification {
         retry: RetryPolicy::default(),
         timeout_seconds: 60.0,
         pool: pool.to_owned(),
+        binding_hash: None,
     }
 }
 

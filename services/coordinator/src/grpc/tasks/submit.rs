@@ -55,7 +55,7 @@ impl Tasks {
         if steps.clone().all(|step| catalog.active(&step.tool_id).is_some()) {
             return Ok(());
         }
-        let refreshed = self.shared.catalog.refresh(&self.shared.pool).await;
+        let refreshed = self.shared.catalog.meet(&self.shared.pool).await;
         refreshed.map_err(problems::stored)
     }
 }

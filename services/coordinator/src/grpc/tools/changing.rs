@@ -39,9 +39,8 @@ impl Tools {
         }
         let rows = lock(&mut transaction, std::slice::from_ref(&spec.tool_id)).await;
         let rows = rows.map_err(problems::stored)?;
-        let registered = catalog::registered(&mut transaction).await.map_err(problems::stored)?;
-        if rows.is_empty() && registered >= registering::MOST {
-            return Err(problems::too_many_tools(registering::MOST).to_status());
+        if rows.first().is_none_or(ToolRow::is_removed) {
+            has_room(&mut transaction).await?;
         }
         let state = registering::state(&self.config);
         let by = self.by(&caller);
@@ -113,6 +112,9 @@ impl Tools {
         let rows = rows.map_err(problems::stored)?;
         let row = rows.first().ok_or_else(|| problems::tool_not_found().to_status())?;
         if let Some(change) = decide(row, self.by(caller))? {
+            if row.is_removed() && row.registration.is_some() && !change.row.is_removed() {
+                has_room(&mut transaction).await?;
+            }
             self.write(&mut transaction, change, caller).await?;
             transaction.commit().await.map_err(away)?;
         }
@@ -148,6 +150,15 @@ impl Tools {
             actor: &caller.actor,
             at: to_db(self.shared.clock.now()),
         }
+    }
+}
+
+/// For one more registered tool.
+async fn has_room(connection: &mut PgConnection) -> Result<(), Status> {
+    let registered = catalog::registered(connection).await.map_err(problems::stored)?;
+    match registered < registering::MOST {
+        true => Ok(()),
+        false => Err(problems::too_many_tools(registering::MOST).to_status()),
     }
 }
 

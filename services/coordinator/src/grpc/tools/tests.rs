@@ -230,6 +230,16 @@ async fn one_bad_tool_keeps_no_other_out() {
 }
 
 #[tokio::test]
+async fn what_is_too_much_for_an_announcement_keeps_no_other_out() {
+    let catalog = Catalog::new("active").await;
+    let specs: Vec<_> = (0..=2_000).map(|n| found(&format!("srv.t{n}"), "x")).collect();
+    let answer = catalog.announce("e1", &specs, 0).await;
+    let refused: Vec<_> = answer.refused.iter().map(|tool| tool.tool_id.as_str()).collect();
+    assert_eq!(refused, ["srv.t2000"]);
+    assert!(catalog.tool("srv.t1999").await.is_ok());
+}
+
+#[tokio::test]
 async fn a_registered_tool_goes_its_way_from_waiting_to_removed() {
     let catalog = Catalog::new("awaiting_approval").await;
     let before = catalog.beat("e1").await.definitions_version;
@@ -282,6 +292,20 @@ async fn a_registered_tool_goes_its_way_from_waiting_to_removed() {
     );
 }
 
+#[tokio::test]
+async fn an_approval_is_of_the_endpoint_that_was_looked_at() {
+    let catalog = Catalog::new("awaiting_approval").await;
+    let tool = catalog.register("", &stock("Tells the stock")).await.unwrap().0;
+    let seen = tool["version_hash"].as_str().unwrap();
+    let mut elsewhere = stock("Tells the stock");
+    elsewhere["endpoint"] = json!({ "url": "https://elsewhere.example.com/" });
+    catalog.change(&elsewhere).await.unwrap();
+    assert_eq!(
+        code(catalog.approve("custom.stock", seen).await),
+        (409, "approval_stale".to_owned())
+    );
+}
+
 async fn definitions(catalog: &Catalog) -> Vec<String> {
     let ask = ListDefinitionsRequest {
         pool: "default".to_owned(),
@@ -323,6 +347,9 @@ async fn of_twins_one_registers_and_a_key_makes_one_tool() {
 #[tokio::test]
 async fn callers_register_no_more_tools_than_an_executor_can_announce() {
     let catalog = Catalog::new("active").await;
+    let gone = json!({ "tool_id": "custom.gone", "description": "d", "endpoint": { "api": "shop", "path": "/" } });
+    catalog.register("", &gone).await.unwrap();
+    catalog.remove("custom.gone").await.unwrap();
     sqlx::query(
         "INSERT INTO tool (tool_id, spec, version_hash, source, state, origin, registration)
          SELECT 'many.' || n, '', '', 'api', 'active', 'registered', '{}' FROM generate_series(1, $1::bigint) n",
@@ -331,8 +358,12 @@ async fn callers_register_no_more_tools_than_an_executor_can_announce() {
     .execute(&catalog.tools.shared.pool)
     .await
     .unwrap();
-    let refused = catalog.register("", &stock("one more")).await.map(|(tool, _)| tool);
-    assert_eq!(code(refused), (409, "too_many_tools".to_owned()));
+    for more in [&stock("one more"), &gone] {
+        let refused = catalog.register("", more).await.map(|(tool, _)| tool);
+        assert_eq!(code(refused), (409, "too_many_tools".to_owned()), "{more}");
+    }
+    let back = catalog.approve("custom.gone", "").await;
+    assert_eq!(code(back), (409, "too_many_tools".to_owned()));
     sqlx::query("UPDATE tool SET state = 'removed' WHERE tool_id = 'many.2'")
         .execute(&catalog.tools.shared.pool)
         .await
@@ -499,6 +530,18 @@ async fn a_discovery_waits_for_those_who_live_and_counts_what_they_found() {
         document(found).unwrap(),
         json!({ "discovered": 1, "changed": 1, "suspended": 1, "tools": 4, "complete": true })
     );
+}
+
+#[tokio::test]
+async fn submissions_that_name_what_is_not_there_share_a_reading_of_the_catalog() {
+    let catalog = Catalog::new("active").await;
+    let began = std::time::Instant::now();
+    let refused = futures::future::join_all([(); 50].map(|()| catalog.refused("srv.none"))).await;
+    assert!(refused.iter().all(|code| code.as_deref() == Some("plan_tool")));
+    assert_eq!(catalog.refused("srv.none").await.as_deref(), Some("plan_tool"));
+    let took = began.elapsed().as_millis();
+    // The first reads at once, a second reading serves all the others, a third one who comes after them.
+    assert!((400..5_000).contains(&took), "{took} ms");
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@ use bus::Token;
 use contracts::coordinator::{AnnounceToolsRequest, AnnounceToolsResponse, RefusedTool};
 use std::collections::BTreeMap;
 use tonic::Status;
-use workflow::tool::{CatalogTool, ToolSpecification};
+use workflow::schema;
+use workflow::tool::{CatalogTool, ToolSource, ToolSpecification};
 use workflow::vocabulary::{EffectClass, ToolState};
 
 /// Tools of one announcement.
@@ -25,8 +26,8 @@ type Found = BTreeMap<String, (ToolSpecification, String)>;
 impl Workers {
     /// Takes what can be taken; a tool that cannot be used keeps no other out.
     pub(super) async fn take_announcement(&self, ask: AnnounceToolsRequest) -> Result<AnnounceToolsResponse, Status> {
-        if ask.tools_json.len() > MAX_TOOLS || ask.channels_json.len() > MAX_TOOLS {
-            return Err(Status::invalid_argument("too many tools in one announcement"));
+        if ask.channels_json.len() > MAX_TOOLS {
+            return Err(Status::invalid_argument("too many channels in one announcement"));
         }
         if ask.worker_id.is_empty() || ask.worker_id.len() > 200 || ask.worker_id.contains('\0') {
             return Err(Status::invalid_argument("an announcement has a worker_id"));
@@ -34,6 +35,10 @@ impl Workers {
         let (mut found, mut refused) = (Found::new(), Vec::new());
         for document in ask.tools_json {
             match usable(&document) {
+                Ok(spec) if found.len() >= MAX_TOOLS && !found.contains_key(&spec.tool_id) => {
+                    let reason = format!("an announcement has at most {MAX_TOOLS} tools");
+                    refused.push(refusal(&spec.tool_id, &reason));
+                }
                 Ok(spec) => drop(found.insert(spec.tool_id.clone(), (spec, document))),
                 Err(tool) => refused.push(tool),
             }
@@ -100,11 +105,16 @@ impl Workers {
     }
 }
 
-fn usable(document: &str) -> Result<ToolSpecification, RefusedTool> {
-    let refused = |tool_id: &str, reason: String| RefusedTool {
+/// Both may be a foreign server's words.
+fn refusal(tool_id: &str, reason: &str) -> RefusedTool {
+    RefusedTool {
         tool_id: tool_id.chars().take(200).collect(),
-        reason,
-    };
+        reason: reason.chars().take(1_000).collect(),
+    }
+}
+
+fn usable(document: &str) -> Result<ToolSpecification, RefusedTool> {
+    let refused = |tool_id: &str, reason: String| refusal(tool_id, &reason);
     if document.len() > MAX_DOCUMENT {
         return Err(refused("", format!("a definition has at most {MAX_DOCUMENT} bytes")));
     }
@@ -117,6 +127,10 @@ fn usable(document: &str) -> Result<ToolSpecification, RefusedTool> {
         ));
     }
     Token::parse(&spec.pool).map_err(|error| refused(id, error.to_string()))?;
+    let foreign = spec.source == ToolSource::Mcp;
+    if foreign && let Err(unfit) = schema::check(&spec.input_schema) {
+        return Err(refused(id, format!("input schema: {unfit}")));
+    }
     match CatalogTool::new(spec.clone(), ToolState::Active) {
         Ok(_) => Ok(spec),
         Err(rejected) => Err(refused(id, rejected.to_string())),

@@ -223,11 +223,12 @@ pub async fn write(connection: &mut PgConnection, row: &ToolRow, is_new: bool) -
     Ok(done.rows_affected() == 1)
 }
 
-/// How many tools callers have registered and not removed.
+/// How many tools callers have registered and not removed. Who counts is alone with that until its transaction ends.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn registered(connection: &mut PgConnection) -> Result<i64, StoreError> {
+    signals::lock(connection).await?;
     sqlx::query_scalar("SELECT count(*) FROM tool WHERE registration IS NOT NULL AND state <> 'removed'")
         .fetch_one(connection)
         .await

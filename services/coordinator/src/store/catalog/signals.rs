@@ -24,6 +24,18 @@ pub async fn read(pool: &PgPool) -> Result<Signals, StoreError> {
         .map_err(StoreError::at("read the catalog's signals"))
 }
 
+/// Has others who change registered tools wait for the transaction's end.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn lock(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query("SELECT 1 FROM catalog_signal FOR UPDATE")
+        .execute(connection)
+        .await
+        .map_err(StoreError::at("lock the catalog's signals"))?;
+    Ok(())
+}
+
 /// Registered tools changed, in the transaction that changes them.
 ///
 /// # Errors

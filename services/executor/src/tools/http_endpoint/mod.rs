@@ -175,6 +175,7 @@ fn offer(
         retry: super::registry::retry(&endpoint.retry),
         timeout_seconds: endpoint.timeout_seconds,
         pool: pool.to_owned(),
+        binding_hash: None,
         tool_id,
     };
     Ok(Offer {

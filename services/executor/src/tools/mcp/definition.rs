@@ -1,10 +1,10 @@
 //! Tools as a server defines them, made into tools of ours, or refused.
 
-use super::schema::{self, Unfit};
 use crate::tools::registry::{effect_class, retry};
 use rmcp::model::Tool;
 use serde_json::{Map, Value, json};
 use service::config::McpServerConfig;
+use workflow::schema::{self, Unfit};
 use workflow::tool::{ToolSource, ToolSpecification};
 
 /// Bytes of one definition.
@@ -113,6 +113,7 @@ pub fn definition(server: &McpServerConfig, tool: &Tool, pool: &str) -> Result<D
         retry: retry(&server.retry),
         timeout_seconds: server.timeout_of(name),
         pool: pool.to_owned(),
+        binding_hash: None,
     };
     Ok(Definition {
         name: name.to_owned(),

@@ -23,7 +23,6 @@ mod http;
 mod input;
 mod process;
 mod result;
-mod schema;
 mod server;
 mod stdio;
 mod supervision;

@@ -1,6 +1,6 @@
 //! Schemas of servers nobody here wrote: bounded before anything compiles or applies them.
 
-use jsonschema::PatternOptions;
+use jsonschema::{PatternOptions, Validator};
 use serde_json::{Map, Value};
 
 /// Nodes of a schema with every reference followed: what applying it costs.
@@ -27,6 +27,14 @@ pub enum Unfit {
     Invalid(String),
 }
 
+/// The linear engine where it knows the patterns; what only another one knows has to come from the operator.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn compile(schema: &Value) -> Result<Validator, Unfit> {
+    linear(schema).or_else(|_| jsonschema::validator_for(schema).map_err(|error| Unfit::Invalid(error.to_string())))
+}
+
 /// Checks that a schema stands by itself, ends, and has no pattern that takes more than linear time.
 ///
 /// # Errors
@@ -38,11 +46,15 @@ pub fn check(schema: &Value) -> Result<(), Unfit> {
         following: Vec::new(),
     };
     walk.node(schema, 0)?;
+    linear(schema).map(drop)
+}
+
+fn linear(schema: &Value) -> Result<Validator, Unfit> {
     let engine = PatternOptions::regex()
         .size_limit(MAX_PATTERN)
         .dfa_size_limit(MAX_PATTERN);
     let built = jsonschema::options().with_pattern_options(engine).build(schema);
-    built.map(drop).map_err(|error| Unfit::Invalid(error.to_string()))
+    built.map_err(|error| Unfit::Invalid(error.to_string()))
 }
 
 struct Walk<'a> {
