@@ -15,7 +15,7 @@ use tracing::{Instrument, field};
 const MAX_CHARACTERS: usize = 2000;
 /// The largest models known have half of it.
 const MAX_DIMENSIONS: usize = 8192;
-/// A full batch of the commonest large dimension, 4096, as numbers of up to 24 characters.
+/// A full batch of the largest vectors, as numbers of up to 24 characters, fills less than half of it.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 /// A server that failed is left alone for this long, so that it costs one wait and not one a planning.
 const LEFT_ALONE: Duration = Duration::from_secs(30);
@@ -74,8 +74,8 @@ impl EmbedError {
 }
 
 impl Embedder {
-    /// Texts of one call, at most.
-    pub const BATCH: usize = 128;
+    /// Texts of one call, at most: few enough that a server without a graphics card gets somewhere with each.
+    pub const BATCH: usize = 32;
 
     /// Connects to nobody yet.
     ///
