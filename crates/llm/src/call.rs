@@ -79,7 +79,7 @@ pub enum CallKind {
     Model,
     /// A tool, by an agent.
     Tool,
-    /// No call: a choice between models, or to ask once more.
+    /// No call: a choice between models or of tools, or to ask once more.
     Decision,
 }
 

@@ -10,6 +10,7 @@ mod call;
 mod catalog;
 mod chat;
 mod deadline;
+mod embeddings;
 mod engine;
 mod judge;
 mod memory;
@@ -29,6 +30,7 @@ pub use call::{Answer, Call, CallKind, EngineError, Failed, Usage};
 pub use catalog::{ToolCard, agent_files, agent_tools, is_core, null_tool};
 pub use chat::{Chat, ChatAsk, Message, Reply, Tier, ToolCall};
 pub use deadline::by;
+pub use embeddings::{EmbedError, Embedder, EmbedderSettings};
 pub use engine::ModelEngine;
 pub use memory::{KnownPattern, Memory, PatternDecision, PatternUse};
 pub use models::{

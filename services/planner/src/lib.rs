@@ -3,6 +3,9 @@
 //! Stateless. What it makes is untrusted: the coordinator validates it again with the same function.
 
 mod catalog;
+mod meaning;
+#[cfg(test)]
+mod meaning_tests;
 mod memory;
 #[cfg(test)]
 mod memory_tests;
@@ -18,15 +21,30 @@ use catalog::KnownTools;
 use contracts::gen_ai;
 use contracts::work::job;
 use llm::Engine;
+use meaning::Meaning;
 use memory::Learner;
 use planning::Planning;
 use service::Context;
-use service::config::Role;
+use service::config::{Config, Faults, Role};
 use std::sync::Arc;
 use tracing::Instrument;
 use verified::Verifier;
 use workflow::plan::PlanLimits;
 use workflow::vocabulary::WorkKind;
+
+/// Finds the keys this process needs and cannot read.
+///
+/// # Errors
+/// The references that lead nowhere.
+pub fn check(config: &Config) -> Result<(), Faults> {
+    let keys = [config.llm.check_keys(Role::Planner), config.check_embeddings_key()];
+    let faults: Vec<_> = keys
+        .into_iter()
+        .filter_map(Result::err)
+        .flat_map(|faults| faults.0)
+        .collect();
+    if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
+}
 
 /// Runs the planner until the process is asked to end and what it holds is done.
 ///
@@ -45,6 +63,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
             max_fan_out: config.policy.max_fan_out,
             max_depth: config.policy.max_depth,
         }),
+        meaning: Meaning::open(&config.tools.embeddings, &config.llm)?,
     };
     worker::serve(&ctx, connections, &[WorkKind::Plan], Arc::new(planner)).await
 }
@@ -54,6 +73,7 @@ struct Planner {
     learner: Learner,
     tools: KnownTools,
     verifier: Verifier,
+    meaning: Option<Meaning>,
 }
 
 impl Handler for Planner {
@@ -70,6 +90,7 @@ impl Handler for Planner {
             learner: &self.learner,
             known: &self.tools,
             verifier: &self.verifier,
+            meaning: self.meaning.as_ref(),
             task_id: &job.item.task_id,
             tenant: &job.item.tenant,
             context: &context,

@@ -1,12 +1,13 @@
 //! One planning: ask the engine, check its plan, ask once more with the reasons.
 
 use crate::catalog::{KnownTools, Tools};
+use crate::meaning::Meaning;
 use crate::memory::{self, Learner, Recalled};
 use crate::search::fitting;
 use crate::verified::Verifier;
 use bus::worker::{CallError, Ended};
 use contracts::work::{PlanOutcome, job_result};
-use llm::{Answer, Call, CallKind, Context, Engine, EngineError, Failed, Memory, PlanAsk, PlanDraft, Usage};
+use llm::{Answer, Call, CallKind, Context, Engine, EngineError, Failed, Memory, PlanAsk, PlanDraft, ToolCard, Usage};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -35,6 +36,8 @@ pub struct Planning<'a> {
     pub learner: &'a Learner,
     pub known: &'a KnownTools,
     pub verifier: &'a Verifier,
+    /// None: tools are found by words alone.
+    pub meaning: Option<&'a Meaning>,
     pub task_id: &'a str,
     pub tenant: &'a str,
     pub context: &'a Context,
@@ -65,7 +68,8 @@ impl Planning<'_> {
             };
             let memory = recalled.memory();
             let (context, feedback) = (self.context, self.feedback);
-            let attempted = attempt(self.engine, &current, self.verifier, context, memory, feedback);
+            let (verifier, meaning) = (self.verifier, self.meaning);
+            let attempted = attempt(self.engine, &current, verifier, meaning, context, memory, feedback);
             match llm::by(worker::give_up_at(self.deadline), attempted).await {
                 Attempt::Planned(answer) => return planned(self.engine, recalled, answer),
                 Attempt::Failed(failed) => return worker::ended(failed),
@@ -105,12 +109,17 @@ pub async fn attempt(
     engine: &dyn Engine,
     tools: &Arc<Tools>,
     verifier: &Verifier,
+    meaning: Option<&Meaning>,
     context: &Context,
     memory: &Memory,
     feedback: &[String],
 ) -> Attempt {
     let mut feedback = feedback.to_vec();
-    let mut cost = Cost::default();
+    let (similarity, told) = near(engine, &tools.cards, meaning, &context.request).await;
+    let mut cost = Cost {
+        usage: Usage::default(),
+        calls: told.into_iter().collect(),
+    };
     let mut asked = 0;
     loop {
         asked += 1;
@@ -120,7 +129,7 @@ pub async fn attempt(
             memory,
             feedback: &feedback,
         };
-        let answer = match cost.of(shown(engine, ask).await) {
+        let answer = match cost.of(shown(engine, ask, &similarity).await) {
             Ok(answer) => answer,
             Err(failed) if matches!(failed.error, EngineError::NoTool(_)) => return Attempt::ToolLacking(Err(failed)),
             Err(failed) => return Attempt::Failed(failed),
@@ -150,13 +159,46 @@ pub async fn attempt(
     }
 }
 
+/// How near the tools are to the request, where there are more than the engine takes in at once, and how that was found.
+async fn near(
+    engine: &dyn Engine,
+    tools: &[ToolCard],
+    meaning: Option<&Meaning>,
+    request: &str,
+) -> (Vec<Option<f32>>, Option<Call>) {
+    let Some(meaning) = meaning.filter(|_| tools.len() > engine.tools_at_once()) else {
+        return (Vec::new(), None);
+    };
+    let started = Instant::now();
+    let outcome = meaning.similarity(request, tools).await;
+    let (error, detail) = match &outcome {
+        Ok(_) => (
+            "",
+            format!("tools are found by words, and by meaning with {}", meaning.model()),
+        ),
+        Err(error) => (
+            error.code(),
+            format!("tools are found by words alone; {}: {error}", meaning.model()),
+        ),
+    };
+    let told = Call {
+        kind: CallKind::Decision,
+        name: "tool_search".to_owned(),
+        duration: started.elapsed(),
+        error: error.to_owned(),
+        detail,
+        ..Call::default()
+    };
+    (outcome.unwrap_or_default(), Some(told))
+}
+
 /// Asks with the tools the engine can take in at once.
-async fn shown(engine: &dyn Engine, ask: PlanAsk<'_>) -> Result<Answer<PlanDraft>, Failed> {
+async fn shown(engine: &dyn Engine, ask: PlanAsk<'_>, similarity: &[Option<f32>]) -> Result<Answer<PlanDraft>, Failed> {
     let most = engine.tools_at_once();
     if ask.tools.len() <= most {
         return engine.plan(ask).await;
     }
-    let tools = fitting(&ask, most);
+    let tools = fitting(&ask, most, similarity);
     engine.plan(PlanAsk { tools: &tools, ..ask }).await
 }
 

@@ -66,12 +66,22 @@ async fn offline_plans_are_valid_at_once_whatever_is_asked() {
 #[tokio::test]
 async fn the_null_plan_is_valid_where_the_null_tool_is_there_and_waited_for_where_not() {
     let context = context("anything", &["blog"]);
-    let attempted = attempt(&Null, &all_tools(), &verifier(), &context, &Memory::default(), &[]).await;
+    let attempted = attempt(
+        &Null,
+        &all_tools(),
+        &verifier(),
+        None,
+        &context,
+        &Memory::default(),
+        &[],
+    )
+    .await;
     assert!(matches!(attempted, Attempt::Planned(_)), "{attempted:?}");
     let attempted = attempt(
         &Null,
         &tools(llm::agent_tools()),
         &verifier(),
+        None,
         &context,
         &Memory::default(),
         &[],
@@ -82,6 +92,7 @@ async fn the_null_plan_is_valid_where_the_null_tool_is_there_and_waited_for_wher
         &Offline,
         &tools(Vec::new()),
         &verifier(),
+        None,
         &context,
         &Memory::default(),
         &[],
@@ -150,6 +161,7 @@ async fn a_bad_plan_is_asked_for_once_more_with_the_reasons() {
         &engine,
         &all_tools(),
         &verifier(),
+        None,
         &context("x", &[]),
         &Memory::default(),
         &["first".to_owned()],
@@ -179,6 +191,7 @@ async fn a_bad_plan_is_asked_for_once_more_with_the_reasons() {
         &engine,
         &all_tools(),
         &verifier(),
+        None,
         &context("x", &[]),
         &Memory::default(),
         &[],

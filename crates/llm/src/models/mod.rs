@@ -224,27 +224,12 @@ fn provider(name: &str, settings: ProviderSettings, sources: Sources) -> Result<
         Speaks::Anthropic => (anthropic::BASE_URL, "anthropic"),
     };
     let base_url = settings.base_url.as_deref().unwrap_or(default_url);
-    let mut allow = AllowList::new(Unlisted::Refused);
-    let bad_url = |source| OpenError::BaseUrl {
-        provider: name.to_owned(),
-        source,
-    };
-    allow.allow(base_url).map_err(bad_url)?;
-    let mut url = Url::parse(base_url).map_err(|error| {
-        bad_url(InvalidEntry {
-            entry: base_url.to_owned(),
-            reason: error.to_string(),
-        })
-    })?;
     let limits = Limits {
         connect_timeout: settings.patience.connect,
         max_response_bytes: MAX_ANSWER_BYTES,
         ..Limits::default()
     };
-    let client = Client::new(allow, limits).map_err(|source| OpenError::Client {
-        provider: name.to_owned(),
-        source,
-    })?;
+    let (client, mut url) = guarded(name, base_url, limits)?;
     let protocol: Box<dyn Protocol> = match settings.speaks {
         Speaks::OpenAi => Box::new(OpenAi::at(&url)),
         Speaks::Anthropic => Box::new(Anthropic),
@@ -278,4 +263,25 @@ fn provider(name: &str, settings: ProviderSettings, sources: Sources) -> Result<
         gate: Arc::new(Gate::new(settings.bounds, Instant::now())),
         max_output_tokens: settings.max_output_tokens,
     })
+}
+
+/// A client that calls this server and no other.
+pub(crate) fn guarded(name: &str, base_url: &str, limits: Limits) -> Result<(Client, Url), OpenError> {
+    let mut allow = AllowList::new(Unlisted::Refused);
+    let bad_url = |source| OpenError::BaseUrl {
+        provider: name.to_owned(),
+        source,
+    };
+    allow.allow(base_url).map_err(bad_url)?;
+    let url = Url::parse(base_url).map_err(|error| {
+        bad_url(InvalidEntry {
+            entry: base_url.to_owned(),
+            reason: error.to_string(),
+        })
+    })?;
+    let client = Client::new(allow, limits).map_err(|source| OpenError::Client {
+        provider: name.to_owned(),
+        source,
+    })?;
+    Ok((client, url))
 }

@@ -9,6 +9,7 @@ mod coordinator;
 mod database;
 mod documented;
 mod effects;
+mod embeddings;
 mod events;
 mod fault;
 mod gateway;
@@ -49,6 +50,7 @@ pub use coordinator::CoordinatorConfig;
 pub use database::DatabaseConfig;
 pub use documented::documented_defaults;
 pub use effects::Effects;
+pub use embeddings::EmbeddingsConfig;
 pub use events::{EventDetail, EventsConfig};
 pub use fault::{Fault, Faults};
 pub use gateway::GatewayConfig;
@@ -159,7 +161,7 @@ impl Config {
         self.quality.check(&mut checks);
         self.policy.check(is_channel, &mut checks);
         self.limits.check(&mut checks);
-        self.tools.check(&mut checks);
+        self.tools.check(&self.llm, &mut checks);
         checks
     }
 }

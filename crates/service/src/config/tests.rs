@@ -338,6 +338,44 @@ fn a_key_that_is_not_there_is_missed_by_the_roles_that_need_it_alone() {
 }
 
 #[test]
+fn embeddings_are_asked_of_a_server_that_has_them_with_a_key_that_is_there() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "embeddings.toml",
+        r#"
+        [llm.providers.claude]
+        kind = "anthropic"
+        [tools.embeddings]
+        provider = "claude"
+        timeout_seconds = 60
+        "#,
+    );
+    let found = faults(&environment(&[("ORCHESTRATOR_CONFIG", &file)]));
+    for key in ["provider", "model", "timeout_seconds"] {
+        assert_eq!(fault(&found, &format!("tools.embeddings.{key}")).origin, file, "{key}");
+    }
+    let file = folder.file("model.toml", "[tools.embeddings]\nmodel = \"m\"");
+    let found = faults(&environment(&[("ORCHESTRATOR_CONFIG", &file)]));
+    assert_eq!(fault(&found, "tools.embeddings.model").origin, file);
+
+    let file = folder.file(
+        "key.toml",
+        r#"
+        [llm.providers.own]
+        kind = "openai"
+        api_key = { env = "A_KEY_THAT_NOBODY_SETS" }
+        [tools.embeddings]
+        provider = "own"
+        model = "m"
+        "#,
+    );
+    let config = load(&environment(&[("ORCHESTRATOR_CONFIG", &file)])).unwrap();
+    assert!(config.llm.check_keys(Role::Planner).is_ok());
+    let faults = config.check_embeddings_key().unwrap_err().to_string();
+    assert!(faults.contains("A_KEY_THAT_NOBODY_SETS is not set"), "{faults}");
+}
+
+#[test]
 fn roles_and_sizes_name_models_whose_names_may_hold_slashes() {
     let folder = Folder::new();
     let file = folder.file(

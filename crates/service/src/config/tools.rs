@@ -1,4 +1,6 @@
+use super::LlmConfig;
 use super::checks::Checks;
+use super::embeddings::EmbeddingsConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,8 @@ pub struct ToolsConfig {
     pub profile: ToolProfile,
     /// State of a tool that somebody registers: `awaiting_approval` until it is approved, or `active` at once.
     pub registered: RegisteredState,
+    /// Finding tools by meaning, beside by words.
+    pub embeddings: EmbeddingsConfig,
 }
 
 /// How many of the shipped agents are offered.
@@ -57,7 +61,8 @@ impl ToolsConfig {
         self.enabled.iter().any(|entry| entry == tool_id || begins(entry))
     }
 
-    pub(super) fn check(&self, checks: &mut Checks) {
+    pub(super) fn check(&self, llm: &LlmConfig, checks: &mut Checks) {
+        self.embeddings.check(llm, checks);
         let unfit = |entry: &&String| entry.strip_suffix(".*").unwrap_or(entry.as_str()).contains('*');
         for entry in self.enabled.iter().filter(unfit) {
             checks.add(

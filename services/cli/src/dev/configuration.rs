@@ -29,7 +29,9 @@ pub fn load(layout: &Layout) -> Result<Config> {
 pub fn check_keys(config: &Config) -> Result<()> {
     [Role::Planner, Role::Writer, Role::Judge]
         .into_iter()
-        .try_for_each(|role| config.llm.check_keys(role).map_err(|faults| refused(&faults).into()))
+        .map(|role| config.llm.check_keys(role))
+        .chain([config.check_embeddings_key()])
+        .try_for_each(|checked| checked.map_err(|faults| refused(&faults).into()))
 }
 
 fn refused(faults: &Faults) -> ConfigurationFault {

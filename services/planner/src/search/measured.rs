@@ -1,9 +1,12 @@
 //! How often the tools a request needs are among those shown: 283 tools of 83 servers and APIs, 137 requests as
 //! people write them. `docs/tool-search.md` states the figures.
 
-use super::fitting;
-use llm::{Context, Memory, PlanAsk, ToolCard};
+use super::{chosen, fitting, fused};
+use crate::meaning::{Meaning, NoMeaning};
+use llm::{Context, Embedder, EmbedderSettings, Memory, PlanAsk, ToolCard};
 use serde_json::{Map, Value, json};
+use std::time::Duration;
+use tokio::time::sleep;
 
 /// `tool_id`, what it does, its arguments; by tabs.
 const TOOLS: &str = include_str!("tools.tsv");
@@ -51,6 +54,37 @@ fn requests() -> Vec<(&'static str, Vec<Vec<&'static str>>)> {
     REQUESTS.lines().map(request).collect()
 }
 
+/// The share of requests whose tools are all among `most` shown tools; misses are printed.
+fn recall(name: &str, most: usize, tools: &[ToolCard], shown: impl Fn(&PlanAsk<'_>, usize) -> Vec<ToolCard>) -> f64 {
+    let requests = requests();
+    let mut missed = Vec::new();
+    for (number, (request, needs)) in requests.iter().enumerate() {
+        let context = Context {
+            request: (*request).to_owned(),
+            ..Context::default()
+        };
+        let ask = PlanAsk {
+            context: &context,
+            tools,
+            memory: &Memory::default(),
+            feedback: &[],
+        };
+        let shown = shown(&ask, number);
+        let is_shown = |id: &&str| shown.iter().any(|tool| tool.tool_id == **id);
+        if !needs.iter().all(|any| any.iter().any(|id| is_shown(id))) {
+            missed.push(*request);
+        }
+    }
+    let recall = 1.0 - missed.len() as f64 / requests.len() as f64;
+    println!(
+        "{name}, {most} of {} tools shown: {recall:.3} of {} requests",
+        tools.len(),
+        requests.len()
+    );
+    println!("  missed: {missed:#?}");
+    recall
+}
+
 #[test]
 fn what_a_request_needs_is_among_the_few_that_are_shown() {
     let (tools, requests) = (tools(), requests());
@@ -61,31 +95,41 @@ fn what_a_request_needs_is_among_the_few_that_are_shown() {
         }
     }
     for (most, floor) in FLOORS {
-        let mut missed = Vec::new();
-        for (request, needs) in &requests {
-            let context = Context {
-                request: (*request).to_owned(),
-                ..Context::default()
-            };
-            let ask = PlanAsk {
-                context: &context,
-                tools: &tools,
-                memory: &Memory::default(),
-                feedback: &[],
-            };
-            let shown = fitting(&ask, most);
-            let is_shown = |id: &&str| shown.iter().any(|tool| tool.tool_id == **id);
-            if !needs.iter().all(|any| any.iter().any(|id| is_shown(id))) {
-                missed.push(*request);
-            }
-        }
-        let recall = 1.0 - missed.len() as f64 / requests.len() as f64;
-        println!(
-            "{most} of {} tools shown: {recall:.3} of {} requests",
-            tools.len(),
-            requests.len()
-        );
-        println!("  missed: {missed:#?}");
+        let recall = recall("words", most, &tools, |ask, _| fitting(ask, most, &[]));
         assert!(recall >= floor, "recall at {most} fell to {recall:.3}");
+    }
+}
+
+/// Measures a server of embeddings: `ORCHESTRATOR_EMBEDDINGS_URL`, a base URL, and `ORCHESTRATOR_EMBEDDINGS_MODEL`.
+#[tokio::test]
+#[ignore = "needs a server of embeddings"]
+async fn meaning_finds_more_than_words() {
+    let variable = |name: &str| std::env::var(name).unwrap();
+    let embedder = Embedder::new(EmbedderSettings {
+        provider: "measured".to_owned(),
+        base_url: Some(variable("ORCHESTRATOR_EMBEDDINGS_URL")),
+        api_key: None,
+        model: variable("ORCHESTRATOR_EMBEDDINGS_MODEL"),
+    });
+    let meaning = Meaning::by(embedder.unwrap(), Duration::from_secs(10));
+    let tools = tools();
+    let mut similarities = Vec::new();
+    for (request, _) in requests() {
+        let similarity = loop {
+            match meaning.similarity(request, &tools).await {
+                Ok(similarity) if similarity.iter().all(Option::is_some) => break similarity,
+                Ok(_) | Err(NoMeaning::Lacking { failed: None, .. }) => sleep(Duration::from_secs(1)).await,
+                Err(error) => panic!("{error}"),
+            }
+        };
+        similarities.push(similarity);
+    }
+    for (most, _) in FLOORS {
+        let by_words = recall("words", most, &tools, |ask, _| fitting(ask, most, &[]));
+        recall("meaning", most, &tools, |ask, n| {
+            chosen(ask, most, &fused(&[], &similarities[n]))
+        });
+        let by_both = recall("both", most, &tools, |ask, n| fitting(ask, most, &similarities[n]));
+        assert!(by_both > by_words, "{by_both:.3} of {by_words:.3} at {most}");
     }
 }

@@ -1,0 +1,228 @@
+//! How near tools are to a request by meaning: vectors of what tools say of themselves, kept while the catalog has them.
+
+use anyhow::Context as _;
+use llm::{EmbedError, Embedder, EmbedderSettings, ToolCard};
+use serde_json::Value;
+use service::config::{EmbeddingsConfig, LlmConfig};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// For one batch of tools, beside plannings.
+const BATCH_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What of a tool is embedded. Versions of a tool that say the same share a vector.
+type ToolText = String;
+
+/// Finds by meaning.
+#[derive(Clone)]
+pub struct Meaning(Arc<Shared>);
+
+struct Shared {
+    embedder: Embedder,
+    /// For the request of one planning.
+    patience: Duration,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    vectors: BTreeMap<ToolText, Arc<[f32]>>,
+    /// Somebody is embedding what is lacking.
+    filling: bool,
+    /// Why the last to do so gave up.
+    failed: Option<EmbedError>,
+}
+
+/// Tools are found by words alone this time.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoMeaning {
+    /// Most tools have no vector yet.
+    #[error("{known} of {tools} tools are embedded so far{}", because(.failed.as_ref()))]
+    Lacking {
+        /// Tools with a vector.
+        known: usize,
+        /// Tools of the catalog.
+        tools: usize,
+        /// Why it stopped, if it did.
+        failed: Option<EmbedError>,
+    },
+    /// The request has no vector.
+    #[error("the request is not embedded: {0}")]
+    Request(#[from] EmbedError),
+    /// The vectors of the tools are of another model than the request's.
+    #[error("the vectors have other dimensions than before; tools are embedded anew")]
+    OtherDimensions,
+}
+
+impl NoMeaning {
+    /// Stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Lacking { failed: None, .. } | Self::OtherDimensions => "embeddings_lacking",
+            Self::Lacking {
+                failed: Some(error), ..
+            }
+            | Self::Request(error) => error.code(),
+        }
+    }
+}
+
+fn because(failed: Option<&EmbedError>) -> String {
+    failed.map_or_else(String::new, |error| format!(": {error}"))
+}
+
+impl Meaning {
+    /// As configured; none: tools are found by words alone.
+    ///
+    /// # Errors
+    /// A key that is not there, an address that is none.
+    pub fn open(config: &EmbeddingsConfig, llm: &LlmConfig) -> anyhow::Result<Option<Self>> {
+        let (Some(name), Some((provider, model))) = (&config.provider, config.asked(llm)) else {
+            return Ok(None);
+        };
+        let key = provider.api_key.map(|key| key.resolve()).transpose();
+        let embedder = Embedder::new(EmbedderSettings {
+            provider: name.clone(),
+            base_url: provider.base_url,
+            api_key: key.context("tools.embeddings")?,
+            model: model.to_owned(),
+        })
+        .context("tools.embeddings")?;
+        Ok(Some(Self::by(
+            embedder,
+            Duration::from_secs_f64(config.timeout_seconds),
+        )))
+    }
+
+    pub fn by(embedder: Embedder, patience: Duration) -> Self {
+        Self(Arc::new(Shared {
+            embedder,
+            patience,
+            known: Mutex::new(Known::default()),
+        }))
+    }
+
+    /// Who is asked, for people.
+    pub fn model(&self) -> String {
+        format!("{}/{}", self.0.embedder.provider(), self.0.embedder.model())
+    }
+
+    /// The cosine of each tool to the request, by index; none where the tool has no vector yet. What is lacking is
+    /// embedded beside this and later plannings.
+    ///
+    /// # Errors
+    /// When there is nothing to go by; within the time for one request.
+    pub async fn similarity(&self, request: &str, tools: &[ToolCard]) -> Result<Vec<Option<f32>>, NoMeaning> {
+        let texts: Vec<ToolText> = tools.iter().map(text_of).collect();
+        self.embed_lacking(&texts);
+        self.check_known(&texts)?;
+        let [request] = self
+            .0
+            .embedder
+            .embed(&[request], self.0.patience)
+            .await?
+            .try_into()
+            .unwrap_or_default();
+        let mut known = self.0.known();
+        known.vectors.retain(|_, vector| vector.len() == request.len());
+        let near = |text: &ToolText| known.vectors.get(text).map(|vector| cosine(vector, &request));
+        let similarity: Vec<Option<f32>> = texts.iter().map(near).collect();
+        if similarity.iter().all(Option::is_none) {
+            return Err(NoMeaning::OtherDimensions);
+        }
+        Ok(similarity)
+    }
+
+    /// Most tools have a vector.
+    fn check_known(&self, texts: &[ToolText]) -> Result<(), NoMeaning> {
+        let state = self.0.known();
+        let known = texts.iter().filter(|text| state.vectors.contains_key(*text)).count();
+        if known * 2 >= texts.len() {
+            return Ok(());
+        }
+        Err(NoMeaning::Lacking {
+            known,
+            tools: texts.len(),
+            failed: state.failed.clone(),
+        })
+    }
+
+    /// Has the vectors that are lacking made by one task at a time, and forgets those of no tool.
+    fn embed_lacking(&self, texts: &[ToolText]) {
+        let lacking: BTreeSet<ToolText> = {
+            let mut known = self.0.known();
+            if known.filling {
+                return;
+            }
+            let texts: BTreeSet<&ToolText> = texts.iter().collect();
+            known.vectors.retain(|text, _| texts.contains(text));
+            let lacking = texts.into_iter().filter(|text| !known.vectors.contains_key(*text));
+            let lacking: BTreeSet<ToolText> = lacking.cloned().collect();
+            known.filling = !lacking.is_empty();
+            lacking
+        };
+        if !lacking.is_empty() {
+            tokio::spawn(Arc::clone(&self.0).embed(lacking.into_iter().collect()));
+        }
+    }
+}
+
+impl Shared {
+    async fn embed(self: Arc<Self>, texts: Vec<ToolText>) {
+        // Whatever happens, the next planning may try again.
+        let filling = Filling(&self);
+        for batch in texts.chunks(Embedder::BATCH) {
+            let asked: Vec<&str> = batch.iter().map(String::as_str).collect();
+            let outcome = self.embedder.embed(&asked, BATCH_PATIENCE).await;
+            let mut known = self.known();
+            match outcome {
+                Ok(vectors) => {
+                    let vectors = vectors.into_iter().map(Arc::from);
+                    known.vectors.extend(batch.iter().cloned().zip(vectors));
+                    known.failed = None;
+                }
+                Err(EmbedError::LeftAlone(_)) if known.failed.is_some() => break,
+                Err(error) => {
+                    known.failed = Some(error);
+                    break;
+                }
+            }
+        }
+        drop(filling);
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Filling<'a>(&'a Shared);
+
+impl Drop for Filling<'_> {
+    fn drop(&mut self) {
+        self.0.known().filling = false;
+    }
+}
+
+/// Its name, what it does, what kind it is, the names of its arguments.
+fn text_of(tool: &ToolCard) -> ToolText {
+    let properties = tool.input_schema.get("properties").and_then(Value::as_object);
+    let arguments: Vec<&str> = properties
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    format!(
+        "{}: {} ({}) {}",
+        tool.name,
+        tool.description,
+        tool.category,
+        arguments.join(", ")
+    )
+}
+
+/// Of vectors of unit length and equal dimensions.
+fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
