@@ -75,6 +75,7 @@ impl Supervisor {
             match connected {
                 Ok(()) => tracing::warn!(server = name, "the server ended the connection"),
                 Err(trouble) => {
+                    let trouble = self.server.without_secrets(trouble);
                     tracing::warn!(server = name, code = trouble.code, "the server is away: {trouble}");
                     // It may have ended because it was asked in a revision it does not know.
                     revisions = match (trouble.acted, revisions) {
@@ -144,8 +145,10 @@ impl Supervisor {
     }
 
     async fn list(&self, connection: &Connection) -> Result<(), Trouble> {
-        let tools = connection.tools(Instant::now() + LISTING).await?;
         let server = &self.server;
+        let tools = connection.tools(Instant::now() + LISTING).await?;
+        let unreadable = |_| Trouble::bad_response("nothing can be read of the tools without their secrets");
+        let tools = server.redactor.message(tools).map_err(unreadable)?;
         let mut versions = std::collections::BTreeMap::new();
         let mut served = Vec::new();
         for definition in definitions(&server.config, tools, &self.pool) {
