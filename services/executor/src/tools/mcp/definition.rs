@@ -11,6 +11,8 @@ use workflow::tool::{ToolSource, ToolSpecification};
 const MAX_DEFINITION: usize = 64 << 10;
 /// Bytes of the definitions of one server: they are announced together with those of others.
 const MAX_DEFINITIONS: usize = 1 << 20;
+/// Tools of one server: more are no help to anybody, and would leave no room for those of others.
+const MAX_TOOLS: usize = 256;
 /// Characters of a tool's name.
 const MAX_NAME: usize = 128;
 
@@ -26,6 +28,9 @@ pub enum Rejected {
     /// The server has too much to say.
     #[error("the definitions of this server are longer than {MAX_DEFINITIONS} bytes together")]
     TooMuch,
+    /// The server has too many.
+    #[error("this server has more than {MAX_TOOLS} tools; choose with `enabled_tools`")]
+    TooMany,
     /// Of the arguments.
     #[error("its input schema: {0}")]
     Input(Unfit),
@@ -46,11 +51,15 @@ pub struct Definition {
 
 /// The tools of a list that can be served; what cannot is logged and left out.
 pub fn definitions(server: &McpServerConfig, tools: Vec<Tool>, pool: &str) -> Vec<Definition> {
-    let mut left = MAX_DEFINITIONS;
+    let (mut left, mut room) = (MAX_DEFINITIONS, MAX_TOOLS);
     let mut usable = |tool: &Tool| {
+        if room == 0 {
+            return Err(Rejected::TooMany);
+        }
         let definition = definition(server, tool, pool)?;
         let size = json!(definition.spec).to_string().len();
         left = left.checked_sub(size).ok_or(Rejected::TooMuch)?;
+        room -= 1;
         Ok(definition)
     };
     let served = tools.iter().filter(|tool| server.serves(&tool.name));
