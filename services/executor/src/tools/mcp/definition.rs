@@ -85,11 +85,11 @@ pub fn definition(server: &McpServerConfig, tool: &Tool, pool: &str) -> Result<D
     if !is_name(name) {
         return Err(Rejected::Name);
     }
-    let input = Value::Object(tool.input_schema.as_ref().clone());
+    let input = legible(Value::Object(tool.input_schema.as_ref().clone()));
     let output = tool
         .output_schema
         .as_ref()
-        .map(|schema| Value::Object(schema.as_ref().clone()));
+        .map(|schema| legible(Value::Object(schema.as_ref().clone())));
     let description = visible(tool.description.as_deref().unwrap_or_default());
     let size = input.to_string().len() + output.as_ref().map_or(0, |o| o.to_string().len()) + description.len();
     if size > MAX_DEFINITION {
@@ -148,6 +148,22 @@ fn visible(text: &str) -> String {
     text.chars().filter(|c| !hidden(*c)).collect()
 }
 
+/// A schema whose descriptions and titles hide nothing.
+fn legible(schema: Value) -> Value {
+    let member = |(name, member): (String, Value)| {
+        let member = match member {
+            Value::String(text) if name == "description" || name == "title" => Value::String(visible(&text)),
+            other => legible(other),
+        };
+        (name, member)
+    };
+    match schema {
+        Value::Object(members) => members.into_iter().map(member).collect(),
+        Value::Array(elements) => elements.into_iter().map(legible).collect(),
+        other => other,
+    }
+}
+
 /// An object as the parts of a list of tools: each is read alone, so that one that is none does not cost the others.
 pub fn tools_of(list: &Map<String, Value>) -> Option<Vec<Tool>> {
     let tools = list.get("tools")?.as_array()?;
@@ -189,6 +205,26 @@ mod tests {
             ("s.reads", "research")
         );
         assert_eq!(reads.description, "Does it", "nothing hidden is shown to a model");
+    }
+
+    #[test]
+    fn nothing_hidden_is_in_the_descriptions_of_a_schema() {
+        let hides = |text: &str| {
+            json!({"type": "object", "title": text, "properties": {
+                "description": {"type": "string", "description": text}, "a": {"anyOf": [{"title": text}]}}})
+        };
+        let mut tool = tool("t", hides("do\u{200b} \u{e0041}it"));
+        tool.output_schema = tool.input_schema.clone().into();
+        let made = definition(&server(), &tool, "p").unwrap();
+        assert_eq!(made.spec.input_schema, hides("do it"));
+        assert_eq!(made.output, Some(hides("do it")));
+    }
+
+    #[test]
+    fn a_server_with_too_many_tools_keeps_the_first() {
+        let tools = (0..1_000).map(|n| tool(&format!("t{n}"), json!({}))).collect();
+        let kept = definitions(&server(), tools, "p");
+        assert_eq!((kept.len(), kept.last().map(|d| d.name.as_str())), (256, Some("t255")));
     }
 
     #[test]
