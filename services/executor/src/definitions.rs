@@ -50,9 +50,11 @@ impl Definitions {
     /// its tool.
     pub async fn renew(&self) -> bool {
         let mut known = self.known.lock().await;
-        if known.read.is_some_and(|at| at.elapsed() < FRESH) {
-            return true;
-        }
+        let fresh = known.read.is_some_and(|at| at.elapsed() < FRESH);
+        fresh || self.read(&mut known).await
+    }
+
+    async fn read(&self, known: &mut Known) -> bool {
         let ask = ListDefinitionsRequest {
             pool: self.config.worker.pool.clone(),
         };
@@ -85,15 +87,19 @@ impl Definitions {
         loop {
             let wanted = signals.borrow_and_update().definitions;
             // 0 is no version: there was no beat yet.
-            let missing = wanted != 0 && (asked.is_some() || self.known.lock().await.version != wanted);
-            let failed = missing && !self.renew().await;
-            if let Some(generation) = asked.take_if(|_| missing && !failed) {
+            let mut known = self.known.lock().await;
+            let missing = wanted != 0 && (asked.is_some() || known.version != wanted);
+            let read = missing && self.read(&mut known).await;
+            // It may have been read from one that is behind, or have changed once more.
+            let behind = wanted != 0 && known.version != wanted;
+            drop(known);
+            if let Some(generation) = asked.take_if(|_| read) {
                 source.done(generation);
             }
             tokio::select! {
                 changed = signals.changed() => if changed.is_err() { return },
                 generation = source.asked() => asked = Some(generation),
-                () = sleep(RETRY), if failed => {}
+                () = sleep(RETRY), if behind || (missing && !read) => {}
                 () = ctx.shutdown.cancelled() => return,
             }
         }

@@ -18,8 +18,6 @@ use workflow::vocabulary::EffectClass;
 
 /// What a receiver says is not read beyond this.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
-/// Characters of a location, which the receiver chooses.
-const MAX_LOCATION: usize = 2000;
 
 /// Calls one API.
 pub struct Http {
@@ -119,12 +117,7 @@ impl Http {
     }
 
     fn shown(&self, location: &str) -> String {
-        let plain: String = location
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(MAX_LOCATION)
-            .collect();
-        self.credentials.redactor().text(plain)
+        self.credentials.redactor().text(super::bounded(location))
     }
 }
 

@@ -7,18 +7,21 @@ use crate::effects::{EffectPort, Intent, Licensed, Sender, Sent, Stop, perform};
 use crate::failure::RunFailure;
 use crate::template::to_template;
 use crate::tools::http_endpoint::filled;
-use crate::tools::mcp::{Answer, Ended, FrozenCall, Manner, Server, Servers, read};
+use crate::tools::mcp::{Answer, Ended, FrozenCall, Manner, Pin, Server, Servers, read};
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use service::config::ChannelConfig;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use workflow::hash::Fingerprint;
 use workflow::vocabulary::EffectClass;
 
 /// Publishes by calling a tool.
 pub struct McpChannel {
     server: Arc<Server>,
     tool: String,
+    /// The tool's definition at the first publication.
+    version: OnceLock<Fingerprint>,
     arguments: Value,
     class: EffectClass,
     timeout: Duration,
@@ -31,6 +34,7 @@ impl McpChannel {
         Ok(Self {
             server: Arc::clone(servers.get(channel.server.as_deref().unwrap_or_default())?),
             tool: channel.tool.clone().unwrap_or_default(),
+            version: OnceLock::new(),
             arguments: arguments.unwrap_or_else(|| json!({"title": "{{title}}", "content": "{{content}}"})),
             class: super::class(channel),
             timeout: Duration::from_secs_f64(channel.timeout_seconds),
@@ -77,9 +81,7 @@ impl Channel for McpChannel {
             key_ttl: self.key_ttl,
         };
         let sender = Publishing { channel: self, text };
-        let answer = perform(run, &intent, &sender).await;
-        let answer = answer.map_err(|stop| self.server.redactor.stop(stop))?;
-        Ok(super::location(&answer))
+        Ok(super::location(&perform(run, &intent, &sender).await?))
     }
 }
 
@@ -105,14 +107,28 @@ impl Sender for Publishing<'_> {
             Err(failure) => return Sent::NotDone(failure),
         };
         let manner = Manner::licensed(self.channel.class, licensed);
-        let answer = self.channel.server.call(&frozen, manner, licensed.send_before).await;
-        match answer.map(|answer| match answer {
-            Answer::Result(result) => read(&result, None),
-            Answer::Asks(question) => Ok(Ended::Failed(format!("it asks: {}", question.message))),
-        }) {
-            Ok(Ok(Ended::Output(output))) => Sent::Confirmed(json!({"location": location(&output)})),
-            Ok(Ok(Ended::Failed(why))) => Sent::Refused(RunFailure::permanent("tool_error", why)),
-            Ok(Err(trouble)) | Err(trouble) => trouble.sent(),
+        let pin = Pin::First(&self.channel.version);
+        let answer = self
+            .channel
+            .server
+            .call(&frozen, pin, manner, licensed.send_before)
+            .await;
+        let result = match answer {
+            Ok(Answer::Result(result)) => result,
+            Ok(Answer::Asks(question)) => {
+                let message = format!("it asks: {}", question.message);
+                return Sent::Refused(RunFailure::permanent("tool_error", message));
+            }
+            Err(trouble) => return trouble.sent(),
+        };
+        match read(&result, None) {
+            Ok(Ended::Output(output)) => {
+                let location = super::bounded(location(&output));
+                Sent::Confirmed(json!({"location": location}))
+            }
+            // It says nothing of how far the tool had come.
+            Ok(Ended::Failed(why)) => Sent::Unclear(RunFailure::permanent("tool_error", why)),
+            Err(trouble) => trouble.sent(),
         }
     }
 }

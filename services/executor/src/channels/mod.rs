@@ -25,6 +25,9 @@ use std::sync::Arc;
 use workflow::ids::TaskId;
 use workflow::vocabulary::EffectClass;
 
+/// Characters of a location that are kept.
+const MAX_LOCATION: usize = 2_000;
+
 /// What is published, and for whom.
 pub struct Publication<'a> {
     /// Whose result it is.
@@ -144,6 +147,12 @@ fn announcement(channel: &ChannelConfig) -> Value {
 fn location(answer: &Value) -> String {
     let location = answer.get("location").and_then(Value::as_str);
     location.unwrap_or_default().to_owned()
+}
+
+/// Where a receiver says that it went, at a length people read.
+fn bounded(location: &str) -> String {
+    let plain = location.chars().filter(|c| !c.is_control());
+    plain.take(MAX_LOCATION).collect()
 }
 
 fn class(channel: &ChannelConfig) -> EffectClass {

@@ -1,8 +1,10 @@
 //! Secrets in what comes back: a server may echo what it was sent.
 
-use crate::effects::Stop;
+use crate::effects::{Question, QuestionRequest, Stop};
 use crate::failure::RunFailure;
 use crate::template::percent_encode;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,7 +78,56 @@ impl Redactor {
     pub fn stop(&self, stop: Stop) -> Stop {
         match stop {
             Stop::Failed(failure) => Stop::Failed(self.failure(failure)),
+            Stop::Asks(question) => Stop::Asks(self.question(question)),
             other => other,
+        }
+    }
+
+    /// The question without secrets. Its state is nobody's to read, and goes back as it came.
+    pub fn question(&self, question: Question) -> Question {
+        let request = |asked: QuestionRequest| QuestionRequest {
+            key: self.text(asked.key),
+            message: self.text(asked.message),
+            schema: self.value(asked.schema),
+        };
+        Question {
+            message: self.text(question.message),
+            requests: question.requests.into_iter().map(request).collect(),
+            request_state: question.request_state,
+        }
+    }
+
+    /// A message without secrets.
+    ///
+    /// # Errors
+    /// When nothing of its kind is left of it.
+    pub fn message<T: Serialize + DeserializeOwned>(&self, message: T) -> serde_json::Result<T> {
+        if self.knows_nothing() {
+            return Ok(message);
+        }
+        serde_json::from_value(self.value(serde_json::to_value(message)?))
+    }
+
+    fn value(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.text(text)),
+            Value::Number(number) => {
+                let text = number.to_string();
+                let hidden = self.text(text.clone());
+                if hidden == text {
+                    Value::Number(number)
+                } else {
+                    Value::String(hidden)
+                }
+            }
+            Value::Array(elements) => elements.into_iter().map(|element| self.value(element)).collect(),
+            Value::Object(members) => {
+                let members = members.into_iter();
+                members
+                    .map(|(name, member)| (self.text(name), self.value(member)))
+                    .collect()
+            }
+            Value::Null | Value::Bool(_) => value,
         }
     }
 
@@ -88,6 +139,7 @@ impl Redactor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn a_secret_is_hidden_however_it_is_written_and_a_short_one_is_not() {
@@ -104,6 +156,17 @@ mod tests {
         assert_eq!(
             redactor.body(r#"{"echo": "p\u0061ss\/\u0022word\""}"#.to_owned()),
             r#"{"echo":"***"}"#
+        );
+    }
+
+    #[test]
+    fn a_secret_is_hidden_wherever_it_stands_in_a_message() {
+        let redactor = Redactor::default();
+        redactor.learn("12345678");
+        let message = json!({"12345678": [12_345_678, {"a": "is 12345678"}], "n": 1});
+        assert_eq!(
+            redactor.message(message).unwrap(),
+            json!({"***": ["***", {"a": "is ***"}], "n": 1})
         );
     }
 

@@ -71,7 +71,8 @@ impl Registry {
         Ok(registry)
     }
 
-    /// What a source serves from now on, in place of what it served before. Calls under way go on.
+    /// What a source serves from now on, in place of what it served before. Calls under way go on. Others are told only
+    /// where the definitions differ.
     pub fn replace(&self, source: &str, tools: Vec<Served>) {
         let enabled = tools
             .into_iter()
@@ -83,7 +84,14 @@ impl Registry {
         for (tool_id, served) in sources.values().flatten() {
             all.entry(tool_id.clone()).or_insert_with(|| Arc::clone(served));
         }
-        self.current.send_replace(Arc::new(all));
+        self.current.send_if_modified(|current| {
+            let differ = !all
+                .values()
+                .map(|served| served.spec())
+                .eq(current.values().map(|served| served.spec()));
+            *current = Arc::new(all);
+            differ
+        });
     }
 
     /// The tool of that id.
@@ -100,7 +108,7 @@ impl Registry {
         Arc::clone(&self.current.borrow())
     }
 
-    /// Tells of every replacement.
+    /// Tells of every replacement by other definitions.
     pub fn changes(&self) -> watch::Receiver<Arc<Tools>> {
         self.current.subscribe()
     }

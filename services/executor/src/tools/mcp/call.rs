@@ -5,7 +5,7 @@ use super::definition::Definition;
 use super::elicitation;
 use super::input::{self, Wanted};
 use super::result::{self, Ended};
-use super::server::Server;
+use super::server::{Pin, Server};
 use super::trouble::{Acted, Trouble};
 use crate::effects::{Intent, Licensed, Question, Sender, Sent, Stop, perform};
 use crate::failure::RunFailure;
@@ -107,10 +107,7 @@ pub fn offer(server: &Arc<Server>, definition: Definition) -> Offer {
 #[async_trait]
 impl Tool for McpTool {
     async fn call(&self, call: Call<'_>) -> Result<Output, Stop> {
-        let redactor = &self.server.redactor;
-        let output = self.output_of(call).await.map_err(|stop| redactor.stop(stop))?;
-        // Written anew, so that every character stands in its one usual form.
-        Ok(Output::free(redactor.text(output.to_string())))
+        Ok(Output::free(self.output_of(call).await?.to_string()))
     }
 }
 
@@ -123,7 +120,6 @@ impl McpTool {
             request_state: call.request_state.map(str::to_owned),
         };
         let run_ends = give_up_at(call.run.deadline());
-        self.check_version(run_ends).await?;
         if self.class == EffectClass::ReadOnly {
             return self.read(&frozen, run_ends).await;
         }
@@ -137,23 +133,10 @@ impl McpTool {
         Ok(recorded(&perform(call.run, &intent, &Effect(self)).await?)?)
     }
 
-    /// What a plan was made with must be what is called, also when the server came back changed a moment ago.
-    async fn check_version(&self, deadline: Instant) -> Result<(), RunFailure> {
-        let live = self.server.live(deadline).await.map_err(Trouble::failure)?;
-        if live.versions.get(&self.name) == Some(&self.version) {
-            return Ok(());
-        }
-        let message = format!(
-            "the server `{}` defines `{}` otherwise now",
-            self.server.config.name, self.name
-        );
-        Err(RunFailure::permanent("tool_changed", message))
-    }
-
     async fn read(&self, frozen: &FrozenCall, deadline: Instant) -> Result<Value, Stop> {
         let answer = self
             .server
-            .call(frozen, Manner::Reading, deadline)
+            .call(frozen, Pin::Planned(&self.version), Manner::Reading, deadline)
             .await
             .map_err(Trouble::failure)?;
         let result = match answer {
@@ -166,22 +149,18 @@ impl McpTool {
         }
     }
 
-    fn without_secrets(&self, value: &Value) -> Value {
-        let text = self.server.redactor.text(value.to_string());
-        serde_json::from_str(&text).unwrap_or_else(|_| value.clone())
-    }
-
     /// What the ledger keeps of an answer: `{output}`, or `{unusable: {code, message}}` where it was done all the same.
     fn kept(&self, result: &CallToolResult) -> Sent {
         let unusable =
             |code: &str, message: String| Sent::Confirmed(json!({"unusable": {"code": code, "message": message}}));
         match result::read(result, self.output.as_ref()) {
-            Ok(Ended::Failed(why)) => Sent::Refused(RunFailure::permanent("tool_error", why)),
+            // It says nothing of how far the tool had come.
+            Ok(Ended::Failed(why)) => Sent::Unclear(RunFailure::permanent("tool_error", why)),
             Ok(Ended::Output(output)) if output.to_string().len() > MAX_RECORDED => unusable(
                 "tool_response_too_large",
                 format!("it was done, but the output is longer than {MAX_RECORDED} bytes"),
             ),
-            Ok(Ended::Output(output)) => Sent::Confirmed(self.without_secrets(&json!({"output": output}))),
+            Ok(Ended::Output(output)) => Sent::Confirmed(json!({"output": output})),
             Err(trouble) => unusable(trouble.code, format!("it was done, but {}", trouble.message)),
         }
     }
@@ -215,7 +194,8 @@ impl Sender for Effect<'_> {
             ));
         };
         let manner = Manner::licensed(self.0.class, licensed);
-        match self.0.server.call(&frozen, manner, licensed.send_before).await {
+        let pin = Pin::Planned(&self.0.version);
+        match self.0.server.call(&frozen, pin, manner, licensed.send_before).await {
             Ok(Answer::Result(result)) => self.0.kept(&result),
             Ok(Answer::Asks(question)) => Sent::Asked(question),
             Err(trouble) => trouble.sent(),

@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 const OPENING: Duration = Duration::from_secs(60);
 /// For telling a server that nobody waits any more.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// Tools of one server.
+/// Tools a server may list; of these the operator chooses.
 const MAX_TOOLS: usize = 2_000;
 /// Parts of the list of its tools.
 const MAX_PAGES: usize = 50;

@@ -11,6 +11,8 @@ use workflow::tool::{ToolSource, ToolSpecification};
 const MAX_DEFINITION: usize = 64 << 10;
 /// Bytes of the definitions of one server: they are announced together with those of others.
 const MAX_DEFINITIONS: usize = 1 << 20;
+/// Tools of one server: more are no help to anybody, and would leave no room for those of others.
+const MAX_TOOLS: usize = 256;
 /// Characters of a tool's name.
 const MAX_NAME: usize = 128;
 
@@ -26,6 +28,9 @@ pub enum Rejected {
     /// The server has too much to say.
     #[error("the definitions of this server are longer than {MAX_DEFINITIONS} bytes together")]
     TooMuch,
+    /// The server has too many.
+    #[error("this server has more than {MAX_TOOLS} tools; choose with `enabled_tools`")]
+    TooMany,
     /// Of the arguments.
     #[error("its input schema: {0}")]
     Input(Unfit),
@@ -46,11 +51,15 @@ pub struct Definition {
 
 /// The tools of a list that can be served; what cannot is logged and left out.
 pub fn definitions(server: &McpServerConfig, tools: Vec<Tool>, pool: &str) -> Vec<Definition> {
-    let mut left = MAX_DEFINITIONS;
+    let (mut left, mut room) = (MAX_DEFINITIONS, MAX_TOOLS);
     let mut usable = |tool: &Tool| {
+        if room == 0 {
+            return Err(Rejected::TooMany);
+        }
         let definition = definition(server, tool, pool)?;
         let size = json!(definition.spec).to_string().len();
         left = left.checked_sub(size).ok_or(Rejected::TooMuch)?;
+        room -= 1;
         Ok(definition)
     };
     let served = tools.iter().filter(|tool| server.serves(&tool.name));
@@ -76,11 +85,11 @@ pub fn definition(server: &McpServerConfig, tool: &Tool, pool: &str) -> Result<D
     if !is_name(name) {
         return Err(Rejected::Name);
     }
-    let input = Value::Object(tool.input_schema.as_ref().clone());
+    let input = legible(Value::Object(tool.input_schema.as_ref().clone()));
     let output = tool
         .output_schema
         .as_ref()
-        .map(|schema| Value::Object(schema.as_ref().clone()));
+        .map(|schema| legible(Value::Object(schema.as_ref().clone())));
     let description = visible(tool.description.as_deref().unwrap_or_default());
     let size = input.to_string().len() + output.as_ref().map_or(0, |o| o.to_string().len()) + description.len();
     if size > MAX_DEFINITION {
@@ -140,6 +149,22 @@ fn visible(text: &str) -> String {
     text.chars().filter(|c| !hidden(*c)).collect()
 }
 
+/// A schema whose descriptions and titles hide nothing.
+fn legible(schema: Value) -> Value {
+    let member = |(name, member): (String, Value)| {
+        let member = match member {
+            Value::String(text) if name == "description" || name == "title" => Value::String(visible(&text)),
+            other => legible(other),
+        };
+        (name, member)
+    };
+    match schema {
+        Value::Object(members) => members.into_iter().map(member).collect(),
+        Value::Array(elements) => elements.into_iter().map(legible).collect(),
+        other => other,
+    }
+}
+
 /// An object as the parts of a list of tools: each is read alone, so that one that is none does not cost the others.
 pub fn tools_of(list: &Map<String, Value>) -> Option<Vec<Tool>> {
     let tools = list.get("tools")?.as_array()?;
@@ -181,6 +206,26 @@ mod tests {
             ("s.reads", "research")
         );
         assert_eq!(reads.description, "Does it", "nothing hidden is shown to a model");
+    }
+
+    #[test]
+    fn nothing_hidden_is_in_the_descriptions_of_a_schema() {
+        let hides = |text: &str| {
+            json!({"type": "object", "title": text, "properties": {
+                "description": {"type": "string", "description": text}, "a": {"anyOf": [{"title": text}]}}})
+        };
+        let mut tool = tool("t", hides("do\u{200b} \u{e0041}it"));
+        tool.output_schema = tool.input_schema.clone().into();
+        let made = definition(&server(), &tool, "p").unwrap();
+        assert_eq!(made.spec.input_schema, hides("do it"));
+        assert_eq!(made.output, Some(hides("do it")));
+    }
+
+    #[test]
+    fn a_server_with_too_many_tools_keeps_the_first() {
+        let tools = (0..1_000).map(|n| tool(&format!("t{n}"), json!({}))).collect();
+        let kept = definitions(&server(), tools, "p");
+        assert_eq!((kept.len(), kept.last().map(|d| d.name.as_str())), (256, Some("t255")));
     }
 
     #[test]

@@ -36,7 +36,7 @@ use crate::failure::RunFailure;
 pub use call::{Answer, FrozenCall, Manner};
 use http::{GuardedHttp, UnusableServer};
 pub use result::{Ended, read};
-pub use server::Server;
+pub use server::{Pin, Server};
 use service::config::{McpEndpoint, McpServerConfig};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use super::trouble::{Acted, Trouble};
 use crate::credentials::Redactor;
 use service::config::McpServerConfig;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, timeout_at};
@@ -36,6 +36,28 @@ pub struct Live {
     pub connection: Connection,
     /// Of each tool that is served, by its name at the server.
     pub versions: BTreeMap<String, Fingerprint>,
+}
+
+/// Which definition of a tool may be called.
+#[derive(Clone, Copy, Debug)]
+pub enum Pin<'a> {
+    /// The one a plan was made with.
+    Planned(&'a Fingerprint),
+    /// The first one that was seen; later ones are others' work.
+    First(&'a OnceLock<Fingerprint>),
+}
+
+impl Pin<'_> {
+    fn lets(&self, defined: Option<&Fingerprint>) -> bool {
+        match self {
+            Self::Planned(planned) => defined == Some(planned),
+            Self::First(first) => match (first.get(), defined) {
+                (None, None) => true,
+                (None, Some(defined)) => first.get_or_init(|| *defined) == defined,
+                (first, defined) => first == defined,
+            },
+        }
+    }
 }
 
 impl Server {
@@ -67,11 +89,42 @@ impl Server {
         found.ok_or_else(|| Trouble::away(&self.config.name, ""))
     }
 
-    /// Calls one of its tools, when it is its turn.
+    /// Calls one of its tools, when it is its turn. What comes back has no secrets in it.
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn call(&self, frozen: &FrozenCall, manner: Manner<'_>, deadline: Instant) -> Result<Answer, Trouble> {
+    pub async fn call(
+        &self,
+        frozen: &FrozenCall,
+        pin: Pin<'_>,
+        manner: Manner<'_>,
+        deadline: Instant,
+    ) -> Result<Answer, Trouble> {
+        let answer = self.called(frozen, pin, manner, deadline).await;
+        match answer.map_err(|trouble| self.without_secrets(trouble))? {
+            Answer::Result(result) => {
+                let unreadable = |_| Trouble::bad_response("nothing can be read of the answer without its secrets");
+                self.redactor.message(result).map(Answer::Result).map_err(unreadable)
+            }
+            Answer::Asks(question) => Ok(Answer::Asks(self.redactor.question(question))),
+        }
+    }
+
+    /// What a server says of a trouble may be what it was given.
+    pub(super) fn without_secrets(&self, trouble: Trouble) -> Trouble {
+        Trouble {
+            message: self.redactor.text(trouble.message),
+            ..trouble
+        }
+    }
+
+    async fn called(
+        &self,
+        frozen: &FrozenCall,
+        pin: Pin<'_>,
+        manner: Manner<'_>,
+        deadline: Instant,
+    ) -> Result<Answer, Trouble> {
         let began = Instant::now();
         let busy = || Trouble {
             acted: Acted::No,
@@ -80,6 +133,10 @@ impl Server {
         };
         let slot = timeout_at(deadline, self.slots.acquire()).await.map_err(|_| busy())?;
         let live = self.live(deadline).await?;
+        // Of the connection that is called: the server may have come back changed a moment ago.
+        if !pin.lets(live.versions.get(&frozen.tool)) {
+            return Err(self.changed_definition(&frozen.tool));
+        }
         let answer = call::call(&live.connection, frozen, manner, deadline).await;
         drop(slot);
         if answer.as_ref().is_err_and(|trouble| trouble.code == "tool_unavailable") {
@@ -87,5 +144,27 @@ impl Server {
             self.changed.notify_one();
         }
         answer
+    }
+
+    fn changed_definition(&self, tool: &str) -> Trouble {
+        let message = format!("the server `{}` defines `{tool}` otherwise now", self.config.name);
+        Trouble::new("tool_changed", message, false, Acted::No)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_calls_its_own_definition_and_a_channel_the_first_one_it_saw() {
+        let [own, other] = [b"own", b"new"].map(|text| Fingerprint::of([text.as_slice()]));
+        let planned = Pin::Planned(&own);
+        assert!(planned.lets(Some(&own)) && !planned.lets(Some(&other)) && !planned.lets(None));
+        let first = OnceLock::new();
+        let channel = Pin::First(&first);
+        assert!(channel.lets(None), "nothing was seen yet");
+        assert!(channel.lets(Some(&own)) && channel.lets(Some(&own)));
+        assert!(!channel.lets(Some(&other)) && !channel.lets(None));
     }
 }

@@ -16,15 +16,14 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// Pauses before a server is tried again.
+/// Pauses before a server is tried again, and between lists of one that says that its tools changed.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
-/// A connection that lasted so long was a good one.
+/// A connection that lasted so long was a good one; tools that stayed as they were for so long do not change all the
+/// time.
 const GOOD: Duration = Duration::from_secs(30);
 /// For listing all tools of a server.
 const LISTING: Duration = Duration::from_secs(60);
-/// A server that says all the time that its tools changed is asked no more often.
-const BETWEEN_LISTS: Duration = Duration::from_secs(1);
 /// A server that says nothing is asked all the same.
 const UNASKED: Duration = Duration::from_secs(300);
 /// For ending a connection, its process included.
@@ -75,6 +74,7 @@ impl Supervisor {
             match connected {
                 Ok(()) => tracing::warn!(server = name, "the server ended the connection"),
                 Err(trouble) => {
+                    let trouble = self.server.without_secrets(trouble);
                     tracing::warn!(server = name, code = trouble.code, "the server is away: {trouble}");
                     // It may have ended because it was asked in a revision it does not know.
                     revisions = match (trouble.acted, revisions) {
@@ -130,22 +130,31 @@ impl Supervisor {
         let changed = Arc::clone(&self.server.changed);
         let listening = listen(connection.clone(), &changed);
         tokio::pin!(listening);
+        let mut backoff = Backoff { next: SHORTEST };
+        let mut unchanged = Duration::ZERO;
         loop {
             self.list(connection).await?;
             self.looked();
-            sleep(BETWEEN_LISTS).await;
+            let (listed, pause) = (Instant::now(), backoff.pause(unchanged, 1.0));
+            let told = async {
+                sleep(pause).await;
+                changed.notified().await;
+            };
             tokio::select! {
-                () = changed.notified() => {}
+                () = told => {}
                 generation = self.source.asked() => self.asked = Some(generation),
                 () = sleep(UNASKED) => {}
                 () = &mut listening => {}
             }
+            unchanged = listed.elapsed().saturating_sub(pause);
         }
     }
 
     async fn list(&self, connection: &Connection) -> Result<(), Trouble> {
-        let tools = connection.tools(Instant::now() + LISTING).await?;
         let server = &self.server;
+        let tools = connection.tools(Instant::now() + LISTING).await?;
+        let unreadable = |_| Trouble::bad_response("nothing can be read of the tools without their secrets");
+        let tools = server.redactor.message(tools).map_err(unreadable)?;
         let mut versions = std::collections::BTreeMap::new();
         let mut served = Vec::new();
         for definition in definitions(&server.config, tools, &self.pool) {

@@ -19,8 +19,8 @@ use serde_json::Value;
 use service::config::ApiConfig;
 use std::collections::BTreeSet;
 
-/// More tools of one API are no help to anybody.
-const MAX_OPERATIONS: usize = 1000;
+/// More tools of one API are no help to anybody, and would leave no room for those of others.
+const MAX_OPERATIONS: usize = 256;
 
 /// A document that gives no tools.
 #[derive(Debug, thiserror::Error)]
@@ -34,9 +34,6 @@ pub enum UnusableDocument {
     /// It names no server that can be called.
     #[error("it names no server with a full address; set base_url")]
     NoServer,
-    /// Too much.
-    #[error("it has more than {MAX_OPERATIONS} operations; choose with `operations`")]
-    TooMany,
     /// An override of nothing.
     #[error("it has no operation `{0}`, and the endpoint of that name has no path of its own")]
     NoOperation(String),
@@ -53,7 +50,7 @@ pub enum UnusableDocument {
 pub struct Refused {
     /// Which.
     pub operation: String,
-    /// `schema_rejected` or `operation_unusable`.
+    /// `schema_rejected`, `operation_unusable` or `too_many_operations`.
     pub code: &'static str,
     /// For people.
     pub reason: String,
@@ -82,7 +79,8 @@ pub fn expanded(
             continue;
         }
         if endpoints.len() >= MAX_OPERATIONS {
-            return Err(UnusableDocument::TooMany);
+            refused.push(one_too_many(name));
+            continue;
         }
         match operation::endpoint(&document, &found, &name) {
             Ok(endpoint) => endpoints.push(endpoint),
@@ -96,6 +94,14 @@ pub fn expanded(
         ..api.clone()
     };
     Ok((expanded, refused))
+}
+
+fn one_too_many(operation: String) -> Refused {
+    Refused {
+        operation,
+        code: "too_many_operations",
+        reason: format!("the document has more than {MAX_OPERATIONS} operations; choose with `operations`"),
+    }
 }
 
 /// The document's first server, where the operator allowed its host.

@@ -51,9 +51,9 @@ async fn a_deliverable_fills_the_arguments_and_is_published_once() {
         panic!("it was published")
     };
     assert_eq!(
-        (failure.code.as_str(), failure.message.as_str()),
-        ("tool_error", "the blog is full")
+        (failure.code.as_str(), failure.message.contains("the blog is full")),
+        ("effect_unknown", true)
     );
-    assert_eq!(ledger.states(), ["rejected"]);
+    assert_eq!(ledger.states(), ["unknown"], "it may have been published all the same");
     rig.end().await;
 }

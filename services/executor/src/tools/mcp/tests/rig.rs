@@ -65,6 +65,12 @@ impl Rig {
         call(&self.tool(tool_id), &run, json!({})).await
     }
 
+    /// Waits until the tool's server is there and answers.
+    pub async fn until_answered(&self, tool_id: &str) {
+        let answered = async { while self.call(tool_id).await.is_err() {} };
+        timeout(PATIENCE, answered).await.unwrap();
+    }
+
     pub async fn end(self) {
         self.supervised.end().await;
     }

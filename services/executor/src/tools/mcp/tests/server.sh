@@ -17,6 +17,11 @@ while IFS= read -r line; do
     *'"method":"tools/list"'*) answer "$(cat "$LIST")" ;;
     *'"name":"pid"'*) text "$$" ;;
     *'"name":"environment"'*) text "$(env | cut -d= -f1 | sort | tr '\n' ' ')token $TOKEN" ;;
+    *'"name":"tells_error"'*) answer "{\"isError\":true,\"content\":[{\"type\":\"text\",\"text\":\"not with $TOKEN\"}]}" ;;
+    *'"name":"tells_refusal"'*) printf '{"jsonrpc":"2.0","id":%s,"error":{"code":-32602,"message":"not with %s"}}\n' "$id" "$TOKEN" ;;
+    *'"name":"tells_question"'*)
+      asking=$id
+      printf '{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{"message":"Is it %s?","requestedSchema":{"type":"object","properties":{"a":{"type":"string","description":"%s"}}}}}\n' "$TOKEN" "$TOKEN" ;;
     *'"name":"child"'*) sleep 300 & text "$!" ;;
     *'"name":"change"'*)
       cp "$NEXT" "$LIST"

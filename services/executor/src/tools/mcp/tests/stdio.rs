@@ -60,6 +60,7 @@ async fn whatever_a_server_does_its_call_fails_by_name_and_others_are_served() {
         "wrong_output",
         "fails",
         "refuses",
+        "pid",
     ];
     let mut tools = list(&wrong);
     tools["tools"][7]["outputSchema"] = json!({"type": "object", "properties": {"n": {"type": "integer"}}});
@@ -79,6 +80,7 @@ async fn whatever_a_server_does_its_call_fails_by_name_and_others_are_served() {
         ("fails", "tool_error", true),
         ("refuses", "tool_bad_arguments", false),
     ] {
+        rig.until_answered("bad.pid").await;
         let failure = rig.call(&format!("bad.{tool}")).await.unwrap_err();
         assert_eq!(
             (failure.code.as_str(), failure.retryable),
@@ -189,6 +191,39 @@ async fn a_server_sees_what_it_is_given_and_ends_with_all_it_started() {
 }
 
 #[tokio::test]
+async fn what_a_server_was_given_is_in_nothing_it_says() {
+    const TOKEN: &str = "abcdefgh-secret";
+    let folder = Folder::new();
+    for effects in ["read_only", "once"] {
+        let mut tools = list(&["environment", "tells_error", "tells_refusal", "tells_question"]);
+        tools["tools"][0]["description"] = json!(format!("Shows {TOKEN}."));
+        tools["tools"][0]["inputSchema"]["properties"] = json!({"a": {"description": TOKEN}});
+        let mut server = server("s", &folder, &tools);
+        server["effects"] = json!(effects);
+        server["env"]["TOKEN"] = json!(TOKEN);
+        let rig = Rig::serving(json!([server]), "s.environment").await;
+        let announced = json!(rig.tool("s.environment").spec()).to_string();
+        assert!(
+            announced.contains("Shows ***.") && !announced.contains(TOKEN),
+            "{announced}"
+        );
+        for tool in ["environment", "tells_error", "tells_refusal", "tells_question"] {
+            let ledger = TestLedger::new();
+            let said = format!(
+                "{:?}",
+                asked(&rig.tool(&format!("s.{tool}")), &ledger, json!({}), None, None).await
+            );
+            assert!(!said.contains(TOKEN), "{tool}: {said}");
+            assert!(said.contains("***") || effects == "once", "{tool}: {said}");
+            if effects == "once" {
+                assert!(!ledger.row(0).response_json.contains(TOKEN), "{tool}");
+            }
+        }
+        rig.end().await;
+    }
+}
+
+#[tokio::test]
 async fn who_stops_waiting_takes_the_call_back_and_calls_wait_their_turn() {
     let folder = Folder::new();
     let mut server = server("s", &folder, &list(&["silent", "pid"]));
@@ -212,7 +247,7 @@ async fn effects_that_may_have_happened_are_never_sent_again() {
     let mut server = server(
         "s",
         &folder,
-        &list(&["pid", "silent", "fails", "breaks", "wrong_output"]),
+        &list(&["pid", "silent", "fails", "refuses", "breaks", "wrong_output"]),
     );
     server["effects"] = json!("once");
     let rig = Rig::serving(json!([server]), "s.pid").await;
@@ -227,7 +262,8 @@ async fn effects_that_may_have_happened_are_never_sent_again() {
     for (tool, code, state) in [
         ("silent", "effect_unknown", "unknown"),
         ("breaks", "effect_unknown", "unknown"),
-        ("fails", "tool_error", "rejected"),
+        ("fails", "effect_unknown", "unknown"),
+        ("refuses", "tool_bad_arguments", "rejected"),
     ] {
         let ledger = TestLedger::new();
         let failure = call(&rig.tool(&format!("s.{tool}")), &ledger, json!({}))
@@ -283,7 +319,8 @@ async fn a_question_in_the_middle_of_an_acting_call_is_declined() {
     let failure = call(&rig.tool("s.asks"), &ledger, json!({})).await.unwrap_err();
     assert_eq!(
         (failure.code.as_str(), ledger.states()),
-        ("tool_error", vec!["rejected"])
+        ("effect_unknown", vec!["unknown"]),
+        "it may have done something before it asked"
     );
     rig.end().await;
 }

@@ -61,6 +61,16 @@ fn a_schema_that_contains_itself_says_nothing_about_the_inner_one() {
 }
 
 #[test]
+fn of_too_many_operations_the_first_are_served() {
+    let operation = |n: u32| (format!("/{n:04}"), json!({"get": {"operationId": format!("o{n:04}")}}));
+    let paths: Value = (0..300).map(operation).collect();
+    let (names, refused) = served(&json!({"openapi": "3.1.0", "paths": paths}).to_string());
+    assert_eq!((names.len(), names.last().map(String::as_str)), (256, Some("o0255")));
+    assert_eq!(refused.len(), 44);
+    assert_eq!(refused[0], ("o0256".to_owned(), "too_many_operations"));
+}
+
+#[test]
 fn a_path_is_no_template_and_no_way_out() {
     let path = |path: &str| {
         let operation = json!({"operationId": "x", "parameters": [
