@@ -17,7 +17,7 @@ use testkit::{ModelServer, Say};
 use tokio::time::{Instant, sleep, timeout};
 use workflow::plan::PlanLimits;
 
-const PATIENCE: Duration = Duration::from_millis(300);
+const PATIENCE: Duration = Duration::from_secs(1);
 const AT_ONCE: usize = 6;
 const REQUEST: &str = "Get me a cab to the airport";
 
@@ -216,7 +216,7 @@ async fn a_server_that_is_slow_or_wrong_or_away_costs_one_wait_and_words_decide(
         assert!(!shown[0].contains("rides.order"), "{shown:?}");
         assert_eq!(call.error, code, "{say:?}: {call:?}");
         assert!(call.detail.contains("own/m"), "{call:?}");
-        assert!(started.elapsed() < PATIENCE * 5, "{:?}", started.elapsed());
+        assert!(started.elapsed() < PATIENCE * 10, "{:?}", started.elapsed());
         let asked = server.asked().len();
         let (_, call) = searched(&meaning, &tools).await;
         assert_eq!(call.error, "embeddings_left_alone", "{call:?}");

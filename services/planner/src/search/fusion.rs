@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-/// How little the first places of one order count against places in both: the usual value.
-const K: f64 = 60.0;
+/// How little the first place of one order counts against places in both. The usual 60 is for long lists: of the few that
+/// are shown it keeps away what words alone miss (`docs/tool-search.md`).
+const K: f64 = 10.0;
 
 /// Indices by reciprocal rank in both orders, the best first; equals in catalog order. `similarity` is by index. A tool
 /// whose similarity is not known yet stands by meaning where it stands by words, so that a new tool is not put last.
