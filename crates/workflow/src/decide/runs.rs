@@ -277,8 +277,10 @@ pub(super) fn released(
         found.attempt,
     );
     cx.task.reserved = cx.task.reserved.minus(grant);
+    // A run that was taken for lost and came back tells its cost here.
+    let replaces = replace_estimate(cx, serial, dispatch);
     cx.task.spent = cx.task.spent.plus(cost.money());
-    if *cost != Cost::default() {
+    if replaces || *cost != Cost::default() {
         let id = cx.task.id.job(serial);
         cost_row(cx, id, run, Some(unit), cost, false);
     }

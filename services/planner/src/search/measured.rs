@@ -71,7 +71,7 @@ fn recall(name: &str, most: usize, tools: &[ToolCard], shown: impl Fn(&PlanAsk<'
         };
         let shown = shown(&ask, number);
         let is_shown = |id: &&str| shown.iter().any(|tool| tool.tool_id == **id);
-        if !needs.iter().all(|any| any.iter().any(|id| is_shown(id))) {
+        if !needs.iter().all(|any| any.iter().any(&is_shown)) {
             missed.push(*request);
         }
     }

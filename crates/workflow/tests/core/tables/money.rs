@@ -1,6 +1,6 @@
 //! Grants: reserved with the dispatch, settled by the result.
 
-use super::acts::{broken, cancel, failed, flaky, says, success, usd};
+use super::acts::{broken, cancel, failed, flaky, released, says, success, usd};
 use super::given::{Given, JOB_GRANT, STEP_GRANT};
 use super::scenario::Scenario;
 use workflow::decision::Reply;
@@ -133,6 +133,21 @@ fn a_lost_run_that_succeeds_after_all_is_paid_once() {
     assert_eq!(s.end_for(&old, outcome, usd(1)), Reply::Done);
     assert_eq!(s.task.spent.usd_micros, 1);
     assert!(s.task.estimates.is_empty());
+}
+
+#[test]
+fn a_lost_run_that_comes_back_and_hands_its_job_back_is_paid_once() {
+    let mut s = Given::plan("a").start();
+    let old = s.run("a");
+    s.wait(15.0);
+    s.wait(1.0);
+    assert!(matches!(s.beat(&old), Reply::Continue { .. }));
+    s.room = false;
+    let told = released(&old, None, usd(1));
+    s.input(&told);
+    assert_eq!(money(&s), (0, 1));
+    s.input(&told);
+    assert_eq!(money(&s), (0, 1));
 }
 
 #[test]
