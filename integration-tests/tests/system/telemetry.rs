@@ -65,13 +65,14 @@ async fn observed(world: &World, collector: &Collector) -> Result<()> {
     );
 
     let spans = eventually("every service's spans arrive and hang together", LIMIT, || async {
-        whole(&collector.arrived())
+        let spans = whole(&collector.arrived())?;
+        let published = spans
+            .iter()
+            .any(|span| header.contains(&span.span_id) && span.name.starts_with("publish "));
+        ensure!(published, "the event names no span of its publication: {header}");
+        Ok(spans)
     })
     .await?;
-    let published = spans
-        .iter()
-        .any(|span| header.contains(&span.span_id) && span.name.starts_with("publish "));
-    ensure!(published, "the event names no span of its publication: {header}");
     for name in [
         "POST /api/orchestrator/process",
         "invoke_agent ",
