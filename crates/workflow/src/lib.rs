@@ -4,6 +4,7 @@
 
 pub mod decide;
 pub mod decision;
+pub mod fork;
 pub mod hash;
 pub mod ids;
 pub mod input;

@@ -154,6 +154,9 @@ pub struct Step {
     /// Its output.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Output>,
+    /// The output is another task's, taken over when this one was forked.
+    #[serde(rename = "u", default, skip_serializing_if = "std::ops::Not::not")]
+    pub reused: bool,
     /// Payload with feedback for its next run.
     #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
     pub feedback: Option<PayloadNo>,

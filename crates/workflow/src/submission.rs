@@ -28,9 +28,39 @@ pub struct Submission {
     pub policy: Policy,
     /// Who asked; from the credential.
     pub actor: String,
+    /// Of a forked task: where it comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forked: Option<Forked>,
     /// W3C trace context of the request.
     #[serde(default)]
     pub traceparent: String,
+}
+
+/// Where a forked task comes from.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Forked {
+    /// Id of the other task.
+    pub task: String,
+    /// The step it starts again from; none: what differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_step: Option<String>,
+    /// What steps whose output may be taken over used there, by key.
+    pub used: BTreeMap<String, Used>,
+}
+
+/// What a step used, all of its runs together.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Used {
+    /// Micro-USD; none: nobody knows a price.
+    pub usd_micros: Option<i64>,
+    /// Prompt tokens.
+    pub input_tokens: i64,
+    /// Completion tokens.
+    pub output_tokens: i64,
+    /// Calls that cost.
+    pub calls: i64,
+    /// From its last start to its end.
+    pub seconds: f64,
 }
 
 /// Rules of one task: configuration overlaid with the request's own settings.

@@ -38,6 +38,7 @@ pub fn submission(
         channels,
         policy,
         actor: origin.actor.to_owned(),
+        forked: None,
         traceparent: origin.traceparent.to_owned(),
     })
 }

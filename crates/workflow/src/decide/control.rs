@@ -117,7 +117,8 @@ pub(super) fn retry(
             if send_again {
                 settle_effects(cx);
             }
-            let mut again = steps::with_dependents(cx, index);
+            let dependents = cx.plan.as_ref().map(|plan| plan.with_dependents(index));
+            let mut again = dependents.unwrap_or_default();
             again.extend(failed_steps(cx));
             for index in again {
                 steps::rerun(cx, index, None);

@@ -21,6 +21,7 @@ pub use dispatch::{ReadyJob, dispatch, note_published, ready_jobs};
 pub use gates::{actions_of, allowed_actions};
 
 use crate::decision::{Refusal, Reply, Transition};
+use crate::fork::Reuse;
 use crate::ids::TaskId;
 use crate::input::Input;
 use crate::plan::{FrozenPlan, PlanLimits};
@@ -71,7 +72,21 @@ pub struct Env<'a> {
 /// # Errors
 /// The client's plan is refused.
 pub fn accept(id: TaskId, tenant: &str, submission: &Submission, env: &Env<'_>) -> Result<Transition, Refusal> {
-    planning::accept(id, tenant, submission, env)
+    planning::accept(id, tenant, submission, None, env)
+}
+
+/// The same for a task that takes over what another one has done.
+///
+/// # Errors
+/// The plan is refused.
+pub fn fork(
+    id: TaskId,
+    tenant: &str,
+    submission: &Submission,
+    reuse: &Reuse,
+    env: &Env<'_>,
+) -> Result<Transition, Refusal> {
+    planning::accept(id, tenant, submission, Some(reuse), env)
 }
 
 /// What follows from `input`.

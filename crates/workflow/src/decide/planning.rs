@@ -1,8 +1,9 @@
 //! Acceptance and planning: how a task gets its plan, and its plan again.
 
 use super::context::Context;
-use super::{Env, advance};
+use super::{Env, advance, steps};
 use crate::decision::{Refusal, Transition};
+use crate::fork::Reuse;
 use crate::ids::TaskId;
 use crate::input::Body;
 use crate::plan::{FrozenPlan, Plan, PlanFault, freeze};
@@ -11,19 +12,26 @@ use crate::submission::Submission;
 use crate::time::Millis;
 use crate::vocabulary::{AttentionReason, EventKind, PlanOrigin, Status, StepStatus};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Re-plans asked of the planner because a plan was refused.
 const MAX_REPLANS: u32 = 1;
 
-pub(super) fn accept(id: TaskId, tenant: &str, submission: &Submission, env: &Env<'_>) -> Result<Transition, Refusal> {
+pub(super) fn accept(
+    id: TaskId,
+    tenant: &str,
+    submission: &Submission,
+    reuse: Option<&Reuse>,
+    env: &Env<'_>,
+) -> Result<Transition, Refusal> {
     let plan = match &submission.plan {
         None => None,
         Some(plan) => Some(
             freeze(
                 plan,
                 1,
-                PlanOrigin::Client,
+                reuse.map_or(PlanOrigin::Client, |reuse| reuse.origin),
                 env.catalog,
                 &submission.channels,
                 env.limits,
@@ -33,12 +41,9 @@ pub(super) fn accept(id: TaskId, tenant: &str, submission: &Submission, env: &En
     };
     let mut cx = Context::on(new_task(id, tenant, submission, env), submission, None, env);
     cx.payload("submission", body_of(submission));
-    cx.emit(
-        EventKind::TaskSubmitted,
-        json!({ "request": excerpt(&submission.request) }),
-    );
+    cx.emit(EventKind::TaskSubmitted, submitted(submission));
     match plan {
-        Some(plan) => install(&mut cx, plan, None),
+        Some(plan) => install(&mut cx, plan, reuse.and_then(|reuse| reuse.intent.as_ref()), reuse),
         None => cx.set_stage(Status::Planning),
     }
     advance::advance(&mut cx);
@@ -102,7 +107,7 @@ pub(super) fn planned(cx: &mut Context<'_>, plan: &Value, document: &Body) {
     match frozen {
         Ok(frozen) => {
             cx.task.replans = 0;
-            install(cx, frozen, Some(document));
+            install(cx, frozen, Some(document), None);
         }
         Err(faults) if cx.task.replans < MAX_REPLANS => {
             cx.task.replans += 1;
@@ -118,7 +123,7 @@ pub(super) fn feedback(cx: &mut Context<'_>, text: &str) {
     cx.task.plan_feedback.push(no);
 }
 
-fn install(cx: &mut Context<'_>, frozen: FrozenPlan, document: Option<&Body>) {
+fn install(cx: &mut Context<'_>, frozen: FrozenPlan, document: Option<&Body>, reuse: Option<&Reuse>) {
     let intent = document.map(|d| cx.payload("intent", d.clone()));
     let text = serde_json::to_string(&frozen).unwrap_or_default();
     let payload = cx.payload("plan", Body::new(text));
@@ -137,15 +142,27 @@ fn install(cx: &mut Context<'_>, frozen: FrozenPlan, document: Option<&Body>) {
     let frozen = Arc::new(frozen);
     cx.changes.plan = Some(Arc::clone(&frozen));
     cx.plan = Some(frozen);
+    let taken = reuse.map_or_else(Vec::new, |reuse| steps::take_over(cx, reuse));
     // A plan that follows outside effects is looked at by a human, whatever the policy.
-    let review = cx.submission.policy.plan_review || !cx.task.effects.is_empty();
+    let follows = !cx.task.effects.is_empty() || reuse.is_some_and(|reuse| repeats(cx, reuse, &taken));
+    let review = cx.submission.policy.plan_review || follows;
     if review {
         cx.set_stage(Status::AwaitingPlanReview);
-        cx.emit(EventKind::TaskPlanned, data);
-    } else {
-        cx.emit(EventKind::TaskPlanned, data);
+    }
+    cx.emit(EventKind::TaskPlanned, data);
+    for index in taken {
+        cx.emit_step(EventKind::StepSucceeded, index, json!({ "reused": true }));
+    }
+    if !review {
         execute(cx);
     }
+}
+
+/// A step that acted outside in the other task would act again.
+fn repeats(cx: &Context<'_>, reuse: &Reuse, taken: &[u16]) -> bool {
+    let taken: BTreeSet<String> = taken.iter().map(|&index| cx.step_key(index)).collect();
+    let planned = |key: &&String| cx.step_index(key).is_some();
+    reuse.effects.difference(&taken).any(|key| planned(&key))
 }
 
 /// The plan stands; its steps may run.
@@ -161,6 +178,7 @@ fn fresh_step() -> Step {
         attempt: 0,
         input_hash: None,
         output: None,
+        reused: false,
         feedback: None,
         asked: None,
         started_at: None,
@@ -195,6 +213,14 @@ fn faults_text(faults: &[PlanFault]) -> String {
 
 fn body_of(submission: &Submission) -> Body {
     Body::new(serde_json::to_string(submission).unwrap_or_default())
+}
+
+fn submitted(submission: &Submission) -> Value {
+    let mut data = json!({ "request": excerpt(&submission.request) });
+    if let (Value::Object(data), Some(forked)) = (&mut data, &submission.forked) {
+        data.insert("forked_from".to_owned(), forked.task.as_str().into());
+    }
+    data
 }
 
 fn excerpt(text: &str) -> String {

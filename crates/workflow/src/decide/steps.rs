@@ -3,6 +3,7 @@
 use super::asking::{self, Turn};
 use super::context::Context;
 use super::effects::{self, Leftover};
+use crate::fork::Reuse;
 use crate::hash::Fingerprint;
 use crate::input::Body;
 use crate::state::{Decided, EffectState, Unit};
@@ -107,6 +108,7 @@ fn start(cx: &mut Context<'_>, index: u16, hash: Fingerprint) {
     step.status = StepStatus::Pending;
     step.round = round;
     step.attempt = 0;
+    step.reused = false;
     step.started_at = None;
     step.finished_at = None;
     cx.add_job(Unit::Step(index));
@@ -191,6 +193,34 @@ pub(super) fn skip(cx: &mut Context<'_>, index: u16, reason: &str) {
     cx.emit_step(EventKind::StepSkipped, index, json!({ "reason": reason }));
 }
 
+/// Gives steps the outputs they had in another task, where they follow from the same; tells which.
+///
+/// A later step is looked at after those it takes from, so that it stands only on what was taken over too.
+pub(super) fn take_over(cx: &mut Context<'_>, reuse: &Reuse) -> Vec<u16> {
+    let Some(plan) = cx.plan.clone() else {
+        return Vec::new();
+    };
+    let mut taken = Vec::new();
+    for &index in &plan.order {
+        let Some(known) = reuse.steps.get(&cx.step_key(index)) else {
+            continue;
+        };
+        if known.input != input_hash(cx, index) {
+            continue;
+        }
+        let (now, output) = (cx.now(), cx.output("output", &known.output, None));
+        if let Some(step) = cx.task.steps.get_mut(usize::from(index)) {
+            step.status = StepStatus::Succeeded;
+            step.input_hash = Some(known.input);
+            step.output = Some(output);
+            step.reused = true;
+            step.finished_at = Some(now);
+            taken.push(index);
+        }
+    }
+    taken
+}
+
 /// Sends a step into its next run, with what should be different.
 pub(super) fn rerun(cx: &mut Context<'_>, index: u16, feedback: Option<&str>) {
     let no = feedback.map(|text| cx.payload("feedback", Body::new(Value::from(text).to_string())));
@@ -199,6 +229,7 @@ pub(super) fn rerun(cx: &mut Context<'_>, index: u16, feedback: Option<&str>) {
         step.status = StepStatus::Pending;
         step.asked = None;
         step.input_hash = None;
+        step.reused = false;
         if no.is_some() {
             step.feedback = no;
         }
@@ -215,21 +246,4 @@ pub(super) fn sinks(cx: &Context<'_>) -> Vec<u16> {
     let Some(plan) = &cx.plan else { return Vec::new() };
     let taken = |i: u16| plan.steps.iter().any(|s| s.inputs.contains(&i));
     plan.order.iter().copied().filter(|&i| !taken(i)).collect()
-}
-
-/// The step and everything that depends on it.
-pub(super) fn with_dependents(cx: &Context<'_>, index: u16) -> Vec<u16> {
-    let Some(plan) = &cx.plan else { return Vec::new() };
-    let mut found = vec![index];
-    for &candidate in &plan.order {
-        let deps = plan
-            .steps
-            .get(usize::from(candidate))
-            .map(|s| s.deps.as_slice())
-            .unwrap_or_default();
-        if candidate != index && deps.iter().any(|d| found.contains(d)) {
-            found.push(candidate);
-        }
-    }
-    found
 }

@@ -23,6 +23,23 @@ pub struct FrozenPlan {
     pub hash: Fingerprint,
 }
 
+impl FrozenPlan {
+    /// The step and everything that depends on it.
+    pub fn with_dependents(&self, index: u16) -> Vec<u16> {
+        let mut found = vec![index];
+        for &candidate in &self.order {
+            let deps = self
+                .steps
+                .get(usize::from(candidate))
+                .map_or(&[][..], |step| &step.deps);
+            if candidate != index && deps.iter().any(|dep| found.contains(dep)) {
+                found.push(candidate);
+            }
+        }
+        found
+    }
+}
+
 /// What the catalog said of a step's tool when the plan was accepted.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct FrozenStep {

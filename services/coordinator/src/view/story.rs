@@ -100,6 +100,7 @@ pub fn submission(plan: Option<Value>) -> Submission {
             priority: 0,
         },
         actor: "ann".to_owned(),
+        forked: None,
         traceparent: String::new(),
     }
 }

@@ -98,6 +98,7 @@ pub fn submission(random: &mut Random) -> Submission {
             priority: 0,
         },
         actor: "a".to_owned(),
+        forked: None,
         traceparent: String::new(),
     }
 }

@@ -14,7 +14,8 @@ pub const STEP_GRANT: i64 = 4;
 /// Micro-USD reserved for a planning or an assessment.
 pub const JOB_GRANT: i64 = 5;
 
-/// `pure`, `keyed`, `once`, `queryable`; `asks` and `asks_once` need a human's word; `picky` does not repeat `bad_input`.
+/// `pure`, `keyed`, `once`, `queryable`; `asks` and `asks_once` need a human's word; `picky` does not repeat `bad_input`;
+/// `foreign` is an API's.
 pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog {
     tools: [
         tool("pure", EffectClass::ReadOnly, false, &[]),
@@ -24,9 +25,20 @@ pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog {
         tool("asks", EffectClass::ReadOnly, true, &[]),
         tool("asks_once", EffectClass::Once, true, &[]),
         tool("picky", EffectClass::ReadOnly, false, &["bad_input"]),
+        foreign("foreign"),
     ]
     .into(),
 });
+
+/// The same of an API's.
+fn foreign(id: &str) -> (String, Arc<CatalogTool>) {
+    let (id, tool) = tool(id, EffectClass::ReadOnly, false, &[]);
+    let spec = ToolSpecification {
+        source: ToolSource::Api,
+        ..tool.spec.clone()
+    };
+    (id, Arc::new(CatalogTool::new(spec, ToolState::Active).unwrap()))
+}
 
 /// A built-in tool that takes and gives anything.
 pub fn tool(id: &str, effects: EffectClass, asks: bool, non_retryable: &[&str]) -> (String, Arc<CatalogTool>) {
@@ -120,6 +132,7 @@ impl Given {
                 channels: vec!["blog".to_owned(), "linkedin".to_owned()],
                 policy,
                 actor: "client".to_owned(),
+                forked: None,
                 traceparent: String::new(),
             },
         }

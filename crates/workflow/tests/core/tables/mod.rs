@@ -7,6 +7,7 @@ mod attention;
 mod control;
 mod effects;
 mod failures;
+mod forking;
 mod gates;
 pub mod given;
 mod leases;

@@ -5,8 +5,9 @@ use crate::properties::laws;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
-use workflow::decide::{Env, Snapshot, accept, decide, dispatch, ready_jobs};
+use workflow::decide::{Env, Snapshot, accept, decide, dispatch, fork, ready_jobs};
 use workflow::decision::{CostRow, EffectRow, Event, GateRow, Lookup, Refusal, Reply, Transition};
+use workflow::fork::Reuse;
 use workflow::ids::{GateId, JobId, RunId, Serial, TaskId};
 use workflow::input::{Body, Input};
 use workflow::plan::{FrozenPlan, PlanLimits};
@@ -20,6 +21,7 @@ const LIMITS: PlanLimits = PlanLimits {
     max_fan_out: 50,
     max_depth: 50,
 };
+const START: Timestamp = Timestamp(1_800_000_000_000);
 const TASK: TaskId = TaskId(Uuid::from_u128(0x0192_0000_0000_7abc_8def_0123_0000_0000));
 
 pub struct Scenario {
@@ -57,13 +59,22 @@ pub struct Run {
 
 impl Scenario {
     pub fn accepted(submission: Submission) -> Result<Self, Refusal> {
-        let now = Timestamp(1_800_000_000_000);
-        let transition = accept(TASK, "default", &submission, &env(now, true))?;
+        let transition = accept(TASK, "default", &submission, &env(START, true))?;
+        Ok(Self::begun(submission, transition))
+    }
+
+    /// A task that takes over what another one has done.
+    pub fn forked(submission: Submission, reuse: &Reuse) -> Self {
+        let transition = fork(TASK, "default", &submission, reuse, &env(START, true)).unwrap();
+        Self::begun(submission, transition)
+    }
+
+    fn begun(submission: Submission, transition: Transition) -> Self {
         let mut scenario = Self {
             task: transition.task.clone().expect("a new task is a change"),
             submission,
             plan: None,
-            now,
+            now: START,
             leases_end: true,
             room: true,
             events: Vec::new(),
@@ -80,7 +91,7 @@ impl Scenario {
         scenario.task.version = 0;
         scenario.write(transition);
         scenario.move_on();
-        Ok(scenario)
+        scenario
     }
 
     /// One input, decided and written, then a dispatch of what is ready: what the shell does.

@@ -1,0 +1,97 @@
+//! A fork: a new task on the plan of another one, which takes over what is the same.
+
+use crate::hash::Fingerprint;
+use crate::input::Body;
+use crate::plan::{FrozenPlan, PlanStep, Slots};
+use crate::state::{Output, Task};
+use crate::submission::Submission;
+use crate::tool::{Catalog, ToolSource};
+use crate::vocabulary::{PlanOrigin, StepStatus};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a new task may take over. A step takes its output only where its definition, its tool and all of its inputs
+/// hash to the same as there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reuse {
+    /// Who made the plan.
+    pub origin: PlanOrigin,
+    /// The planner's document.
+    pub intent: Option<Body>,
+    /// Outputs, by step key.
+    pub steps: BTreeMap<String, Reusable>,
+    /// Steps that had, or may have had, an outside effect there: to run one again is a human's decision.
+    pub effects: BTreeSet<String>,
+}
+
+/// An output and what it follows from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reusable {
+    /// Hash of definition and inputs.
+    pub input: Fingerprint,
+    /// The output.
+    pub output: Body,
+}
+
+/// A step of the other task whose output may be taken over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offer {
+    /// Its key.
+    pub key: String,
+    /// Hash of definition and inputs.
+    pub input: Fingerprint,
+    /// Where its output lies there.
+    pub output: Output,
+}
+
+/// The task that is forked.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// Its state.
+    pub task: &'a Task,
+    /// Its plan in force.
+    pub plan: &'a FrozenPlan,
+    /// What was asked.
+    pub submission: &'a Submission,
+}
+
+/// Steps that are done, are neither `from` nor behind it, and have read nothing that is asked differently now.
+pub fn offers(source: Source<'_>, from: Option<u16>, asked: &Submission, catalog: &Catalog) -> Vec<Offer> {
+    let Source { task, plan, submission } = source;
+    let again: BTreeSet<u16> = from.into_iter().flat_map(|index| plan.with_dependents(index)).collect();
+    let same = (
+        &submission.request,
+        &submission.preferences,
+        &submission.business_metrics,
+    ) == (&asked.request, &asked.preferences, &asked.business_metrics);
+    let indices = (0u16..).zip(plan.plan.steps.iter().zip(&task.steps));
+    let offer = |(index, (definition, step)): (u16, (&PlanStep, &crate::state::Step))| {
+        let stands = step.status == StepStatus::Succeeded && !again.contains(&index);
+        let offered = stands && (same || !reads_submission(definition, catalog));
+        Some(Offer {
+            key: offered.then(|| definition.key.clone())?,
+            input: step.input_hash?,
+            output: step.output?,
+        })
+    };
+    indices.filter_map(offer).collect()
+}
+
+/// Steps that had, or may have had, an outside effect.
+pub fn with_effects(source: Source<'_>) -> BTreeSet<String> {
+    let step = |unit| match unit {
+        crate::state::Unit::Step(index) => source.plan.plan.steps.get(usize::from(index)),
+        _ => None,
+    };
+    let steps = source.task.effects.iter().filter_map(|effect| step(effect.unit));
+    steps.map(|step| step.key.clone()).collect()
+}
+
+/// Built-in tools see the request; others see what templates and conditions take from it.
+fn reads_submission(step: &PlanStep, catalog: &Catalog) -> bool {
+    let foreign = catalog
+        .tools
+        .get(&step.tool_id)
+        .is_some_and(|tool| tool.spec.source != ToolSource::Builtin);
+    let on_request = step.when.as_ref().is_some_and(|when| when.step.is_none());
+    !foreign || on_request || !Slots::of(&step.arguments).templates.is_empty()
+}
