@@ -13,7 +13,7 @@ mod process;
 mod tasks;
 mod tools;
 
-pub use contracts::api::{ApproveRequest, Budget, ProcessRequest, RetryRequest};
+pub use contracts::api::{ApproveRequest, Budget, ForkRequest, Overrides, ProcessRequest, RetryRequest, StepOverride};
 pub use contracts::problem::{FieldError, Problem};
 pub use error::ClientError;
 pub use event_stream::{Event, EventStream};

@@ -1,10 +1,12 @@
 //! Submitting a task.
 
 use crate::http::read;
+use crate::tasks::segment;
 use crate::{Client, ClientError};
-use contracts::api::ProcessRequest;
+use contracts::api::{ForkRequest, ProcessRequest};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A task that is durable now.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -39,6 +41,25 @@ impl Client {
         idempotency_key: Option<&str>,
     ) -> Result<Accepted, ClientError> {
         let mut post = self.request(Method::POST, "/process").json(request);
+        if let Some(key) = idempotency_key {
+            post = post.header("idempotency-key", key);
+        }
+        read(post.send().await?).await
+    }
+
+    /// Starts a task on the plan of another one; what is the same is taken over. Answers what [`Self::submit`] does, and
+    /// `forked_from`.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn fork(
+        &self,
+        task_id: &str,
+        fork: &ForkRequest,
+        idempotency_key: Option<&str>,
+    ) -> Result<Value, ClientError> {
+        let path = format!("/tasks/{}/fork", segment(task_id));
+        let mut post = self.request(Method::POST, &path).json(fork);
         if let Some(key) = idempotency_key {
             post = post.header("idempotency-key", key);
         }

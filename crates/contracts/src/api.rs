@@ -104,3 +104,64 @@ pub struct RetryRequest {
     #[serde(default)]
     pub send_again: bool,
 }
+
+/// `POST /tasks/{id}/fork`.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForkRequest {
+    /// Key of the step to start again from, with all that depends on it; absent: only what differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_step: Option<String>,
+    /// What is asked differently.
+    #[serde(default)]
+    pub overrides: Overrides,
+}
+
+/// Members of `POST /process` that a fork asks differently; what is absent stays as the other task had it, except
+/// `auto_approve`, which stays behind.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Overrides {
+    /// Instead of the other task's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// Laid over the other task's, name by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub business_metrics: BTreeMap<String, f64>,
+    /// Laid over the other task's, member by member.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub preferences: Map<String, Value>,
+    /// Laid over the other task's, member by member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
+    /// 0-1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality_threshold: Option<f64>,
+    /// 0-10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_refinements: Option<u32>,
+    /// A human looks at the plan first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_review: Option<bool>,
+    /// Works only where policy allows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_approve: Option<bool>,
+    /// Laid over the other task's, name by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
+    /// By step key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub steps: BTreeMap<String, StepOverride>,
+}
+
+/// What a step of a fork does differently.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepOverride {
+    /// Another tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_id: Option<String>,
+    /// Laid over the step's arguments, member by member; null takes one away.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub arguments: Map<String, Value>,
+}

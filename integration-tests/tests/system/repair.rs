@@ -25,6 +25,7 @@ fn bad_results_are_repaired_or_put_before_a_human() -> Result<()> {
             a_human_retries_a_task_that_stays_bad,
             a_human_rejects_a_task_that_stays_bad,
             revising_at_the_end_repairs_and_asks_again,
+            a_fork_calls_only_the_tools_whose_inputs_differ,
         ],
     )
 }
@@ -57,6 +58,31 @@ fn checked(item: &str, max_refinements: u32) -> Value {
         "max_refinements": max_refinements,
         "preferences": {"channels": []},
     })
+}
+
+async fn a_fork_calls_only_the_tools_whose_inputs_differ(world: Arc<World>) -> Result<()> {
+    let source = world.rest.submit(&checked("forked", 0)).await?;
+    world.rest.until(&source, &["awaiting_approval"], LIMIT).await?;
+    let calls = |name: &str| world.oracle.calls(&format!("forked-{name}")).len();
+    let fork = json!({
+        "overrides": {"steps": {"after_good": {"arguments": {"item": "forked-otherwise"}}}},
+    });
+    let path = format!("/tasks/{source}/fork");
+    let accepted = world.rest.post(&path, &fork).await?.expect(202)?;
+    let reused = json!(["good", "bad", "other", "after_bad"]);
+    ensure!(accepted["forked_from"]["reused"] == reused, "{accepted}");
+    let task = accepted.text("/task_id")?;
+    let status = world.rest.until(task, &["awaiting_approval"], LIMIT).await?;
+    for name in ["good", "bad", "other", "after-bad", "after-good", "otherwise"] {
+        ensure!(calls(name) == 1, "{name} was called {} times", calls(name));
+    }
+    ensure!(status["forked_from"]["task_id"] == source, "{}", shortened(&status));
+    ensure!(step(&status, "last")?["output"]["other"] == step(&status, "after_good")?["output"]["text"]);
+    let saved = &status["forked_from"]["saved"];
+    ensure!(saved["calls"].as_u64() >= Some(4), "{saved}");
+    world.rest.control(&source, "cancel").await?.expect(200)?;
+    world.rest.control(task, "cancel").await?.expect(200)?;
+    Ok(())
 }
 
 async fn only_the_bad_step_and_its_dependents_run_again(world: Arc<World>) -> Result<()> {

@@ -126,6 +126,8 @@ pub enum Command {
     },
     /// Continue what failed or needs attention
     Retry(RetryArguments),
+    /// Begin a new task where another one got to, with something different
+    Fork(Box<ForkArguments>),
     /// Start nothing more of a task until it is resumed
     Pause {
         #[arg(value_name = TASK)]
@@ -339,6 +341,39 @@ pub struct RetryArguments {
     /// Send an effect of unknown outcome again
     #[arg(long)]
     pub send_again: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ForkArguments {
+    #[arg(value_name = TASK)]
+    pub task: String,
+    /// Key of the step to start again from; without it only what differs is done again
+    #[arg(long, value_name = "KEY")]
+    pub from_step: Option<String>,
+    /// An argument of a step; may be repeated. JSON where it is JSON, else text; null takes it away
+    #[arg(long = "set", value_name = "STEP.NAME=VALUE", value_parser = assignment::<String>)]
+    pub arguments: Vec<(String, String)>,
+    /// Another tool for a step; may be repeated
+    #[arg(long = "tool", value_name = "STEP=TOOL_ID", value_parser = assignment::<String>)]
+    pub tools: Vec<(String, String)>,
+    /// What is wanted instead
+    #[arg(long, value_name = "TEXT")]
+    pub request: Option<String>,
+    /// A preference; may be repeated. JSON where it is JSON, else text; null takes it away
+    #[arg(long = "preference", value_name = "NAME=VALUE", value_parser = assignment::<String>)]
+    pub preferences: Vec<(String, String)>,
+    /// Publish without asking when the result is good enough and policy allows it
+    #[arg(long)]
+    pub auto_approve: bool,
+    /// Ask before the plan is carried out
+    #[arg(long)]
+    pub plan_review: bool,
+    /// Follow the task until it ends
+    #[arg(long)]
+    pub watch: bool,
+    /// Sent again with the same key, the request makes no second task
+    #[arg(long, value_name = "KEY")]
+    pub idempotency_key: Option<String>,
 }
 
 #[derive(Debug, Args)]

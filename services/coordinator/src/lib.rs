@@ -4,6 +4,7 @@
 mod beats;
 mod catalog;
 mod clock;
+mod forking;
 mod grpc;
 mod lanes;
 mod metrics;

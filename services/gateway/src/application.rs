@@ -8,10 +8,10 @@ use crate::learner::Learner;
 use crate::live::Hub;
 use crate::query::Parameters;
 use crate::refusal::Refusal;
-use contracts::api::{ApproveRequest, ProcessRequest};
+use contracts::api::{ApproveRequest, ForkRequest, ProcessRequest};
 use contracts::coordinator::{
-    ApprovalRequest, ControlRequest, DecideRequest, Document, ListEventsRequest, ListRequest, ListTasksRequest,
-    SubmitRequest, SubmitResponse, TaskRequest,
+    self, ApprovalRequest, ControlRequest, DecideRequest, Document, ForkResponse, ListEventsRequest, ListRequest,
+    ListTasksRequest, SubmitRequest, SubmitResponse, TaskRequest,
 };
 use contracts::learner::{ExportChunk, ExportDocument, GetExportRequest, StartExportRequest};
 use serde::Serialize;
@@ -204,6 +204,36 @@ impl Application {
             body_json: body.map(to_json).transpose()?.unwrap_or_default(),
         };
         self.coordinator.control(request).await
+    }
+
+    /// Starts a task on the plan of another one.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn fork(
+        &self,
+        caller: Caller,
+        task: Uuid,
+        fork: &ForkRequest,
+        key: IdempotencyKey,
+    ) -> Result<ForkResponse, Refusal> {
+        let fork_json = to_json(fork)?;
+        let body_hash = match key.0 {
+            Some(_) => Fingerprint::of([task.as_bytes().as_slice(), fork_json.as_bytes()]).to_string(),
+            None => String::new(),
+        };
+        let request = coordinator::ForkRequest {
+            caller: Some(caller.to_message()),
+            task_id: task.to_string(),
+            fork_json,
+            idempotency_key: key.0.unwrap_or_default(),
+            body_hash,
+        };
+        let answer = self.coordinator.fork(request).await?;
+        if let Some(task) = &answer.task {
+            tracing::Span::current().record("task_id", &task.task_id);
+        }
+        Ok(answer)
     }
 
     /// A page of a task's events above `after`.

@@ -4,8 +4,8 @@ use crate::refusal::Refusal;
 use contracts::coordinator::task_service_client::TaskServiceClient;
 use contracts::coordinator::tool_service_client::ToolServiceClient;
 use contracts::coordinator::{
-    ApprovalRequest, ControlRequest, DecideRequest, Document, ListEventsRequest, ListRequest, ListTasksRequest,
-    SubmitRequest, SubmitResponse, TaskRequest,
+    ApprovalRequest, ControlRequest, DecideRequest, Document, ForkRequest, ForkResponse, ListEventsRequest,
+    ListRequest, ListTasksRequest, SubmitRequest, SubmitResponse, TaskRequest,
 };
 use contracts::problem::Problem;
 use contracts::trace;
@@ -68,6 +68,14 @@ pub struct Coordinator {
 pub(crate) enum Repeat {
     Safe,
     Unsafe,
+}
+
+/// What makes a task is made once by its key.
+fn repeat_with(idempotency_key: &str) -> Repeat {
+    match idempotency_key.is_empty() {
+        true => Repeat::Unsafe,
+        false => Repeat::Safe,
+    }
 }
 
 impl Coordinator {
@@ -152,13 +160,8 @@ impl Coordinator {
     /// # Errors
     /// What the coordinator refuses; 503 when none answers.
     pub async fn submit(&self, request: SubmitRequest) -> Result<SubmitResponse, Refusal> {
-        let repeat = if request.idempotency_key.is_empty() {
-            Repeat::Unsafe
-        } else {
-            Repeat::Safe
-        };
         let call = |mut client: Client, request| async move { client.submit(request).await };
-        self.ask(repeat, request, call).await
+        self.ask(repeat_with(&request.idempotency_key), request, call).await
     }
 
     /// The status document.
@@ -222,6 +225,15 @@ impl Coordinator {
     pub async fn control(&self, request: ControlRequest) -> Result<Document, Refusal> {
         let call = |mut client: Client, request| async move { client.control(request).await };
         self.ask(Repeat::Unsafe, request, call).await
+    }
+
+    /// Stores a task that is forked from another one.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn fork(&self, request: ForkRequest) -> Result<ForkResponse, Refusal> {
+        let call = |mut client: Client, request| async move { client.fork(request).await };
+        self.ask(repeat_with(&request.idempotency_key), request, call).await
     }
 
     /// A page of a task's events.

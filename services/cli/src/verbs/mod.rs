@@ -7,6 +7,7 @@ mod doctor;
 mod export;
 mod feedback;
 mod figure;
+mod fork;
 mod list;
 mod metrics;
 mod patterns;
@@ -99,6 +100,7 @@ async fn dispatch(caller: &Caller, command: Command) -> Result<()> {
         Command::Pause { task } => control::pause(caller, &caller.task(&task).await?).await,
         Command::Resume { task } => control::resume(caller, &caller.task(&task).await?).await,
         Command::Retry(arguments) => control::retry(caller, arguments).await,
+        Command::Fork(arguments) => fork::run(caller, *arguments).await,
         Command::Feedback(arguments) => feedback::run(caller, &caller.task(&arguments.task).await?, arguments).await,
         Command::Trace { task } => trace::run(caller, &caller.task(&task).await?).await,
         Command::Patterns { pattern_id } => patterns::run(caller, pattern_id.as_deref()).await,

@@ -4,6 +4,7 @@ mod control;
 mod decide;
 mod decision;
 mod facts;
+mod fork;
 mod lists;
 mod records;
 mod submit;
@@ -14,9 +15,9 @@ use super::{asking, cursor};
 use crate::writer::Shared;
 use contracts::coordinator::task_service_server::TaskService;
 use contracts::coordinator::{
-    ApprovalRequest, ControlRequest, DecideRequest, Document, GetRecordsRequest, ListEventsRequest,
-    ListFinishedRequest, ListFinishedResponse, ListRequest, ListTasksRequest, SubmitRequest, SubmitResponse,
-    TaskRequest,
+    ApprovalRequest, ControlRequest, DecideRequest, Document, ForkRequest, ForkResponse, GetRecordsRequest,
+    ListEventsRequest, ListFinishedRequest, ListFinishedResponse, ListRequest, ListTasksRequest, SubmitRequest,
+    SubmitResponse, TaskRequest,
 };
 use serde_json::Value;
 use service::config::Config;
@@ -69,6 +70,10 @@ impl TaskService for Tasks {
 
     async fn list_approvals(&self, request: Request<ListRequest>) -> Result<Response<Document>, Status> {
         self.page_of_approvals(request.into_inner()).await
+    }
+
+    async fn fork(&self, request: Request<ForkRequest>) -> Result<Response<ForkResponse>, Status> {
+        self.fork_task(request.into_inner()).await.map(Response::new)
     }
 
     async fn control(&self, request: Request<ControlRequest>) -> Result<Response<Document>, Status> {

@@ -39,6 +39,37 @@ pub async fn put(pool: &PgPool, task: TaskId, bytes: &[u8]) -> Result<BlobRef, S
     Ok(blob_ref(bytes))
 }
 
+/// Gives a task the blobs of these hashes (hex) that lie beside another one.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn copy(pool: &PgPool, from: TaskId, to: TaskId, sha256: &[String]) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO blob (task_id, sha256, body) SELECT $2, sha256, body FROM blob
+         WHERE task_id = $1 AND encode(sha256, 'hex') = ANY ($3) ON CONFLICT DO NOTHING",
+    )
+    .bind(from.0)
+    .bind(to.0)
+    .bind(sha256)
+    .execute(pool)
+    .await
+    .map_err(StoreError::at("copy payloads"))?;
+    Ok(())
+}
+
+/// Removes the blobs of a task that came to nothing.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn forget(pool: &PgPool, task: TaskId) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM blob WHERE task_id = $1 AND NOT EXISTS (SELECT 1 FROM task WHERE id = $1)")
+        .bind(task.0)
+        .execute(pool)
+        .await
+        .map_err(StoreError::at("forget payloads"))?;
+    Ok(())
+}
+
 /// The bytes of that hash beside the task.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 pub mod ended;
 pub mod lists;
+pub mod used;
 
 use super::{StoreError, load, payloads};
 use crate::work::body;

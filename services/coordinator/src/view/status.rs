@@ -2,11 +2,11 @@
 
 use super::plan::{Depth, plan};
 use super::waiting::waiting;
-use super::{Facts, cost, deliveries, gates, member, moment, put, quality};
+use super::{Facts, cost, deliveries, forked, gates, member, moment, put, quality};
 use crate::store::runs::Postponed;
 use serde_json::{Value, json};
 use workflow::state::Task;
-use workflow::vocabulary::{PlanOrigin, Status};
+use workflow::vocabulary::Status;
 
 /// The status document.
 pub fn status(facts: &Facts, postponed: &[Postponed]) -> Value {
@@ -42,6 +42,7 @@ pub(super) fn outline(facts: &Facts, planning: &Value, depth: Depth) -> Value {
         "created_at": moment(task.created_at),
         "updated_at": moment(task.updated_at),
     });
+    put(&mut document, "forked_from", forked::from(facts));
     put(&mut document, "attention", attention(task));
     put(&mut document, "published", deliveries::published(facts));
     put(&mut document, "error", error(task));
@@ -49,12 +50,11 @@ pub(super) fn outline(facts: &Facts, planning: &Value, depth: Depth) -> Value {
     document
 }
 
-/// What the planner understood; of a client's plan only the request is known.
+/// What the planner understood; of other plans only the request is known.
 fn intent(facts: &Facts, planning: &Value) -> Value {
-    let is_client = facts.plan.as_ref().is_some_and(|p| p.origin == PlanOrigin::Client);
     match planning.get("intent") {
         Some(intent) if intent.is_object() => intent.clone(),
-        _ if is_client => json!({ "goal": facts.submission.request }),
+        _ if facts.plan.is_some() => json!({ "goal": facts.submission.request }),
         _ => Value::Null,
     }
 }

@@ -188,6 +188,7 @@ fn submit(group: &mut Group, keys: &mut Keys, env: &Env<'_>) -> Option<Draft> {
     let Ask::Submit(Submit {
         tenant,
         submission,
+        reuse,
         idempotency,
     }) = &slot.ask
     else {
@@ -218,7 +219,7 @@ fn submit(group: &mut Group, keys: &mut Keys, env: &Env<'_>) -> Option<Draft> {
             return None;
         }
     }
-    match Draft::accepted(task, tenant, submission, env) {
+    match Draft::accepted(task, tenant, submission, reuse.as_deref(), env) {
         Ok(mut draft) => {
             draft.idempotency.clone_from(idempotency);
             // Only an accepted twin stands for the others of its key.

@@ -9,8 +9,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{Span, info_span};
-use workflow::decide::{Env, Snapshot, accept, decide, dispatch, ready_jobs};
+use workflow::decide::{Env, Snapshot, accept, decide, dispatch, fork, ready_jobs};
 use workflow::decision::{Changes, Lookup, Refusal, Reply, Transition};
+use workflow::fork::Reuse;
 use workflow::ids::{JobId, Serial, TaskId};
 use workflow::input::{Input, Outcome};
 use workflow::plan::FrozenPlan;
@@ -86,8 +87,17 @@ impl Draft {
     ///
     /// # Errors
     /// Its plan is refused.
-    pub fn accepted(id: TaskId, tenant: &str, submission: &Arc<Submission>, env: &Env<'_>) -> Result<Self, Refusal> {
-        let transition = accept(id, tenant, submission, env)?;
+    pub fn accepted(
+        id: TaskId,
+        tenant: &str,
+        submission: &Arc<Submission>,
+        reuse: Option<&Reuse>,
+        env: &Env<'_>,
+    ) -> Result<Self, Refusal> {
+        let transition = match reuse {
+            None => accept(id, tenant, submission, env)?,
+            Some(reuse) => fork(id, tenant, submission, reuse, env)?,
+        };
         let Some(task) = transition.task else {
             return Err(Refusal::Exists);
         };

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use workflow::decision::{Refusal, Reply};
+use workflow::fork::Reuse;
 use workflow::ids::TaskId;
 use workflow::input::Input;
 use workflow::submission::Submission;
@@ -50,6 +51,8 @@ pub enum Ask {
 pub struct Submit {
     pub tenant: String,
     pub submission: Arc<Submission>,
+    /// Of a fork.
+    pub reuse: Option<Arc<Reuse>>,
     /// Key and body hash.
     pub idempotency: Option<(String, String)>,
 }

@@ -8,6 +8,7 @@ pub mod export;
 mod faults;
 pub mod feedback;
 mod fields;
+pub mod fork;
 mod names;
 mod plan;
 mod preferences;

@@ -31,9 +31,7 @@ pub fn read(body: Map<String, Value>) -> Result<ProcessRequest, Refusal> {
         preferences: preferences::read(&mut fields, "preferences"),
         budget: budget(&mut fields, "budget"),
         quality_threshold: fields.number("quality_threshold", 0.0..=1.0),
-        max_refinements: fields
-            .integer("max_refinements", 0..=MAX_REFINEMENTS)
-            .and_then(|n| u32::try_from(n).ok()),
+        max_refinements: refinements(&mut fields),
         plan_review: fields.flag("plan_review"),
         auto_approve: fields.flag("auto_approve"),
         metadata: labels(&mut fields),
@@ -42,26 +40,28 @@ pub fn read(body: Map<String, Value>) -> Result<ProcessRequest, Refusal> {
     faults.check(document)
 }
 
+/// Reads the words of a request; used by `fork` too.
+pub(super) fn words(fields: &mut Fields) -> Option<String> {
+    let text = fields.text("request", 1..=REQUEST_CHARACTERS)?;
+    if !text.is_empty() && text.trim().is_empty() {
+        fields.fault("request", "must not be blank");
+    }
+    Some(text)
+}
+
 fn request(fields: &mut Fields) -> String {
     let what = format!("1 to {REQUEST_CHARACTERS} characters that say what is wanted");
     let before = fields.faults().len();
-    match fields.text("request", 1..=REQUEST_CHARACTERS) {
-        Some(text) => {
-            if !text.is_empty() && text.trim().is_empty() {
-                fields.fault("request", "must not be blank");
-            }
-            text
+    words(fields).unwrap_or_else(|| {
+        if fields.faults().len() == before {
+            fields.required("request", &what);
         }
-        None => {
-            if fields.faults().len() == before {
-                fields.required("request", &what);
-            }
-            String::new()
-        }
-    }
+        String::new()
+    })
 }
 
-fn metrics(fields: &mut Fields) -> BTreeMap<String, f64> {
+/// Reads business metrics; used by `fork` too.
+pub(super) fn metrics(fields: &mut Fields) -> BTreeMap<String, f64> {
     let Some(map) = fields.object("business_metrics") else {
         return BTreeMap::new();
     };
@@ -89,7 +89,8 @@ fn metrics(fields: &mut Fields) -> BTreeMap<String, f64> {
     metrics
 }
 
-fn labels(fields: &mut Fields) -> BTreeMap<String, String> {
+/// Reads metadata; used by `fork` too.
+pub(super) fn labels(fields: &mut Fields) -> BTreeMap<String, String> {
     let Some(map) = fields.object("metadata") else {
         return BTreeMap::new();
     };
@@ -121,7 +122,13 @@ fn labels(fields: &mut Fields) -> BTreeMap<String, String> {
     labels
 }
 
-/// Reads a budget; used by `retry` too.
+/// Reads `max_refinements`; used by `fork` too.
+pub(super) fn refinements(fields: &mut Fields) -> Option<u32> {
+    let most = fields.integer("max_refinements", 0..=MAX_REFINEMENTS)?;
+    u32::try_from(most).ok()
+}
+
+/// Reads a budget; used by `retry` and `fork` too.
 pub(super) fn budget(fields: &mut Fields, name: &str) -> Option<Budget> {
     let map = fields.object(name)?;
     let base = fields.pointer(name);

@@ -6,16 +6,18 @@ use crate::caller::{Caller, TRACEPARENT};
 use crate::documents;
 use crate::idempotency::{IdempotencyKey, KEY};
 use crate::identifiers;
+use crate::json;
 use crate::live;
 use crate::refusal::Refusal;
 use contracts::trace;
 use contracts::v1::orchestrator_service_server::OrchestratorService;
 use contracts::v1::{
-    DecideApprovalRequest, GetTaskRequest, SubmitTaskRequest, SubmitTaskResponse, Task, TaskEvent, TaskTrace,
-    WatchTaskRequest,
+    DecideApprovalRequest, ForkTaskRequest, ForkTaskResponse, GetTaskRequest, SubmitTaskRequest, SubmitTaskResponse,
+    Task, TaskEvent, TaskTrace, WatchTaskRequest,
 };
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use serde_json::Map;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
@@ -44,6 +46,29 @@ impl Orchestrator {
             task_id: accepted.task_id,
             status: accepted.status,
             replayed: accepted.replayed,
+        })
+    }
+
+    async fn fork(
+        &self,
+        caller: Caller,
+        key: Option<Vec<u8>>,
+        request: ForkTaskRequest,
+    ) -> Result<ForkTaskResponse, Refusal> {
+        let key = IdempotencyKey::parse(key.as_deref())?;
+        let id = identifiers::require(&request.task_id)?;
+        let body = match request.fork_json.as_str() {
+            "" => Map::new(),
+            text => json::read_object(text.as_bytes(), self.app.limits.json_depth)?,
+        };
+        let fork = documents::fork::read(body)?;
+        let answer = self.app.fork(caller, id, &fork, key).await?;
+        let task = answer.task.ok_or_else(|| unreadable("the new task"))?;
+        Ok(ForkTaskResponse {
+            task_id: task.task_id,
+            status: task.status,
+            replayed: task.replayed,
+            forked_from_json: answer.forked_from_json,
         })
     }
 
@@ -99,6 +124,12 @@ impl OrchestratorService for Orchestrator {
         let caller = caller(&request);
         let key = request.metadata().get(KEY).map(|value| value.as_bytes().to_vec());
         answer(caller, self.submit(caller, key, request.into_inner()).await)
+    }
+
+    async fn fork_task(&self, request: Request<ForkTaskRequest>) -> Result<Response<ForkTaskResponse>, Status> {
+        let caller = caller(&request);
+        let key = request.metadata().get(KEY).map(|value| value.as_bytes().to_vec());
+        answer(caller, self.fork(caller, key, request.into_inner()).await)
     }
 
     async fn get_task(&self, request: Request<GetTaskRequest>) -> Result<Response<Task>, Status> {

@@ -4,6 +4,7 @@ mod approval;
 mod approvals;
 mod approve;
 mod events;
+mod fork;
 mod learning;
 mod plan_schema;
 mod process;
@@ -42,6 +43,7 @@ pub fn router(app: Arc<Application>, health: Health) -> Router {
         .route("/tasks/{task_id}/pause", post(task_verbs::pause))
         .route("/tasks/{task_id}/resume", post(task_verbs::resume))
         .route("/tasks/{task_id}/retry", post(task_verbs::retry))
+        .route("/tasks/{task_id}/fork", post(fork::fork))
         .route("/tasks/{task_id}/feedback", post(learning::feedback))
         .route("/tasks/{task_id}/events", get(events::list_or_stream))
         .route("/tasks/{task_id}/trace", get(trace::show))

@@ -3,7 +3,9 @@
 use crate::fake::{Gateway, MANY_FAULTS};
 use contracts::problem::Problem;
 use contracts::v1::orchestrator_service_client::OrchestratorServiceClient;
-use contracts::v1::{Budget, ChannelList, DecideApprovalRequest, GetTaskRequest, SubmitTaskRequest, WatchTaskRequest};
+use contracts::v1::{
+    Budget, ChannelList, DecideApprovalRequest, ForkTaskRequest, GetTaskRequest, SubmitTaskRequest, WatchTaskRequest,
+};
 use futures::TryStreamExt;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -57,6 +59,13 @@ async fn a_task_is_submitted_read_and_decided() {
     assert_eq!(stored, expected);
 
     let id = accepted.task_id;
+    let fork = ForkTaskRequest {
+        task_id: id.clone(),
+        fork_json: r#"{"from_step":"a"}"#.to_owned(),
+    };
+    let forked = client.fork_task(fork).await.unwrap().into_inner();
+    let from: Value = serde_json::from_str(&forked.forked_from_json).unwrap();
+    assert_eq!((&from["task_id"], &from["reused"]), (&json!(id), &json!(["a"])));
     let asked = GetTaskRequest { task_id: id.clone() };
     let trace = client.get_trace(asked).await.unwrap().into_inner();
     assert_eq!((&trace.task_id, trace.trace_id.len()), (&id, 32));

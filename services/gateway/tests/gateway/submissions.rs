@@ -104,3 +104,37 @@ async fn tools_are_found_on_any_page() {
         json!({"items": [], "next_cursor": null})
     );
 }
+
+#[tokio::test]
+async fn a_fork_is_a_new_task_that_tells_what_it_took_over() {
+    let gateway = Gateway::start().await;
+    let task = gateway.task().await;
+    let path = format!("/tasks/{task}/fork");
+    let fork = json!({"from_step": "draft", "overrides": {"steps": {"draft": {"arguments": {"n": null}}}}});
+    let answer = gateway.post_json(&path, &fork).await;
+    assert_eq!(answer.status, 202);
+    let accepted = answer.json();
+    let id = accepted["task_id"].as_str().unwrap();
+    assert_eq!(
+        answer.header("location"),
+        Some(format!("/api/orchestrator/status/{id}").as_str())
+    );
+    assert_eq!(accepted["links"]["status"], format!("/api/orchestrator/status/{id}"));
+    assert_eq!(accepted["forked_from"]["reused"], json!(["a"]));
+    let asked = gateway.coordinator.forks.lock().unwrap()[0].clone();
+    assert_eq!(serde_json::from_str::<Value>(&asked.fork_json).unwrap(), fork);
+    assert_eq!((asked.task_id.as_str(), asked.body_hash.as_str()), (task.as_str(), ""));
+
+    let nothing = gateway
+        .send(request(Method::POST, &path).body(Body::empty()).unwrap())
+        .await;
+    assert_eq!(nothing.status, 202, "nothing need differ");
+    let with_plan = gateway.post_json(&path, &json!({"overrides": {"plan": {}}})).await;
+    assert_eq!(with_plan.problem(), (422, "unknown_field".to_owned()));
+    let unknown = "/tasks/01900000-0000-7000-8000-00000000dead/fork";
+    assert_eq!(gateway.post_json(unknown, &json!({})).await.status, 404);
+    assert_eq!(
+        gateway.get(&path).await.problem(),
+        (405, "method_not_allowed".to_owned())
+    );
+}

@@ -135,6 +135,9 @@ impl TaskService for FakeCoordinator {
     async fn list_approvals(&self, _: Request<ListRequest>) -> Result<Response<Document>, Status> {
         Err(Status::unimplemented(""))
     }
+    async fn fork(&self, _: Request<ForkRequest>) -> Result<Response<ForkResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
     async fn control(&self, _: Request<ControlRequest>) -> Result<Response<Document>, Status> {
         Err(Status::unimplemented(""))
     }

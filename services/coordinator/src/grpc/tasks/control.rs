@@ -1,13 +1,17 @@
 //! Control: cancel, pause, resume, retry.
 
-use super::{Tasks, asking};
+use super::{Tasks, asking, document};
 use crate::grpc::problems::{self, field};
 use crate::policy::usd_micros;
+use crate::store::tasks::used;
+use crate::view;
 use crate::writer::inbox::Ask;
 use contracts::api::{Budget, RetryRequest};
 use contracts::coordinator::{ControlRequest, Document};
 use contracts::problem::Problem;
+use serde_json::Value;
 use tonic::{Response, Status};
+use workflow::ids::TaskId;
 use workflow::input::Input;
 use workflow::state::Money;
 
@@ -20,7 +24,29 @@ impl Tasks {
         self.own(&caller.tenant, id).await?;
         let answer = self.shared.inbox.ask(id, Ask::Input(input)).await;
         problems::settled(answer)?;
-        self.status(&caller.tenant, id).await
+        let status = self.status(&caller.tenant, id).await?;
+        match request.verb.as_str() {
+            "retry" => self.with_what_stands(&caller.tenant, id, status).await,
+            _ => Ok(status),
+        }
+    }
+
+    /// The status document with `retried`: what is not done again, and what that saves.
+    async fn with_what_stands(
+        &self,
+        tenant: &str,
+        id: TaskId,
+        status: Response<Document>,
+    ) -> Result<Response<Document>, Status> {
+        let facts = self.facts(self.find(tenant, id).await?).await?;
+        let Some(plan) = &facts.plan else { return Ok(status) };
+        let runs = used::by_step(&self.shared.pool, id, plan.version).await;
+        let used = view::used_by(&facts.task, plan, &facts.submission, runs.map_err(problems::stored)?);
+        let mut shown: Value = asking::json(&status.into_inner().json)?;
+        if let Value::Object(members) = &mut shown {
+            members.insert("retried".to_owned(), view::kept(&facts.task, plan, &used));
+        }
+        Ok(document(&shown))
     }
 }
 

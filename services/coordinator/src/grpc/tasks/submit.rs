@@ -29,9 +29,14 @@ impl Tasks {
         let submit = Submit {
             tenant: caller.tenant,
             submission: Arc::new(submission),
+            reuse: None,
             idempotency: Some((request.idempotency_key, request.body_hash)).filter(|(key, _)| !key.is_empty()),
         };
-        let id = TaskId(service::ids::v7());
+        self.place(TaskId(service::ids::v7()), submit).await
+    }
+
+    /// Hands a new task to the writer; answered after the commit.
+    pub(super) async fn place(&self, id: TaskId, submit: Submit) -> Result<SubmitResponse, Status> {
         match self.shared.inbox.ask(id, Ask::Submit(submit)).await {
             Answer::Accepted { task, status, replayed } => {
                 tracing::Span::current().record("task_id", tracing::field::display(task));
@@ -49,7 +54,7 @@ impl Tasks {
     }
 
     /// A tool that this coordinator does not know may be one that another one took in just now.
-    async fn meet_new_tools(&self, asked: &ProcessRequest) -> Result<(), Status> {
+    pub(super) async fn meet_new_tools(&self, asked: &ProcessRequest) -> Result<(), Status> {
         let catalog = self.shared.catalog.current();
         let steps = asked.plan.iter().flat_map(|plan| &plan.steps);
         if steps.clone().all(|step| catalog.active(&step.tool_id).is_some()) {

@@ -1,5 +1,6 @@
 //! The service over a real writer, Postgres and NATS; the test itself is the worker.
 
+mod forking;
 pub(in crate::grpc) mod world;
 mod writing;
 

@@ -19,6 +19,7 @@ pub struct FakeCoordinator {
     pub submissions: Mutex<Vec<SubmitRequest>>,
     pub decisions: Mutex<Vec<(String, Value)>>,
     pub controls: Mutex<Vec<ControlRequest>>,
+    pub forks: Mutex<Vec<ForkRequest>>,
     pub lists: Mutex<Vec<ListTasksRequest>>,
     pub event_reads: Mutex<u32>,
     pub catalog: super::catalog::FakeCatalog,
@@ -183,6 +184,26 @@ impl TaskService for FakeCoordinator {
         let decision = serde_json::from_str(&request.decision_json).unwrap();
         self.decisions.lock().unwrap().push((request.task_id.clone(), decision));
         document(json!({"task_id": request.task_id, "status": "publishing"}))
+    }
+
+    async fn fork(&self, request: Request<ForkRequest>) -> Result<Response<ForkResponse>, Status> {
+        let request = request.into_inner();
+        self.with(&request.task_id, |_| ())?;
+        let forked_from =
+            json!({"task_id": request.task_id, "from_step": null, "reused": ["a"], "saved": {"usd": 0.25}});
+        let mut forks = self.forks.lock().unwrap();
+        let replayed = forks
+            .iter()
+            .any(|f| !f.idempotency_key.is_empty() && f.body_hash == request.body_hash);
+        forks.push(request);
+        Ok(Response::new(ForkResponse {
+            task: Some(SubmitResponse {
+                task_id: "01900000-0000-7000-8000-00000000f0f0".to_owned(),
+                status: "submitted".to_owned(),
+                replayed,
+            }),
+            forked_from_json: forked_from.to_string(),
+        }))
     }
 
     async fn list_tasks(&self, request: Request<ListTasksRequest>) -> Result<Response<Document>, Status> {

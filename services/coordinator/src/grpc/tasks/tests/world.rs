@@ -24,10 +24,10 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{Request, Response, Status};
-use workflow::ids::RunId;
-use workflow::input::{Cost, Input, Postponed};
+use workflow::ids::{RunId, TaskId};
+use workflow::input::{Cost, Failure, Input, Outcome, Postponed};
 use workflow::plan::PlanLimits;
-use workflow::state::{JobState, Task, Unit};
+use workflow::state::{Job, JobState, Task, Unit};
 use workflow::time::Millis;
 use workflow::vocabulary::ToolState;
 
@@ -240,20 +240,31 @@ impl World {
             } else {
                 well(job.unit, &key, 1.0)
             });
-            let input = story::ended_with(id.job(job.serial), job.dispatch, ended, Cost::default());
-            let (reply, answer) = oneshot::channel();
-            let envelope = Envelope {
-                task: id,
-                ask: Ask::Input(input),
-                reply: Some(reply),
-                receipt: None,
-                account: None,
-                took: Some(Duration::from_millis(250)),
-            };
-            self.tasks.shared.inbox.send(envelope).await;
-            answer.await.unwrap();
+            self.end(id, job, ended).await;
         }
         panic!("the task does not settle");
+    }
+
+    /// A worker ends a dispatched job.
+    pub(in crate::grpc) async fn end(&self, task: TaskId, job: &Job, ended: Result<Outcome, Failure>) {
+        let input = story::ended_with(task.job(job.serial), job.dispatch, ended, Cost::default());
+        let (reply, answer) = oneshot::channel();
+        let envelope = Envelope {
+            task,
+            ask: Ask::Input(input),
+            reply: Some(reply),
+            receipt: None,
+            account: None,
+            took: Some(Duration::from_millis(250)),
+        };
+        self.tasks.shared.inbox.send(envelope).await;
+        answer.await.unwrap();
+    }
+
+    /// The only job of the task that is dispatched.
+    pub(in crate::grpc) async fn job(&self, task: TaskId) -> Job {
+        let found = store::tasks::find(&self.tasks.shared.pool, "a", task).await.unwrap();
+        found.unwrap().0.jobs.remove(0)
     }
 }
 
