@@ -79,7 +79,7 @@ async fn a_fork_calls_only_the_tools_whose_inputs_differ(world: Arc<World>) -> R
     ensure!(status["forked_from"]["task_id"] == source, "{}", shortened(&status));
     ensure!(step(&status, "last")?["output"]["other"] == step(&status, "after_good")?["output"]["text"]);
     let saved = &status["forked_from"]["saved"];
-    ensure!(saved["calls"].as_u64() >= Some(4), "{saved}");
+    ensure!(saved["seconds"].as_f64() > Some(0.0), "{saved}");
     world.rest.control(&source, "cancel").await?.expect(200)?;
     world.rest.control(task, "cancel").await?.expect(200)?;
     Ok(())
