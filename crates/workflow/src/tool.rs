@@ -144,6 +144,8 @@ pub struct CatalogTool {
     pub version_hash: Fingerprint,
     /// Whether plans may use it.
     pub state: ToolState,
+    /// Whose it is; empty: every tenant's.
+    pub tenant: String,
     /// The compiled input schema.
     pub input: jsonschema::Validator,
 }
@@ -159,7 +161,8 @@ pub struct SchemaRejected {
 }
 
 impl CatalogTool {
-    /// Compiles the schema. Never resolves references over a network: the crate is built without that.
+    /// Every tenant's tool, its schema compiled. Never resolves references over a network: the crate is built without
+    /// that.
     pub fn new(spec: ToolSpecification, state: ToolState) -> Result<Self, SchemaRejected> {
         let input = schema::compile(&spec.input_schema).map_err(|e| SchemaRejected {
             tool_id: spec.tool_id.clone(),
@@ -169,21 +172,60 @@ impl CatalogTool {
             version_hash: spec.version_hash(),
             spec,
             state,
+            tenant: String::new(),
             input,
         })
     }
 }
 
-/// The tools a plan may name.
+/// All tools there are. What a plan may name, [`Catalog::of`] its tenant says.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
-    /// By tool id.
-    pub tools: BTreeMap<String, Arc<CatalogTool>>,
+    /// By id, which is one tool's over all tenants.
+    tools: BTreeMap<String, Arc<CatalogTool>>,
 }
 
 impl Catalog {
+    /// Takes a tool in, in place of the one with its id.
+    pub fn insert(&mut self, tool: Arc<CatalogTool>) {
+        self.tools.insert(tool.spec.tool_id.clone(), tool);
+    }
+
+    /// Whosever they are, by id.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<CatalogTool>> {
+        self.tools.values()
+    }
+
+    /// What the tenant sees.
+    pub fn of<'c>(&'c self, tenant: &'c str) -> TenantCatalog<'c> {
+        TenantCatalog { catalog: self, tenant }
+    }
+}
+
+impl FromIterator<CatalogTool> for Catalog {
+    fn from_iter<T: IntoIterator<Item = CatalogTool>>(tools: T) -> Self {
+        let mut catalog = Self::default();
+        tools.into_iter().for_each(|tool| catalog.insert(Arc::new(tool)));
+        catalog
+    }
+}
+
+/// The tools one tenant sees: every tenant's, and its own.
+#[derive(Clone, Copy, Debug)]
+pub struct TenantCatalog<'c> {
+    catalog: &'c Catalog,
+    tenant: &'c str,
+}
+
+impl<'c> TenantCatalog<'c> {
+    /// The tool, in whatever state.
+    pub fn get(self, tool_id: &str) -> Option<&'c CatalogTool> {
+        let tool = self.catalog.tools.get(tool_id)?;
+        (tool.tenant.is_empty() || tool.tenant == self.tenant).then_some(&**tool)
+    }
+
     /// The tool, when plans may use it.
-    pub fn active(&self, tool_id: &str) -> Option<&Arc<CatalogTool>> {
-        self.tools.get(tool_id).filter(|t| t.state == ToolState::Active)
+    pub fn active(self, tool_id: &str) -> Option<&'c CatalogTool> {
+        self.get(tool_id).filter(|tool| tool.state == ToolState::Active)
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn accept(id: TaskId, tenant: &str, submission: &Submission, env: &En
                 plan,
                 1,
                 PlanOrigin::Client,
-                env.catalog,
+                env.catalog.of(tenant),
                 &submission.channels,
                 env.limits,
             )
@@ -94,7 +94,7 @@ pub(super) fn planned(cx: &mut Context<'_>, plan: &Value, document: &Body) {
             &plan,
             version,
             PlanOrigin::Planner,
-            cx.env.catalog,
+            cx.env.catalog.of(&cx.task.tenant),
             &cx.submission.channels,
             cx.env.limits,
         )

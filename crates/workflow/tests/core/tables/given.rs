@@ -3,7 +3,7 @@
 use super::scenario::Scenario;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use workflow::decision::Refusal;
 use workflow::submission::{Dimension, OnExhausted, Policy, Submission};
 use workflow::tool::{Catalog, CatalogTool, RetryPolicy, ToolSource, ToolSpecification};
@@ -14,9 +14,10 @@ pub const STEP_GRANT: i64 = 4;
 /// Micro-USD reserved for a planning or an assessment.
 pub const JOB_GRANT: i64 = 5;
 
-/// `pure`, `keyed`, `once`, `queryable`; `asks` and `asks_once` need a human's word; `picky` does not repeat `bad_input`.
-pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog {
-    tools: [
+/// `pure`, `keyed`, `once`, `queryable`; `asks` and `asks_once` need a human's word; `picky` does not repeat `bad_input`;
+/// `theirs` is another tenant's.
+pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
+    let tools = [
         tool("pure", EffectClass::ReadOnly, false, &[]),
         tool("keyed", EffectClass::Keyed, false, &[]),
         tool("once", EffectClass::Once, false, &[]),
@@ -24,12 +25,16 @@ pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog {
         tool("asks", EffectClass::ReadOnly, true, &[]),
         tool("asks_once", EffectClass::Once, true, &[]),
         tool("picky", EffectClass::ReadOnly, false, &["bad_input"]),
-    ]
-    .into(),
+    ];
+    let theirs = CatalogTool {
+        tenant: "other".to_owned(),
+        ..tool("theirs", EffectClass::ReadOnly, false, &[])
+    };
+    tools.into_iter().chain([theirs]).collect()
 });
 
 /// A built-in tool that takes and gives anything.
-pub fn tool(id: &str, effects: EffectClass, asks: bool, non_retryable: &[&str]) -> (String, Arc<CatalogTool>) {
+pub fn tool(id: &str, effects: EffectClass, asks: bool, non_retryable: &[&str]) -> CatalogTool {
     let spec = ToolSpecification {
         tool_id: id.to_owned(),
         name: id.to_owned(),
@@ -50,10 +55,7 @@ pub fn tool(id: &str, effects: EffectClass, asks: bool, non_retryable: &[&str]) 
         pool: "default".to_owned(),
         binding_hash: None,
     };
-    (
-        id.to_owned(),
-        Arc::new(CatalogTool::new(spec, ToolState::Active).unwrap()),
-    )
+    CatalogTool::new(spec, ToolState::Active).unwrap()
 }
 
 /// `a b<a c:once<a,b d~c`: keys, `:tool` (else `pure`), `<` whose outputs it takes, `~` what it only waits for.

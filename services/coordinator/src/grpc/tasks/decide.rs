@@ -74,8 +74,8 @@ impl Tasks {
             Problem::new(409, "not_editable", detail).to_status()
         })?;
         let catalog = self.shared.catalog.current();
-        let tool = catalog.tools.get(&question.tool_id);
-        word::approved(request, asked.kind, &question, tool.map(|tool| &**tool)).map_err(|p| p.to_status())
+        let tool = catalog.of(tenant).get(&question.tool_id);
+        word::approved(request, asked.kind, &question, tool).map_err(|p| p.to_status())
     }
 
     /// Whole deliverables with the edited contents.
