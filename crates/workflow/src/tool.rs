@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 /// When and how often a failed attempt is repeated. Seconds.
@@ -191,6 +192,11 @@ impl Catalog {
         self.tools.insert(tool.spec.tool_id.clone(), tool);
     }
 
+    /// Has no tool of that id any more.
+    pub fn remove(&mut self, tool_id: &str) {
+        self.tools.remove(tool_id);
+    }
+
     /// Whosever they are, by id.
     pub fn all(&self) -> impl Iterator<Item = &Arc<CatalogTool>> {
         self.tools.values()
@@ -227,5 +233,48 @@ impl<'c> TenantCatalog<'c> {
     /// The tool, when plans may use it.
     pub fn active(self, tool_id: &str) -> Option<&'c CatalogTool> {
         self.get(tool_id).filter(|tool| tool.state == ToolState::Active)
+    }
+
+    /// Why nothing may begin with the tool. One that is not known may be newer than what is known: none.
+    pub fn out_of_use(self, tool_id: &str) -> Option<OutOfUse> {
+        let tool = self.get(tool_id).filter(|tool| tool.state != ToolState::Active)?;
+        Some(OutOfUse {
+            tool_id: tool_id.to_owned(),
+            state: tool.state,
+        })
+    }
+}
+
+/// A tool with which nothing begins until a person brings it back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutOfUse {
+    /// Which.
+    pub tool_id: String,
+    /// Any but active.
+    pub state: ToolState,
+}
+
+impl OutOfUse {
+    /// Stable code.
+    pub const fn code(&self) -> &'static str {
+        match self.state {
+            ToolState::Removed => "tool_removed",
+            ToolState::Suspended | ToolState::AwaitingApproval | ToolState::Active => "tool_suspended",
+        }
+    }
+}
+
+impl fmt::Display for OutOfUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { tool_id, state } = self;
+        let is = match state {
+            ToolState::Removed => "was removed",
+            ToolState::AwaitingApproval => "waits for approval",
+            ToolState::Suspended | ToolState::Active => "is suspended",
+        };
+        write!(
+            f,
+            "the tool `{tool_id}` {is}; a person who approves it (POST /tools/{tool_id}/approve) brings it back"
+        )
     }
 }

@@ -19,3 +19,4 @@ mod repeated_effects;
 pub mod scenario;
 mod steps;
 mod timers;
+mod tools;

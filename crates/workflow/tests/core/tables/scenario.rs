@@ -13,19 +13,22 @@ use workflow::plan::{FrozenPlan, PlanLimits};
 use workflow::state::{Job, JobState, PayloadNo, Step, Task, Unit};
 use workflow::submission::Submission;
 use workflow::time::{Millis, Timestamp};
-use workflow::vocabulary::{AttentionReason, EventKind, GateKind, Status, StepStatus};
+use workflow::tool::{Catalog, CatalogTool};
+use workflow::vocabulary::{AttentionReason, EventKind, GateKind, Status, StepStatus, ToolState};
 
 const LIMITS: PlanLimits = PlanLimits {
     max_steps: 50,
     max_fan_out: 50,
     max_depth: 50,
 };
+const TENANT: &str = "default";
 const TASK: TaskId = TaskId(Uuid::from_u128(0x0192_0000_0000_7abc_8def_0123_0000_0000));
 
 pub struct Scenario {
     pub task: Task,
     pub submission: Submission,
     pub plan: Option<Arc<FrozenPlan>>,
+    pub catalog: Catalog,
     pub now: Timestamp,
     /// Everybody has had a lease's time to be heard.
     pub leases_end: bool,
@@ -58,11 +61,12 @@ pub struct Run {
 impl Scenario {
     pub fn accepted(submission: Submission) -> Result<Self, Refusal> {
         let now = Timestamp(1_800_000_000_000);
-        let transition = accept(TASK, "default", &submission, &env(now, true))?;
+        let transition = accept(TASK, TENANT, &submission, &env(&CATALOG, now, true))?;
         let mut scenario = Self {
             task: transition.task.clone().expect("a new task is a change"),
             submission,
             plan: None,
+            catalog: CATALOG.clone(),
             now,
             leases_end: true,
             room: true,
@@ -97,7 +101,17 @@ impl Scenario {
 
     /// The decision alone.
     pub fn decide(&self, input: &Input) -> Transition {
-        decide(self.snapshot(), input, &env(self.now, self.leases_end))
+        decide(self.snapshot(), input, &self.env())
+    }
+
+    fn env(&self) -> Env<'_> {
+        env(&self.catalog, self.now, self.leases_end)
+    }
+
+    /// Somebody decides on a tool.
+    pub fn put(&mut self, tool_id: &str, state: ToolState) {
+        let spec = self.catalog.of(TENANT).get(tool_id).unwrap().spec.clone();
+        self.catalog.insert(Arc::new(CatalogTool::new(spec, state).unwrap()));
     }
 
     fn write(&mut self, transition: Transition) {
@@ -130,7 +144,8 @@ impl Scenario {
             return;
         }
         let serials: Vec<Serial> = ready.iter().map(|j| j.serial).collect();
-        let transition = dispatch(self.snapshot(), &serials, &env(self.now, self.leases_end));
+        let transition = dispatch(self.snapshot(), &serials, &self.env());
+        laws::nothing_begins_that_is_out_of_use(self, &transition);
         self.write(transition);
     }
 
@@ -257,10 +272,10 @@ impl Scenario {
     }
 }
 
-fn env(now: Timestamp, leases_end: bool) -> Env<'static> {
+fn env(catalog: &Catalog, now: Timestamp, leases_end: bool) -> Env<'_> {
     Env {
         now,
-        catalog: &CATALOG,
+        catalog,
         limits: &LIMITS,
         leases_end,
     }

@@ -56,7 +56,6 @@ impl Tasks {
         if steps.clone().all(|step| catalog.active(&step.tool_id).is_some()) {
             return Ok(());
         }
-        let refreshed = self.shared.catalog.meet(&self.shared.pool).await;
-        refreshed.map_err(problems::stored)
+        self.meet_catalog().await
     }
 }
