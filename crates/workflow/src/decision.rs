@@ -6,6 +6,7 @@ use crate::input::{Body, Cost};
 use crate::plan::{FrozenPlan, PlanFault};
 use crate::state::{EffectState, PayloadNo, Stored, Task, Unit};
 use crate::time::{Millis, Timestamp};
+use crate::tool::OutOfUse;
 use crate::vocabulary::{Action, EffectClass, EventKind, GateKind};
 use serde_json::Value;
 use std::sync::Arc;
@@ -196,6 +197,8 @@ pub enum Refusal {
     UnknownStep(String),
     /// The status does not allow it.
     WrongState(&'static str),
+    /// The call would be of a tool that is out of use.
+    ToolOutOfUse(OutOfUse),
     /// The client's plan is refused.
     PlanInvalid(Vec<PlanFault>),
     /// The task exists already.

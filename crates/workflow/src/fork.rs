@@ -5,7 +5,7 @@ use crate::input::Body;
 use crate::plan::{FrozenPlan, PlanStep, Slots};
 use crate::state::{Output, Task};
 use crate::submission::Submission;
-use crate::tool::{Catalog, ToolSource};
+use crate::tool::{TenantCatalog, ToolSource};
 use crate::vocabulary::{PlanOrigin, StepStatus};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,7 +55,7 @@ pub struct Source<'a> {
 }
 
 /// Steps that are done, are neither `from` nor behind it, and have read nothing that is asked differently now.
-pub fn offers(source: Source<'_>, from: Option<u16>, asked: &Submission, catalog: &Catalog) -> Vec<Offer> {
+pub fn offers(source: Source<'_>, from: Option<u16>, asked: &Submission, catalog: TenantCatalog<'_>) -> Vec<Offer> {
     let Source { task, plan, submission } = source;
     let again: BTreeSet<u16> = from.into_iter().flat_map(|index| plan.with_dependents(index)).collect();
     let same = (
@@ -87,11 +87,9 @@ pub fn with_effects(source: Source<'_>) -> BTreeSet<String> {
 }
 
 /// Built-in tools see the request; others see what templates and conditions take from it.
-fn reads_submission(step: &PlanStep, catalog: &Catalog) -> bool {
-    let foreign = catalog
-        .tools
-        .get(&step.tool_id)
-        .is_some_and(|tool| tool.spec.source != ToolSource::Builtin);
+fn reads_submission(step: &PlanStep, catalog: TenantCatalog<'_>) -> bool {
+    let tool = catalog.get(&step.tool_id);
+    let foreign = tool.is_some_and(|tool| tool.spec.source != ToolSource::Builtin);
     let on_request = step.when.as_ref().is_some_and(|when| when.step.is_none());
     !foreign || on_request || !Slots::of(&step.arguments).templates.is_empty()
 }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 /// When and how often a failed attempt is repeated. Seconds.
@@ -144,6 +145,8 @@ pub struct CatalogTool {
     pub version_hash: Fingerprint,
     /// Whether plans may use it.
     pub state: ToolState,
+    /// Whose it is; empty: every tenant's.
+    pub tenant: String,
     /// The compiled input schema.
     pub input: jsonschema::Validator,
 }
@@ -159,7 +162,8 @@ pub struct SchemaRejected {
 }
 
 impl CatalogTool {
-    /// Compiles the schema. Never resolves references over a network: the crate is built without that.
+    /// Every tenant's tool, its schema compiled. Never resolves references over a network: the crate is built without
+    /// that.
     pub fn new(spec: ToolSpecification, state: ToolState) -> Result<Self, SchemaRejected> {
         let input = schema::compile(&spec.input_schema).map_err(|e| SchemaRejected {
             tool_id: spec.tool_id.clone(),
@@ -169,21 +173,108 @@ impl CatalogTool {
             version_hash: spec.version_hash(),
             spec,
             state,
+            tenant: String::new(),
             input,
         })
     }
 }
 
-/// The tools a plan may name.
+/// All tools there are. What a plan may name, [`Catalog::of`] its tenant says.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
-    /// By tool id.
-    pub tools: BTreeMap<String, Arc<CatalogTool>>,
+    /// By id, which is one tool's over all tenants.
+    tools: BTreeMap<String, Arc<CatalogTool>>,
 }
 
 impl Catalog {
+    /// Takes a tool in, in place of the one with its id.
+    pub fn insert(&mut self, tool: Arc<CatalogTool>) {
+        self.tools.insert(tool.spec.tool_id.clone(), tool);
+    }
+
+    /// Has no tool of that id any more.
+    pub fn remove(&mut self, tool_id: &str) {
+        self.tools.remove(tool_id);
+    }
+
+    /// Whosever they are, by id.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<CatalogTool>> {
+        self.tools.values()
+    }
+
+    /// What the tenant sees.
+    pub fn of<'c>(&'c self, tenant: &'c str) -> TenantCatalog<'c> {
+        TenantCatalog { catalog: self, tenant }
+    }
+}
+
+impl FromIterator<CatalogTool> for Catalog {
+    fn from_iter<T: IntoIterator<Item = CatalogTool>>(tools: T) -> Self {
+        let mut catalog = Self::default();
+        tools.into_iter().for_each(|tool| catalog.insert(Arc::new(tool)));
+        catalog
+    }
+}
+
+/// The tools one tenant sees: every tenant's, and its own.
+#[derive(Clone, Copy, Debug)]
+pub struct TenantCatalog<'c> {
+    catalog: &'c Catalog,
+    tenant: &'c str,
+}
+
+impl<'c> TenantCatalog<'c> {
+    /// The tool, in whatever state.
+    pub fn get(self, tool_id: &str) -> Option<&'c CatalogTool> {
+        let tool = self.catalog.tools.get(tool_id)?;
+        (tool.tenant.is_empty() || tool.tenant == self.tenant).then_some(&**tool)
+    }
+
     /// The tool, when plans may use it.
-    pub fn active(&self, tool_id: &str) -> Option<&Arc<CatalogTool>> {
-        self.tools.get(tool_id).filter(|t| t.state == ToolState::Active)
+    pub fn active(self, tool_id: &str) -> Option<&'c CatalogTool> {
+        self.get(tool_id).filter(|tool| tool.state == ToolState::Active)
+    }
+
+    /// Why nothing may begin with the tool. One that is not known may be newer than what is known: none.
+    pub fn out_of_use(self, tool_id: &str) -> Option<OutOfUse> {
+        let tool = self.get(tool_id).filter(|tool| tool.state != ToolState::Active)?;
+        Some(OutOfUse {
+            tool_id: tool_id.to_owned(),
+            state: tool.state,
+        })
+    }
+}
+
+/// A tool with which nothing begins until a person brings it back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutOfUse {
+    /// Which.
+    pub tool_id: String,
+    /// Any but active.
+    pub state: ToolState,
+}
+
+impl OutOfUse {
+    /// Stable code.
+    pub const fn code(&self) -> &'static str {
+        match self.state {
+            ToolState::Removed => "tool_removed",
+            ToolState::Suspended | ToolState::AwaitingApproval | ToolState::Active => "tool_suspended",
+        }
+    }
+}
+
+impl fmt::Display for OutOfUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { tool_id, state } = self;
+        let is = match state {
+            ToolState::Removed => "was removed",
+            ToolState::AwaitingApproval => "waits for approval",
+            ToolState::Suspended | ToolState::Active => "is suspended",
+        };
+        write!(
+            f,
+            "the tool `{tool_id}` {is}; a person who approves it (POST /tools/{tool_id}/approve) brings it back"
+        )
     }
 }

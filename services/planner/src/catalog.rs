@@ -1,10 +1,10 @@
-//! The active tools, asked of the coordinator and remembered by version.
+//! The tools in use that a tenant sees, asked of the coordinator and remembered by version.
 
 use bus::worker::{CallError, Coordinator};
 use contracts::coordinator::ListToolsRequest;
 use llm::ToolCard;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -15,8 +15,10 @@ use workflow::vocabulary::ToolState;
 const FRESH: Duration = Duration::from_secs(1);
 /// Asked again at most this often when a plan was refused: many jobs may hear of a change together.
 const RENEWED: Duration = Duration::from_millis(100);
+/// Tenants that are remembered; who planned longest ago is forgotten for another.
+const TENANTS: usize = 256;
 
-/// The catalog in the two forms planning needs.
+/// What a tenant sees of the catalog, in the two forms planning needs.
 #[derive(Default)]
 pub struct Tools {
     /// For engines.
@@ -28,7 +30,19 @@ pub struct Tools {
 /// What is known of the catalog.
 pub struct KnownTools {
     coordinator: Coordinator,
-    known: Mutex<Known>,
+    tenants: std::sync::Mutex<Tenants>,
+}
+
+#[derive(Default)]
+struct Tenants {
+    remembered: HashMap<String, Remembered>,
+    /// Tenants without tools of their own see the same, and share it.
+    by_version: HashMap<u64, Weak<Tools>>,
+}
+
+struct Remembered {
+    used: Instant,
+    known: Arc<Mutex<Known>>,
 }
 
 #[derive(Default)]
@@ -42,28 +56,29 @@ impl KnownTools {
     pub fn new(coordinator: Coordinator) -> Self {
         Self {
             coordinator,
-            known: Mutex::new(Known::default()),
+            tenants: std::sync::Mutex::default(),
         }
     }
 
-    /// The active tools, a second old at most while the coordinator answers.
+    /// The tools in use, a second old at most while the coordinator answers.
     ///
     /// # Errors
     /// When it never answered until `deadline`.
-    pub async fn current(&self, deadline: Instant) -> Result<Arc<Tools>, CallError> {
-        self.at_most(FRESH, deadline).await
+    pub async fn current(&self, tenant: &str, deadline: Instant) -> Result<Arc<Tools>, CallError> {
+        self.at_most(FRESH, tenant, deadline).await
     }
 
-    /// The active tools, asked for just now.
+    /// The tools in use, asked for just now.
     ///
     /// # Errors
     /// When the coordinator never answered until `deadline`.
-    pub async fn renewed(&self, deadline: Instant) -> Result<Arc<Tools>, CallError> {
-        self.at_most(RENEWED, deadline).await
+    pub async fn renewed(&self, tenant: &str, deadline: Instant) -> Result<Arc<Tools>, CallError> {
+        self.at_most(RENEWED, tenant, deadline).await
     }
 
-    async fn at_most(&self, age: Duration, deadline: Instant) -> Result<Arc<Tools>, CallError> {
-        let mut known = self.known.lock().await;
+    async fn at_most(&self, age: Duration, tenant: &str, deadline: Instant) -> Result<Arc<Tools>, CallError> {
+        let known = self.tenants().known(tenant);
+        let mut known = known.lock().await;
         if known.asked.is_none_or(|at| at.elapsed() >= age) {
             // What is known already is good enough while the coordinator is away: it checks every plan anyway.
             let patience = if known.asked.is_some() {
@@ -71,7 +86,7 @@ impl KnownTools {
             } else {
                 deadline
             };
-            match self.ask(&mut known, patience.min(deadline)).await {
+            match self.ask(tenant, &mut known, patience.min(deadline)).await {
                 Ok(()) => {}
                 Err(error) if known.asked.is_none() => return Err(error),
                 Err(error) => tracing::warn!(%error, "planning with the tools known so far"),
@@ -81,28 +96,67 @@ impl KnownTools {
         Ok(Arc::clone(&known.tools))
     }
 
-    async fn ask(&self, known: &mut Known, deadline: Instant) -> Result<(), CallError> {
+    async fn ask(&self, tenant: &str, known: &mut Known, deadline: Instant) -> Result<(), CallError> {
         let known_version = known.version;
         let call = |mut client: contracts::coordinator::worker_service_client::WorkerServiceClient<_>| async move {
             let ask = ListToolsRequest {
-                tenant: String::new(),
+                tenant: tenant.to_owned(),
                 known_version,
             };
             client.list_tools(Coordinator::unary(ask)).await
         };
         let answer = self.coordinator.until(deadline, call).await?.into_inner();
         if !answer.unchanged {
-            known.tools = Arc::new(read(&answer.tools_json));
+            known.tools = self.shared(answer.version, &answer.tools_json);
             known.version = answer.version;
         }
         Ok(())
+    }
+
+    /// Of one version there is one reading, however many tenants see it.
+    fn shared(&self, version: u64, documents: &[String]) -> Arc<Tools> {
+        if let Some(tools) = self.tenants().by_version.get(&version).and_then(Weak::upgrade) {
+            return tools;
+        }
+        let tools = Arc::new(read(documents));
+        let mut tenants = self.tenants();
+        tenants.by_version.retain(|_, tools| tools.strong_count() > 0);
+        tenants.by_version.insert(version, Arc::downgrade(&tools));
+        tools
+    }
+
+    fn tenants(&self) -> MutexGuard<'_, Tenants> {
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tenants {
+    fn known(&mut self, tenant: &str) -> Arc<Mutex<Known>> {
+        let used = Instant::now();
+        if let Some(remembered) = self.remembered.get_mut(tenant) {
+            remembered.used = used;
+            return Arc::clone(&remembered.known);
+        }
+        if self.remembered.len() >= TENANTS {
+            let oldest = self.remembered.iter().min_by_key(|(_, remembered)| remembered.used);
+            let oldest = oldest.map(|(tenant, _)| tenant.clone());
+            if let Some(oldest) = oldest {
+                self.remembered.remove(&oldest);
+            }
+        }
+        let known = Arc::<Mutex<Known>>::default();
+        let remembered = Remembered {
+            used,
+            known: Arc::clone(&known),
+        };
+        self.remembered.insert(tenant.to_owned(), remembered);
+        known
     }
 }
 
 /// A tool this build cannot read is one it does not plan with.
 pub fn read(documents: &[String]) -> Tools {
-    let mut tools = BTreeMap::new();
-    let mut cards = Vec::new();
+    let mut tools = Tools::default();
     for document in documents {
         let parsed = (
             serde_json::from_str::<ToolSpecification>(document),
@@ -117,14 +171,11 @@ pub fn read(documents: &[String]) -> Tools {
         };
         match CatalogTool::new(spec, ToolState::Active) {
             Ok(tool) => {
-                tools.insert(card.tool_id.clone(), Arc::new(tool));
-                cards.push(card);
+                tools.catalog.insert(Arc::new(tool));
+                tools.cards.push(card);
             }
             Err(error) => tracing::warn!(%error, "a tool cannot be planned with"),
         }
     }
-    Tools {
-        cards,
-        catalog: Catalog { tools },
-    }
+    tools
 }

@@ -3,6 +3,8 @@
 //! Stateless. What it makes is untrusted: the coordinator validates it again with the same function.
 
 mod catalog;
+#[cfg(test)]
+mod catalog_tests;
 mod meaning;
 #[cfg(test)]
 mod meaning_tests;

@@ -1,4 +1,4 @@
-//! How near tools are to a request by meaning: vectors of what tools say of themselves, kept while the catalog has them.
+//! How near tools are to a request by meaning: vectors of what tools say of themselves, kept while plannings ask for them.
 
 use anyhow::Context as _;
 use llm::{EmbedError, Embedder, EmbedderSettings, ToolCard};
@@ -7,9 +7,15 @@ use service::config::{EmbeddingsConfig, LlmConfig};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// For one batch of tools, beside plannings.
 const BATCH_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What no planning asked for so long is of no tool any more; tenants whose tools differ plan by turns.
+const KEPT: Duration = Duration::from_secs(600);
+/// Vectors that are kept for other plannings than the one that asks.
+const MOST_KEPT: usize = 10_000;
 
 /// What of a tool is embedded. Versions of a tool that say the same share a vector.
 type ToolText = String;
@@ -27,11 +33,17 @@ struct Shared {
 
 #[derive(Default)]
 struct Known {
-    vectors: BTreeMap<ToolText, Arc<[f32]>>,
+    vectors: BTreeMap<ToolText, Vector>,
     /// Somebody is embedding what is lacking.
     filling: bool,
     /// Why the last to do so gave up.
     failed: Option<EmbedError>,
+}
+
+struct Vector {
+    numbers: Arc<[f32]>,
+    /// When a planning asked for it last.
+    asked: Instant,
 }
 
 /// Tools are found by words alone this time.
@@ -125,8 +137,8 @@ impl Meaning {
             .try_into()
             .unwrap_or_default();
         let mut known = self.0.known();
-        known.vectors.retain(|_, vector| vector.len() == request.len());
-        let near = |text: &ToolText| known.vectors.get(text).map(|vector| cosine(vector, &request));
+        known.vectors.retain(|_, vector| vector.numbers.len() == request.len());
+        let near = |text: &ToolText| known.vectors.get(text).map(|vector| cosine(&vector.numbers, &request));
         let similarity: Vec<Option<f32>> = texts.iter().map(near).collect();
         if similarity.iter().all(Option::is_none) {
             return Err(NoMeaning::OtherDimensions);
@@ -148,7 +160,7 @@ impl Meaning {
         })
     }
 
-    /// Has the vectors that are lacking made by one task at a time, and forgets those of no tool.
+    /// Has the vectors that are lacking made by one task at a time, and forgets those nobody asks for.
     fn embed_lacking(&self, texts: &[ToolText]) {
         let lacking: BTreeSet<ToolText> = {
             let mut known = self.0.known();
@@ -156,7 +168,7 @@ impl Meaning {
                 return;
             }
             let texts: BTreeSet<&ToolText> = texts.iter().collect();
-            known.vectors.retain(|text, _| texts.contains(text));
+            known.keep(&texts);
             let lacking = texts.into_iter().filter(|text| !known.vectors.contains_key(*text));
             let lacking: BTreeSet<ToolText> = lacking.cloned().collect();
             known.filling = !lacking.is_empty();
@@ -165,6 +177,24 @@ impl Meaning {
         if !lacking.is_empty() {
             tokio::spawn(Arc::clone(&self.0).embed(lacking.into_iter().collect()));
         }
+    }
+}
+
+impl Known {
+    /// These texts are asked for.
+    fn keep(&mut self, texts: &BTreeSet<&ToolText>) {
+        let now = Instant::now();
+        let kept = if self.vectors.len() > MOST_KEPT {
+            Duration::ZERO
+        } else {
+            KEPT
+        };
+        self.vectors.retain(|text, vector| {
+            if texts.contains(text) {
+                vector.asked = now;
+            }
+            vector.asked == now || now.duration_since(vector.asked) < kept
+        });
     }
 }
 
@@ -178,7 +208,9 @@ impl Shared {
             let mut known = self.known();
             match outcome {
                 Ok(vectors) => {
+                    let asked = Instant::now();
                     let vectors = vectors.into_iter().map(Arc::from);
+                    let vectors = vectors.map(|numbers| Vector { numbers, asked });
                     known.vectors.extend(batch.iter().cloned().zip(vectors));
                     known.failed = None;
                 }

@@ -176,11 +176,12 @@ async fn what_shares_no_word_with_the_request_is_found_by_meaning_and_no_tool_is
     );
     assert_eq!(call.error, "", "{call:?}");
 
-    // Another catalog: what changed is embedded, what is gone is forgotten, the rest stays.
+    // Another catalog: what changed is embedded, and the rest stays, for those who have the first one still.
     let mut cards = tools.cards.clone();
     cards.truncate(199);
     cards.push(card("rides.cancel", "Cancels a taxi"));
     ready(&meaning, &cards).await;
+    ready(&meaning, &tools.cards).await;
     let texts = texts_asked(&server);
     let of_tools: Vec<&String> = texts.iter().filter(|text| *text != REQUEST).collect();
     let distinct: BTreeSet<&String> = of_tools.iter().copied().collect();

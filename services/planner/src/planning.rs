@@ -47,14 +47,14 @@ pub struct Planning<'a> {
 }
 
 impl Planning<'_> {
-    /// Plans with the tools of the catalog as it is now, waiting a little for tools that are lacking.
+    /// Plans with the tools its tenant sees now, waiting a little for tools that are lacking.
     pub async fn run(self) -> Ended {
         let patience = (Instant::now() + TOOL_PATIENCE).min(self.deadline);
         // Feedback may say that the catalog has changed under the last plan.
         let mut tools = if self.feedback.is_empty() {
-            self.known.current(self.deadline).await
+            self.known.current(self.tenant, self.deadline).await
         } else {
-            self.known.renewed(self.deadline).await
+            self.known.renewed(self.tenant, self.deadline).await
         };
         let mut recalled = None;
         loop {
@@ -73,7 +73,7 @@ impl Planning<'_> {
             match llm::by(worker::give_up_at(self.deadline), attempted).await {
                 Attempt::Planned(answer) => return planned(self.engine, recalled, answer),
                 Attempt::Failed(failed) => return worker::ended(failed),
-                Attempt::ToolLacking(report) => match changed(self.known, &current, patience).await {
+                Attempt::ToolLacking(report) => match self.changed(&current, patience).await {
                     Some(other) => tools = other,
                     None => return report.map_or_else(worker::ended, |answer| planned(self.engine, recalled, answer)),
                 },
@@ -89,19 +89,19 @@ impl Planning<'_> {
             .recall(self.task_id, self.tenant, self.context, &tools.cards)
             .await
     }
-}
 
-/// Another catalog than `current`; none until `patience` ends. With the same one the plan would be the same, and
-/// asking a model costs.
-async fn changed(known: &KnownTools, current: &Arc<Tools>, patience: Instant) -> Option<Result<Arc<Tools>, CallError>> {
-    while Instant::now() + PAUSE < patience {
-        sleep(PAUSE).await;
-        match known.renewed(patience).await {
-            Ok(tools) if Arc::ptr_eq(&tools, current) => {}
-            other => return Some(other),
+    /// Another catalog than `current`; none until `patience` ends. With the same one the plan would be the same, and
+    /// asking a model costs.
+    async fn changed(&self, current: &Arc<Tools>, patience: Instant) -> Option<Result<Arc<Tools>, CallError>> {
+        while Instant::now() + PAUSE < patience {
+            sleep(PAUSE).await;
+            match self.known.renewed(self.tenant, patience).await {
+                Ok(tools) if Arc::ptr_eq(&tools, current) => {}
+                other => return Some(other),
+            }
         }
+        None
     }
-    None
 }
 
 /// Asks the engine, and once more where its plan would be refused.

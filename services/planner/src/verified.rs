@@ -60,7 +60,8 @@ impl Verifier {
             }]
         })?;
         let plan = Plan::deserialize_checked(&document)?;
-        let (catalog, channels) = (&tools.catalog, &context.channels);
+        // What the tenant sees is all there is here.
+        let (catalog, channels) = (tools.catalog.of(""), &context.channels);
         freeze(&plan, 1, PlanOrigin::Planner, catalog, channels, &self.limits).map(drop)
     }
 }

@@ -9,6 +9,7 @@ use crate::plan::{FrozenPlan, FrozenStep, PlanStep};
 use crate::state::{Attention, Decided, Gate, Job, JobState, Output, PayloadNo, Task, Unit};
 use crate::submission::Submission;
 use crate::time::{Millis, Timestamp};
+use crate::tool::OutOfUse;
 use crate::vocabulary::{Action, AttentionReason, EventKind, GateKind, Status};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -141,6 +142,12 @@ impl<'a> Context<'a> {
 
     pub fn definition(&self, step: u16) -> Option<&PlanStep> {
         self.plan.as_ref()?.plan.steps.get(usize::from(step))
+    }
+
+    /// Why no call of the step's tool may begin.
+    pub fn out_of_use(&self, step: u16) -> Option<OutOfUse> {
+        let tool_id = &self.definition(step)?.tool_id;
+        self.env.catalog.of(&self.task.tenant).out_of_use(tool_id)
     }
 
     pub fn step_key(&self, step: u16) -> String {

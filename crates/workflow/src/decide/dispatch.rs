@@ -4,9 +4,10 @@ use super::context::Context;
 use super::{Env, MAX_REQUEUES, Snapshot, advance, runs};
 use crate::decision::{Reply, Transition};
 use crate::ids::{JobId, Serial};
-use crate::input::Found;
-use crate::state::{JobState, Money, Stored, Task, Unit};
+use crate::input::{Failure, Found};
+use crate::state::{Effect, EffectState, JobState, Money, Stored, Task, Unit};
 use crate::time::Timestamp;
+use crate::tool::OutOfUse;
 use crate::vocabulary::{AttentionReason, EventKind, Status, WorkKind};
 use serde_json::json;
 
@@ -56,9 +57,14 @@ pub fn ready_jobs(snapshot: Snapshot<'_>, now: Timestamp) -> Vec<ReadyJob> {
 
 /// Dispatches `serials`: `queued(k)`, with its grant reserved.
 ///
-/// Where the budget does not allow it, the job stays ready; when nothing else runs, a human is asked.
+/// Where the budget does not allow it, the job stays ready; when nothing else runs, a human is asked. Where the tool of a
+/// step is out of use, the step fails, and as after any failure nothing else of the task begins.
 pub fn dispatch(snapshot: Snapshot<'_>, serials: &[Serial], env: &Env<'_>) -> Transition {
     let mut cx = Context::new(snapshot, env);
+    if stop_out_of_use(&mut cx, serials) {
+        advance::advance(&mut cx);
+        return cx.finish();
+    }
     let mut starved = false;
     for &serial in serials {
         starved |= !dispatch_one(&mut cx, serial);
@@ -71,6 +77,33 @@ pub fn dispatch(snapshot: Snapshot<'_>, serials: &[Serial], env: &Env<'_>) -> Tr
         advance::advance(&mut cx);
     }
     cx.finish()
+}
+
+/// Ends the steps that may not begin; whether there was one.
+fn stop_out_of_use(cx: &mut Context<'_>, serials: &[Serial]) -> bool {
+    let mut stopped = false;
+    for &serial in serials {
+        let Some(out_of_use) = out_of_use(cx, serial) else {
+            continue;
+        };
+        let failure = Failure {
+            code: out_of_use.code().to_owned(),
+            message: out_of_use.to_string(),
+            ..Failure::default()
+        };
+        runs::stopped(cx, serial, &failure);
+        stopped = true;
+    }
+    stopped
+}
+
+fn out_of_use(cx: &Context<'_>, serial: Serial) -> Option<OutOfUse> {
+    let job = cx.task.jobs.iter().find(|j| j.serial == serial)?;
+    let Unit::Step(index) = job.unit else { return None };
+    // What it has in flight outside only its next run can settle: it has begun.
+    let begun = |e: &Effect| e.job == serial && e.state == EffectState::Sent;
+    let may_stop = matches!(job.state, JobState::Ready { .. }) && !cx.task.effects.iter().any(begun);
+    cx.out_of_use(index).filter(|_| may_stop)
 }
 
 fn dispatch_one(cx: &mut Context<'_>, serial: Serial) -> bool {

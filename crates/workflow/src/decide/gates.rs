@@ -118,8 +118,13 @@ fn who_won(decided: &Decided) -> Refusal {
     }
 }
 
-/// What the gate's content does not allow.
+/// What the gate's content, or the tool it is about, does not allow.
 fn unfit(cx: &Context<'_>, gate: &Gate, decision: &Decision) -> Option<Refusal> {
+    let lets_through = matches!(decision.action, Action::Approve | Action::Edit);
+    let out_of_use = gate.step.filter(|_| lets_through).and_then(|step| cx.out_of_use(step));
+    if let Some(out_of_use) = out_of_use {
+        return Some(Refusal::ToolOutOfUse(out_of_use));
+    }
     if let (GateKind::Step, Some(asked)) = (gate.kind, cx.task.asked(gate)) {
         let answers = match decision.action {
             Action::Edit => true,

@@ -59,7 +59,7 @@ pub struct Snapshot<'a> {
 pub struct Env<'a> {
     /// The database's clock.
     pub now: Timestamp,
-    /// Tools plans may name.
+    /// All tools; a task sees its tenant's part.
     pub catalog: &'a Catalog,
     /// Limits plans keep.
     pub limits: &'a PlanLimits,

@@ -32,7 +32,7 @@ pub(super) fn accept(
                 plan,
                 1,
                 reuse.map_or(PlanOrigin::Client, |reuse| reuse.origin),
-                env.catalog,
+                env.catalog.of(tenant),
                 &submission.channels,
                 env.limits,
             )
@@ -99,7 +99,7 @@ pub(super) fn planned(cx: &mut Context<'_>, plan: &Value, document: &Body) {
             &plan,
             version,
             PlanOrigin::Planner,
-            cx.env.catalog,
+            cx.env.catalog.of(&cx.task.tenant),
             &cx.submission.channels,
             cx.env.limits,
         )

@@ -330,6 +330,17 @@ pub(super) fn lost(cx: &mut Context<'_>, serial: Serial) {
     }
 }
 
+/// The job of a step may not begin.
+pub(super) fn stopped(cx: &mut Context<'_>, serial: Serial, failure: &Failure) {
+    let Some(at) = cx.task.jobs.iter().position(|j| j.serial == serial) else {
+        return;
+    };
+    let job = cx.task.jobs.swap_remove(at);
+    drop_job(cx, &job);
+    note_error(cx, job.unit, job.attempt, failure);
+    exhausted(cx, job.unit, AttentionReason::AttemptsExhausted, failure);
+}
+
 fn count_loss(job: &mut Job) {
     if job.losses >= LOSSES_BEFORE_ALONE {
         job.losses_alone += 1;

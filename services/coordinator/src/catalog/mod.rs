@@ -3,15 +3,15 @@
 pub mod changing;
 pub mod discovery;
 pub mod measures;
+pub mod offered;
 pub mod registering;
 pub mod transitions;
 
 use crate::store::catalog::signals::{self, Signals};
 use crate::store::catalog::{ToolRow, days};
 use crate::store::{StoreError, catalog};
-use measures::{Figures, Sums};
+use offered::{Measured, Offered, Sources};
 use sqlx::PgPool;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tracing::warn;
@@ -37,19 +37,17 @@ pub struct SharedCatalog {
 
 #[derive(Default)]
 struct Current {
-    /// Rises with every change; planners ask by it.
-    version: u64,
     fingerprint: Option<Fingerprint>,
     catalog: Arc<Catalog>,
-    documents: Arc<Vec<String>>,
+    offered: Arc<Offered>,
     channels: Arc<Vec<String>>,
     signals: Signals,
-    measured: Arc<BTreeMap<String, Sums>>,
+    measured: Arc<Measured>,
     measured_at: Option<Instant>,
 }
 
 impl SharedCatalog {
-    /// The tools.
+    /// The tools of all tenants.
     pub fn current(&self) -> Arc<Catalog> {
         Arc::clone(&self.read().catalog)
     }
@@ -59,10 +57,9 @@ impl SharedCatalog {
         Arc::clone(&self.read().channels)
     }
 
-    /// Version and documents (JSON texts of ToolSpecification) of the tools that plans are offered.
-    pub fn documents(&self) -> (u64, Arc<Vec<String>>) {
-        let current = self.read();
-        (current.version, Arc::clone(&current.documents))
+    /// The tools that planners are offered.
+    pub fn offered(&self) -> Arc<Offered> {
+        Arc::clone(&self.read().offered)
     }
 
     /// What executors hear with their beats.
@@ -87,13 +84,19 @@ impl SharedCatalog {
             true => self.current(),
             false => Arc::new(read(catalog::all(pool).await?)),
         };
-        let documents = offered(&catalog, served, &measured);
+        let sources = Sources {
+            catalog: Arc::clone(&catalog),
+            served,
+            measured,
+        };
+        let before = self.offered();
+        let offered = match before.is_of(&sources) {
+            true => before,
+            false => Arc::new(Offered::of(sources)),
+        };
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         current.signals = signals;
-        if *current.documents != documents {
-            current.version += 1;
-            current.documents = Arc::new(documents);
-        }
+        current.offered = offered;
         current.fingerprint = Some(fingerprint);
         current.catalog = catalog;
         current.channels = Arc::new(channels);
@@ -120,14 +123,14 @@ impl SharedCatalog {
     }
 
     /// What was measured, a minute old at most.
-    async fn measured(&self, pool: &PgPool) -> Result<Arc<BTreeMap<String, Sums>>, StoreError> {
+    async fn measured(&self, pool: &PgPool) -> Result<Arc<Measured>, StoreError> {
         {
             let current = self.read();
             if current.measured_at.is_some_and(|at| at.elapsed() < MEASURES_AGE) {
                 return Ok(Arc::clone(&current.measured));
             }
         }
-        let sums: Arc<BTreeMap<String, Sums>> = Arc::new(days::sums(pool, None).await?.into_iter().collect());
+        let sums: Arc<Measured> = Arc::new(days::sums(pool, None).await?.into_iter().collect());
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         current.measured_at = Some(Instant::now());
         current.measured = Arc::clone(&sums);
@@ -155,9 +158,7 @@ fn read(rows: Vec<ToolRow>) -> Catalog {
     let mut catalog = Catalog::default();
     for row in rows {
         match tool_of(&row) {
-            Ok(tool) => {
-                catalog.tools.insert(row.tool_id, Arc::new(tool));
-            }
+            Ok(tool) => catalog.insert(Arc::new(tool)),
             Err(reason) => warn!(tool_id = row.tool_id, reason, "a tool of the catalog cannot be used"),
         }
     }
@@ -167,47 +168,9 @@ fn read(rows: Vec<ToolRow>) -> Catalog {
 fn tool_of(row: &ToolRow) -> Result<CatalogTool, String> {
     let spec: ToolSpecification = serde_json::from_str(&row.spec).map_err(|e| e.to_string())?;
     let state = ToolState::parse(&row.state).ok_or("an unknown state")?;
-    CatalogTool::new(spec, state).map_err(|e| e.to_string())
-}
-
-/// What planners are told: active tools that somebody serves, with estimates that were measured where they were.
-/// While no executor lives all are offered, since theirs come back with them.
-fn offered(catalog: &Catalog, served: Option<Vec<String>>, measured: &BTreeMap<String, Sums>) -> Vec<String> {
-    let served: Option<BTreeSet<String>> = served.map(|ids| ids.into_iter().collect());
-    let active = catalog.tools.values().filter(|tool| tool.state == ToolState::Active);
-    let offered = active.filter(|tool| served.as_ref().is_none_or(|ids| ids.contains(&tool.spec.tool_id)));
-    let document = |tool: &Arc<CatalogTool>| match measured.get(&tool.spec.tool_id) {
-        Some(sums) => serde_json::to_string(&Figures::of(sums, tool.spec.source.as_str()).corrected(&tool.spec)),
-        None => serde_json::to_string(&tool.spec),
-    };
-    offered.filter_map(|tool| document(tool).ok()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::view::story;
-    use workflow::vocabulary::EffectClass;
-
-    #[test]
-    fn plans_are_offered_what_a_live_executor_serves_and_all_while_none_lives() {
-        let mut catalog = Catalog::default();
-        for (tool_id, state) in [
-            ("null", ToolState::Active),
-            ("away.x", ToolState::Active),
-            ("bad.x", ToolState::Suspended),
-        ] {
-            let spec = story::tool(tool_id, EffectClass::ReadOnly, false);
-            let tool = CatalogTool::new(spec, state).unwrap();
-            catalog.tools.insert(tool_id.to_owned(), Arc::new(tool));
-        }
-        let ids = |served: Option<Vec<String>>| {
-            let documents = offered(&catalog, served, &BTreeMap::new());
-            let id = |text: &String| serde_json::from_str::<ToolSpecification>(text).unwrap().tool_id;
-            documents.iter().map(id).collect::<Vec<_>>()
-        };
-        assert_eq!(ids(Some(vec!["null".to_owned(), "bad.x".to_owned()])), ["null"]);
-        assert_eq!(ids(Some(Vec::new())), [""; 0]);
-        assert_eq!(ids(None), ["away.x", "null"]);
-    }
+    let tool = CatalogTool::new(spec, state).map_err(|e| e.to_string())?;
+    Ok(CatalogTool {
+        tenant: row.tenant.clone(),
+        ..tool
+    })
 }

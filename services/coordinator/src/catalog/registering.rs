@@ -9,7 +9,8 @@ use workflow::schema;
 use workflow::tool::ToolSpecification;
 use workflow::vocabulary::ToolState;
 
-/// Tools that callers may have registered at a time: an executor announces all it serves in one message.
+/// Tools that callers may have registered at a time, of all tenants together: an executor announces all it serves in one
+/// message.
 pub const MOST: i64 = 500;
 
 /// The tool of a document. Its shape was checked by the gateway.

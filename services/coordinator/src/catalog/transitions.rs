@@ -102,24 +102,26 @@ pub fn announced(known: Option<&ToolRow>, found: &Definition<'_>, by: By<'_>) ->
     Some(Change::new(next, false, told))
 }
 
-/// A caller defines a tool. A registered one that was removed may be defined anew.
+/// A caller defines a tool, which is its tenant's alone. A registered one that was removed may be defined anew.
 ///
 /// # Errors
 /// [`Refused::Exists`].
 pub fn registered(
     known: Option<&ToolRow>,
+    tenant: &str,
     defined: &Definition<'_>,
     registration: &str,
     state: ToolState,
     by: By<'_>,
 ) -> Result<Change, Refused> {
     let mut row = new_row(defined, REGISTERED, state, by);
+    tenant.clone_into(&mut row.tenant);
     row.registration = Some(registration.to_owned());
     row.announced_by = None;
     row.announced_at = None;
     match known {
         None => Ok(Change::of_registered(row, true, &[EventKind::ToolDiscovered])),
-        Some(old) if old.origin == REGISTERED && old.is_removed() => {
+        Some(old) if old.origin == REGISTERED && old.is_removed() && old.tenant == tenant => {
             row.events = old.events;
             Ok(Change::of_registered(row, false, &[EventKind::ToolChanged]))
         }
@@ -235,6 +237,11 @@ impl Change {
 }
 
 impl ToolRow {
+    /// Of other tools a tenant learns nothing.
+    pub fn is_seen_by(&self, tenant: &str) -> bool {
+        self.tenant.is_empty() || self.tenant == tenant
+    }
+
     /// Out of use; only a human brings it back.
     pub fn is_removed(&self) -> bool {
         self.state == ToolState::Removed.as_str()
@@ -268,6 +275,7 @@ impl ToolRow {
 fn new_row(definition: &Definition<'_>, origin: &str, state: ToolState, by: By<'_>) -> ToolRow {
     let mut row = ToolRow {
         tool_id: definition.spec.tool_id.clone(),
+        tenant: String::new(),
         spec: String::new(),
         version_hash: String::new(),
         source: String::new(),

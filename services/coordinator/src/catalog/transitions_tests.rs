@@ -36,14 +36,14 @@ fn known(source: ToolSource, state: ToolState) -> ToolRow {
     row
 }
 
-fn register(known: Option<&ToolRow>) -> Result<Change, Refused> {
+fn register(known: Option<&ToolRow>, tenant: &str) -> Result<Change, Refused> {
     let spec = spec(ToolSource::Api, "mine");
     let document = text(&spec);
     let defined = Definition {
         spec: &spec,
         document: &document,
     };
-    registered(known, &defined, "{}", ToolState::AwaitingApproval, by("ann"))
+    registered(known, tenant, &defined, "{}", ToolState::AwaitingApproval, by("ann"))
 }
 
 /// State, definition in force, whether another one waits, and what is told.
@@ -159,17 +159,22 @@ fn a_server_that_takes_its_change_back_stays_suspended_until_approved() {
 
 #[test]
 fn an_id_is_registered_once_and_no_announcement_takes_it() {
-    let mine = register(None).unwrap();
+    let mine = register(None, "a").unwrap();
     assert!(mine.is_new && mine.definitions && mine.row.state == "awaiting_approval");
-    assert_eq!(register(Some(&mine.row)), Err(Refused::Exists));
+    assert_eq!(register(Some(&mine.row), "a"), Err(Refused::Exists));
     assert_eq!(
-        register(Some(&known(ToolSource::Api, ToolState::Removed))),
+        register(Some(&known(ToolSource::Api, ToolState::Removed)), "a"),
         Err(Refused::Exists)
     );
     assert_eq!(announce(Some(&mine.row), &spec(ToolSource::Api, "theirs")), None);
     let gone = removed(&mine.row, by("ann")).unwrap();
     assert!(gone.definitions && removed(&gone.row, by("ann")).is_none());
-    assert!(!register(Some(&gone.row)).unwrap().is_new);
+    assert!(!register(Some(&gone.row), "a").unwrap().is_new);
+    assert_eq!(
+        register(Some(&gone.row), "b"),
+        Err(Refused::Exists),
+        "it is a's for ever"
+    );
 }
 
 #[test]
@@ -183,7 +188,7 @@ fn a_registered_tool_is_changed_by_its_document_alone_and_a_found_one_never() {
         };
         changed(row, &defined, registration, state, by("ann"))
     };
-    let row = register(None).unwrap().row;
+    let row = register(None, "a").unwrap().row;
     let active = approved(&row, None, by("ann")).unwrap().unwrap().row;
     assert_eq!(
         change(&active, "{}", ToolState::AwaitingApproval),

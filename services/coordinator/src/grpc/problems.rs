@@ -57,6 +57,7 @@ pub fn refused(refusal: Refusal) -> Problem {
             format!("the plan has no step {key:?}"),
         ),
         Refusal::WrongState(why) => Problem::new(409, "wrong_state", why),
+        Refusal::ToolOutOfUse(tool) => Problem::new(409, tool.code(), tool.to_string()),
         Refusal::PlanInvalid(faults) => plan_invalid(faults),
         Refusal::Exists => Problem::new(409, "already_exists", "the task exists already"),
     }
@@ -209,6 +210,8 @@ mod tests {
     use uuid::Uuid;
     use workflow::ids::GateId;
     use workflow::time::Timestamp;
+    use workflow::tool::OutOfUse;
+    use workflow::vocabulary::ToolState;
 
     fn fault(code: &str, pointer: &str) -> PlanFault {
         PlanFault {
@@ -225,6 +228,10 @@ mod tests {
             at: Timestamp(0),
             action: Action::Reject,
         };
+        let out_of_use = |state| {
+            let tool_id = "srv.t".to_owned();
+            Refusal::ToolOutOfUse(OutOfUse { tool_id, state })
+        };
         let not_allowed = Refusal::ActionNotAllowed {
             action: Action::Approve,
             allowed: vec![Action::SendAgain],
@@ -239,6 +246,8 @@ mod tests {
             (Refusal::UnknownChannel("fax".to_owned()), 422, "unknown_channel"),
             (Refusal::UnknownStep("x".to_owned()), 422, "unknown_step"),
             (Refusal::WrongState("no"), 409, "wrong_state"),
+            (out_of_use(ToolState::Suspended), 409, "tool_suspended"),
+            (out_of_use(ToolState::Removed), 409, "tool_removed"),
             (
                 Refusal::PlanInvalid(vec![fault("plan_tool", "/steps/0/tool_id")]),
                 422,

@@ -1,4 +1,4 @@
-//! ToolService: the catalog as people see and change it.
+//! ToolService: the catalog as people see and change it, each tenant its part.
 
 mod changing;
 mod discovering;
@@ -29,8 +29,8 @@ impl ToolService for Tools {
 
     async fn get_tool(&self, request: Request<ToolRequest>) -> Result<Response<Document>, Status> {
         let request = request.into_inner();
-        asking::caller(request.caller)?;
-        self.document(&request.tool_id, false).await
+        let caller = asking::caller(request.caller)?;
+        self.document(&caller.tenant, &request.tool_id, false).await
     }
 
     async fn register_tool(&self, request: Request<RegisterToolRequest>) -> Result<Response<Document>, Status> {

@@ -318,9 +318,15 @@ impl WorkerService for Workers {
     }
 
     async fn list_tools(&self, request: Request<ListToolsRequest>) -> Result<Response<ListToolsResponse>, Status> {
-        let (version, documents) = self.shared.catalog.documents();
-        let unchanged = version == request.into_inner().known_version;
-        let tools_json = if unchanged { Vec::new() } else { documents.to_vec() };
+        let ask = request.into_inner();
+        let offered = self.shared.catalog.offered();
+        let version = offered.version(&ask.tenant);
+        let unchanged = version == ask.known_version;
+        let tools_json = if unchanged {
+            Vec::new()
+        } else {
+            offered.documents(&ask.tenant)
+        };
         Ok(Response::new(ListToolsResponse {
             version,
             unchanged,

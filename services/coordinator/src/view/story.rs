@@ -115,15 +115,8 @@ pub fn two_steps() -> Value {
 
 impl Story {
     pub fn begin(n: u128, submission: Submission) -> Self {
-        let tool = |spec: ToolSpecification| {
-            (
-                spec.tool_id.clone(),
-                Arc::new(CatalogTool::new(spec, ToolState::Active).unwrap()),
-            )
-        };
-        let catalog = Catalog {
-            tools: tools().into_iter().map(tool).collect(),
-        };
+        let tool = |spec| CatalogTool::new(spec, ToolState::Active).unwrap();
+        let catalog: Catalog = tools().into_iter().map(tool).collect();
         let limits = PlanLimits::default();
         let env = Env {
             now: START,

@@ -31,10 +31,12 @@ impl Served {
         &self.definition.spec
     }
 
-    /// An agent may call it by itself: it only reads, needs nobody's leave, and is no agent.
+    /// An agent may call it by itself: it only reads, needs nobody's leave, is no agent, and is no tenant's own, since
+    /// agents are every tenant's.
     pub fn is_for_agents(&self) -> bool {
         let spec = self.spec();
-        spec.effects == EffectClass::ReadOnly && !spec.requires_approval && !self.tool.is_agent()
+        let is_tenants = spec.binding_hash.is_some();
+        spec.effects == EffectClass::ReadOnly && !spec.requires_approval && !is_tenants && !self.tool.is_agent()
     }
 
     /// Checks that the tool is the one a plan was validated against. Shipped tools change with the

@@ -16,7 +16,8 @@ pub(crate) fn tool(tool_id: &str, input_schema: Value) -> ToolSpecification {
     .unwrap()
 }
 
-/// `null` takes anything, `writer` a strict object, `asleep` is suspended, `pay` costs and asks first.
+/// `null` takes anything, `writer` a strict object, `asleep` is suspended, `pay` costs and asks first, `theirs` is of
+/// the tenant `other`.
 pub(crate) fn catalog() -> Catalog {
     let writer = tool(
         "writer",
@@ -48,10 +49,15 @@ pub(crate) fn catalog() -> Catalog {
         (writer, ToolState::Active),
         (pay, ToolState::Active),
     ];
-    let tools = tools.map(|(spec, state)| (spec.tool_id.clone(), Arc::new(CatalogTool::new(spec, state).unwrap())));
-    Catalog {
-        tools: tools.into_iter().collect(),
-    }
+    let mut catalog: Catalog = tools
+        .map(|(spec, state)| CatalogTool::new(spec, state).unwrap())
+        .into_iter()
+        .collect();
+    catalog.insert(Arc::new(CatalogTool {
+        tenant: "other".to_owned(),
+        ..CatalogTool::new(tool("theirs", json!(true)), ToolState::Active).unwrap()
+    }));
+    catalog
 }
 
 /// A plan with every kind of member.
@@ -81,5 +87,5 @@ pub(crate) fn freeze_value(plan: &Value) -> Result<FrozenPlan, Vec<PlanFault>> {
 
 pub(crate) fn freeze_plan(plan: &Plan, limits: &PlanLimits) -> Result<FrozenPlan, Vec<PlanFault>> {
     let channels = ["blog".to_owned(), "linkedin".to_owned()];
-    freeze(plan, 1, PlanOrigin::Client, &catalog(), &channels, limits)
+    freeze(plan, 1, PlanOrigin::Client, catalog().of("ours"), &channels, limits)
 }

@@ -26,7 +26,7 @@ use super::frozen::{FrozenPlan, FrozenStep};
 use super::model::{Plan, PlanStep};
 use super::slots::Slots;
 use crate::hash::Fingerprint;
-use crate::tool::{Catalog, CatalogTool};
+use crate::tool::{CatalogTool, TenantCatalog};
 use crate::vocabulary::PlanOrigin;
 use faults::Faults;
 use keys::Keys;
@@ -43,7 +43,7 @@ pub fn freeze(
     plan: &Plan,
     version: u32,
     origin: PlanOrigin,
-    catalog: &Catalog,
+    catalog: TenantCatalog<'_>,
     channels: &[String],
     limits: &PlanLimits,
 ) -> Result<FrozenPlan, Vec<PlanFault>> {

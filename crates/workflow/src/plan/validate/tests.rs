@@ -37,6 +37,7 @@ fn each_fault_is_told_with_its_code_and_place() {
         (json!({"key": "a"}), "plan_duplicate_key /steps/1/key"),
         (json!({"tool_id": "nothing"}), "plan_tool /steps/1/tool_id"),
         (json!({"tool_id": "asleep"}), "plan_tool /steps/1/tool_id"),
+        (json!({"tool_id": "theirs"}), "plan_tool /steps/1/tool_id"),
         (json!({"depends_on": ["c"]}), "plan_ref /steps/1/depends_on/0"),
         (json!({"depends_on": ["a", "b"]}), "plan_ref /steps/1/depends_on/1"),
         (
@@ -372,7 +373,7 @@ fn freezing_copies_what_execution_needs() {
         (true, 500_000, true)
     );
     assert_eq!((pay.effects, pay.pool.as_str()), (EffectClass::Once, "money"));
-    assert_eq!(pay.tool_version_hash, catalog().tools["pay"].version_hash);
+    assert_eq!(pay.tool_version_hash, catalog().of("").get("pay").unwrap().version_hash);
 }
 
 #[test]
@@ -391,13 +392,21 @@ fn hashes_follow_the_step_and_the_tool_and_nothing_else() {
     assert_ne!(first.hash, second.hash);
 
     let mut catalog = catalog();
-    let mut spec = catalog.tools["pay"].spec.clone();
+    let mut spec = catalog.of("").get("pay").unwrap().spec.clone();
     spec.description.push('!');
     let tool = crate::tool::CatalogTool::new(spec, crate::vocabulary::ToolState::Active).unwrap();
-    catalog.tools.insert("pay".into(), std::sync::Arc::new(tool));
+    catalog.insert(std::sync::Arc::new(tool));
     let plan: Plan = serde_json::from_value(blog_plan()).unwrap();
     let channels = ["blog".to_owned(), "linkedin".to_owned()];
-    let third = freeze(&plan, 7, PlanOrigin::Human, &catalog, &channels, &PlanLimits::default()).unwrap();
+    let third = freeze(
+        &plan,
+        7,
+        PlanOrigin::Human,
+        catalog.of(""),
+        &channels,
+        &PlanLimits::default(),
+    )
+    .unwrap();
     let same: Vec<_> = first
         .steps
         .iter()
@@ -413,7 +422,16 @@ fn a_task_that_publishes_nothing_knows_only_the_channel_result() {
     let plan = |channel: &str| -> Plan {
         serde_json::from_value(json!({"steps": [{"key": "a", "tool_id": "null", "channel": channel}]})).unwrap()
     };
-    let freeze = |plan: &Plan| freeze(plan, 1, PlanOrigin::Client, &catalog(), &[], &PlanLimits::default());
+    let freeze = |plan: &Plan| {
+        freeze(
+            plan,
+            1,
+            PlanOrigin::Client,
+            catalog().of(""),
+            &[],
+            &PlanLimits::default(),
+        )
+    };
     assert!(freeze(&plan("result")).is_ok());
     assert_eq!(freeze(&plan("blog")).unwrap_err()[0].code, "plan_channel");
 }

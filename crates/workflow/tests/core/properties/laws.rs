@@ -197,6 +197,25 @@ pub fn licence(s: &Scenario, input: &Input, transition: &Transition) {
     }
 }
 
+/// A dispatch is of no step whose tool is out of use, unless what its job sent is in flight.
+pub fn nothing_begins_that_is_out_of_use(s: &Scenario, dispatched: &Transition) {
+    let task = dispatched.task.as_ref().unwrap_or(&s.task);
+    let begun = |serial| {
+        task.effects
+            .iter()
+            .any(|e| e.job == serial && e.state == EffectState::Sent)
+    };
+    for job in task.jobs.iter().filter(|j| dispatched.publish.contains(&j.serial)) {
+        let Unit::Step(index) = job.unit else { continue };
+        let tool_id = &s.plan.as_ref().unwrap().plan.steps[usize::from(index)].tool_id;
+        let out_of_use = s.catalog.of(&task.tenant).out_of_use(tool_id);
+        assert!(
+            out_of_use.is_none() || begun(job.serial),
+            "it begins all the same: {out_of_use:?}"
+        );
+    }
+}
+
 /// What an input that was applied before, or that nothing waits for, may do to the state: extend a lease.
 pub fn changes_nothing(before: &Task, transition: &Transition, input: &Input) {
     let changes = &transition.changes;

@@ -41,7 +41,16 @@ fn the_laws_hold_whatever_is_sent_and_a_calm_world_brings_every_task_to_its_end(
     println!("{met:#?}");
     // Games that never get anywhere prove nothing.
     let reasons = AttentionReason::ALL.iter().map(|r| r.as_str());
-    for fact in reasons.chain(["completed", "rejected", "failed", "cancelled", "confirmed", "unknown"]) {
+    for fact in reasons.chain([
+        "tool_suspended",
+        "tool_removed",
+        "completed",
+        "rejected",
+        "failed",
+        "cancelled",
+        "confirmed",
+        "unknown",
+    ]) {
         assert!(met.contains_key(fact), "no task met {fact}: {met:#?}");
     }
 }

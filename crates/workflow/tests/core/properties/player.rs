@@ -15,7 +15,7 @@ use workflow::ids::{JobId, Serial, TaskId};
 use workflow::input::{Cost, Decision, EffectRequest, Found, Input};
 use workflow::state::{Stored, Unit};
 use workflow::time::Millis;
-use workflow::vocabulary::EffectClass;
+use workflow::vocabulary::{EffectClass, ToolState};
 
 pub struct Player {
     s: Scenario,
@@ -62,10 +62,11 @@ impl Player {
         reply
     }
 
-    /// How the task ended, why humans were asked, what became of its effects.
+    /// How the task ended, why humans were asked and steps failed, what became of its effects.
     pub fn met(&self) -> BTreeSet<String> {
         let status = self.s.task.status.to_string();
-        let reasons = self.s.events.iter().filter_map(|e| e.data["reason"].as_str());
+        let told = |member: &'static str| self.s.events.iter().filter_map(move |e| e.data[member].as_str());
+        let reasons = told("reason").chain(told("code"));
         let effects = self.s.task.effects.iter().map(|e| e.state.as_str());
         let facts = reasons.chain(effects).map(str::to_owned);
         facts.chain([status]).collect()
@@ -86,7 +87,8 @@ impl Player {
             98 => self.forge(m),
             99 => self.s.room = !self.s.room,
             100..104 => self.complete_all(),
-            _ => self.lose(m),
+            104 => self.lose(m),
+            _ => self.catalog(m),
         }
     }
 
@@ -222,6 +224,18 @@ impl Player {
             },
             n => acts::retry(from, n > 12),
         });
+    }
+
+    /// Somebody takes a tool out of use, or brings it back.
+    fn catalog(&mut self, m: Move) {
+        let states = [
+            ToolState::Active,
+            ToolState::Suspended,
+            ToolState::AwaitingApproval,
+            ToolState::Removed,
+        ];
+        let state = states[usize::from(m.how) % states.len()];
+        self.s.put(m.pick(&choices::TOOLS).unwrap(), state);
     }
 
     /// Workers die while they run it, one after the other.

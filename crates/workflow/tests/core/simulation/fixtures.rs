@@ -12,16 +12,15 @@ use workflow::tool::Catalog;
 use workflow::vocabulary::EffectClass;
 
 pub fn catalog() -> Catalog {
-    Catalog {
-        tools: BTreeMap::from([
-            tool("pure", EffectClass::ReadOnly, false, &[]),
-            tool("keyed", EffectClass::Keyed, false, &[]),
-            tool("once", EffectClass::Once, false, &[]),
-            tool("asks", EffectClass::ReadOnly, true, &[]),
-            tool("asks_once", EffectClass::Once, true, &[]),
-            tool("poison", EffectClass::ReadOnly, false, &[]),
-        ]),
-    }
+    let tools = [
+        tool("pure", EffectClass::ReadOnly, false, &[]),
+        tool("keyed", EffectClass::Keyed, false, &[]),
+        tool("once", EffectClass::Once, false, &[]),
+        tool("asks", EffectClass::ReadOnly, true, &[]),
+        tool("asks_once", EffectClass::Once, true, &[]),
+        tool("poison", EffectClass::ReadOnly, false, &[]),
+    ];
+    tools.into_iter().collect()
 }
 
 pub fn limits() -> PlanLimits {

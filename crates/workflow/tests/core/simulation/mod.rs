@@ -47,6 +47,7 @@ fn step(world: &mut World) {
 /// Without faults every task ends, or waits visibly for a human; and with one, it ends.
 fn calm_down(world: &mut World) -> Result<(), String> {
     world.chaos = false;
+    world.catalog = fixtures::catalog();
     for second in 0..CALM_SECONDS {
         world.now = world.now + Millis::secs(1);
         for _ in 0..(world.stream.len() * 2 + 4) {

@@ -13,8 +13,8 @@ use workflow::plan::{FrozenPlan, PlanLimits};
 use workflow::state::{Stored, Task, Unit};
 use workflow::submission::Submission;
 use workflow::time::{Millis, Timestamp};
-use workflow::tool::Catalog;
-use workflow::vocabulary::{Action, AskKind, AttentionReason, EffectClass, GateKind, Status};
+use workflow::tool::{Catalog, CatalogTool};
+use workflow::vocabulary::{Action, AskKind, AttentionReason, EffectClass, GateKind, Status, ToolState};
 
 /// A row of the database.
 #[derive(Clone)]
@@ -123,7 +123,8 @@ impl World {
     pub fn submit(&mut self) {
         let id = TaskId(self.uuid());
         let submission = Arc::new(super::fixtures::submission(&mut self.random));
-        let catalog = self.catalog.clone();
+        // What is submitted was valid when it was written.
+        let catalog = super::fixtures::catalog();
         let limits = self.limits.clone();
         let env = Env {
             now: self.now,
@@ -668,15 +669,28 @@ impl World {
         }
     }
 
-    /// What kill -9 and lost disks do.
+    /// A human takes a tool out of use, or brings all of them back.
+    fn decide_on_a_tool(&mut self) {
+        let tools: Vec<_> = self.catalog.all().cloned().collect();
+        if tools.iter().any(|tool| tool.state != ToolState::Active) {
+            self.catalog = super::fixtures::catalog();
+            return;
+        }
+        let spec = tools[self.random.below(tools.len())].spec.clone();
+        let suspended = CatalogTool::new(spec, ToolState::Suspended).expect("it was one before");
+        self.catalog.insert(Arc::new(suspended));
+    }
+
+    /// What kill -9, lost disks and humans who are careful do.
     pub fn disaster(&mut self) {
-        match self.random.below(4) {
+        match self.random.below(5) {
             0 => self.runs.clear(),
             1 => {
                 self.stream.clear();
                 self.stream_created += 1;
             }
             2 => self.caches.iter_mut().for_each(BTreeMap::clear),
+            3 => self.decide_on_a_tool(),
             _ => {
                 let half = self.runs.len() / 2;
                 self.runs.truncate(half);

@@ -31,7 +31,9 @@ fn fork(source: &Scenario, from: Option<u16>, change: impl FnOnce(&mut Submissio
         let input = offer.input;
         (offer.key, Reusable { input, output })
     };
-    let offered = offers(known, from, &asked, &CATALOG).into_iter().map(reusable);
+    let offered = offers(known, from, &asked, CATALOG.of("default"))
+        .into_iter()
+        .map(reusable);
     let reuse = Reuse {
         origin: PlanOrigin::Planner,
         intent: None,

@@ -3,7 +3,7 @@
 use super::scenario::Scenario;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use workflow::decision::Refusal;
 use workflow::submission::{Dimension, OnExhausted, Policy, Submission};
 use workflow::tool::{Catalog, CatalogTool, RetryPolicy, ToolSource, ToolSpecification};
@@ -15,9 +15,9 @@ pub const STEP_GRANT: i64 = 4;
 pub const JOB_GRANT: i64 = 5;
 
 /// `pure`, `keyed`, `once`, `queryable`; `asks` and `asks_once` need a human's word; `picky` does not repeat `bad_input`;
-/// `foreign` is an API's.
-pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog {
-    tools: [
+/// `foreign` is an API's; `theirs` is another tenant's.
+pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
+    let tools = [
         tool("pure", EffectClass::ReadOnly, false, &[]),
         tool("keyed", EffectClass::Keyed, false, &[]),
         tool("once", EffectClass::Once, false, &[]),
@@ -26,22 +26,25 @@ pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog {
         tool("asks_once", EffectClass::Once, true, &[]),
         tool("picky", EffectClass::ReadOnly, false, &["bad_input"]),
         foreign("foreign"),
-    ]
-    .into(),
+    ];
+    let theirs = CatalogTool {
+        tenant: "other".to_owned(),
+        ..tool("theirs", EffectClass::ReadOnly, false, &[])
+    };
+    tools.into_iter().chain([theirs]).collect()
 });
 
 /// The same of an API's.
-fn foreign(id: &str) -> (String, Arc<CatalogTool>) {
-    let (id, tool) = tool(id, EffectClass::ReadOnly, false, &[]);
+fn foreign(id: &str) -> CatalogTool {
     let spec = ToolSpecification {
         source: ToolSource::Api,
-        ..tool.spec.clone()
+        ..tool(id, EffectClass::ReadOnly, false, &[]).spec
     };
-    (id, Arc::new(CatalogTool::new(spec, ToolState::Active).unwrap()))
+    CatalogTool::new(spec, ToolState::Active).unwrap()
 }
 
 /// A built-in tool that takes and gives anything.
-pub fn tool(id: &str, effects: EffectClass, asks: bool, non_retryable: &[&str]) -> (String, Arc<CatalogTool>) {
+pub fn tool(id: &str, effects: EffectClass, asks: bool, non_retryable: &[&str]) -> CatalogTool {
     let spec = ToolSpecification {
         tool_id: id.to_owned(),
         name: id.to_owned(),
@@ -62,10 +65,7 @@ pub fn tool(id: &str, effects: EffectClass, asks: bool, non_retryable: &[&str]) 
         pool: "default".to_owned(),
         binding_hash: None,
     };
-    (
-        id.to_owned(),
-        Arc::new(CatalogTool::new(spec, ToolState::Active).unwrap()),
-    )
+    CatalogTool::new(spec, ToolState::Active).unwrap()
 }
 
 /// `a b<a c:once<a,b d~c`: keys, `:tool` (else `pure`), `<` whose outputs it takes, `~` what it only waits for.

@@ -20,3 +20,4 @@ mod repeated_effects;
 pub mod scenario;
 mod steps;
 mod timers;
+mod tools;

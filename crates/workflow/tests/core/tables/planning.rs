@@ -3,7 +3,7 @@
 use super::acts::{broken, flaky, planned, says};
 use super::given::Given;
 use serde_json::json;
-use workflow::decision::Reply;
+use workflow::decision::{Refusal, Reply};
 use workflow::input::{Body, Outcome};
 use workflow::submission::OnExhausted;
 use workflow::vocabulary::{Action, AttentionReason, Status};
@@ -22,6 +22,21 @@ fn a_refused_plan_is_sent_back_once_with_the_reasons() {
     s.end(&second, planned("a<b b<a"));
     assert_eq!(s.reason(), Some(AttentionReason::PlanInvalid));
     assert!(s.task.plan.is_none());
+}
+
+#[test]
+fn another_tenants_tool_is_as_unknown_as_one_that_nobody_has() {
+    let refused = |tool: &str| match Given::plan(&format!("a:{tool}")).accept().err() {
+        Some(Refusal::PlanInvalid(faults)) => faults[0].detail.replace(tool, "?"),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused("theirs"), refused("unheard_of"));
+    let mut s = Given::request().start();
+    for _ in 0..2 {
+        let run = s.take("plan");
+        s.end(&run, planned("a:theirs"));
+    }
+    assert_eq!(s.reason(), Some(AttentionReason::PlanInvalid));
 }
 
 #[test]

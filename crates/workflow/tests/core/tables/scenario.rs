@@ -14,7 +14,8 @@ use workflow::plan::{FrozenPlan, PlanLimits};
 use workflow::state::{Job, JobState, PayloadNo, Step, Task, Unit};
 use workflow::submission::Submission;
 use workflow::time::{Millis, Timestamp};
-use workflow::vocabulary::{AttentionReason, EventKind, GateKind, Status, StepStatus};
+use workflow::tool::{Catalog, CatalogTool};
+use workflow::vocabulary::{AttentionReason, EventKind, GateKind, Status, StepStatus, ToolState};
 
 const LIMITS: PlanLimits = PlanLimits {
     max_steps: 50,
@@ -22,12 +23,14 @@ const LIMITS: PlanLimits = PlanLimits {
     max_depth: 50,
 };
 const START: Timestamp = Timestamp(1_800_000_000_000);
+const TENANT: &str = "default";
 const TASK: TaskId = TaskId(Uuid::from_u128(0x0192_0000_0000_7abc_8def_0123_0000_0000));
 
 pub struct Scenario {
     pub task: Task,
     pub submission: Submission,
     pub plan: Option<Arc<FrozenPlan>>,
+    pub catalog: Catalog,
     pub now: Timestamp,
     /// Everybody has had a lease's time to be heard.
     pub leases_end: bool,
@@ -59,13 +62,13 @@ pub struct Run {
 
 impl Scenario {
     pub fn accepted(submission: Submission) -> Result<Self, Refusal> {
-        let transition = accept(TASK, "default", &submission, &env(START, true))?;
+        let transition = accept(TASK, TENANT, &submission, &env(&CATALOG, START, true))?;
         Ok(Self::begun(submission, transition))
     }
 
     /// A task that takes over what another one has done.
     pub fn forked(submission: Submission, reuse: &Reuse) -> Self {
-        let transition = fork(TASK, "default", &submission, reuse, &env(START, true)).unwrap();
+        let transition = fork(TASK, TENANT, &submission, reuse, &env(&CATALOG, START, true)).unwrap();
         Self::begun(submission, transition)
     }
 
@@ -74,6 +77,7 @@ impl Scenario {
             task: transition.task.clone().expect("a new task is a change"),
             submission,
             plan: None,
+            catalog: CATALOG.clone(),
             now: START,
             leases_end: true,
             room: true,
@@ -108,7 +112,17 @@ impl Scenario {
 
     /// The decision alone.
     pub fn decide(&self, input: &Input) -> Transition {
-        decide(self.snapshot(), input, &env(self.now, self.leases_end))
+        decide(self.snapshot(), input, &self.env())
+    }
+
+    fn env(&self) -> Env<'_> {
+        env(&self.catalog, self.now, self.leases_end)
+    }
+
+    /// Somebody decides on a tool.
+    pub fn put(&mut self, tool_id: &str, state: ToolState) {
+        let spec = self.catalog.of(TENANT).get(tool_id).unwrap().spec.clone();
+        self.catalog.insert(Arc::new(CatalogTool::new(spec, state).unwrap()));
     }
 
     fn write(&mut self, transition: Transition) {
@@ -141,7 +155,8 @@ impl Scenario {
             return;
         }
         let serials: Vec<Serial> = ready.iter().map(|j| j.serial).collect();
-        let transition = dispatch(self.snapshot(), &serials, &env(self.now, self.leases_end));
+        let transition = dispatch(self.snapshot(), &serials, &self.env());
+        laws::nothing_begins_that_is_out_of_use(self, &transition);
         self.write(transition);
     }
 
@@ -268,10 +283,10 @@ impl Scenario {
     }
 }
 
-fn env(now: Timestamp, leases_end: bool) -> Env<'static> {
+fn env(catalog: &Catalog, now: Timestamp, leases_end: bool) -> Env<'_> {
     Env {
         now,
-        catalog: &CATALOG,
+        catalog,
         limits: &LIMITS,
         leases_end,
     }

@@ -5,7 +5,6 @@ use crate::grpc::problems::{self, field};
 use crate::policy::usd_micros;
 use crate::store::tasks::used;
 use crate::view;
-use crate::writer::inbox::Ask;
 use contracts::api::{Budget, RetryRequest};
 use contracts::coordinator::{ControlRequest, Document};
 use contracts::problem::Problem;
@@ -22,7 +21,8 @@ impl Tasks {
         let id = asking::task_id(&request.task_id)?;
         let input = input(&request.verb, caller.actor, &request.body_json)?;
         self.own(&caller.tenant, id).await?;
-        let answer = self.shared.inbox.ask(id, Ask::Input(input)).await;
+        let goes_on = matches!(input, Input::RetryRequested { .. } | Input::ResumeRequested { .. });
+        let answer = self.say(id, input, goes_on).await?;
         problems::settled(answer)?;
         let status = self.status(&caller.tenant, id).await?;
         match request.verb.as_str() {

@@ -6,15 +6,17 @@ use super::{Tasks, asking, decision};
 use crate::grpc::problems;
 use crate::store::tasks;
 use crate::view::{Bodies, edited};
-use crate::writer::inbox::Ask;
+use crate::writer::inbox::{Answer, Ask};
 use contracts::api::ApproveRequest;
 use contracts::coordinator::{DecideRequest, Document};
 use contracts::problem::Problem;
 use std::collections::BTreeMap;
 use tonic::{Response, Status};
+use workflow::decision::{Refusal, Reply};
 use workflow::hash::Fingerprint;
 use workflow::ids::TaskId;
 use workflow::input::{Decision, Input};
+use workflow::vocabulary::Action;
 
 impl Tasks {
     /// The first decision wins; answered with the status document.
@@ -33,13 +35,30 @@ impl Tasks {
         } else {
             decision.edits = self.edits(&caller.tenant, id, &mut decision, &asked.edits).await?;
         }
-        let answer = self
-            .shared
-            .inbox
-            .ask(id, Ask::Input(Input::GateDecided(decision)))
-            .await;
+        let retries = decision.action == Action::Retry;
+        let answer = self.say(id, Input::GateDecided(decision), retries).await?;
         problems::settled(answer)?;
         self.status(&caller.tenant, id).await
+    }
+
+    /// Tells the writer a human's word. Where what follows depends on tools being in use, the catalog is read before:
+    /// another coordinator may have brought one back just now.
+    pub(super) async fn say(&self, id: TaskId, word: Input, goes_on: bool) -> Result<Answer, Status> {
+        if goes_on {
+            self.meet_catalog().await?;
+        }
+        let answer = self.shared.inbox.ask(id, Ask::Input(word.clone())).await;
+        if !is_out_of_use(&answer) {
+            return Ok(answer);
+        }
+        self.meet_catalog().await?;
+        Ok(self.shared.inbox.ask(id, Ask::Input(word)).await)
+    }
+
+    /// The catalog as it is now.
+    pub(super) async fn meet_catalog(&self) -> Result<(), Status> {
+        let met = self.shared.catalog.meet(&self.shared.pool).await;
+        met.map_err(problems::stored)
     }
 
     /// The tenant has that task.
@@ -74,8 +93,8 @@ impl Tasks {
             Problem::new(409, "not_editable", detail).to_status()
         })?;
         let catalog = self.shared.catalog.current();
-        let tool = catalog.tools.get(&question.tool_id);
-        word::approved(request, asked.kind, &question, tool.map(|tool| &**tool)).map_err(|p| p.to_status())
+        let tool = catalog.of(tenant).get(&question.tool_id);
+        word::approved(request, asked.kind, &question, tool).map_err(|p| p.to_status())
     }
 
     /// Whole deliverables with the edited contents.
@@ -104,4 +123,11 @@ impl Tasks {
         };
         edits.iter().map(edit).collect()
     }
+}
+
+fn is_out_of_use(answer: &Answer) -> bool {
+    let Answer::Reply { reply, .. } = answer else {
+        return false;
+    };
+    matches!(reply, Reply::Refused(Refusal::ToolOutOfUse(_)))
 }

@@ -59,7 +59,7 @@ impl Tasks {
         let step = gate
             .step
             .and_then(|i| facts.plan.as_ref()?.plan.steps.get(usize::from(i)));
-        let tool = step.and_then(|step| catalog.tools.get(&step.tool_id));
+        let tool = step.and_then(|step| catalog.of(&caller.tenant).get(&step.tool_id));
         let schema = tool.map(|tool| &tool.spec.input_schema);
         Ok(document(&view::approval(&facts, &gate, &effects, schema)))
     }

@@ -36,7 +36,7 @@ impl Tasks {
         let fork: api::ForkRequest = asking::json(&request.fork_json)?;
         let (source, plan) = self.source(&caller.tenant, from).await?;
         let asked = forking::asked(&source.submission, &plan.plan, &fork).map_err(|p| p.to_status())?;
-        self.meet_new_tools(&asked).await?;
+        self.meet_new_tools(&caller.tenant, &asked).await?;
         let traceparent = trace::current().map_or(caller.traceparent, |context| context.to_string());
         let origin = Origin {
             actor: &caller.actor,
@@ -106,7 +106,7 @@ impl Tasks {
             plan,
             submission: &source.submission,
         };
-        let offered = offers(known, from.map(|(index, _)| index), asked, &catalog);
+        let offered = offers(known, from.map(|(index, _)| index), asked, catalog.of(&task.tenant));
         // What was understood of another request is not what this one wants.
         let same = asked.request == source.submission.request;
         let intent = task.plan.as_ref().filter(|_| same).and_then(|plan| plan.intent);

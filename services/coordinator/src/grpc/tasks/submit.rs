@@ -22,7 +22,7 @@ impl Tasks {
             actor: &caller.actor,
             traceparent: &traceparent,
         };
-        self.meet_new_tools(&asked).await?;
+        self.meet_new_tools(&caller.tenant, &asked).await?;
         let announced = self.shared.catalog.channels();
         let submission =
             policy::submission(asked, origin, &self.config, &announced).map_err(|problem| problem.to_status())?;
@@ -54,13 +54,13 @@ impl Tasks {
     }
 
     /// A tool that this coordinator does not know may be one that another one took in just now.
-    pub(super) async fn meet_new_tools(&self, asked: &ProcessRequest) -> Result<(), Status> {
+    pub(super) async fn meet_new_tools(&self, tenant: &str, asked: &ProcessRequest) -> Result<(), Status> {
         let catalog = self.shared.catalog.current();
+        let catalog = catalog.of(tenant);
         let steps = asked.plan.iter().flat_map(|plan| &plan.steps);
         if steps.clone().all(|step| catalog.active(&step.tool_id).is_some()) {
             return Ok(());
         }
-        let refreshed = self.shared.catalog.meet(&self.shared.pool).await;
-        refreshed.map_err(problems::stored)
+        self.meet_catalog().await
     }
 }

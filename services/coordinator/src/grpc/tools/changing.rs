@@ -32,25 +32,23 @@ impl Tools {
             let taken = keys::take(&mut transaction, key, &request.body_hash, &spec.tool_id).await;
             if let Some((hash, tool_id)) = taken.map_err(problems::stored)? {
                 return match hash == request.body_hash {
-                    true => self.document(&tool_id, true).await,
+                    true => self.document(&caller.tenant, &tool_id, true).await,
                     false => Err(problems::key_reused().to_status()),
                 };
             }
         }
         let rows = lock(&mut transaction, std::slice::from_ref(&spec.tool_id)).await;
         let rows = rows.map_err(problems::stored)?;
-        if rows.first().is_none_or(ToolRow::is_removed) {
-            has_room(&mut transaction).await?;
-        }
         let state = registering::state(&self.config);
-        let by = self.by(&caller);
-        let change = transitions::registered(rows.first(), &defined, &request.registration_json, state, by);
+        let (tenant, by) = (&caller.tenant, self.by(&caller));
+        let change = transitions::registered(rows.first(), tenant, &defined, &request.registration_json, state, by);
         let change = change.map_err(|refused| problems::tool_refused(refused).to_status())?;
+        has_room(&mut transaction).await?;
         if self.write(&mut transaction, change, &caller).await?.is_none() {
             return Err(problems::tool_refused(Refused::Exists).to_status());
         }
         transaction.commit().await.map_err(away)?;
-        self.seen(&spec.tool_id).await
+        self.seen(&caller.tenant, &spec.tool_id).await
     }
 
     pub(super) async fn change(&self, request: ChangeToolRequest) -> Result<Response<Document>, Status> {
@@ -100,7 +98,7 @@ impl Tools {
         .await
     }
 
-    /// Decides on a tool that is there, and answers its document.
+    /// Decides on a tool that is there and that the caller's tenant sees, and answers its document.
     async fn decide(
         &self,
         caller: &Caller,
@@ -110,7 +108,8 @@ impl Tools {
         let mut transaction = self.shared.pool.begin().await.map_err(away)?;
         let rows = lock(&mut transaction, &[tool_id.to_owned()]).await;
         let rows = rows.map_err(problems::stored)?;
-        let row = rows.first().ok_or_else(|| problems::tool_not_found().to_status())?;
+        let row = rows.first().filter(|row| row.is_seen_by(&caller.tenant));
+        let row = row.ok_or_else(|| problems::tool_not_found().to_status())?;
         if let Some(change) = decide(row, self.by(caller))? {
             if row.is_removed() && row.registration.is_some() && !change.row.is_removed() {
                 has_room(&mut transaction).await?;
@@ -118,7 +117,7 @@ impl Tools {
             self.write(&mut transaction, change, caller).await?;
             transaction.commit().await.map_err(away)?;
         }
-        self.seen(tool_id).await
+        self.seen(&caller.tenant, tool_id).await
     }
 
     async fn write(
@@ -139,10 +138,10 @@ impl Tools {
     }
 
     /// The document, once this coordinator holds plans to what was written.
-    async fn seen(&self, tool_id: &str) -> Result<Response<Document>, Status> {
+    async fn seen(&self, tenant: &str, tool_id: &str) -> Result<Response<Document>, Status> {
         let refreshed = self.shared.catalog.refresh(&self.shared.pool).await;
         refreshed.map_err(problems::stored)?;
-        self.document(tool_id, false).await
+        self.document(tenant, tool_id, false).await
     }
 
     fn by<'c>(&self, caller: &'c Caller) -> By<'c> {

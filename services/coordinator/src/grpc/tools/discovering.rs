@@ -4,7 +4,7 @@ use super::Tools;
 use super::looking::answer;
 use crate::catalog::discovery::difference;
 use crate::grpc::{asking, problems};
-use crate::store::catalog::{self, announcing, signals};
+use crate::store::catalog::{self, ToolRow, announcing, signals};
 use contracts::coordinator::{DiscoverToolsRequest, Document};
 use serde_json::json;
 use std::time::Duration;
@@ -18,10 +18,10 @@ const LOOK: Duration = Duration::from_millis(100);
 
 impl Tools {
     pub(super) async fn discover(&self, request: DiscoverToolsRequest) -> Result<Response<Document>, Status> {
-        asking::caller(request.caller)?;
+        let caller = asking::caller(request.caller)?;
         let pool = &self.shared.pool;
         let until = Instant::now() + PATIENCE;
-        let before = catalog::all(pool).await.map_err(problems::stored)?;
+        let before = self.seen_by(&caller.tenant).await?;
         let discovery = signals::discover(pool).await.map_err(problems::stored)?;
         self.shared.catalog.refresh(pool).await.map_err(problems::stored)?;
         let complete = loop {
@@ -33,7 +33,13 @@ impl Tools {
             }
             sleep(LOOK).await;
         };
-        let after = catalog::all(pool).await.map_err(problems::stored)?;
+        let after = self.seen_by(&caller.tenant).await?;
         Ok(answer(json!(difference(&before, &after, complete)).to_string(), false))
+    }
+
+    async fn seen_by(&self, tenant: &str) -> Result<Vec<ToolRow>, Status> {
+        let mut rows = catalog::all(&self.shared.pool).await.map_err(problems::stored)?;
+        rows.retain(|row| row.is_seen_by(tenant));
+        Ok(rows)
     }
 }

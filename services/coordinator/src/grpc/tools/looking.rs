@@ -12,10 +12,11 @@ use tonic::{Response, Status};
 
 impl Tools {
     pub(super) async fn page(&self, request: ListCatalogRequest) -> Result<Response<Document>, Status> {
-        asking::caller(request.caller)?;
+        let caller = asking::caller(request.caller)?;
         let after = cursor::read_name(&request.cursor)?.unwrap_or_default();
         let limit = limit(request.limit);
         let filter = Filter {
+            tenant: caller.tenant,
             words: request.q.split_whitespace().map(str::to_lowercase).collect(),
             category: request.category,
             source: request.source,
@@ -33,8 +34,13 @@ impl Tools {
     }
 
     /// One tool as it is now.
-    pub(super) async fn document(&self, tool_id: &str, replayed: bool) -> Result<Response<Document>, Status> {
-        let found = catalog::find(&self.shared.pool, tool_id)
+    pub(super) async fn document(
+        &self,
+        tenant: &str,
+        tool_id: &str,
+        replayed: bool,
+    ) -> Result<Response<Document>, Status> {
+        let found = catalog::find(&self.shared.pool, tenant, tool_id)
             .await
             .map_err(problems::stored)?;
         let listed = found.ok_or_else(|| problems::tool_not_found().to_status())?;

@@ -1,5 +1,8 @@
 //! The catalog against a real Postgres: what executors say, what people decide, and what is told of it.
 
+mod out_of_use;
+mod tenants;
+
 use super::Tools;
 use crate::grpc::tasks::tests::world::{World, caller, code, document, planned};
 use crate::grpc::worker::Workers;
@@ -69,7 +72,7 @@ impl Catalog {
 
     async fn register(&self, key: &str, tool: &Value) -> Result<(Value, bool), Box<Problem>> {
         let request = RegisterToolRequest {
-            caller: caller("a"),
+            caller: caller(self.world.tenant),
             registration_json: tool.to_string(),
             idempotency_key: key.to_owned(),
             body_hash: tool.to_string(),
@@ -81,7 +84,7 @@ impl Catalog {
 
     async fn change(&self, tool: &Value) -> Result<Value, Box<Problem>> {
         let request = ChangeToolRequest {
-            caller: caller("a"),
+            caller: caller(self.world.tenant),
             registration_json: tool.to_string(),
         };
         document(self.tools.change_tool(Request::new(request)).await)
@@ -89,7 +92,7 @@ impl Catalog {
 
     async fn approve(&self, id: &str, hash: &str) -> Result<Value, Box<Problem>> {
         let request = ApproveToolRequest {
-            caller: caller("a"),
+            caller: caller(self.world.tenant),
             tool_id: id.to_owned(),
             version_hash: hash.to_owned(),
         };
@@ -97,20 +100,20 @@ impl Catalog {
     }
 
     async fn suspend(&self, id: &str) -> Result<Value, Box<Problem>> {
-        document(self.tools.suspend_tool(named(id)).await)
+        document(self.tools.suspend_tool(self.named(id)).await)
     }
 
     async fn remove(&self, id: &str) -> Result<Value, Box<Problem>> {
-        document(self.tools.remove_tool(named(id)).await)
+        document(self.tools.remove_tool(self.named(id)).await)
     }
 
     async fn tool(&self, id: &str) -> Result<Value, Box<Problem>> {
-        document(self.tools.get_tool(named(id)).await)
+        document(self.tools.get_tool(self.named(id)).await)
     }
 
     async fn list(&self, filter: ListCatalogRequest) -> Vec<String> {
         let request = ListCatalogRequest {
-            caller: caller("a"),
+            caller: caller(self.world.tenant),
             ..filter
         };
         let page = document(self.tools.list_catalog(Request::new(request)).await).unwrap();
@@ -127,8 +130,25 @@ impl Catalog {
         submitted.err().map(|problem| problem.code)
     }
 
+    fn named(&self, id: &str) -> Request<ToolRequest> {
+        Request::new(ToolRequest {
+            caller: caller(self.world.tenant),
+            tool_id: id.to_owned(),
+        })
+    }
+
+    /// From here on the users are another tenant's.
+    fn of(&mut self, tenant: &'static str) -> &Self {
+        self.world.tenant = tenant;
+        self
+    }
+
+    /// What planners of the tenant's tasks hear.
     async fn offered(&self) -> Vec<String> {
-        let ask = ListToolsRequest::default();
+        let ask = ListToolsRequest {
+            tenant: self.world.tenant.to_owned(),
+            known_version: 0,
+        };
         let answer = self.workers.list_tools(Request::new(ask)).await.unwrap().into_inner();
         let id = |text: &String| serde_json::from_str::<ToolSpecification>(text).unwrap().tool_id;
         answer.tools_json.iter().map(id).collect()
@@ -148,13 +168,6 @@ impl Catalog {
         };
         bodies.iter().filter_map(event).collect()
     }
-}
-
-fn named(id: &str) -> Request<ToolRequest> {
-    Request::new(ToolRequest {
-        caller: caller("a"),
-        tool_id: id.to_owned(),
-    })
 }
 
 fn ids(page: &Value) -> Vec<String> {

@@ -18,6 +18,8 @@ const SILENCE_SECONDS: f64 = 30.0;
 #[derive(sqlx::FromRow, Clone, Debug, PartialEq)]
 pub struct ToolRow {
     pub tool_id: String,
+    /// Whose it is; empty: every tenant's.
+    pub tenant: String,
     /// JSON text of the ToolSpecification in force.
     pub spec: String,
     pub version_hash: String,
@@ -56,6 +58,8 @@ pub struct ListedTool {
 /// Which tools; empty means any.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
+    /// Its own, and what is every tenant's.
+    pub tenant: String,
     /// In lower case; all have to occur.
     pub words: Vec<String>,
     pub category: String,
@@ -67,7 +71,7 @@ pub struct Filter {
 
 macro_rules! columns {
     () => {
-        "t.tool_id, t.spec, t.version_hash, t.source, t.category, t.words, t.state, t.origin, t.registration, \
+        "t.tool_id, t.tenant, t.spec, t.version_hash, t.source, t.category, t.words, t.state, t.origin, t.registration, \
          t.pending, t.pending_hash, t.announced_by, t.announced_at, t.changed_by, t.changed_at, t.revision, t.events"
     };
 }
@@ -91,7 +95,7 @@ pub async fn list(pool: &PgPool, filter: &Filter, after: &str, limit: i64) -> Re
         columns!(),
         ", s.tool_id IS NOT NULL AS available
          FROM tool t LEFT JOIN served s USING (tool_id)
-         WHERE t.tool_id > $2 AND CASE WHEN $3 = '' THEN t.state <> 'removed' ELSE t.state = $3 END
+         WHERE t.tenant IN ('', $9) AND t.tool_id > $2 AND CASE WHEN $3 = '' THEN t.state <> 'removed' ELSE t.state = $3 END
              AND ($4 = '' OR t.category = $4) AND ($5 = '' OR t.source = $5)
              AND ($6::bool IS NULL OR (s.tool_id IS NOT NULL) = $6)
              AND NOT EXISTS (SELECT 1 FROM unnest($7::text[]) AS word WHERE strpos(t.words, word) = 0)
@@ -105,24 +109,27 @@ pub async fn list(pool: &PgPool, filter: &Filter, after: &str, limit: i64) -> Re
     .bind(filter.available)
     .bind(&filter.words)
     .bind(limit)
+    .bind(&filter.tenant)
     .fetch_all(pool)
     .await
     .map_err(StoreError::at("list tools"))
 }
 
-/// One tool.
+/// One tool, where the tenant sees it.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn find(pool: &PgPool, tool_id: &str) -> Result<Option<ListedTool>, StoreError> {
+pub async fn find(pool: &PgPool, tenant: &str, tool_id: &str) -> Result<Option<ListedTool>, StoreError> {
     sqlx::query_as(concat!(
         served!(),
         " SELECT ",
         columns!(),
-        ", EXISTS (SELECT 1 FROM served s WHERE s.tool_id = t.tool_id) AS available FROM tool t WHERE t.tool_id = $2"
+        ", EXISTS (SELECT 1 FROM served s WHERE s.tool_id = t.tool_id) AS available
+         FROM tool t WHERE t.tool_id = $2 AND t.tenant IN ('', $3)"
     ))
     .bind(SILENCE_SECONDS)
     .bind(tool_id)
+    .bind(tenant)
     .fetch_optional(pool)
     .await
     .map_err(StoreError::at("read a tool"))
@@ -192,14 +199,14 @@ pub async fn lock(connection: &mut PgConnection, tool_ids: &[String]) -> Result<
 pub async fn write(connection: &mut PgConnection, row: &ToolRow, is_new: bool) -> Result<bool, StoreError> {
     const INSERT: &str = "
         INSERT INTO tool (tool_id, spec, version_hash, source, category, words, state, origin, registration, pending,
-            pending_hash, announced_by, announced_at, changed_by, changed_at, revision, events)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 1, $16)
+            pending_hash, announced_by, announced_at, changed_by, changed_at, revision, events, tenant)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 1, $16, $17)
         ON CONFLICT (tool_id) DO NOTHING";
     const UPDATE: &str = "
         UPDATE tool SET spec = $2, version_hash = $3, source = $4, category = $5, words = $6, state = $7, origin = $8,
             registration = $9, pending = $10, pending_hash = $11, announced_by = $12, announced_at = $13,
             changed_by = $14, changed_at = $15, events = $16, revision = revision + 1
-        WHERE tool_id = $1";
+        WHERE tool_id = $1 AND tenant = $17";
     let done = sqlx::query(if is_new { INSERT } else { UPDATE })
         .bind(&row.tool_id)
         .bind(&row.spec)
@@ -217,6 +224,7 @@ pub async fn write(connection: &mut PgConnection, row: &ToolRow, is_new: bool) -
         .bind(&row.changed_by)
         .bind(row.changed_at)
         .bind(row.events)
+        .bind(&row.tenant)
         .execute(connection)
         .await
         .map_err(StoreError::at("write a tool"))?;

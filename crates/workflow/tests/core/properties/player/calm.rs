@@ -1,14 +1,14 @@
 //! A world without faults, in which every task has to end.
 
 use super::Player;
-use super::choices::answers;
+use super::choices::{TOOLS, answers};
 use crate::tables::acts::{broken, end_of, says, unclear};
 use crate::tables::scenario::Run;
 use workflow::decide::allowed_actions;
 use workflow::decision::{EffectReply, Reply};
 use workflow::input::{Decision, EffectEnd, Input, Outcome};
 use workflow::state::{EffectState, Money};
-use workflow::vocabulary::{Action, EffectClass, Status};
+use workflow::vocabulary::{Action, EffectClass, Status, ToolState};
 
 /// Looks of the sweeper within which everything must have ended.
 const LOOKS: usize = 80;
@@ -25,6 +25,9 @@ impl Player {
     pub fn calm_down(&mut self) {
         self.s.room = true;
         self.s.leases_end = true;
+        for tool_id in TOOLS {
+            self.s.put(tool_id, ToolState::Active);
+        }
         for _ in 0..LOOKS {
             self.s.wait(16.0);
             if self.s.status() == Status::Paused {

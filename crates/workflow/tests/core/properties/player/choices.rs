@@ -9,6 +9,9 @@ use workflow::state::{Gate, Money, Task, Unit};
 use workflow::submission::{OnExhausted, Policy};
 use workflow::vocabulary::{Action, AskKind};
 
+/// Of which plans are made here.
+pub const TOOLS: [&str; 6] = ["pure", "once", "keyed", "asks", "asks_once", "queryable"];
+
 /// How a task begins.
 #[derive(Clone, Copy, Debug)]
 pub struct Beginning {
@@ -39,7 +42,7 @@ pub fn beginnings() -> impl Strategy<Value = Beginning> {
 }
 
 pub fn moves() -> impl Strategy<Value = Move> {
-    (0..105_u8, any::<u8>(), any::<u8>()).prop_map(|(what, which, how)| Move { what, which, how })
+    (0..108_u8, any::<u8>(), any::<u8>()).prop_map(|(what, which, how)| Move { what, which, how })
 }
 
 impl Move {

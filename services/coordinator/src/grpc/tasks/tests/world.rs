@@ -34,6 +34,8 @@ use workflow::vocabulary::ToolState;
 /// A coordinator without its background loops.
 pub(in crate::grpc) struct World {
     pub(in crate::grpc) tasks: Tasks,
+    /// Who its users are.
+    pub(in crate::grpc) tenant: &'static str,
     pub(in crate::grpc) database_url: String,
     _stop: DropGuard,
 }
@@ -98,6 +100,7 @@ impl World {
                 shared,
                 config: Arc::new(config),
             },
+            tenant: "a",
             database_url: database.url,
             _stop: stop.drop_guard(),
         }
@@ -109,7 +112,7 @@ impl World {
         document: Value,
     ) -> Result<(String, bool), Box<Problem>> {
         let request = SubmitRequest {
-            caller: caller("a"),
+            caller: caller(self.tenant),
             body_hash: document.to_string(),
             submission_json: document.to_string(),
             idempotency_key: key.to_owned(),
@@ -129,7 +132,7 @@ impl World {
 
     pub(in crate::grpc) async fn status(&self, task_id: &str) -> Value {
         let request = TaskRequest {
-            caller: caller("a"),
+            caller: caller(self.tenant),
             task_id: task_id.to_owned(),
         };
         document(self.tasks.get_task(Request::new(request)).await).unwrap()
@@ -137,7 +140,7 @@ impl World {
 
     pub(in crate::grpc) async fn approval(&self, task_id: &str, gate_id: &str) -> Result<Value, Box<Problem>> {
         let request = ApprovalRequest {
-            caller: caller("a"),
+            caller: caller(self.tenant),
             task_id: task_id.to_owned(),
             gate_id: gate_id.to_owned(),
         };
@@ -146,7 +149,7 @@ impl World {
 
     pub(in crate::grpc) async fn decide(&self, task_id: &str, decision: Value) -> Result<Value, Box<Problem>> {
         let request = DecideRequest {
-            caller: caller("a"),
+            caller: caller(self.tenant),
             task_id: task_id.to_owned(),
             decision_json: decision.to_string(),
         };
@@ -155,7 +158,7 @@ impl World {
 
     pub(in crate::grpc) async fn control(&self, task_id: &str, verb: &str) -> Result<Value, Box<Problem>> {
         let request = ControlRequest {
-            caller: caller("a"),
+            caller: caller(self.tenant),
             task_id: task_id.to_owned(),
             verb: verb.to_owned(),
             body_json: String::new(),
@@ -165,7 +168,7 @@ impl World {
 
     pub(in crate::grpc) async fn approvals(&self, limit: u32, cursor: &str) -> Value {
         let request = ListRequest {
-            caller: caller("a"),
+            caller: caller(self.tenant),
             limit,
             cursor: cursor.to_owned(),
         };
@@ -175,7 +178,7 @@ impl World {
     /// The worker of the task's only job hands it back, since no model answers.
     pub(in crate::grpc) async fn postpone(&self, task_id: &str) {
         let id = task_id.parse().unwrap();
-        let (task, _) = store::tasks::find(&self.tasks.shared.pool, "a", id)
+        let (task, _) = store::tasks::find(&self.tasks.shared.pool, self.tenant, id)
             .await
             .unwrap()
             .unwrap();
@@ -224,7 +227,7 @@ impl World {
     pub(in crate::grpc) async fn work(&self, task_id: &str) {
         let id = task_id.parse().unwrap();
         for _ in 0..20 {
-            let (task, _) = store::tasks::find(&self.tasks.shared.pool, "a", id)
+            let (task, _) = store::tasks::find(&self.tasks.shared.pool, self.tenant, id)
                 .await
                 .unwrap()
                 .unwrap();

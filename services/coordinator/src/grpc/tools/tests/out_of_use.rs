@@ -1,0 +1,49 @@
+//! What a person takes out of use stops: planned steps do not begin, and no call is let through.
+
+use super::Catalog;
+use crate::grpc::tasks::tests::world::{code, planned};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_planned_step_of_a_suspended_tool_does_not_begin_until_the_tool_is_back() {
+    let catalog = Catalog::new("active").await;
+    let world = &catalog.world;
+    let id = world.submit(planned("Write about AI")).await;
+    catalog.suspend("null").await.unwrap();
+    world.work(&id).await;
+    let status = world.status(&id).await;
+    let steps = &status["plan"]["steps"];
+    assert_eq!(steps[0]["status"], "succeeded", "it was on its way already");
+    assert_eq!(steps[1]["error"]["code"], "tool_suspended", "{status}");
+    assert_eq!(status["status"], "needs_attention");
+    let why = status["attention"]["detail"].as_str().unwrap();
+    assert!(why.contains("POST /tools/null/approve"), "{why}");
+    catalog.approve("null", "").await.unwrap();
+    world.control(&id, "retry").await.unwrap();
+    world.work(&id).await;
+    assert_eq!(world.status(&id).await["plan"]["steps"][1]["status"], "succeeded");
+}
+
+#[tokio::test]
+async fn a_call_of_a_suspended_tool_is_not_let_through_and_waits_for_another_word() {
+    let catalog = Catalog::new("active").await;
+    let world = &catalog.world;
+    let plan = json!({ "steps": [{ "key": "a", "tool_id": "send", "arguments": {} }] });
+    let id = world.submit(json!({ "request": "x", "plan": plan })).await;
+    world.work(&id).await;
+    catalog.suspend("send").await.unwrap();
+    let approve = || json!({ "approved": true });
+    assert_eq!(
+        code(world.decide(&id, approve()).await),
+        (409, "tool_suspended".to_owned())
+    );
+    catalog.remove("send").await.unwrap();
+    assert_eq!(
+        code(world.decide(&id, approve()).await),
+        (409, "tool_removed".to_owned())
+    );
+    assert_eq!(world.status(&id).await["status"], "awaiting_step_approval");
+    catalog.approve("send", "").await.unwrap();
+    world.decide(&id, approve()).await.unwrap();
+    assert_eq!(world.status(&id).await["status"], "executing");
+}
