@@ -1,6 +1,7 @@
 //! The whole system under test: real processes, real NATS and Postgres, seen only through what users
 //! see (REST, events, `dev.json`, signals), plus an oracle that plays the outside world.
 
+pub mod asking_server;
 pub mod bench;
 pub mod checker;
 pub mod collector;

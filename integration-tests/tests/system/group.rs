@@ -34,7 +34,7 @@ macro_rules! behaviours {
 /// One of them does not hold.
 pub fn hold(
     label: &str,
-    change: fn(&mut Options),
+    change: impl FnOnce(&mut Options),
     behaviours: fn(Arc<World>) -> Vec<(&'static str, Behaviour)>,
 ) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -3,10 +3,11 @@
 use crate::behaviours;
 use crate::group::hold;
 use anyhow::{Context as _, Result, bail, ensure};
+use integration_tests::asking_server::{self, AskingServer};
 use integration_tests::configuration::CHANNEL;
-use integration_tests::document::{Document as _, shortened};
+use integration_tests::document::{Document as _, shortened, step};
 use integration_tests::eventually::eventually;
-use integration_tests::plans::fan;
+use integration_tests::plans::{fan, oracle_step};
 use integration_tests::world::World;
 use rmcp::RoleClient;
 use rmcp::model::{
@@ -26,13 +27,18 @@ type Client = RunningService<RoleClient, ClientConfig>;
 
 #[test]
 fn an_mcp_host_starts_follows_and_decides_requests() -> Result<()> {
+    let shop = AskingServer::bind()?;
     hold(
         "mcp",
-        |_| {},
+        |options| {
+            options.config.push_str(&shop.configuration());
+            shop.serve();
+        },
         behaviours![
             an_old_client_takes_a_request_to_its_publication,
             a_task_of_the_protocol_asks_and_ends_with_its_result,
             a_rejected_task_ends_with_an_error_in_its_result,
+            a_call_is_shown_and_what_its_tool_asks_is_answered_by_form,
         ],
     )
 }
@@ -132,22 +138,32 @@ async fn current(world: &World) -> Result<Client> {
     connect(world, how, can).await
 }
 
-async fn begin(client: &Client, item: &str) -> Result<String> {
-    match client.call_tool_once(call("start_request", &request(item))).await? {
+async fn begin(client: &Client, request: &Value) -> Result<String> {
+    match client.call_tool_once(call("start_request", request)).await? {
         CallToolResponse::Task(created) => Ok(created.task.task_id),
         other => bail!("no task: {other:?}"),
     }
 }
 
-/// The key of the one question a task asks.
-async fn question(client: &Client, task: &str) -> Result<String> {
+/// The one question a task asks, another one than `before`: its key, message and form.
+async fn asked(client: &Client, task: &str, before: &str) -> Result<(String, String, Value)> {
     eventually("a question", LIMIT, || async {
-        match client.get_task(GetTaskParams::new(task)).await?.task.payload {
-            TaskPayload::InputRequired { input_requests } => input_requests.into_keys().next().context("no key"),
-            other => bail!("it is {other:?}"),
-        }
+        let payload = client.get_task(GetTaskParams::new(task)).await?.task.payload;
+        let TaskPayload::InputRequired { input_requests } = payload else {
+            bail!("it is {payload:?}");
+        };
+        let (key, question) = input_requests.into_iter().next().context("no key")?;
+        ensure!(key != before, "it still asks {key}");
+        let question = serde_json::to_value(question)?;
+        let form = question.pointer("/params/requestedSchema").context("no form")?;
+        Ok((key, question.text("/params/message")?.to_owned(), form.clone()))
     })
     .await
+}
+
+/// The key of the one question a task asks.
+async fn question(client: &Client, task: &str) -> Result<String> {
+    asked(client, task, "").await.map(|(key, _, _)| key)
 }
 
 async fn answer(client: &Client, task: &str, key: &str, content: Value) -> Result<()> {
@@ -167,7 +183,7 @@ async fn result(client: &Client, task: &str) -> Result<Value> {
 
 async fn a_task_of_the_protocol_asks_and_ends_with_its_result(world: Arc<World>) -> Result<()> {
     let client = current(&world).await?;
-    let task = begin(&client, "mcp-task").await?;
+    let task = begin(&client, &request("mcp-task")).await?;
     let key = question(&client, &task).await?;
     answer(&client, &task, &key, json!({"approved": true})).await?;
     // Somebody who repeats an answer changes nothing.
@@ -186,7 +202,7 @@ async fn a_task_of_the_protocol_asks_and_ends_with_its_result(world: Arc<World>)
 
 async fn a_rejected_task_ends_with_an_error_in_its_result(world: Arc<World>) -> Result<()> {
     let client = current(&world).await?;
-    let task = begin(&client, "mcp-rejected").await?;
+    let task = begin(&client, &request("mcp-rejected")).await?;
     let key = question(&client, &task).await?;
     answer(&client, &task, &key, json!({"approved": false})).await?;
     let result = result(&client, &task).await?;
@@ -197,5 +213,75 @@ async fn a_rejected_task_ends_with_an_error_in_its_result(world: Arc<World>) -> 
         shortened(&result)
     );
     ensure!(arrived(&world, "mcp-rejected") == 0, "published");
+    Ok(())
+}
+
+async fn a_call_is_shown_and_what_its_tool_asks_is_answered_by_form(world: Arc<World>) -> Result<()> {
+    eventually("the asking tool is in the catalog", LIMIT, || async {
+        world
+            .rest
+            .get(&format!("/tools/{}", asking_server::TOOL))
+            .await?
+            .expect(200)
+    })
+    .await?;
+    let client = current(&world).await?;
+    let order =
+        json!({"key": "order", "tool_id": asking_server::TOOL, "arguments": {"item": "tea"}, "depends_on": ["call"]});
+    let plan = json!({"steps": [oracle_step("call", "guarded_once", "mcp-call", &[]), order]});
+    let request =
+        json!({"request": "Order tea", "plan": plan, "preferences": {"channels": []}, "quality_threshold": 0.0});
+    let task = begin(&client, &request).await?;
+
+    let (call, message, _) = asked(&client, &task, "").await?;
+    for told in ["oracle.guarded_once", "effects: once", "\"item\": \"mcp-call\""] {
+        ensure!(message.contains(told), "{told} is not in {message}");
+    }
+    let forged = json!({"approved": true, "arguments": {"item": "mcp-forged"}});
+    ensure!(
+        answer(&client, &task, &call, forged).await.is_err(),
+        "arguments nobody was asked for were taken"
+    );
+    ensure!(
+        world.oracle.calls("mcp-call").is_empty(),
+        "called before anybody approved"
+    );
+    answer(&client, &task, &call, json!({"approved": true})).await?;
+
+    let (size, message, form) = asked(&client, &task, &call).await?;
+    ensure!(message.contains(&format!("> {}", asking_server::QUESTION)), "{message}");
+    let choices = form.pointer("/properties/answer_1.size/enum");
+    ensure!(choices == Some(&json!(["small", "large"])), "{form}");
+    for unfit in [
+        json!({"approved": true}),
+        json!({"approved": true, "answer_1.size": "huge"}),
+    ] {
+        ensure!(
+            answer(&client, &task, &size, unfit.clone()).await.is_err(),
+            "{unfit} was taken"
+        );
+    }
+    answer(
+        &client,
+        &task,
+        &size,
+        json!({"approved": true, "answer_1.size": "large"}),
+    )
+    .await?;
+
+    let (publication, _, _) = asked(&client, &task, &size).await?;
+    let status = world.rest.status(&task).await?;
+    let output = step(&status, "order")?["output"].to_string();
+    for told in ["\"size\":\"large\"", "\"item\":\"tea\"", "opaque"] {
+        ensure!(output.contains(told), "{told} is not in {output}");
+    }
+    answer(&client, &task, &publication, json!({"approved": true})).await?;
+    let result = result(&client, &task).await?;
+    ensure!(result["isError"] == false, "{}", shortened(&result));
+    let calls = (
+        world.oracle.calls("mcp-call").len(),
+        world.oracle.calls("mcp-forged").len(),
+    );
+    ensure!(calls == (1, 0), "called {calls:?} times");
     Ok(())
 }

@@ -12,6 +12,31 @@ pub struct McpConfig {
     pub allowed_hosts: Vec<String>,
     /// Origins of web pages that may use it, as `scheme://host:port` or `scheme://host:*`; a request with another `Origin` than these and `Host` itself gets 403, one without any is no web page's.
     pub allowed_origins: Vec<String>,
+    /// How what waits for a person may be decided over it: `elicitation` by forms that the client shows to its user, `tool` by the tool `decide` too, which the client's model calls by itself, `off` not at all.
+    pub decisions: Decisions,
+}
+
+/// Who may decide over `/mcp`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Decisions {
+    // No docs on the variants: with them the schema is a `oneOf`, whose errors do not name the choices.
+    #[default]
+    Elicitation,
+    Tool,
+    Off,
+}
+
+impl Decisions {
+    /// As it is written in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Elicitation => "elicitation",
+            Self::Tool => "tool",
+            Self::Off => "off",
+        }
+    }
 }
 
 impl Default for McpConfig {
@@ -20,6 +45,7 @@ impl Default for McpConfig {
             enabled: true,
             allowed_hosts: ["127.0.0.1", "localhost", "[::1]"].map(str::to_owned).to_vec(),
             allowed_origins: Vec::new(),
+            decisions: Decisions::default(),
         }
     }
 }

@@ -64,7 +64,7 @@ pub use llm::{
 };
 pub use load::{Sources, load};
 pub use lookup::{ConditionConfig, LookupConfig};
-pub use mcp::McpConfig;
+pub use mcp::{Decisions, McpConfig};
 pub use mcp_servers::{McpEndpoint, McpServerConfig, McpToolConfig};
 pub use nats::NatsConfig;
 pub use pagination::{PaginationConfig, PaginationKind};

@@ -478,7 +478,10 @@ fn hosts_and_origins_that_match_nobody_are_told() {
         allowed_hosts = ["orchestrator.example", "a.example:8443", "[::1]", "[::1]:8080"]
         allowed_origins = ["https://app.example:443", "http://localhost:*"]
         "#);
-    assert_eq!(good.unwrap().mcp.allowed_hosts.len(), 4);
+    let good = good.unwrap().mcp;
+    assert_eq!((good.allowed_hosts.len(), good.decisions), (4, Decisions::Elicitation));
+    assert_eq!(mcp("decisions = \"off\"").unwrap().mcp.decisions, Decisions::Off);
+    fault(&mcp("decisions = \"model\"").unwrap_err().0, "mcp.decisions");
     for host in ["https://a.example", "a.example/mcp", "a:b", "", "::1", "*"] {
         let found = mcp(&format!("allowed_hosts = [{host:?}]")).unwrap_err().0;
         fault(&found, "mcp.allowed_hosts");
@@ -505,6 +508,7 @@ fn the_shipped_local_file_is_valid() {
         ("ORCHESTRATOR_LOCAL_CONFIG", path.to_str().unwrap()),
     ]))
     .unwrap();
+    assert_eq!(config.mcp.decisions, Decisions::Tool);
     assert!(config.policy.auto_approve);
     assert_eq!(config.policy.auto_approve_min_quality, 0.0);
     assert_eq!(config.policy.channels, ["blog"]);

@@ -27,10 +27,7 @@ pub fn read(body: Map<String, Value>) -> Result<ApproveRequest, Refusal> {
         approved: approved(&mut fields),
         gate_id: gate(&mut fields),
         publish_to_channels: fields.names("publish_to_channels", MAX_CHANNELS),
-        // Empty feedback is none: it must not turn a rejection into a revision.
-        feedback: fields
-            .text("feedback", 0..=FEEDBACK_CHARACTERS)
-            .filter(|text| !text.trim().is_empty()),
+        feedback: feedback(&mut fields),
         edits: edits(&mut fields),
         arguments: fields.object("arguments"),
         responses: fields.object("responses"),
@@ -39,6 +36,29 @@ pub fn read(body: Map<String, Value>) -> Result<ApproveRequest, Refusal> {
     };
     fields.finish();
     faults.check(document)
+}
+
+/// Reads and checks the part of a decision that a person is asked for by form: `{approved, feedback?, action?}`.
+///
+/// # Errors
+/// 422 with every fault; other members are unknown.
+pub fn read_answer(body: Map<String, Value>) -> Result<ApproveRequest, Refusal> {
+    let mut faults = Faults::default();
+    let mut fields = Fields::new(body, "", &mut faults);
+    let document = ApproveRequest {
+        approved: approved(&mut fields),
+        feedback: feedback(&mut fields),
+        action: action(&mut fields),
+        ..ApproveRequest::default()
+    };
+    fields.finish();
+    faults.check(document)
+}
+
+/// Empty feedback is none: it must not turn a rejection into a revision.
+fn feedback(fields: &mut Fields) -> Option<String> {
+    let text = fields.text("feedback", 0..=FEEDBACK_CHARACTERS);
+    text.filter(|text| !text.trim().is_empty())
 }
 
 fn approved(fields: &mut Fields) -> bool {

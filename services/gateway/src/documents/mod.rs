@@ -15,3 +15,5 @@ mod preferences;
 pub mod process;
 pub mod retry;
 pub mod tool;
+
+pub use names::is_hidden;

@@ -16,8 +16,8 @@ pub fn unfit_name(text: &str) -> Option<&'static str> {
         .then_some("has control, bidirectional or invisible characters")
 }
 
-/// Characters that make a name look like another one, or like nothing.
-fn is_hidden(c: char) -> bool {
+/// Characters that make a text look like another one, or like nothing.
+pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{00AD}' | '\u{061C}' | '\u{180E}'

@@ -5,6 +5,7 @@
 
 mod answer;
 mod caller;
+mod decisions;
 mod front;
 mod server;
 mod tasks;

@@ -1,7 +1,7 @@
 //! What the protocol asks of a server.
 
 use super::tools::Tool;
-use super::{answer, caller, tasks};
+use super::{answer, caller, decisions, tasks};
 use crate::application::Application;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, CustomRequest, CustomResult, ErrorCode,
@@ -10,14 +10,13 @@ use rmcp::model::{
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 const INSTRUCTIONS: &str = "Takes a request in one sentence, plans the steps and the tools for it, runs them, judges \
      the result and publishes it after a person approved. Begin with start_request; get_status tells how far a \
-     request is and list_approvals what waits for a person. Decisions are the user's: show what get_approval answers \
-     and call decide only with what the user said.";
+     request is and list_approvals what waits for a person.";
 
-/// How long a client may keep the list of tools: it changes with the version alone.
+/// How long a client may keep the list of tools: it changes with the version and the configuration alone.
 const TOOLS_TTL_MS: u64 = 3_600_000;
 
 /// Methods that are known and come here when their parameters cannot be read.
@@ -31,18 +30,20 @@ const KNOWN: [&str; 6] = [
 ];
 const HANDSHAKE: &str = "initialize";
 
-static TOOLS: LazyLock<Vec<rmcp::model::Tool>> = LazyLock::new(|| Tool::ALL.map(Tool::definition).to_vec());
-
 /// One for every request; holds nothing of its own.
 #[derive(Clone)]
 pub struct Server {
     app: Arc<Application>,
+    /// As they are listed.
+    tools: Arc<[rmcp::model::Tool]>,
 }
 
 impl Server {
     /// In front of `app`.
     pub fn new(app: Arc<Application>) -> Self {
-        Self { app }
+        let offered = Tool::ALL.into_iter().filter(|tool| tool.is_offered(app.mcp.decisions));
+        let tools = offered.map(Tool::definition).collect();
+        Self { app, tools }
     }
 }
 
@@ -53,11 +54,14 @@ impl ServerHandler for Server {
             Implementation::new("orchestrator", env!("CARGO_PKG_VERSION")).with_title("Intelligent Orchestrator");
         ServerConfig::new(capabilities)
             .with_server_info(ourselves)
-            .with_instructions(INSTRUCTIONS)
+            .with_instructions(format!(
+                "{INSTRUCTIONS} {}",
+                decisions::instructions(self.app.mcp.decisions)
+            ))
     }
 
     fn get_tool(&self, name: &str) -> Option<rmcp::model::Tool> {
-        TOOLS.iter().find(|tool| tool.name == name).cloned()
+        self.tools.iter().find(|tool| tool.name == name).cloned()
     }
 
     async fn list_tools(
@@ -69,7 +73,7 @@ impl ServerHandler for Server {
             let detail = "the cursor is not one that a page of this list gave";
             return Err(ErrorData::invalid_params(detail, None));
         }
-        let mut list = ListToolsResult::with_all_items(TOOLS.clone());
+        let mut list = ListToolsResult::with_all_items(self.tools.to_vec());
         list.ttl_ms = Some(TOOLS_TTL_MS);
         list.cache_scope = Some(CacheScope::Public);
         Ok(list)

@@ -1,17 +1,22 @@
 //! What reaches `/mcp` that no client of the protocol would send, or an old one would.
 
-use crate::fake::{Answer, Gateway, request};
+use crate::fake::{Answer, Gateway, deciding, request};
+use crate::mcp_client::GATE;
 use axum::Router;
 use axum::body::Body;
-use http::{Method, StatusCode};
+use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
-use service::config::McpConfig;
+use service::config::{Decisions, McpConfig};
 use tower::ServiceExt;
 
 const BOTH: &str = "application/json, text/event-stream";
 
 /// Sends a message with these headers besides those that every client sends; the later of one name holds.
 async fn post(gateway: &Gateway, body: impl Into<Body>, headers: &[(&str, &str)]) -> Answer {
+    Answer::of(&gateway.router, posted(body, headers)).await
+}
+
+fn posted(body: impl Into<Body>, headers: &[(&str, &str)]) -> Request<Body> {
     let usual = [
         ("host", "127.0.0.1:8080"),
         ("content-type", "application/json"),
@@ -26,16 +31,21 @@ async fn post(gateway: &Gateway, body: impl Into<Body>, headers: &[(&str, &str)]
     for (name, value) in headers {
         builder = builder.header(*name, *value);
     }
-    gateway.send(builder.body(body.into()).unwrap()).await
+    builder.body(body.into()).unwrap()
 }
 
 /// A request of the current revision.
 async fn modern(gateway: &Gateway, method: &str, params: Value, name: &str) -> Answer {
-    let mut params = params;
+    modern_to(&gateway.router, method, params, name).await
+}
+
+async fn modern_to(router: &Router, method: &str, mut params: Value, name: &str) -> Answer {
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientInfo": {"name": "tests", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}},
+        "io.modelcontextprotocol/clientCapabilities": {
+            "elicitation": {}, "extensions": {"io.modelcontextprotocol/tasks": {}},
+        },
     });
     let body = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params}).to_string();
     let headers = [
@@ -43,7 +53,7 @@ async fn modern(gateway: &Gateway, method: &str, params: Value, name: &str) -> A
         ("mcp-method", method),
         ("mcp-name", name),
     ];
-    post(gateway, body, &headers).await
+    Answer::of(router, posted(body, &headers)).await
 }
 
 fn message(method: &str, params: &Value) -> String {
@@ -273,4 +283,91 @@ async fn it_can_be_switched_off() {
         .body(Body::from(message("ping", &json!({}))))
         .unwrap();
     assert_eq!(without.oneshot(sent).await.unwrap().status(), StatusCode::NOT_FOUND);
+}
+
+/// A filled-in form.
+fn filled(content: &Value) -> Value {
+    json!({GATE: {"action": "accept", "content": content}})
+}
+
+#[tokio::test]
+async fn a_forged_form_decides_nothing() {
+    let gateway = Gateway::start().await;
+    let task = gateway.task().await;
+    let call = json!({"gate_id": GATE, "kind": "step", "step_key": "mail", "tool_id": "shop.send",
+        "arguments": {"to": "a@b"}, "allowed_actions": ["approve", "edit", "skip", "reject"]});
+    gateway.coordinator.ask_about(&task, call);
+    let update = async |answers: Value| {
+        let params = json!({"taskId": task, "inputResponses": answers});
+        modern(&gateway, "tasks/update", params, &task).await
+    };
+    for (name, value) in [
+        ("arguments", json!({"to": "evil@example"})),
+        ("responses", json!({})),
+        ("edits", json!({"blog": "spam"})),
+        ("publish_to_channels", json!([])),
+        ("gate_id", json!("01900000-0000-8000-8000-00000000bbbb")),
+        ("content_hash", json!("ab13")),
+        ("answer_1.to", json!("evil@example")),
+        ("action", json!("edit")),
+        ("action", json!("cancel")),
+    ] {
+        let answer = update(filled(&json!({"approved": true, name: value}))).await;
+        assert_eq!(answer.json()["error"]["code"], -32602, "{name}");
+        assert_eq!(answer.json()["error"]["data"]["status"], 422, "{name}");
+    }
+    update(json!({"01900000-0000-8000-8000-00000000bbbb": {"action": "accept", "content": {"approved": true}}})).await;
+    assert!(gateway.coordinator.decisions.lock().unwrap().is_empty());
+    assert!(update(filled(&json!({"approved": true}))).await.json()["error"].is_null());
+    let decided = json!({"approved": true, "gate_id": GATE, "content_hash": "ab12"});
+    assert_eq!(
+        gateway.coordinator.decisions.lock().unwrap()[..],
+        [(task.clone(), decided)]
+    );
+}
+
+#[tokio::test]
+async fn who_may_decide_is_the_operators_word() {
+    let gateway = Gateway::start().await;
+    assert_eq!(McpConfig::default().decisions, Decisions::Elicitation);
+    for (decisions, is_asked) in [(Decisions::Elicitation, true), (Decisions::Off, false)] {
+        let task = gateway.task().await;
+        gateway.coordinator.ask(&task, GATE);
+        let router = gateway.replica(deciding(decisions));
+        let ask = async |method: &str, params: Value, name: &str| modern_to(&router, method, params, name).await.json();
+        let listed = ask("tools/list", json!({}), "").await;
+        let tools = listed["result"]["tools"].as_array().unwrap().clone();
+        assert!(
+            tools.len() == 7 && tools.iter().all(|tool| tool["name"] != "decide"),
+            "{decisions:?}"
+        );
+        let told = ask("server/discover", json!({}), "").await.to_string();
+        assert!(
+            told.contains("Decisions are the user's") && !told.contains("call decide"),
+            "{told}"
+        );
+        let call = json!({"name": "decide", "arguments": {"task_id": task, "approved": true}});
+        let refused = ask("tools/call", call, "decide").await;
+        let problem = &refused["result"]["structuredContent"];
+        assert_eq!(
+            (&refused["result"]["isError"], &problem["status"]),
+            (&json!(true), &json!(403))
+        );
+        assert_eq!(problem["code"], "decisions_not_offered");
+        assert!(problem["detail"].as_str().unwrap().contains("/approve/"), "{problem}");
+        let got = ask("tasks/get", json!({"taskId": task}), &task).await;
+        let expected = if is_asked { "input_required" } else { "working" };
+        assert_eq!(got["result"]["status"], expected, "{got}");
+        let params = json!({"taskId": task, "inputResponses": filled(&json!({"approved": false}))});
+        let updated = ask("tasks/update", params, &task).await;
+        assert_eq!(updated["error"].is_null(), is_asked, "{updated}");
+        let decided = gateway
+            .coordinator
+            .decisions
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|(id, _)| *id == task);
+        assert_eq!(decided, is_asked, "{decisions:?}");
+    }
 }

@@ -89,15 +89,58 @@ async fn a_gate_is_asked_about_answered_and_the_result_is_the_calls() {
 }
 
 #[tokio::test]
-async fn clients_that_cannot_be_asked_are_told_to_decide_otherwise() {
+async fn a_call_is_shown_and_what_its_tool_asks_is_answered_in_the_form() {
     let gateway = Gateway::start().await;
-    let can = ClientCapabilities::builder().enable_tasks().build();
+    let can = ClientCapabilities::builder()
+        .enable_tasks()
+        .enable_elicitation()
+        .build();
     let client = connect(&gateway, stateless(), can).await;
     let task = begin(&client).await;
-    gateway.coordinator.ask(&task, GATE);
-    let told = client.get_task(GetTaskParams::new(task.as_str())).await.unwrap().task;
-    assert_eq!(told.status(), TaskStatus::Working);
-    assert!(told.task.status_message.unwrap().contains("get_approval"));
+    let schema =
+        json!({"type": "object", "required": ["size"], "properties": {"size": {"type": "string", "enum": ["s", "l"]}}});
+    gateway.coordinator.ask_about(
+        &task,
+        json!({
+            "gate_id": GATE, "kind": "step", "step_key": "buy", "tool_id": "shop.buy", "tool_effects": "once", "asks": "input",
+            "arguments": {"item": "tea"}, "requests": [{"key": "q", "message": "Which size?", "schema": schema}],
+            "allowed_actions": ["approve", "skip", "reject"],
+        }),
+    );
+    let TaskPayload::InputRequired { input_requests } = payload(&client, &task).await else {
+        panic!("nothing is asked")
+    };
+    let asked = json!(input_requests)[GATE]["params"].clone();
+    let message = asked["message"].as_str().unwrap();
+    for told in ["shop.buy", "once", "\"item\": \"tea\"", "> Which size?"] {
+        assert!(message.contains(told), "{told}: {message}");
+    }
+    let field = &asked["requestedSchema"]["properties"]["answer_1.size"];
+    assert_eq!(field["enum"], json!(["s", "l"]));
+    let content = json!({"approved": true, "answer_1.size": "l"});
+    answer(&client, &task, GATE, json!({"action": "accept", "content": content}))
+        .await
+        .unwrap();
+    let decided = json!({"approved": true, "gate_id": GATE, "content_hash": "ab12", "responses": {"q": {"size": "l"}}});
+    assert_eq!(gateway.coordinator.decisions.lock().unwrap()[..], [(task, decided)]);
+}
+
+#[tokio::test]
+async fn clients_that_cannot_be_asked_are_told_to_decide_otherwise() {
+    let gateway = Gateway::start().await;
+    let tasks = json!({"io.modelcontextprotocol/tasks": {}});
+    for can in [
+        json!({"extensions": tasks}),
+        json!({"extensions": tasks, "elicitation": {"url": {}}}),
+    ] {
+        let can: ClientCapabilities = serde_json::from_value(can).unwrap();
+        let client = connect(&gateway, stateless(), can).await;
+        let task = begin(&client).await;
+        gateway.coordinator.ask(&task, GATE);
+        let told = client.get_task(GetTaskParams::new(task.as_str())).await.unwrap().task;
+        assert_eq!(told.status(), TaskStatus::Working);
+        assert!(told.task.status_message.unwrap().contains("get_approval"));
+    }
 }
 
 #[tokio::test]

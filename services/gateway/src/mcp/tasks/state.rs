@@ -1,9 +1,11 @@
 //! From the status document to the protocol's task. Pure.
 
 use super::question;
+use crate::mcp::decisions::what_to_do;
 use chrono::{DateTime, SecondsFormat};
 use rmcp::model::{CallToolResult, DetailedTask, InputRequests, JsonObject, Task, TaskPayload, TaskStatus};
 use serde_json::Value;
+use service::config::Decisions;
 use uuid::Uuid;
 use workflow::vocabulary::Status;
 
@@ -30,8 +32,8 @@ pub fn begun(task_id: &str) -> Task {
     Task::new(task_id, TaskStatus::Working, at.clone(), at).with_poll_interval_ms(POLL_WORKING_MS)
 }
 
-/// A task as its status document tells it.
-pub fn of(document: Value, may_ask: bool) -> DetailedTask {
+/// A task as its status document tells it. `asked`: approval documents of the gates that the client is asked about.
+pub fn of(document: Value, asked: &[Value], who: Decisions) -> DetailedTask {
     let text = |name: &str| {
         document
             .get(name)
@@ -43,8 +45,8 @@ pub fn of(document: Value, may_ask: bool) -> DetailedTask {
     let status = Status::parse(&text("status"));
     let created_at = created(&id).unwrap_or_else(|| text("created_at"));
     let mut task = Task::new(id, TaskStatus::Working, created_at, text("updated_at"));
-    task.status_message = message(&document, status);
-    let payload = payload(&document, status, may_ask);
+    task.status_message = message(&document, status, who);
+    let payload = payload(&document, status, questions(asked, who));
     task.poll_interval_ms = match payload {
         TaskPayload::Working if open_gates(&document).next().is_none() => Some(POLL_WORKING_MS),
         TaskPayload::Working | TaskPayload::InputRequired { .. } => Some(POLL_WAITING_MS),
@@ -53,18 +55,15 @@ pub fn of(document: Value, may_ask: bool) -> DetailedTask {
     DetailedTask::new(task, payload)
 }
 
-fn payload(document: &Value, status: Option<Status>, may_ask: bool) -> TaskPayload {
+fn payload(document: &Value, status: Option<Status>, input_requests: InputRequests) -> TaskPayload {
     match status {
         Some(Status::Cancelled) => TaskPayload::Cancelled,
         // `failed` is for errors of the protocol: a call that ended badly has ended, and its result says so.
         Some(status) if status.is_terminal() => TaskPayload::Completed {
             result: result(document, status == Status::Completed),
         },
-        _ if may_ask => match questions(document) {
-            none if none.is_empty() => TaskPayload::Working,
-            input_requests => TaskPayload::InputRequired { input_requests },
-        },
-        _ => TaskPayload::Working,
+        _ if input_requests.is_empty() => TaskPayload::Working,
+        _ => TaskPayload::InputRequired { input_requests },
     }
 }
 
@@ -84,10 +83,10 @@ fn result(document: &Value, is_done: bool) -> JsonObject {
     }
 }
 
-fn questions(document: &Value) -> InputRequests {
-    let gates = open_gates(document);
-    gates
-        .filter_map(|gate| Some((gate_id(gate)?.to_owned(), question::about(document, gate))))
+fn questions(asked: &[Value], who: Decisions) -> InputRequests {
+    asked
+        .iter()
+        .filter_map(|gate| Some((gate_id(gate)?.to_owned(), question::about(gate, who))))
         .collect()
 }
 
@@ -103,14 +102,14 @@ pub fn gate_id(gate: &Value) -> Option<&str> {
 }
 
 /// One line for people: the phase, and what stands in the way.
-fn message(document: &Value, status: Option<Status>) -> Option<String> {
+fn message(document: &Value, status: Option<Status>, who: Decisions) -> Option<String> {
     let of = |pointer: &str| document.pointer(pointer).and_then(Value::as_str);
     let said = of("/error/message").or_else(|| of("/attention/detail"));
     let waiting = open_gates(document).next().is_some();
     let status = status?.as_str().replace('_', " ");
     Some(match (said, waiting) {
         (Some(detail), _) => format!("{status}: {detail}"),
-        (None, true) => format!("{status}: waits for a person; get_approval tells what is asked, decide answers"),
+        (None, true) => format!("{status}: waits for a person; {}", what_to_do(who)),
         (None, false) => match (count(document, "steps_done"), count(document, "steps_total")) {
             (Some(done), Some(total)) if total > 0 => format!("{status}: {done} of {total} steps done"),
             _ => status,
@@ -148,8 +147,14 @@ mod tests {
         json!([{"gate_id": GATE, "kind": "publication", "content_hash": "ab", "allowed_actions": ["approve", "revise", "reject"]}])
     }
 
+    /// The client is asked about every gate, or about none.
+    fn seen(document: Value, may_ask: bool) -> DetailedTask {
+        let asked: Vec<Value> = open_gates(&document).filter(|_| may_ask).cloned().collect();
+        of(document, &asked, Decisions::Tool)
+    }
+
     fn status_of(status: &str, gates: Value, may_ask: bool) -> TaskStatus {
-        of(document(status, gates), may_ask).status()
+        seen(document(status, gates), may_ask).status()
     }
 
     #[test]
@@ -176,32 +181,34 @@ mod tests {
             assert_eq!(status_of(status, gates(), true), TaskStatus::InputRequired, "{status}");
             assert_eq!(status_of(status, gates(), false), TaskStatus::Working, "{status}");
         }
-        let asked = serde_json::to_value(of(document("awaiting_approval", gates()), true)).unwrap();
+        let asked = serde_json::to_value(seen(document("awaiting_approval", gates()), true)).unwrap();
         let request = &asked["inputRequests"][GATE];
         assert_eq!(
             (&request["method"], &request["params"]["mode"]),
             (&json!("elicitation/create"), &json!("form"))
         );
         assert_eq!(request["params"]["requestedSchema"]["required"], json!(["approved"]));
-        let told = of(document("awaiting_approval", gates()), false)
-            .task
-            .status_message
-            .unwrap();
-        assert!(told.contains("decide"), "{told}");
+        for (who, way) in [(Decisions::Tool, "decide answers"), (Decisions::Off, "POST /approve")] {
+            let told = of(document("awaiting_approval", gates()), &[], who)
+                .task
+                .status_message
+                .unwrap();
+            assert!(told.contains(way), "{told}");
+        }
     }
 
     #[test]
     fn what_did_not_succeed_is_a_result_that_says_so() {
         let mut failed = document("failed", json!([]));
         failed["error"] = json!({"code": "poison", "message": "gave up"});
-        let told = serde_json::to_value(of(failed, true)).unwrap();
+        let told = serde_json::to_value(seen(failed, true)).unwrap();
         assert_eq!(
             (&told["status"], &told["result"]["isError"]),
             (&json!("completed"), &json!(true))
         );
         assert_eq!(told["result"]["structuredContent"]["error"]["code"], "poison");
         assert_eq!(told["statusMessage"], "failed: gave up");
-        let done = serde_json::to_value(of(document("completed", json!([])), true)).unwrap();
+        let done = serde_json::to_value(seen(document("completed", json!([])), true)).unwrap();
         assert_eq!(done["result"]["isError"], false);
         assert_eq!(done.get("pollIntervalMs"), None);
     }
@@ -211,7 +218,7 @@ mod tests {
         let begun = begun(ID);
         assert_eq!(
             begun.created_at,
-            of(document("executing", json!([])), true).task.created_at
+            seen(document("executing", json!([])), true).task.created_at
         );
         assert!(begun.created_at.starts_with("2025-06-14T"), "{}", begun.created_at);
     }

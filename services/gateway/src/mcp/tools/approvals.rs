@@ -53,7 +53,7 @@ pub fn one_described() -> Described {
     Described {
         title: "What is asked",
         does: "What a person decides about: deliverables with their content, quality, plan, cost, and the \
-               content_hash that decide can name so that nothing else gets approved.",
+               content_hash that a decision can name so that nothing else gets approved.",
         input: json!({
             "type": "object",
             "additionalProperties": false,

@@ -5,6 +5,7 @@ use crate::application::Application;
 use crate::caller::Caller;
 use crate::documents::approve::{FEEDBACK_CHARACTERS, MAX_CHANNELS};
 use crate::documents::{self, arguments};
+use crate::mcp::decisions;
 use crate::refusal::Refusal;
 use rmcp::model::ToolAnnotations;
 use serde_json::{Map, Value, json};
@@ -79,6 +80,7 @@ fn input() -> Value {
 }
 
 pub async fn run(app: &Application, caller: Caller, mut arguments: Map<String, Value>) -> Result<Value, Refusal> {
+    decisions::allow_tool(app.mcp.decisions)?;
     let task = arguments::take_task(&mut arguments)?;
     let decision = documents::approve::read(arguments)?;
     read(&app.decide(caller, task, &decision).await?, "the task")

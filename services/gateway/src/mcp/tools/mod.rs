@@ -7,13 +7,14 @@ mod patterns;
 pub mod start_request;
 mod tasks;
 
-use super::answer;
+use super::{answer, decisions};
 use crate::application::Application;
 use crate::caller::Caller;
 use crate::refusal::Refusal;
 use contracts::coordinator::Document;
 use rmcp::model::ToolAnnotations;
 use serde_json::{Map, Value};
+use service::config::Decisions;
 
 /// A tool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,6 +58,11 @@ impl Tool {
     /// The tool of that name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|tool| tool.name() == name)
+    }
+
+    /// Whether clients are told of it.
+    pub fn is_offered(self, who: Decisions) -> bool {
+        self != Self::Decide || decisions::by_tool(who)
     }
 
     /// As it is listed.

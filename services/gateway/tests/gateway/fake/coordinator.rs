@@ -31,7 +31,8 @@ struct Task {
     request: String,
     events: Vec<Value>,
     decided: bool,
-    gate: Option<&'static str>,
+    /// The approval document of its open gate.
+    gate: Option<Value>,
 }
 
 impl FakeCoordinator {
@@ -48,8 +49,18 @@ impl FakeCoordinator {
         event
     }
 
-    /// A task waits for a person.
-    pub fn ask(&self, task: &str, gate: &'static str) {
+    /// A task waits for a person to publish its result.
+    pub fn ask(&self, task: &str, gate: &str) {
+        let actions = ["approve", "revise"];
+        self.ask_about(
+            task,
+            json!({"gate_id": gate, "kind": "publication", "allowed_actions": actions}),
+        );
+    }
+
+    /// A task waits for a person; the rest of this is told by its approval document.
+    pub fn ask_about(&self, task: &str, mut gate: Value) {
+        gate["content_hash"] = "ab12".into();
         self.tasks.lock().unwrap().get_mut(task).unwrap().gate = Some(gate);
     }
 
@@ -66,8 +77,13 @@ impl FakeCoordinator {
     }
 }
 
-fn gate_document(gate: &str) -> Value {
-    json!({"gate_id": gate, "kind": "publication", "content_hash": "ab12", "allowed_actions": ["approve", "revise"]})
+/// What a status tells of a gate.
+fn open_gate(approval: &Value) -> Value {
+    let told = ["gate_id", "kind", "step_key", "content_hash", "allowed_actions"];
+    let members = told
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), approval.get(name)?.clone())));
+    Value::Object(members.collect())
 }
 
 /// A request whose plan has as many faults as can be told.
@@ -134,12 +150,12 @@ impl TaskService for FakeCoordinator {
                 .events
                 .iter()
                 .any(|e| e["type"] == "io.orchestrator.task.completed.v1");
-            let status = match task.gate {
+            let status = match &task.gate {
                 _ if ended => "completed",
                 Some(_) => "awaiting_approval",
                 None => "executing",
             };
-            let gates: Vec<Value> = task.gate.iter().map(|gate| gate_document(gate)).collect();
+            let gates: Vec<Value> = task.gate.iter().map(open_gate).collect();
             json!({
                 "open_gates": gates, "published": [{"channel": "blog", "state": "published"}],
                 "task_id": id, "status": status, "phase": "execution", "request": task.request,
@@ -160,13 +176,23 @@ impl TaskService for FakeCoordinator {
 
     async fn get_approval(&self, request: Request<ApprovalRequest>) -> Result<Response<Document>, Status> {
         let request = request.into_inner();
-        self.with(&request.task_id, |_| ())?;
         if request.gate_id.is_empty() {
+            self.with(&request.task_id, |_| ())?;
             return Err(Problem::new(409, "gate_ambiguous", "several gates are open")
                 .with("gates", json!(["a", "b"]))
                 .to_status());
         }
-        document(json!({"task_id": request.task_id, "gate_id": request.gate_id}))
+        let approval = self.with(&request.task_id, |task| {
+            let open = task
+                .gate
+                .clone()
+                .filter(|gate| gate["gate_id"] == request.gate_id.as_str());
+            let mut approval = open.unwrap_or_else(|| json!({"gate_id": request.gate_id}));
+            approval["task_id"] = request.task_id.as_str().into();
+            approval["request"] = task.request.as_str().into();
+            approval
+        })?;
+        document(approval)
     }
 
     async fn decide(&self, request: Request<DecideRequest>) -> Result<Response<Document>, Status> {

@@ -20,7 +20,7 @@ use gateway::live::{Feed, Hub};
 use gateway::{grpc, rest};
 use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
-use service::config::McpConfig;
+use service::config::{Decisions, McpConfig};
 use service::health::Health;
 use service::metrics::Registry;
 use service::ready::ReadyFlag;
@@ -52,6 +52,18 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Of a gateway to a request.
+    pub async fn of(router: &Router, request: Request<Body>) -> Self {
+        let response = router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            bytes,
+        }
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.bytes).unwrap_or_else(|e| panic!("{e}: {:?}", self.bytes))
     }
@@ -127,7 +139,7 @@ impl Gateway {
             learner: Learner::new(channel(learner_url).unwrap()),
             hub: Hub::new(source),
             limits,
-            mcp: McpConfig::default(),
+            mcp: deciding(Decisions::Tool),
             draining: stop.clone(),
         });
         let health = health();
@@ -158,7 +170,7 @@ impl Gateway {
 
     /// Two gateways behind one address that take turns, request by request; its URL.
     pub async fn listen_in_turns(&self) -> String {
-        let replicas = [self.router.clone(), self.replica(McpConfig::default())];
+        let replicas = [self.router.clone(), self.replica(deciding(Decisions::Tool))];
         let turn = Arc::new(AtomicUsize::new(0));
         let either = move |request: Request<Body>| {
             let chosen = replicas[turn.fetch_add(1, Ordering::Relaxed) % replicas.len()].clone();
@@ -197,14 +209,7 @@ impl Gateway {
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            bytes,
-        }
+        Answer::of(&self.router, request).await
     }
 
     pub async fn call(&self, method: Method, path: &str) -> Answer {
@@ -294,6 +299,14 @@ impl Frames {
             seen.push(id);
         }
         seen
+    }
+}
+
+/// The defaults, but for who may decide.
+pub fn deciding(decisions: Decisions) -> McpConfig {
+    McpConfig {
+        decisions,
+        ..McpConfig::default()
     }
 }
 
