@@ -123,7 +123,7 @@ impl Sender for Publishing<'_> {
         };
         match read(&result, None) {
             Ok(Ended::Output(output)) => {
-                let location = super::bounded(location(&output));
+                let location = super::shown(location(&output), &self.channel.server.redactor);
                 Sent::Confirmed(json!({"location": location}))
             }
             // It says nothing of how far the tool had come.

@@ -3,8 +3,9 @@
 use super::call::{self, Answer, FrozenCall, Manner};
 use super::connection::Connection;
 use super::http::GuardedHttp;
-use super::trouble::{Acted, Trouble};
+use super::trouble::{Acted, Trouble, words};
 use crate::credentials::Redactor;
+use crate::effects::{Question, QuestionRequest};
 use service::config::McpServerConfig;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -106,14 +107,14 @@ impl Server {
                 let unreadable = |_| Trouble::bad_response("nothing can be read of the answer without its secrets");
                 self.redactor.message(result).map(Answer::Result).map_err(unreadable)
             }
-            Answer::Asks(question) => Ok(Answer::Asks(self.redactor.question(question))),
+            Answer::Asks(question) => Ok(Answer::Asks(asked(self.redactor.question(question)))),
         }
     }
 
     /// What a server says of a trouble may be what it was given.
     pub(super) fn without_secrets(&self, trouble: Trouble) -> Trouble {
         Trouble {
-            message: self.redactor.text(trouble.message),
+            message: words(&self.redactor.text(trouble.message)),
             ..trouble
         }
     }
@@ -149,6 +150,19 @@ impl Server {
     fn changed_definition(&self, tool: &str) -> Trouble {
         let message = format!("the server `{}` defines `{tool}` otherwise now", self.config.name);
         Trouble::new("tool_changed", message, false, Acted::No)
+    }
+}
+
+/// As people are asked: what a server says is cut only now that no secret is in it.
+fn asked(question: Question) -> Question {
+    let request = |request: QuestionRequest| QuestionRequest {
+        message: words(&request.message),
+        ..request
+    };
+    Question {
+        message: words(&question.message),
+        requests: question.requests.into_iter().map(request).collect(),
+        request_state: question.request_state,
     }
 }
 
