@@ -75,7 +75,12 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let discovery = Discovery::default();
     let supervised = servers.supervise(&tools, &pool, &discovery);
     let executor = Arc::new(Executor {
-        definitions: Definitions::new(Arc::clone(&ctx.config), coordinator.clone(), tools.clone()),
+        definitions: Definitions::new(
+            Arc::clone(&ctx.config),
+            coordinator.clone(),
+            tools.clone(),
+            servers.in_force().clone(),
+        ),
         discovery,
         tools,
         channels,

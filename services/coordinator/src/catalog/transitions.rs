@@ -31,7 +31,7 @@ pub struct Change {
     pub is_new: bool,
     /// In order.
     pub told: Vec<EventKind>,
-    /// Executors have to read registered tools again.
+    /// Executors have to read again which definitions are in force.
     pub definitions: bool,
 }
 
@@ -181,7 +181,11 @@ pub fn approved(row: &ToolRow, seen: Option<&str>, by: By<'_>) -> Result<Option<
         });
     }
     next.decided(ToolState::Active, by);
-    Ok(Some(Change::decided(next, EventKind::ToolChanged)))
+    Ok(Some(Change {
+        // Channels publish with what is in force.
+        definitions: true,
+        ..Change::decided(next, EventKind::ToolChanged)
+    }))
 }
 
 /// A human stops plans from using the tool.

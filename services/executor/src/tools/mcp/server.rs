@@ -44,15 +44,20 @@ pub struct Live {
 pub enum Pin<'a> {
     /// The one a plan was made with.
     Planned(&'a Fingerprint),
-    /// The first one that was seen; later ones are others' work.
-    First(&'a OnceLock<Fingerprint>),
+    /// The one in force in the catalog; where nothing is known of that, the first one that was seen: later ones are
+    /// others' work.
+    InForce {
+        known: Option<Fingerprint>,
+        first: &'a OnceLock<Fingerprint>,
+    },
 }
 
 impl Pin<'_> {
     fn lets(&self, defined: Option<&Fingerprint>) -> bool {
         match self {
             Self::Planned(planned) => defined == Some(planned),
-            Self::First(first) => match (first.get(), defined) {
+            Self::InForce { known: Some(known), .. } => defined == Some(known),
+            Self::InForce { known: None, first } => match (first.get(), defined) {
                 (None, None) => true,
                 (None, Some(defined)) => first.get_or_init(|| *defined) == defined,
                 (first, defined) => first == defined,
@@ -171,14 +176,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plan_calls_its_own_definition_and_a_channel_the_first_one_it_saw() {
+    fn a_plan_calls_its_own_definition_and_a_channel_the_one_in_force_or_the_first_it_saw() {
         let [own, other] = [b"own", b"new"].map(|text| Fingerprint::of([text.as_slice()]));
         let planned = Pin::Planned(&own);
         assert!(planned.lets(Some(&own)) && !planned.lets(Some(&other)) && !planned.lets(None));
         let first = OnceLock::new();
-        let channel = Pin::First(&first);
+        let channel = Pin::InForce {
+            known: None,
+            first: &first,
+        };
         assert!(channel.lets(None), "nothing was seen yet");
         assert!(channel.lets(Some(&own)) && channel.lets(Some(&own)));
         assert!(!channel.lets(Some(&other)) && !channel.lets(None));
+        let approved = Pin::InForce {
+            known: Some(other),
+            first: &first,
+        };
+        assert!(approved.lets(Some(&other)) && !approved.lets(Some(&own)) && !approved.lets(None));
     }
 }
