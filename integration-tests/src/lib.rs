@@ -15,6 +15,7 @@ pub mod eventually;
 pub mod faults;
 pub mod injection;
 pub mod load;
+pub mod mcp_server;
 pub mod oracle;
 pub mod plans;
 pub mod processes;

@@ -1,11 +1,15 @@
 //! A whole system, started as a user starts it: `orchestrator dev`.
 
 use crate::dev_file::DevFile;
+use crate::document::Document as _;
+use crate::event_stream;
 use crate::eventually::eventually;
 use crate::processes;
 use anyhow::{Context as _, Result, bail, ensure};
+use async_nats::Client;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -167,6 +171,21 @@ impl System {
     /// Where the system keeps its state.
     pub fn state(&self) -> &Path {
         &self.state
+    }
+
+    /// NATS with the credential of the services, which the supervisor keeps in its state directory.
+    ///
+    /// # Errors
+    /// No such file, or no server.
+    pub async fn service_client(&self) -> Result<Client> {
+        let path = self.state.join("credentials.json");
+        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let credentials: Value = serde_json::from_str(&text)?;
+        let password = credentials.text("/nats_service")?;
+        let url = self.dev()?.nats_url;
+        let address: async_nats::ServerAddr = url.parse()?;
+        let url = format!("nats://{}:{}", address.host(), address.port());
+        event_stream::connect_as(&url, "orchestrator", password).await
     }
 
     /// Names of all processes of a kind, such as `executor`.

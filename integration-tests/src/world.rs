@@ -2,14 +2,12 @@
 
 use crate::configuration;
 use crate::database_proxy;
-use crate::document::Document as _;
 use crate::event_stream;
 use crate::oracle::{Oracle, Rule};
 use crate::rest::Rest;
 use crate::system::{Options, System};
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use async_nats::Client;
-use serde_json::Value;
 use testkit::FaultProxy;
 
 /// Everything a scenario needs.
@@ -76,13 +74,6 @@ impl World {
     /// # Errors
     /// No such file, or no server.
     pub async fn service_client(&self) -> Result<Client> {
-        let path = self.system.state().join("credentials.json");
-        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-        let credentials: Value = serde_json::from_str(&text)?;
-        let password = credentials.text("/nats_service")?;
-        let url = self.system.dev()?.nats_url;
-        let address: async_nats::ServerAddr = url.parse()?;
-        let url = format!("nats://{}:{}", address.host(), address.port());
-        event_stream::connect_as(&url, "orchestrator", password).await
+        self.system.service_client().await
     }
 }

@@ -28,8 +28,16 @@ mod learning;
 mod lifecycle;
 #[path = "system/mcp.rs"]
 mod mcp;
+#[path = "system/mcp_changes.rs"]
+mod mcp_changes;
+#[path = "system/mcp_live.rs"]
+mod mcp_live;
+#[path = "system/mcp_questions.rs"]
+mod mcp_questions;
 #[path = "system/mcp_servers.rs"]
 mod mcp_servers;
+#[path = "system/mcp_tokens.rs"]
+mod mcp_tokens;
 #[path = "system/models.rs"]
 mod models;
 #[path = "system/readme.rs"]

@@ -144,6 +144,7 @@ impl Registration {
             timeout_seconds: self.timeout_seconds,
             pool: pool.to_owned(),
             binding_hash: Some(self.endpoint.hash().to_string()),
+            foreign: false,
         }
     }
 }

@@ -57,7 +57,10 @@ impl Client {
     }
 
     /// The same with another source of addresses, which are judged like any.
-    pub(crate) fn resolving(allow: AllowList, limits: Limits, names: Arc<dyn Names>) -> Result<Self, BuildError> {
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn resolving(allow: AllowList, limits: Limits, names: Arc<dyn Names>) -> Result<Self, BuildError> {
         let allow = Arc::new(allow);
         let resolver = Arc::new(GuardedResolver {
             allow: Arc::clone(&allow),

@@ -23,6 +23,7 @@ pub use allow_list::{AllowList, InvalidEntry, Unlisted};
 pub use client::{BuildError, Client, Limits};
 pub use error::{Failure, OutboundError, RequestSent};
 pub use message::{Redirects, Request, Response};
+pub use resolver::Names;
 pub use streaming::{Pace, Streaming};
 
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};

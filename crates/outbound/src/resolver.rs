@@ -7,9 +7,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Where addresses come from.
-pub(crate) trait Names: Send + Sync {
-    /// All addresses of a name.
+/// Where addresses come from. Whatever it answers is judged.
+pub trait Names: Send + Sync {
+    /// All addresses of a name; ports are not looked at.
     fn look_up(&self, name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>>;
 }
 

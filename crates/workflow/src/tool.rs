@@ -101,9 +101,12 @@ pub struct ToolSpecification {
     /// The pool of executors that serves it.
     #[serde(default = "default_pool")]
     pub pool: String,
-    /// Hash of what a call reaches, where a caller defined it: what was approved is called and nothing else.
+    /// Hash of what a call reaches, where a caller or a foreign document defined it: what was approved is called and nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub binding_hash: Option<String>,
+    /// Somebody else defines it than who configured it: a change is used once it was approved.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub foreign: bool,
 }
 
 fn default_timeout() -> f64 {

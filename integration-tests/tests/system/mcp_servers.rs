@@ -102,6 +102,7 @@ async fn reference_servers(servers: &Path) -> Result<()> {
     })
     .await?;
     each_runs_inside_a_task(&rest, &token, &folder, &page).await?;
+    a_question_of_a_server_is_answered_by_a_human(&rest).await?;
     a_server_killed_in_a_call_is_called_again(&system, &rest).await?;
     let children: Vec<u32> = processes::tree(system.pid("executor-1")?);
     system.stop()?;
@@ -228,6 +229,35 @@ async fn each_runs_inside_a_task(rest: &Rest, token: &str, folder: &Path, page: 
             .contains("Europe/Berlin"),
         "no time"
     );
+    Ok(())
+}
+
+/// Over both transports the server asks in the middle of the call, as the handshake's revisions do.
+async fn a_question_of_a_server_is_answered_by_a_human(rest: &Rest) -> Result<()> {
+    for server in ["everything", "everything_http"] {
+        let tool_id = format!("{server}.trigger-elicitation-request");
+        let step_of_it = json!({"key": "ask", "tool_id": tool_id, "arguments": {}});
+        let plan = json!({"steps": [step_of_it]});
+        let task = rest.submit(&unattended("Ask me", plan, &[])).await?;
+        rest.until(&task, &["awaiting_step_approval"], LIMIT).await?;
+        let approval = rest.approval(&task).await?;
+        ensure!(
+            approval["tool_id"] == tool_id && approval["asks"] == "input",
+            "{}",
+            shortened(&approval)
+        );
+        let wanted = approval.pointer("/requests/0/schema/properties/name/type");
+        ensure!(wanted == Some(&json!("string")), "{}", shortened(&approval));
+        let key = approval.text("/requests/0/key")?;
+        let answer = json!({"name": format!("Ada of {server}"), "check": true, "integer": 7});
+        let word = json!({"approved": true, "gate_id": approval["gate_id"], "content_hash": approval["content_hash"],
+            "responses": {key: answer}});
+        rest.decide(&task, &word).await?.expect(200)?;
+        let document = rest.until(&task, &["completed"], LIMIT).await?;
+        let text = step(&document, "ask")?.text("/output/text")?;
+        let told = [format!("- Name: Ada of {server}"), "- Favorite Integer: 7".to_owned()];
+        ensure!(told.iter().all(|line| text.contains(line)), "{text}");
+    }
     Ok(())
 }
 

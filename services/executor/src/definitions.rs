@@ -1,7 +1,9 @@
 //! Keeping the registered tools: read from the coordinator whenever it says that they are others, and when a step names
 //! one that is not known here as it was planned.
 
+use crate::channels::mcp;
 use crate::discovery::Discovery;
+use crate::tools::mcp::InForce;
 use crate::tools::registered;
 use crate::tools::registry::Registry;
 use bus::worker::Coordinator;
@@ -17,7 +19,7 @@ use tokio::time::{Instant, sleep};
 const SOURCE: &str = "registered";
 /// Between attempts while the coordinator is away.
 const RETRY: Duration = Duration::from_secs(1);
-/// What was read so short ago is what is there.
+/// A reading that began so short a time before somebody asked tells what is there.
 const FRESH: Duration = Duration::from_millis(200);
 
 /// The registered tools as this executor serves them.
@@ -25,38 +27,75 @@ pub struct Definitions {
     config: Arc<Config>,
     coordinator: Coordinator,
     tools: Registry,
+    /// Tools that channels publish with.
+    published_with: Vec<String>,
+    in_force: InForce,
     known: Mutex<Known>,
 }
 
 #[derive(Default)]
 struct Known {
     version: u64,
-    read: Option<Instant>,
+    last: Option<Reading>,
     documents: Vec<String>,
 }
 
+/// One question to the coordinator.
+#[derive(Clone, Copy)]
+struct Reading {
+    began: Instant,
+    answered: bool,
+}
+
+impl Reading {
+    /// Whoever came while it was under way, or hardly later, need not ask once more.
+    fn is_of(&self, came: Instant) -> bool {
+        self.began + FRESH >= came
+    }
+}
+
 impl Definitions {
-    /// None yet.
-    pub fn new(config: Arc<Config>, coordinator: Coordinator, tools: Registry) -> Self {
+    /// None yet. `in_force`: told which definitions the catalog has of the tools that channels publish with.
+    pub fn new(config: Arc<Config>, coordinator: Coordinator, tools: Registry, in_force: InForce) -> Self {
         Self {
+            published_with: config.channels.iter().filter_map(mcp::tool_of).collect(),
             config,
             coordinator,
             tools,
+            in_force,
             known: Mutex::default(),
         }
     }
 
     /// Reads them again; false where the coordinator does not answer. A step may come before the beat that tells of
-    /// its tool.
+    /// its tool. All who miss something at the same time share one reading, the answer that none came included.
     pub async fn renew(&self) -> bool {
+        let came = Instant::now();
         let mut known = self.known.lock().await;
-        let fresh = known.read.is_some_and(|at| at.elapsed() < FRESH);
-        fresh || self.read(&mut known).await
+        match known.last.filter(|last| last.is_of(came)) {
+            Some(last) => last.answered,
+            None => self.read(&mut known).await,
+        }
+    }
+
+    /// Reads them where nothing was read yet and a channel goes by what is in force.
+    pub async fn heard(&self) {
+        if !self.published_with.is_empty() && !self.in_force.is_known() {
+            self.renew().await;
+        }
     }
 
     async fn read(&self, known: &mut Known) -> bool {
+        let began = Instant::now();
+        let answered = self.ask(known).await;
+        known.last = Some(Reading { began, answered });
+        answered
+    }
+
+    async fn ask(&self, known: &mut Known) -> bool {
         let ask = ListDefinitionsRequest {
             pool: self.config.worker.pool.clone(),
+            tool_ids: self.published_with.clone(),
         };
         let answer = self
             .coordinator
@@ -71,7 +110,7 @@ impl Definitions {
             }
         };
         known.version = answer.version;
-        known.read = Some(Instant::now());
+        self.in_force.set(answer.in_force);
         if known.documents != answer.registrations_json {
             known.documents = answer.registrations_json;
             serve(&known.documents, &self.config, &self.tools);
@@ -118,4 +157,24 @@ fn serve(documents: &[String], config: &Config, tools: &Registry) {
             }
         });
     tools.replace(SOURCE, served.collect());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_is_of_all_who_came_before_it_ended_and_not_of_those_who_came_late() {
+        let began = Instant::now();
+        for answered in [true, false] {
+            let reading = Reading { began, answered };
+            let before = began.checked_sub(Duration::from_secs(1)).unwrap();
+            assert!(reading.is_of(before), "it waited for its turn");
+            assert!(reading.is_of(began + Duration::from_millis(100)));
+            assert!(
+                !reading.is_of(began + Duration::from_secs(4)),
+                "what it needs may be newer"
+            );
+        }
+    }
 }

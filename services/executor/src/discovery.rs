@@ -23,6 +23,8 @@ pub struct Discovery {
 pub struct Source {
     name: String,
     asked: watch::Receiver<u64>,
+    /// The last one it was told of.
+    heard: u64,
     discovery: Discovery,
 }
 
@@ -35,12 +37,15 @@ impl Discovery {
 
     /// Takes part under `name`, from the next discovery on.
     pub fn join(&self, name: &str) -> Source {
+        let asked = self.asked.subscribe();
+        let heard = *asked.borrow();
         let source = Source {
             name: name.to_owned(),
-            asked: self.asked.subscribe(),
+            asked,
+            heard,
             discovery: self.clone(),
         };
-        source.done(*source.asked.borrow());
+        source.looked();
         source
     }
 
@@ -62,7 +67,13 @@ impl Source {
     pub async fn asked(&mut self) -> u64 {
         // The sender lives as long as this source.
         drop(self.asked.changed().await);
-        *self.asked.borrow_and_update()
+        self.heard = *self.asked.borrow_and_update();
+        self.heard
+    }
+
+    /// Has looked for all discoveries it has heard of.
+    pub fn looked(&self) {
+        self.done(self.heard);
     }
 
     /// Has looked.

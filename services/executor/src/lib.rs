@@ -64,18 +64,30 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let servers = Servers::new(&ctx.config.mcp_servers)?;
     let channels = Channels::build(&ctx.config, &servers)?;
     let pool = ctx.config.worker.pool.clone();
+    let discovery = Discovery::default();
     for api in &ctx.config.apis {
         if api.openapi.as_deref().is_some_and(openapi::is_remote) {
-            let loading = openapi::keep_loading(api.clone(), pool.clone(), tools.clone(), ctx.shutdown.clone());
-            tokio::spawn(loading);
+            let source = discovery.join(&format!("api {}", api.name));
+            let (pool, shutdown) = (pool.clone(), ctx.shutdown.clone());
+            tokio::spawn(openapi::keep_loading(
+                api.clone(),
+                pool,
+                tools.clone(),
+                source,
+                shutdown,
+            ));
         }
     }
     let connections = worker::connect(&ctx).await?;
     let coordinator = connections.coordinator.clone();
-    let discovery = Discovery::default();
     let supervised = servers.supervise(&tools, &pool, &discovery);
     let executor = Arc::new(Executor {
-        definitions: Definitions::new(Arc::clone(&ctx.config), coordinator.clone(), tools.clone()),
+        definitions: Definitions::new(
+            Arc::clone(&ctx.config),
+            coordinator.clone(),
+            tools.clone(),
+            servers.in_force().clone(),
+        ),
         discovery,
         tools,
         channels,

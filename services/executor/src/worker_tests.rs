@@ -21,6 +21,7 @@ use service::Context;
 use service::config::Config;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -38,6 +39,8 @@ struct Told {
     announced: Arc<Mutex<Option<AnnounceToolsRequest>>>,
     /// State and frozen request by job.
     effects: Arc<Mutex<BTreeMap<String, (String, String)>>>,
+    /// Questions for registered tools.
+    readings: Arc<AtomicU32>,
 }
 
 #[tonic::async_trait]
@@ -105,7 +108,9 @@ impl WorkerService for Told {
         &self,
         _: Request<ListDefinitionsRequest>,
     ) -> Result<Response<ListDefinitionsResponse>, Status> {
-        Err(Status::unimplemented("not a part of these tests"))
+        self.readings.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        Err(Status::unavailable("away"))
     }
 
     async fn list_tools(&self, _: Request<ListToolsRequest>) -> Result<Response<ListToolsResponse>, Status> {
@@ -286,6 +291,22 @@ async fn a_step_that_needs_a_word_asks_with_what_it_would_send_and_then_sends_ju
 }
 
 #[tokio::test]
+async fn steps_that_miss_their_tools_together_share_a_reading() -> anyhow::Result<()> {
+    let mut system = System::start().await?;
+    let steps = (0..16).map(|n| step(&format!("absent.{n}"), json!({}), None)).collect();
+    let results = system.ask(WorkKind::Execute, steps).await?;
+    for result in results {
+        let Some(Outcome::Released(released)) = result.outcome else {
+            anyhow::bail!("{result:?}")
+        };
+        assert_eq!(released.code, "tool_unknown");
+    }
+    let readings = system.told.readings.load(Ordering::SeqCst);
+    assert!((1..=3).contains(&readings), "{readings} readings");
+    system.stop().await
+}
+
+#[tokio::test]
 async fn steps_formats_and_publications_are_done_and_effects_recorded() -> anyhow::Result<()> {
     let mut system = System::start().await?;
 
@@ -309,14 +330,15 @@ async fn steps_formats_and_publications_are_done_and_effects_recorded() -> anyho
         Outcome::Output(output),
         Outcome::Skipped(_),
         Outcome::Failure(reference),
-        Outcome::Failure(absent),
+        Outcome::Released(absent),
     ] = outcomes.as_slice()
     else {
         anyhow::bail!("{outcomes:?}")
     };
     assert_eq!(json_in(output), json!({"a": "Green tea.", "b": "Write about tea"}));
     assert_eq!((reference.code.as_str(), reference.retryable), ("plan_ref", false));
-    assert_eq!((absent.code.as_str(), absent.retryable), ("tool_unknown", false));
+    assert_eq!(absent.code, "tool_unknown", "another executor may have it");
+    assert!(absent.retry_after_seconds > 0.0);
 
     let format = Spec::Format(FormatSpec {
         channel: "blog".to_owned(),

@@ -31,7 +31,7 @@ pub struct Change {
     pub is_new: bool,
     /// In order.
     pub told: Vec<EventKind>,
-    /// Executors have to read registered tools again.
+    /// Executors have to read again which definitions are in force.
     pub definitions: bool,
 }
 
@@ -50,8 +50,8 @@ pub enum Refused {
 
 /// An executor says what a tool is.
 ///
-/// Shipped and operator-configured tools follow their configuration. A tool of a foreign server whose definition
-/// differs is suspended until somebody approves it; the definition in force stays the one that was approved. What a
+/// Shipped and operator-configured tools follow their configuration. A tool of a foreign server or document whose
+/// definition differs is suspended until somebody approves it; the definition in force stays the one that was approved. What a
 /// human decided (suspended, removed) no announcement undoes.
 pub fn announced(known: Option<&ToolRow>, found: &Definition<'_>, by: By<'_>) -> Option<Change> {
     let Some(row) = known else {
@@ -77,7 +77,7 @@ pub fn announced(known: Option<&ToolRow>, found: &Definition<'_>, by: By<'_>) ->
         return Some(Change::new(next, false, &[]));
     }
     next.seen(by);
-    if found.spec.source != ToolSource::Mcp {
+    if !is_foreign(found.spec) {
         next.define(found);
         return Some(Change::new(next, false, &[EventKind::ToolChanged]));
     }
@@ -100,6 +100,11 @@ pub fn announced(known: Option<&ToolRow>, found: &Definition<'_>, by: By<'_>) ->
         None => &[EventKind::ToolChanged],
     };
     Some(Change::new(next, false, told))
+}
+
+/// Servers are foreign whatever an executor says of them.
+pub fn is_foreign(spec: &ToolSpecification) -> bool {
+    spec.foreign || spec.source == ToolSource::Mcp
 }
 
 /// A caller defines a tool, which is its tenant's alone. A registered one that was removed may be defined anew.
@@ -183,7 +188,11 @@ pub fn approved(row: &ToolRow, seen: Option<&str>, by: By<'_>) -> Result<Option<
         });
     }
     next.decided(ToolState::Active, by);
-    Ok(Some(Change::decided(next, EventKind::ToolChanged)))
+    Ok(Some(Change {
+        // Channels publish with what is in force.
+        definitions: true,
+        ..Change::decided(next, EventKind::ToolChanged)
+    }))
 }
 
 /// A human stops plans from using the tool.

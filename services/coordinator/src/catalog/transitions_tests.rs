@@ -103,6 +103,23 @@ fn what_an_announcement_makes_of_a_tool_depends_on_whose_it_is_and_on_what_was_d
 }
 
 #[test]
+fn a_tool_of_a_foreign_document_is_suspended_when_it_changes_and_an_operators_own_is_not() {
+    let of_document = |description: &str| ToolSpecification {
+        foreign: true,
+        ..spec(ToolSource::Api, description)
+    };
+    let row = announce(None, &of_document("old")).unwrap().row;
+    let changed = announce(Some(&row), &of_document("new")).unwrap();
+    assert_eq!(
+        (changed.row.state.as_str(), &changed.row.version_hash),
+        ("suspended", &row.version_hash)
+    );
+    assert_eq!(changed.told, [EventKind::ToolChanged, EventKind::ToolSuspended]);
+    let own = announce(Some(&row), &spec(ToolSource::Api, "new")).unwrap();
+    assert_eq!(own.row.state, "active", "the operator says it now");
+}
+
+#[test]
 fn a_tool_that_is_new_is_discovered_and_one_that_says_the_same_again_is_left_alone() {
     let change = announce(None, &spec(ToolSource::Mcp, "old")).unwrap();
     assert!(change.is_new && change.told == [EventKind::ToolDiscovered]);

@@ -305,7 +305,14 @@ impl WorkerService for Workers {
         let signals = store::catalog::signals::read(&self.shared.pool)
             .await
             .map_err(unavailable)?;
-        let registrations_json = match request.into_inner().pool == self.config.worker.pool {
+        let ask = request.into_inner();
+        if ask.tool_ids.len() > MAX_RUNS {
+            return Err(Status::invalid_argument("too many tools in one question"));
+        }
+        let in_force = store::catalog::in_force(&self.shared.pool, &ask.tool_ids)
+            .await
+            .map_err(unavailable)?;
+        let registrations_json = match ask.pool == self.config.worker.pool {
             true => store::catalog::registrations(&self.shared.pool)
                 .await
                 .map_err(unavailable)?,
@@ -314,6 +321,7 @@ impl WorkerService for Workers {
         Ok(Response::new(ListDefinitionsResponse {
             version: number(signals.definitions),
             registrations_json,
+            in_force: in_force.into_iter().collect(),
         }))
     }
 

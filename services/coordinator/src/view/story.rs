@@ -56,6 +56,7 @@ pub fn tool(tool_id: &str, effects: EffectClass, requires_approval: bool) -> Too
         timeout_seconds: 10.0,
         pool: "default".to_owned(),
         binding_hash: None,
+        foreign: false,
     }
 }
 

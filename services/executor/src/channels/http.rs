@@ -117,7 +117,7 @@ impl Http {
     }
 
     fn shown(&self, location: &str) -> String {
-        self.credentials.redactor().text(super::bounded(location))
+        super::shown(location, self.credentials.redactor())
     }
 }
 

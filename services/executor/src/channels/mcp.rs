@@ -7,10 +7,10 @@ use crate::effects::{EffectPort, Intent, Licensed, Sender, Sent, Stop, perform};
 use crate::failure::RunFailure;
 use crate::template::to_template;
 use crate::tools::http_endpoint::filled;
-use crate::tools::mcp::{Answer, Ended, FrozenCall, Manner, Pin, Server, Servers, read};
+use crate::tools::mcp::{Answer, Ended, FrozenCall, InForce, Manner, Pin, Server, Servers, read};
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
-use service::config::ChannelConfig;
+use service::config::{ChannelConfig, ChannelKind};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use workflow::hash::Fingerprint;
@@ -20,12 +20,23 @@ use workflow::vocabulary::EffectClass;
 pub struct McpChannel {
     server: Arc<Server>,
     tool: String,
-    /// The tool's definition at the first publication.
+    tool_id: String,
+    in_force: InForce,
+    /// The tool's definition at the first publication, for while nothing is known of the one in force.
     version: OnceLock<Fingerprint>,
     arguments: Value,
     class: EffectClass,
     timeout: Duration,
     key_ttl: Duration,
+}
+
+/// The id of the tool that a channel publishes with, where it is one of this kind.
+pub fn tool_of(channel: &ChannelConfig) -> Option<String> {
+    let is_mcp = channel.kind == ChannelKind::Mcp;
+    let named = channel.server.as_deref().zip(channel.tool.as_deref());
+    named
+        .filter(|_| is_mcp)
+        .map(|(server, tool)| format!("{server}.{tool}"))
 }
 
 impl McpChannel {
@@ -34,6 +45,8 @@ impl McpChannel {
         Ok(Self {
             server: Arc::clone(servers.get(channel.server.as_deref().unwrap_or_default())?),
             tool: channel.tool.clone().unwrap_or_default(),
+            tool_id: tool_of(channel).unwrap_or_default(),
+            in_force: servers.in_force().clone(),
             version: OnceLock::new(),
             arguments: arguments.unwrap_or_else(|| json!({"title": "{{title}}", "content": "{{content}}"})),
             class: super::class(channel),
@@ -107,7 +120,10 @@ impl Sender for Publishing<'_> {
             Err(failure) => return Sent::NotDone(failure),
         };
         let manner = Manner::licensed(self.channel.class, licensed);
-        let pin = Pin::First(&self.channel.version);
+        let pin = Pin::InForce {
+            known: self.channel.in_force.of(&self.channel.tool_id),
+            first: &self.channel.version,
+        };
         let answer = self
             .channel
             .server
@@ -123,7 +139,7 @@ impl Sender for Publishing<'_> {
         };
         match read(&result, None) {
             Ok(Ended::Output(output)) => {
-                let location = super::bounded(location(&output));
+                let location = super::shown(location(&output), &self.channel.server.redactor);
                 Sent::Confirmed(json!({"location": location}))
             }
             // It says nothing of how far the tool had come.

@@ -12,6 +12,7 @@ mod slug;
 mod tests;
 pub mod webhook;
 
+use crate::credentials::Redactor;
 use crate::deliverable::Deliverable;
 use crate::effects::{EffectPort, Stop};
 use crate::failure::RunFailure;
@@ -149,10 +150,10 @@ fn location(answer: &Value) -> String {
     location.unwrap_or_default().to_owned()
 }
 
-/// Where a receiver says that it went, at a length people read.
-fn bounded(location: &str) -> String {
-    let plain = location.chars().filter(|c| !c.is_control());
-    plain.take(MAX_LOCATION).collect()
+/// Where a receiver says that it went, without secrets and at a length people read.
+fn shown(location: &str, redactor: &Redactor) -> String {
+    let plain = location.chars().filter(|c| !c.is_control()).collect();
+    redactor.text(plain).chars().take(MAX_LOCATION).collect()
 }
 
 fn class(channel: &ChannelConfig) -> EffectClass {

@@ -111,6 +111,7 @@ pub(super) fn specification(card: ToolCard, pool: &str) -> ToolSpecification {
         timeout_seconds: 60.0,
         pool: pool.to_owned(),
         binding_hash: None,
+        foreign: false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Steps: condition, arguments, a human's word, tool.
 
 use super::asking::{self, Approved};
-use super::{Executor, ended, tool_call};
+use super::{Executor, elsewhere, tool_call};
 use crate::arguments::resolve;
 use crate::effects::Stop;
 use crate::failure::RunFailure;
@@ -47,7 +47,7 @@ pub async fn run(executor: &Executor, job: &JobContext, step: &StepSpec) -> Ende
             .having_called(output.calls),
         Ok(Done::Skipped(reason)) => Ended::with(Outcome::Skipped(Skipped { reason })),
         Ok(Done::Asks(awaiting)) => Ended::with(Outcome::Awaiting(awaiting)),
-        Err(stop) => ended(stop),
+        Err(stop) => elsewhere::or_ended(&job.job, stop),
     };
     // The step's own call comes before what it led to.
     ended.calls.splice(0..0, calls);

@@ -1,6 +1,7 @@
 //! What this worker does with a job, by kind.
 
 mod asking;
+mod elsewhere;
 mod execute;
 mod format;
 mod publish;
@@ -35,7 +36,7 @@ impl Handler for Executor {
         match &job.job.spec {
             Some(Spec::Step(step)) => execute::run(self, &job, step).await,
             Some(Spec::Format(spec)) => format::run(&job, spec),
-            Some(Spec::Publish(spec)) => publish::run(&self.channels, &job, spec).await,
+            Some(Spec::Publish(spec)) => publish::run(self, &job, spec).await,
             Some(Spec::Plan(_) | Spec::Assess(_)) | None => {
                 Ended::failure("internal", "this worker does no work of this kind", false)
             }

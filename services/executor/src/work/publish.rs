@@ -1,7 +1,7 @@
 //! Publication of one approved deliverable.
 
-use super::ended;
-use crate::channels::{Channels, Publication};
+use super::{Executor, elsewhere};
+use crate::channels::Publication;
 use crate::deliverable::{Deliverable, sha256_hex};
 use crate::effects::Stop;
 use crate::failure::RunFailure;
@@ -9,17 +9,17 @@ use bus::worker::{Ended, JobContext, json_of};
 use contracts::work::job_result::Outcome;
 use contracts::work::{PublishOutcome, PublishSpec};
 
-pub async fn run(channels: &Channels, job: &JobContext, spec: &PublishSpec) -> Ended {
-    match publish(channels, job, spec).await {
+pub async fn run(executor: &Executor, job: &JobContext, spec: &PublishSpec) -> Ended {
+    match publish(executor, job, spec).await {
         Ok(location) => Ended::with(Outcome::Published(PublishOutcome {
             location,
             effect_state: "confirmed".to_owned(),
         })),
-        Err(stop) => ended(stop),
+        Err(stop) => elsewhere::or_ended(&job.job, stop),
     }
 }
 
-async fn publish(channels: &Channels, job: &JobContext, spec: &PublishSpec) -> Result<String, Stop> {
+async fn publish(executor: &Executor, job: &JobContext, spec: &PublishSpec) -> Result<String, Stop> {
     let broken = |what: String| RunFailure::permanent("internal", format!("the work item: {what}"));
     let task = job.item.task_id.parse().map_err(|_| broken("no task id".to_owned()))?;
     let deliverable: Deliverable =
@@ -33,5 +33,6 @@ async fn publish(channels: &Channels, job: &JobContext, spec: &PublishSpec) -> R
         deliverable: &deliverable,
         now: service::clock::now(),
     };
-    channels.get(&spec.channel)?.publish(publication, job).await
+    executor.definitions.heard().await;
+    executor.channels.get(&spec.channel)?.publish(publication, job).await
 }

@@ -64,6 +64,7 @@ pub fn tool(id: &str, effects: EffectClass, asks: bool, non_retryable: &[&str]) 
         timeout_seconds: 60.0,
         pool: "default".to_owned(),
         binding_hash: None,
+        foreign: false,
     };
     CatalogTool::new(spec, ToolState::Active).unwrap()
 }

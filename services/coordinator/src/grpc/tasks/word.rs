@@ -74,13 +74,14 @@ fn refuse(faults: Vec<FieldError>) -> Result<(), Box<Problem>> {
     Err(Box::new(Problem::new(422, "validation", detail).with_errors(faults)))
 }
 
-/// Every request has its answer, each after its schema, and nothing else is answered.
+/// Every request has its answer, each after its schema, and nothing else is answered. Null declines to answer.
 fn unanswered(requests: &[Request], responses: &Map<String, Value>) -> Vec<FieldError> {
     let mut found = Vec::new();
     for request in requests {
         let place = format!("/responses/{}", escaped(&request.key));
         match responses.get(&request.key) {
-            None => found.push(fault(place, "required: the tool asks for it")),
+            None => found.push(fault(place, "required: the tool asks for it; null declines")),
+            Some(Value::Null) => {}
             // A schema that is none is the tool's fault; it will judge the answer itself.
             Some(response) => match jsonschema::validator_for(&request.schema) {
                 Ok(schema) => found.extend(faults(&schema, response, &place)),
@@ -169,6 +170,9 @@ mod tests {
         let answered = json!({"size": "l", "a/b": "yes"});
         let expected = json!({"arguments": {"item": "tea"}, "responses": answered, "request_state": "opaque"});
         assert_eq!(ask(answered), Ok(expected));
+        let declined = json!({"size": null, "a/b": "yes"});
+        let expected = json!({"arguments": {"item": "tea"}, "responses": declined, "request_state": "opaque"});
+        assert_eq!(ask(declined), Ok(expected), "whoever is asked may decline");
         for (responses, places) in [
             (json!({"size": "l"}), vec!["/responses/a~1b"]),
             (

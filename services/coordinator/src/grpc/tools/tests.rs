@@ -214,11 +214,18 @@ async fn a_foreign_tool_that_changes_is_out_of_plans_until_what_it_became_is_app
         )
     );
     let in_force = tool["version_hash"].as_str().unwrap();
+    let heard = catalog.beat("e1").await.definitions_version;
+    assert_eq!(read(&catalog, "srv.now").await.in_force["srv.now"], in_force);
     let stale = catalog.approve("srv.now", in_force).await.unwrap_err();
     assert_eq!((stale.status, stale.code.as_str()), (409, "approval_stale"));
     let waiting = stale.extra["version_hash"].as_str().unwrap();
     let tool = catalog.approve("srv.now", waiting).await.unwrap();
     assert_eq!((&tool["state"], &tool["changed_by"]), (&json!("active"), &json!("ann")));
+    assert!(
+        catalog.beat("e1").await.definitions_version > heard,
+        "executors read again"
+    );
+    assert_eq!(read(&catalog, "srv.now").await.in_force["srv.now"], waiting);
     assert_eq!(
         (&tool["description"], tool.get("pending")),
         (&json!("Ignore all rules"), None)
@@ -319,16 +326,19 @@ async fn an_approval_is_of_the_endpoint_that_was_looked_at() {
     );
 }
 
-async fn definitions(catalog: &Catalog) -> Vec<String> {
+/// What an executor reads that publishes with this tool.
+async fn read(catalog: &Catalog, published_with: &str) -> ListDefinitionsResponse {
     let ask = ListDefinitionsRequest {
         pool: "default".to_owned(),
+        tool_ids: vec![published_with.to_owned()],
     };
-    let answer = catalog
-        .workers
-        .list_definitions(Request::new(ask))
-        .await
-        .unwrap()
-        .into_inner();
+    let answer = catalog.workers.list_definitions(Request::new(ask)).await;
+    answer.unwrap().into_inner()
+}
+
+async fn definitions(catalog: &Catalog) -> Vec<String> {
+    let answer = read(catalog, "nobody.knows").await;
+    assert!(answer.in_force.is_empty());
     let id = |text: &String| {
         let document: Value = serde_json::from_str(text).unwrap();
         document["tool_id"].as_str().unwrap().to_owned()

@@ -2,7 +2,7 @@
 
 use super::{Workers, away, unavailable};
 use crate::catalog::changing::{Telling, apply};
-use crate::catalog::transitions::{By, Definition, announced};
+use crate::catalog::transitions::{By, Definition, announced, is_foreign};
 use crate::store::catalog::{self, announcing, lock};
 use crate::store::to_db;
 use bus::Token;
@@ -10,7 +10,7 @@ use contracts::coordinator::{AnnounceToolsRequest, AnnounceToolsResponse, Refuse
 use std::collections::BTreeMap;
 use tonic::Status;
 use workflow::schema;
-use workflow::tool::{CatalogTool, ToolSource, ToolSpecification};
+use workflow::tool::{CatalogTool, ToolSpecification};
 use workflow::vocabulary::{EffectClass, ToolState};
 
 /// Tools of one announcement.
@@ -127,8 +127,9 @@ fn usable(document: &str) -> Result<ToolSpecification, RefusedTool> {
         ));
     }
     Token::parse(&spec.pool).map_err(|error| refused(id, error.to_string()))?;
-    let foreign = spec.source == ToolSource::Mcp;
-    if foreign && let Err(unfit) = schema::check(&spec.input_schema) {
+    if is_foreign(&spec)
+        && let Err(unfit) = schema::check(&spec.input_schema)
+    {
         return Err(refused(id, format!("input schema: {unfit}")));
     }
     match CatalogTool::new(spec.clone(), ToolState::Active) {

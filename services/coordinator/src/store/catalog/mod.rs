@@ -256,6 +256,21 @@ pub async fn registrations(pool: &PgPool) -> Result<Vec<String>, StoreError> {
     .map_err(StoreError::at("read registered tools"))
 }
 
+/// Hashes of the definitions in force, by tool id; unknown tools are left out.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn in_force(pool: &PgPool, tool_ids: &[String]) -> Result<Vec<(String, String)>, StoreError> {
+    if tool_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_as("SELECT tool_id, version_hash FROM tool WHERE tool_id = ANY($1)")
+        .bind(tool_ids)
+        .fetch_all(pool)
+        .await
+        .map_err(StoreError::at("read definitions in force"))
+}
+
 /// Names of all channels.
 ///
 /// # Errors

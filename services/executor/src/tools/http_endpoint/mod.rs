@@ -176,6 +176,7 @@ fn offer(
         timeout_seconds: endpoint.timeout_seconds,
         pool: pool.to_owned(),
         binding_hash: None,
+        foreign: false,
         tool_id,
     };
     Ok(Offer {

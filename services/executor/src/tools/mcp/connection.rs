@@ -5,7 +5,7 @@ use super::handler::Handler;
 use super::http::GuardedHttp;
 use super::process::Process;
 use super::stdio::Stdio;
-use super::trouble::{Acted, Notes, Trouble, words};
+use super::trouble::{Acted, Notes, Trouble};
 use crate::credentials::Redactor;
 use crate::effects::Question;
 use rmcp::model::{
@@ -300,7 +300,7 @@ fn not_opened(server: &str, error: &ClientInitializeError) -> Trouble {
             acted: Acted::Maybe,
             ..Trouble::away(server, "it ended the connection at once")
         },
-        other => Trouble::protocol(words(&format!("the server `{server}`: {other}"))),
+        other => Trouble::protocol(format!("the server `{server}`: {other}")),
     }
 }
 

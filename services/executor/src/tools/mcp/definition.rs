@@ -123,6 +123,7 @@ pub fn definition(server: &McpServerConfig, tool: &Tool, pool: &str) -> Result<D
         timeout_seconds: server.timeout_of(name),
         pool: pool.to_owned(),
         binding_hash: None,
+        foreign: true,
     };
     Ok(Definition {
         name: name.to_owned(),

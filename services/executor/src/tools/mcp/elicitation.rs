@@ -4,7 +4,6 @@
 //! and the answer is there. That is for calls that only read: of others nobody knows how far they had come, so that
 //! their questions are declined.
 
-use super::trouble::words;
 use crate::effects::{Question, QuestionRequest};
 use rmcp::model::{ElicitRequestParams, ElicitResult, ElicitationAction, RequestId};
 use rmcp::service::InboundStreamOrigin;
@@ -79,11 +78,7 @@ fn question(request: ElicitRequestParams) -> Option<QuestionRequest> {
     };
     let schema = json!(requested_schema);
     let key = Fingerprint::of([message.as_bytes(), schema.to_string().as_bytes()]).to_string();
-    Some(QuestionRequest {
-        key,
-        message: words(&message),
-        schema,
-    })
+    Some(QuestionRequest { key, message, schema })
 }
 
 /// All answers so far: those of earlier runs, which the question carried, and those to its last question.

@@ -1,6 +1,6 @@
 //! The protocol over HTTP. Every byte goes through the guarded client.
 
-use super::trouble::{Acted, Notes, Trouble, same, words};
+use super::trouble::{Acted, Notes, Trouble, same};
 use crate::credentials::{Credentials, Redactor, UnusableCredentials};
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -374,7 +374,7 @@ fn refused(status: StatusCode, said: &str) -> Trouble {
     let said = if said.is_empty() {
         String::new()
     } else {
-        format!(": {}", words(said))
+        format!(": {said}")
     };
     let message = format!("the server answered {}{said}", status.as_u16());
     match status.as_u16() {

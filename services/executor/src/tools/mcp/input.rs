@@ -1,6 +1,6 @@
 //! Questions of a server in the middle of a call: they end the run, a human answers, and the call goes on.
 
-use super::trouble::{Acted, Trouble, words};
+use super::trouble::{Acted, Trouble};
 use crate::effects::{Question, QuestionRequest};
 use rmcp::model::{ElicitRequestParams, InputRequest, InputRequiredResult, InputResponses};
 use serde_json::{Value, json};
@@ -55,11 +55,10 @@ fn asked(key: String, request: InputRequest) -> Result<QuestionRequest, Trouble>
             message,
             requested_schema,
             ..
-        } => (words(&message), json!(requested_schema)),
-        ElicitRequestParams::UrlElicitationParams { message, url, .. } => (
-            format!("{}: {}", words(&message), words(&url)),
-            json!({"type": "object"}),
-        ),
+        } => (message, json!(requested_schema)),
+        ElicitRequestParams::UrlElicitationParams { message, url, .. } => {
+            (format!("{message}: {url}"), json!({"type": "object"}))
+        }
         _ => return Err(Trouble::protocol("the server asks in a way that is not known here")),
     };
     Ok(QuestionRequest { key, message, schema })

@@ -20,6 +20,7 @@ mod definition;
 mod elicitation;
 mod handler;
 mod http;
+mod in_force;
 mod input;
 mod process;
 mod result;
@@ -35,6 +36,7 @@ use crate::discovery::Discovery;
 use crate::failure::RunFailure;
 pub use call::{Answer, FrozenCall, Manner};
 use http::{GuardedHttp, UnusableServer};
+pub use in_force::InForce;
 pub use result::{Ended, read};
 pub use server::{Pin, Server};
 use service::config::{McpEndpoint, McpServerConfig};
@@ -63,6 +65,7 @@ pub struct UnusableMcpServer {
 #[derive(Default)]
 pub struct Servers {
     by_name: BTreeMap<String, Arc<Server>>,
+    in_force: InForce,
 }
 
 /// Servers that are being kept connected.
@@ -89,7 +92,15 @@ impl Servers {
             Ok((config.name.clone(), Arc::new(Server::new(config, http))))
         };
         let by_name = configs.iter().map(server).collect::<Result<_, _>>()?;
-        Ok(Self { by_name })
+        Ok(Self {
+            by_name,
+            in_force: InForce::default(),
+        })
+    }
+
+    /// What the catalog says of definitions.
+    pub fn in_force(&self) -> &InForce {
+        &self.in_force
     }
 
     /// The server of that name.

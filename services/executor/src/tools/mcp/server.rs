@@ -3,8 +3,9 @@
 use super::call::{self, Answer, FrozenCall, Manner};
 use super::connection::Connection;
 use super::http::GuardedHttp;
-use super::trouble::{Acted, Trouble};
+use super::trouble::{Acted, Trouble, words};
 use crate::credentials::Redactor;
+use crate::effects::{Question, QuestionRequest};
 use service::config::McpServerConfig;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -43,15 +44,20 @@ pub struct Live {
 pub enum Pin<'a> {
     /// The one a plan was made with.
     Planned(&'a Fingerprint),
-    /// The first one that was seen; later ones are others' work.
-    First(&'a OnceLock<Fingerprint>),
+    /// The one in force in the catalog; where nothing is known of that, the first one that was seen: later ones are
+    /// others' work.
+    InForce {
+        known: Option<Fingerprint>,
+        first: &'a OnceLock<Fingerprint>,
+    },
 }
 
 impl Pin<'_> {
     fn lets(&self, defined: Option<&Fingerprint>) -> bool {
         match self {
             Self::Planned(planned) => defined == Some(planned),
-            Self::First(first) => match (first.get(), defined) {
+            Self::InForce { known: Some(known), .. } => defined == Some(known),
+            Self::InForce { known: None, first } => match (first.get(), defined) {
                 (None, None) => true,
                 (None, Some(defined)) => first.get_or_init(|| *defined) == defined,
                 (first, defined) => first == defined,
@@ -106,14 +112,14 @@ impl Server {
                 let unreadable = |_| Trouble::bad_response("nothing can be read of the answer without its secrets");
                 self.redactor.message(result).map(Answer::Result).map_err(unreadable)
             }
-            Answer::Asks(question) => Ok(Answer::Asks(self.redactor.question(question))),
+            Answer::Asks(question) => Ok(Answer::Asks(asked(self.redactor.question(question)))),
         }
     }
 
     /// What a server says of a trouble may be what it was given.
     pub(super) fn without_secrets(&self, trouble: Trouble) -> Trouble {
         Trouble {
-            message: self.redactor.text(trouble.message),
+            message: words(&self.redactor.text(trouble.message)),
             ..trouble
         }
     }
@@ -152,19 +158,40 @@ impl Server {
     }
 }
 
+/// As people are asked: what a server says is cut only now that no secret is in it.
+fn asked(question: Question) -> Question {
+    let request = |request: QuestionRequest| QuestionRequest {
+        message: words(&request.message),
+        ..request
+    };
+    Question {
+        message: words(&question.message),
+        requests: question.requests.into_iter().map(request).collect(),
+        request_state: question.request_state,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_plan_calls_its_own_definition_and_a_channel_the_first_one_it_saw() {
+    fn a_plan_calls_its_own_definition_and_a_channel_the_one_in_force_or_the_first_it_saw() {
         let [own, other] = [b"own", b"new"].map(|text| Fingerprint::of([text.as_slice()]));
         let planned = Pin::Planned(&own);
         assert!(planned.lets(Some(&own)) && !planned.lets(Some(&other)) && !planned.lets(None));
         let first = OnceLock::new();
-        let channel = Pin::First(&first);
+        let channel = Pin::InForce {
+            known: None,
+            first: &first,
+        };
         assert!(channel.lets(None), "nothing was seen yet");
         assert!(channel.lets(Some(&own)) && channel.lets(Some(&own)));
         assert!(!channel.lets(Some(&other)) && !channel.lets(None));
+        let approved = Pin::InForce {
+            known: Some(other),
+            first: &first,
+        };
+        assert!(approved.lets(Some(&other)) && !approved.lets(Some(&own)) && !approved.lets(None));
     }
 }

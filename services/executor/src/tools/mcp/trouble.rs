@@ -20,7 +20,7 @@ const MAX_NOTES: usize = 1_024;
 pub struct Trouble {
     /// Stable.
     pub code: &'static str,
-    /// For people.
+    /// For people; the server's own words in it as they came: [`super::server::Server`] hides secrets, then cuts.
     pub message: String,
     /// The same question may be answered later.
     pub retryable: bool,
@@ -83,7 +83,7 @@ impl Trouble {
     /// It answered with an error of the protocol. Only what says that the question was not accepted means that
     /// nothing happened.
     pub fn refused(error: &ErrorData) -> Self {
-        let message = format!("the server answered: {}", words(&error.message));
+        let message = format!("the server answered: {}", error.message);
         match error.code {
             ErrorCode::INVALID_PARAMS => Self::new("tool_bad_arguments", message, false, Acted::Refused),
             ErrorCode::METHOD_NOT_FOUND | ErrorCode::INVALID_REQUEST | ErrorCode::PARSE_ERROR => {
@@ -140,7 +140,8 @@ impl From<OutboundError> for Trouble {
     }
 }
 
-/// A server's own words, at a length people read.
+/// A server's own words, at a length people read. What is secret in them has been hidden: half a secret would not be
+/// known again.
 pub fn words(text: &str) -> String {
     let mut kept: String = text.chars().take(MAX_WORDS).collect();
     if kept.len() < text.len() {

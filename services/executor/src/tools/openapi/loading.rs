@@ -1,16 +1,20 @@
 //! Documents from files, and from servers while the executor runs.
 
 use super::reading::{MAX_BYTES, NotReadable};
-use super::{Refused, UnusableDocument, expanded};
+use super::{Expanded, Refused, UnusableDocument, expanded};
+use crate::discovery::Source;
 use crate::tools::Offer;
 use crate::tools::http_endpoint::{self, UnusableApi};
 use crate::tools::registry::{Registry, served};
 use outbound::{AllowList, Client, Limits, Method, Redirects, Request, Unlisted, Url};
-use service::config::ApiConfig;
+use serde_json::json;
+use service::config::{ApiConfig, EndpointConfig};
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use workflow::hash::Fingerprint;
 
 const FETCH_TIMEOUT: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -45,24 +49,45 @@ fn read(path: &Path) -> Result<String, NotReadable> {
     }
 }
 
-/// Fetches the document, until it is there and until shutdown, and serves its tools from then on.
-pub async fn keep_loading(api: ApiConfig, pool: String, registry: Registry, shutdown: CancellationToken) {
+/// Keeps the tools of a document served until shutdown: fetches it until it is there, and at every discovery again.
+/// While it cannot be read, what was read last is served.
+pub async fn keep_loading(
+    api: ApiConfig,
+    pool: String,
+    registry: Registry,
+    mut source: Source,
+    shutdown: CancellationToken,
+) {
     let mut pause = FIRST_PAUSE;
     loop {
         let loaded = load(&api, &pool).await;
-        match loaded.and_then(|offers| served(offers).map_err(|error| error.to_string())) {
+        let loaded = loaded.and_then(|offers| served(offers).map_err(|error| error.to_string()));
+        let again = match loaded {
             Ok(tools) => {
                 tracing::info!(api = api.name, tools = tools.len(), "the OpenAPI document was read");
                 registry.replace(&format!("api {}", api.name), tools);
-                return;
+                pause = FIRST_PAUSE;
+                None
             }
-            Err(reason) => tracing::warn!(api = api.name, reason, "the OpenAPI document gives no tools yet"),
-        }
+            Err(reason) => {
+                tracing::warn!(api = api.name, reason, "the OpenAPI document cannot be read now");
+                let now = pause;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                Some(now)
+            }
+        };
+        source.looked();
+        let waits = async {
+            match again {
+                Some(pause) => sleep(pause).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = waits => {}
+            _ = source.asked() => {}
             () = shutdown.cancelled() => return,
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
@@ -98,7 +123,12 @@ async fn fetch(api: &ApiConfig, url: &Url) -> Result<String, String> {
 }
 
 fn offers(api: &ApiConfig, text: &str, came_from: Option<&Url>, pool: &str) -> Result<Vec<Offer>, UnusableApi> {
-    let (expanded, refused) = expanded(api, text, came_from).map_err(|source| unusable(api, source))?;
+    let expanded = expanded(api, text, came_from).map_err(|source| unusable(api, source))?;
+    let Expanded {
+        api: expanded,
+        operations,
+        refused,
+    } = expanded;
     for Refused {
         operation,
         code,
@@ -107,7 +137,29 @@ fn offers(api: &ApiConfig, text: &str, came_from: Option<&Url>, pool: &str) -> R
     {
         tracing::warn!(api = api.name, operation, code, reason, "an operation gives no tool");
     }
-    http_endpoint::offers(&expanded, pool)
+    let mut offers = http_endpoint::offers(&expanded, pool)?;
+    if came_from.is_some() {
+        for (offer, endpoint) in offers.iter_mut().zip(&expanded.endpoints) {
+            if operations.contains(&endpoint.name) {
+                offer.spec.foreign = true;
+                offer.spec.binding_hash = Some(binding(&expanded.base_url, endpoint).to_string());
+            }
+        }
+    }
+    Ok(offers)
+}
+
+/// Of what a call reaches: with the same words about it another path or method would be another tool.
+fn binding(base_url: &str, endpoint: &EndpointConfig) -> Fingerprint {
+    let reached = json!([
+        base_url,
+        endpoint.method,
+        endpoint.path,
+        endpoint.query,
+        endpoint.body,
+        endpoint.output_pointer,
+    ]);
+    Fingerprint::of([reached.to_string().as_bytes()])
 }
 
 fn unusable(api: &ApiConfig, source: UnusableDocument) -> UnusableApi {

@@ -56,16 +56,23 @@ pub struct Refused {
     pub reason: String,
 }
 
-/// The API with an endpoint for each operation of its document, and the operations that were refused. Endpoints of
-/// the configuration with an operation's name override what they set.
+/// What a document makes of an API.
+#[derive(Debug)]
+pub struct Expanded {
+    /// With an endpoint for each operation. Endpoints of the configuration with an operation's name override what they
+    /// set.
+    pub api: ApiConfig,
+    /// Names of the operations, whether or not they gave a tool: other endpoints are the operator's own.
+    pub operations: BTreeSet<String>,
+    /// Operations that gave none.
+    pub refused: Vec<Refused>,
+}
+
+/// The API with what its document has.
 ///
 /// # Errors
 /// What makes the whole document unusable.
-pub fn expanded(
-    api: &ApiConfig,
-    text: &str,
-    came_from: Option<&Url>,
-) -> Result<(ApiConfig, Vec<Refused>), UnusableDocument> {
+pub fn expanded(api: &ApiConfig, text: &str, came_from: Option<&Url>) -> Result<Expanded, UnusableDocument> {
     let document = reading::parse(text)?;
     let base_url = match api.base_url.as_str() {
         "" => server(api, &document, came_from)?,
@@ -88,12 +95,16 @@ pub fn expanded(
         }
     }
     let endpoints = overlay::apply(endpoints, &api.endpoints, &refused)?;
-    let expanded = ApiConfig {
+    let api = ApiConfig {
         base_url,
         endpoints,
         ..api.clone()
     };
-    Ok((expanded, refused))
+    Ok(Expanded {
+        api,
+        operations: names,
+        refused,
+    })
 }
 
 fn one_too_many(operation: String) -> Refused {

@@ -64,7 +64,7 @@ fn input() -> Value {
             },
             "responses": {
                 "type": "object",
-                "description": "For a step's gate: answers to what its tool asks, by the key of each request.",
+                "description": "For a step's gate: answers to what its tool asks, by the key of each request; null declines.",
             },
             "content_hash": {
                 "type": "string",

@@ -4,6 +4,7 @@ mod authenticated;
 mod hostile;
 mod looked_up;
 mod pages;
+mod rebinding;
 
 use super::offers;
 use crate::effects::Stop;

@@ -57,3 +57,32 @@ async fn a_deliverable_fills_the_arguments_and_is_published_once() {
     assert_eq!(ledger.states(), ["unknown"], "it may have been published all the same");
     rig.end().await;
 }
+
+#[tokio::test]
+async fn a_changed_tool_publishes_again_once_it_was_approved() {
+    let (scripted, url) = Scripted::start(true, list(&["publish"])).await;
+    let rig = Rig::serving(json!([server(&url)]), "s.publish").await;
+    let channel = || json!({"name": "blog", "kind": "mcp", "server": "s", "tool": "publish", "arguments": {}});
+    let now = rig.tool("s.publish").spec().version_hash().to_string();
+    let say = |hash: &str| {
+        rig.servers
+            .in_force()
+            .set([("s.publish".to_owned(), hash.to_owned())].into())
+    };
+
+    say(&"0".repeat(now.len()));
+    let ledger = TestLedger::new();
+    let Err(Stop::Failed(failure)) = publish(&rig, channel(), &ledger, "x").await else {
+        panic!("it was published with what nobody approved")
+    };
+    assert_eq!(
+        (failure.code.as_str(), scripted.calls_of("tools/call").len()),
+        ("tool_changed", 0)
+    );
+    assert_eq!(ledger.states(), ["rejected"], "nothing was done");
+
+    say(&now);
+    let location = publish(&rig, channel(), &ledger, "x").await;
+    assert_eq!(location, Ok("https://blog.example/1".to_owned()));
+    rig.end().await;
+}

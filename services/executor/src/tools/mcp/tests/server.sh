@@ -1,6 +1,6 @@
 # A server of an earlier revision over standard input and output. What a tool does wrong is what it is called.
 # LIST: file with the result of tools/list. NEXT: file that takes its place when `change` is called. SEEN: file of
-# what it was told. LEGACY: "ends" for a server that ends when it is asked anything before the handshake.
+# what it was told. PAD: what stands before a secret it tells. LEGACY: "ends" for a server that ends when it is asked anything before the handshake.
 answer() { printf '{"jsonrpc":"2.0","id":%s,"result":%s}\n' "$id" "$1"; }
 text() { answer "{\"content\":[{\"type\":\"text\",\"text\":\"$1\"}]}"; }
 
@@ -17,11 +17,11 @@ while IFS= read -r line; do
     *'"method":"tools/list"'*) answer "$(cat "$LIST")" ;;
     *'"name":"pid"'*) text "$$" ;;
     *'"name":"environment"'*) text "$(env | cut -d= -f1 | sort | tr '\n' ' ')token $TOKEN" ;;
-    *'"name":"tells_error"'*) answer "{\"isError\":true,\"content\":[{\"type\":\"text\",\"text\":\"not with $TOKEN\"}]}" ;;
-    *'"name":"tells_refusal"'*) printf '{"jsonrpc":"2.0","id":%s,"error":{"code":-32602,"message":"not with %s"}}\n' "$id" "$TOKEN" ;;
+    *'"name":"tells_error"'*) answer "{\"isError\":true,\"content\":[{\"type\":\"text\",\"text\":\"not with $PAD$TOKEN\"}]}" ;;
+    *'"name":"tells_refusal"'*) printf '{"jsonrpc":"2.0","id":%s,"error":{"code":-32602,"message":"not with %s"}}\n' "$id" "$PAD$TOKEN" ;;
     *'"name":"tells_question"'*)
       asking=$id
-      printf '{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{"message":"Is it %s?","requestedSchema":{"type":"object","properties":{"a":{"type":"string","description":"%s"}}}}}\n' "$TOKEN" "$TOKEN" ;;
+      printf '{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{"message":"Is it %s?","requestedSchema":{"type":"object","properties":{"a":{"type":"string","description":"%s"}}}}}\n' "$PAD$TOKEN" "$TOKEN" ;;
     *'"name":"child"'*) sleep 300 & text "$!" ;;
     *'"name":"change"'*)
       cp "$NEXT" "$LIST"

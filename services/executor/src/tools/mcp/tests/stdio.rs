@@ -224,6 +224,28 @@ async fn what_a_server_was_given_is_in_nothing_it_says() {
 }
 
 #[tokio::test]
+async fn a_secret_where_words_are_cut_leaves_no_part_of_itself() {
+    let folder = Folder::new();
+    let tools = list(&["tells_error", "tells_refusal", "tells_question"]);
+    let mut server = server("s", &folder, &tools);
+    server["env"]["TOKEN"] = json!("abcdefgh-secret");
+    server["env"]["PAD"] = json!("x".repeat(1_985));
+    let rig = Rig::serving(json!([server]), "s.tells_error").await;
+    for tool in ["tells_error", "tells_refusal", "tells_question"] {
+        let tool_id = format!("s.{tool}");
+        let ended = asked(&rig.tool(&tool_id), &TestLedger::new(), json!({}), None, None).await;
+        let message = match ended.unwrap_err() {
+            Stop::Asks(question) => question.message,
+            Stop::Failed(failure) => failure.message,
+            other => panic!("{other:?}"),
+        };
+        assert!(message.contains("x***") || message.ends_with("x…"), "{tool}: {message}");
+        assert!(!message.contains("ab"), "{tool}: {message}");
+    }
+    rig.end().await;
+}
+
+#[tokio::test]
 async fn who_stops_waiting_takes_the_call_back_and_calls_wait_their_turn() {
     let folder = Folder::new();
     let mut server = server("s", &folder, &list(&["silent", "pid"]));

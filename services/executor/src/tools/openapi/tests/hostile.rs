@@ -1,6 +1,6 @@
 //! Documents nobody should have written.
 
-use super::super::expanded;
+use super::super::{Expanded, expanded};
 use super::api;
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ fn answering(schema: Value) -> Value {
 }
 
 fn served(text: &str) -> (Vec<String>, Vec<(String, &'static str)>) {
-    let (api, refused) = expanded(&api(json!({})), text, None).unwrap();
+    let Expanded { api, refused, .. } = expanded(&api(json!({})), text, None).unwrap();
     let names = api.endpoints.into_iter().map(|endpoint| endpoint.name).collect();
     let refused = refused
         .into_iter()

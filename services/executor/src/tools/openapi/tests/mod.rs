@@ -2,7 +2,8 @@
 
 mod hostile;
 
-use super::{UnusableDocument, expanded};
+use super::{Expanded, UnusableDocument, expanded};
+use crate::discovery::Discovery;
 use crate::effects::Stop;
 use crate::test_ledger::TestLedger;
 use crate::tools::registry::Registry;
@@ -37,7 +38,7 @@ fn registry(api: ApiConfig) -> Registry {
 
 #[test]
 fn every_operation_becomes_an_endpoint_and_what_cannot_be_sent_is_told() {
-    let (api, refused) = expanded(&api(json!({})), PETSTORE, None).unwrap();
+    let Expanded { api, refused, .. } = expanded(&api(json!({})), PETSTORE, None).unwrap();
     let names: Vec<(&str, &str, String)> = api
         .endpoints
         .iter()
@@ -92,7 +93,7 @@ fn the_operator_chooses_operations_and_overrides_what_the_document_says() {
         {"name": "pets_create", "effects": "keyed", "requires_approval": true},
         {"name": "listPets", "description": "Pets for sale", "query": {"for": "sale"}, "timeout_seconds": 5},
         {"name": "extra", "path": "/extra"}]});
-    let (api, _) = expanded(&api(chosen), PETSTORE, None).unwrap();
+    let Expanded { api, operations, .. } = expanded(&api(chosen), PETSTORE, None).unwrap();
     let [extra, list, create] = &api.endpoints[..] else {
         panic!("{:?}", api.endpoints)
     };
@@ -100,6 +101,10 @@ fn the_operator_chooses_operations_and_overrides_what_the_document_says() {
     assert_eq!((list.description.as_str(), list.query.len()), ("Pets for sale", 5));
     assert_eq!((create.effects().as_str(), create.requires_approval), ("keyed", true));
     assert!(create.input_schema.pointer("/properties/body").is_some());
+    assert!(
+        operations.contains("listPets") && !operations.contains("extra"),
+        "that one is the operator's own"
+    );
 
     let absent = super::tests::api(json!({"endpoints": [{"name": "nope"}]}));
     assert!(matches!(expanded(&absent, PETSTORE, None), Err(UnusableDocument::NoOperation(name)) if name == "nope"));
@@ -114,7 +119,7 @@ fn a_document_does_not_say_whom_to_call_unless_the_operator_allowed_it() {
         "{refused}"
     );
     assert!(named(json!(["eu.petstore.example:8443"])).is_err());
-    let (allowed, _) = named(json!(["eu.petstore.example"])).unwrap();
+    let allowed = named(json!(["eu.petstore.example"])).unwrap().api;
     assert_eq!(allowed.base_url, "https://eu.petstore.example/v2");
 }
 
@@ -128,9 +133,16 @@ async fn store() -> (String, Arrivals) {
         headers: HeaderMap,
         body: String,
     ) -> Response {
-        seen.lock().unwrap().push((format!("{method} {uri}"), headers, body));
+        let line = format!("{method} {uri}");
+        let again = seen.lock().unwrap().iter().any(|(seen, ..)| *seen == line);
+        seen.lock().unwrap().push((line, headers, body));
         match (method.as_str(), uri.path()) {
             ("DELETE", _) => StatusCode::NO_CONTENT.into_response(),
+            // The second time the same words lead elsewhere.
+            (_, "/openapi.json") if again => {
+                let changed = include_str!("catalog.json").replace("/tree/", "/forest/");
+                changed.into_response()
+            }
             (_, "/openapi.json") => include_str!("catalog.json").into_response(),
             (_, "/v2/pets/odd") => r#"{"id": "not a number"}"#.into_response(),
             (_, "/v1/tree/a%20b") => r#"{"name": "a b", "children": [{"name": "c", "children": []}]}"#.into_response(),
@@ -230,12 +242,29 @@ async fn a_document_of_a_server_is_fetched_and_its_tools_served() {
     let api = api(config);
     let registry = registry(api.clone());
     assert!(registry.get("catalog.tree").is_err());
-    let pool = "default".to_owned();
-    super::keep_loading(api, pool, registry.clone(), CancellationToken::new()).await;
+    let (discovery, stop) = (Discovery::default(), CancellationToken::new());
+    let mut changes = registry.changes();
+    let source = discovery.join("api catalog");
+    let loading = super::keep_loading(api, "default".to_owned(), registry.clone(), source, stop.clone());
+    let loading = tokio::spawn(loading);
+    changes
+        .wait_for(|tools| tools.contains_key("catalog.tree"))
+        .await
+        .unwrap();
     let spec = registry.get("catalog.tree").unwrap().spec().clone();
     assert_eq!(spec.effects, EffectClass::ReadOnly);
     let tree = call(&registry, "catalog.tree", json!({"name": "a b"}), &TestLedger::new()).await;
     assert_eq!(tree.unwrap()["children"][0]["name"], "c");
     let lines: Vec<String> = seen.lock().unwrap().iter().map(|(line, ..)| line.clone()).collect();
     assert_eq!(lines, ["GET /openapi.json", "GET /v1/tree/a%20b"]);
+
+    discovery.ask(1);
+    discovery.settled(1).await;
+    let changed = registry.get("catalog.tree").unwrap();
+    assert!(spec.foreign && changed.spec().foreign);
+    assert_eq!(changed.spec().description, spec.description);
+    let planned = spec.version_hash().to_string();
+    assert_eq!(changed.check_version(&planned).unwrap_err().code, "tool_changed");
+    stop.cancel();
+    loading.await.unwrap();
 }
