@@ -41,11 +41,11 @@ pub fn what_to_do(decisions: Decisions) -> String {
     }
 }
 
-/// How to give an answer that no form can hold.
+/// How to approve what no form can hold or show.
 pub fn beside_forms(decisions: Decisions) -> String {
     match decisions {
-        Decisions::Tool => "use the tool decide with responses".to_owned(),
-        _ => format!("answer {ELSEWHERE}, with responses"),
+        Decisions::Tool => "use the tool decide".to_owned(),
+        _ => format!("decide {ELSEWHERE}"),
     }
 }
 

@@ -14,6 +14,8 @@ const ASKED: usize = 1_000;
 const CONTENT: usize = 600;
 /// Most entries of a list.
 const ENTRIES: usize = 10;
+/// Stands where what a gate is about did not come with it.
+const TOO_LARGE: &str = "(too large to be shown here)";
 
 /// What an open gate is about. `gate`: its approval document.
 pub fn about(gate: &Value) -> String {
@@ -25,7 +27,7 @@ pub fn about(gate: &Value) -> String {
             step(gate),
         ),
         "publication" => ("The result is ready to be published".to_owned(), deliverables(gate)),
-        _ => (format!("Attention is needed ({})", attention(gate)), calls(gate)),
+        _ => (format!("Attention is needed ({})", attention(gate)), held_up(gate)),
     };
     let (task, id) = (text(gate, "task_id"), text(gate, "gate_id"));
     let end = format!("Approve? The tool get_approval shows all of it (task_id {task}, gate_id {id}).");
@@ -52,20 +54,41 @@ fn steps(gate: &Value) -> Vec<String> {
 fn deliverables(gate: &Value) -> Vec<String> {
     let deliverable = |one: &Value| {
         let (channel, title) = (line(text(one, "channel"), LINE), line(text(one, "title"), LINE));
-        format!("{channel}: {title}\n{}", quoted(text(one, "content"), CONTENT))
+        let content = one.get("content").and_then(Value::as_str);
+        let content = content.map_or_else(|| TOO_LARGE.to_owned(), |content| quoted(content, CONTENT));
+        format!("{channel}: {title}\n{content}")
     };
     listed(gate.get("deliverables"), "\n\n", deliverable)
 }
 
-/// Calls that an approval would let through after all.
-fn calls(gate: &Value) -> Vec<String> {
-    listed(gate.get("calls"), "\n\n", |one| call(one, "An approval calls"))
+/// What an approval would let through after all: calls, a publication or a plan, whichever nobody decided in time.
+fn held_up(gate: &Value) -> Vec<String> {
+    let expired = gate
+        .pointer("/attention/reason")
+        .is_some_and(|reason| reason == "gate_expired");
+    if !expired {
+        return Vec::new();
+    }
+    let calls = listed(gate.get("calls"), "\n\n", |one| call(one, "An approval calls"));
+    let found = [calls, deliverables(gate), steps(gate)];
+    found.into_iter().find(|found| !found.is_empty()).unwrap_or_default()
+}
+
+/// Whether the calls an approval would let through can all be shown.
+pub fn shows_calls(gate: &Value) -> bool {
+    let calls = gate
+        .get("calls")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
+    let is_step = text(gate, "kind") == "step";
+    calls.len() <= ENTRIES
+        && calls
+            .iter()
+            .chain(is_step.then_some(gate))
+            .all(|call| call.get("arguments").is_some())
 }
 
 fn step(gate: &Value) -> Vec<String> {
-    if gate.get("arguments").is_none() {
-        return vec!["Its call is too large to be shown here.".to_owned()];
-    }
     match gate.get("requests") {
         None => vec![call(gate, "An approval calls")],
         Some(requests) => {
@@ -81,10 +104,11 @@ fn call(of: &Value, what: &str) -> String {
     let effects = effects
         .map(|effects| format!(" (effects: {effects})"))
         .unwrap_or_default();
-    let tool = line(text(of, "tool_id"), LINE);
+    let tool = Some(line(text(of, "tool_id"), LINE)).filter(|tool| !tool.is_empty());
+    let tool = tool.unwrap_or_else(|| "that its plan names".to_owned());
     format!(
         "{what} the tool {tool}{effects} with\n{}",
-        arguments.unwrap_or_default()
+        arguments.unwrap_or_else(|| TOO_LARGE.to_owned())
     )
 }
 
@@ -155,11 +179,27 @@ mod tests {
         let told = about(&gate("plan", json!({"plan": {"steps": steps}})));
         assert!(told.contains("- s9: null\n… and 2 more"), "{told}");
         let late = json!({"attention": {"reason": "gate_expired", "detail": "nobody answered"},
+            "deliverables": [{"channel": "blog", "title": "Tea", "content": null}],
             "calls": [{"step_key": "mail", "tool_id": "send", "arguments": {"to": "c@d"}}]});
-        let told = about(&gate("attention", late));
+        let mut late = gate("attention", late);
+        let told = about(&late);
         assert!(
             told.contains("(nobody answered)") && told.contains("\"to\": \"c@d\""),
             "{told}"
         );
+        late.as_object_mut().unwrap().remove("calls");
+        let told = about(&late);
+        assert!(told.contains("blog: Tea\n(too large"), "{told}");
+        late["attention"]["reason"] = "deadline".into();
+        assert!(!about(&late).contains("blog"));
+    }
+
+    #[test]
+    fn calls_that_cannot_all_be_shown_are_known() {
+        let call = json!({"step_key": "mail", "tool_id": "send", "arguments": {}});
+        let late = |calls: Vec<Value>| gate("attention", json!({"calls": calls}));
+        assert!(shows_calls(&late(vec![call.clone(); 10])) && shows_calls(&gate("plan", json!({}))));
+        assert!(!shows_calls(&late(vec![call.clone(); 11])) && !shows_calls(&late(vec![call, json!({})])));
+        assert!(!shows_calls(&gate("step", json!({"step_key": "mail"}))));
     }
 }

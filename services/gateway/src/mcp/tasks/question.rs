@@ -37,10 +37,9 @@ enum Approval {
 
 impl Approval {
     fn of(gate: &Value) -> Self {
-        let is_step = gate.get("kind").is_some_and(|kind| kind == "step");
         match gate.get("requests") {
+            _ if !message::shows_calls(gate) => Self::Elsewhere,
             Some(requests) => ToolForm::of(requests).map_or(Self::Elsewhere, Self::Answers),
-            None if is_step && gate.get("arguments").is_none() => Self::Elsewhere,
             None => Self::Plain,
         }
     }
@@ -326,6 +325,9 @@ mod tests {
         let told = |who| shown(&nested, who)["message"].as_str().unwrap().to_owned();
         assert!(told(Decisions::Tool).contains("the tool decide"));
         let told = told(Decisions::Elicitation);
-        assert!(told.contains("/approve/") && !told.contains("decide with"), "{told}");
+        assert!(
+            told.contains("/approve/") && !told.contains("the tool decide"),
+            "{told}"
+        );
     }
 }
