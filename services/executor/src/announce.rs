@@ -10,10 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
+use tonic::Request;
 use workflow::tool::ToolSource;
 
 /// A coordinator that lost its catalog has it again after this.
 const INTERVAL: Duration = Duration::from_secs(60);
+/// For one announcement: the coordinator compiles the schemas of thousands of tools where all are new.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Between attempts while the coordinator is away, so that its return is noticed at once.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -39,7 +42,9 @@ pub async fn keep_announcing(
         executor.discovery.settled(discover).await;
         changes.mark_unchanged();
         let request = announcement(&ctx.instance, &ctx.config.worker.pool, &executor, discover);
-        let announced = coordinator.client().announce_tools(Coordinator::unary(request)).await;
+        let mut request = Request::new(request);
+        request.set_timeout(PATIENCE);
+        let announced = coordinator.client().announce_tools(request).await;
         let pause = match announced {
             Ok(answer) => {
                 for tool in answer.into_inner().refused {

@@ -3,7 +3,7 @@
 use super::transitions::Change;
 use crate::store::StoreError;
 use crate::store::catalog::telling::{self, ToolEvent};
-use crate::store::catalog::{self, ToolRow, signals};
+use crate::store::catalog::{ToolRow, signals, writing};
 use bus::Token;
 use bus::names::Names;
 use outbox::{Attachment, CloudEvent};
@@ -23,35 +23,42 @@ pub struct Telling<'a> {
     pub at: Timestamp,
 }
 
-/// Writes the row, its events and the signal to executors; none where a new id was taken meanwhile.
+/// Writes rows, their events and the signal to executors; how many rows: a new id may have been taken meanwhile.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn apply(
     connection: &mut PgConnection,
-    change: Change,
+    mut changes: Vec<Change>,
     telling: &Telling<'_>,
-) -> Result<Option<ToolRow>, StoreError> {
-    let Change {
-        mut row,
-        is_new,
-        told,
-        definitions,
-    } = change;
-    let first = row.events;
-    row.events = first.saturating_add(i64::try_from(told.len()).unwrap_or(0));
-    if !catalog::write(connection, &row, is_new).await? {
-        return Ok(None);
+) -> Result<usize, StoreError> {
+    for Change { row, told, .. } in &mut changes {
+        row.events = row.events.saturating_add(i64::try_from(told.len()).unwrap_or(0));
     }
-    let events = (first.saturating_add(1)..).zip(told);
-    let events: Vec<_> = events
-        .filter_map(|(sequence, kind)| event(&row, kind, sequence, telling))
-        .collect();
+    let rows = |is_new| -> Vec<&ToolRow> {
+        let wanted = changes.iter().filter(|change| change.is_new == is_new);
+        wanted.map(|change| &change.row).collect()
+    };
+    let mut written = writing::insert(connection, &rows(true)).await?;
+    written.extend(writing::update(connection, &rows(false)).await?);
+    changes.retain(|change| written.contains(&change.row.tool_id));
+    let events: Vec<_> = changes.iter().flat_map(|change| events(change, telling)).collect();
     telling::store(connection, &events).await?;
-    if definitions {
+    if changes.iter().any(|change| change.definitions) {
         signals::definitions_changed(connection).await?;
     }
-    Ok(Some(row))
+    Ok(changes.len())
+}
+
+/// Numbered up to the row's last one.
+fn events(change: &Change, telling: &Telling<'_>) -> Vec<ToolEvent> {
+    let last_first = (0..).zip(change.told.iter().rev());
+    let numbered = last_first.map(|(before, kind)| (change.row.events.saturating_sub(before), *kind));
+    let mut events: Vec<_> = numbered
+        .filter_map(|(sequence, kind)| event(&change.row, kind, sequence, telling))
+        .collect();
+    events.reverse();
+    events
 }
 
 fn event(row: &ToolRow, kind: EventKind, sequence: i64, telling: &Telling<'_>) -> Option<ToolEvent> {

@@ -12,10 +12,10 @@ use crate::store::catalog::{ToolRow, days};
 use crate::store::{StoreError, catalog};
 use offered::{Measured, Offered, Sources};
 use sqlx::PgPool;
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tracing::warn;
-use workflow::hash::Fingerprint;
 use workflow::tool::{Catalog, CatalogTool, ToolSpecification};
 use workflow::vocabulary::ToolState;
 
@@ -37,7 +37,8 @@ pub struct SharedCatalog {
 
 #[derive(Default)]
 struct Current {
-    fingerprint: Option<Fingerprint>,
+    /// Of each tool, the revision that was read.
+    revisions: BTreeMap<String, i64>,
     catalog: Arc<Catalog>,
     offered: Arc<Offered>,
     channels: Arc<Vec<String>>,
@@ -67,23 +68,22 @@ impl SharedCatalog {
         self.read().signals
     }
 
-    /// Reads it anew; unchanged rows change nothing.
+    /// Reads what has changed. No row is ever deleted.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn refresh(&self, pool: &PgPool) -> Result<(), StoreError> {
         let _turn = self.refreshing.lock().await;
-        let revisions = catalog::revisions(pool).await?;
+        let revisions: BTreeMap<String, i64> = catalog::revisions(pool).await?.into_iter().collect();
         let channels = catalog::channels(pool).await?;
         let served = catalog::served(pool).await?;
         let signals = signals::read(pool).await?;
         let measured = self.measured(pool).await?;
-        let fingerprint = fingerprint(&revisions, &channels);
-        let known = self.read().fingerprint == Some(fingerprint);
-        let catalog = match known {
-            true => self.current(),
-            false => Arc::new(read(catalog::all(pool).await?)),
-        };
+        let changed = self.changed(&revisions);
+        let mut catalog = self.current();
+        if !changed.is_empty() {
+            catalog = Arc::new(with(&catalog, catalog::some(pool, &changed).await?));
+        }
         let sources = Sources {
             catalog: Arc::clone(&catalog),
             served,
@@ -97,7 +97,7 @@ impl SharedCatalog {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         current.signals = signals;
         current.offered = offered;
-        current.fingerprint = Some(fingerprint);
+        current.revisions = revisions;
         current.catalog = catalog;
         current.channels = Arc::new(channels);
         Ok(())
@@ -122,6 +122,15 @@ impl SharedCatalog {
         Ok(())
     }
 
+    /// Tools whose row is another one than the one that was read.
+    fn changed(&self, revisions: &BTreeMap<String, i64>) -> Vec<String> {
+        let current = self.read();
+        let changed = revisions
+            .iter()
+            .filter(|(id, revision)| current.revisions.get(*id) != Some(revision));
+        changed.map(|(id, _)| id.clone()).collect()
+    }
+
     /// What was measured, a minute old at most.
     async fn measured(&self, pool: &PgPool) -> Result<Arc<Measured>, StoreError> {
         {
@@ -142,24 +151,16 @@ impl SharedCatalog {
     }
 }
 
-fn fingerprint(revisions: &[(String, i64)], channels: &[String]) -> Fingerprint {
-    let numbers: Vec<[u8; 8]> = revisions.iter().map(|(_, revision)| revision.to_be_bytes()).collect();
-    let tools = revisions.iter().zip(&numbers);
-    let tools = tools.flat_map(|((tool_id, _), revision)| [tool_id.as_bytes(), revision.as_slice()]);
-    // An empty part between: no channel is taken for a tool.
-    Fingerprint::of(
-        tools
-            .chain([[].as_slice()])
-            .chain(channels.iter().map(String::as_bytes)),
-    )
-}
-
-fn read(rows: Vec<ToolRow>) -> Catalog {
-    let mut catalog = Catalog::default();
+/// The catalog with these rows as they are now. What is compiled already stays.
+fn with(known: &Catalog, rows: Vec<ToolRow>) -> Catalog {
+    let mut catalog = known.clone();
     for row in rows {
         match tool_of(&row) {
             Ok(tool) => catalog.insert(Arc::new(tool)),
-            Err(reason) => warn!(tool_id = row.tool_id, reason, "a tool of the catalog cannot be used"),
+            Err(reason) => {
+                warn!(tool_id = row.tool_id, reason, "a tool of the catalog cannot be used");
+                catalog.remove(&row.tool_id);
+            }
         }
     }
     catalog

@@ -44,7 +44,7 @@ impl Tools {
         let change = transitions::registered(rows.first(), tenant, &defined, &request.registration_json, state, by);
         let change = change.map_err(|refused| problems::tool_refused(refused).to_status())?;
         has_room(&mut transaction).await?;
-        if self.write(&mut transaction, change, &caller).await?.is_none() {
+        if self.write(&mut transaction, change, &caller).await? == 0 {
             return Err(problems::tool_refused(Refused::Exists).to_status());
         }
         transaction.commit().await.map_err(away)?;
@@ -120,12 +120,7 @@ impl Tools {
         self.seen(&caller.tenant, tool_id).await
     }
 
-    async fn write(
-        &self,
-        connection: &mut PgConnection,
-        change: Change,
-        caller: &Caller,
-    ) -> Result<Option<ToolRow>, Status> {
+    async fn write(&self, connection: &mut PgConnection, change: Change, caller: &Caller) -> Result<usize, Status> {
         let tenant = Token::parse(&caller.tenant).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let traceparent = trace::current().map_or_else(|| caller.traceparent.clone(), |context| context.to_string());
         let telling = Telling {
@@ -134,7 +129,8 @@ impl Tools {
             traceparent: &traceparent,
             at: self.shared.clock.now(),
         };
-        apply(connection, change, &telling).await.map_err(problems::stored)
+        let written = apply(connection, vec![change], &telling).await;
+        written.map_err(problems::stored)
     }
 
     /// The document, once this coordinator holds plans to what was written.

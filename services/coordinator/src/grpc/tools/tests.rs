@@ -260,6 +260,22 @@ async fn what_is_too_much_for_an_announcement_keeps_no_other_out() {
 }
 
 #[tokio::test]
+async fn executors_that_announce_the_same_at_once_make_each_tool_once() {
+    let catalog = Catalog::new("active").await;
+    let specs: Vec<_> = (0..100).map(|n| found(&format!("srv.t{n}"), "old")).collect();
+    let changed: Vec<_> = (0..100).map(|n| found(&format!("srv.t{n}"), "new")).collect();
+    for specs in [&specs, &changed] {
+        let announce = ["e1", "e2", "e3", "e4"].map(|worker| catalog.announce(worker, specs, 0));
+        for answer in futures::future::join_all(announce).await {
+            assert_eq!(answer.refused, []);
+        }
+    }
+    for id in ["srv.t0", "srv.t99"] {
+        assert_eq!(catalog.told(id).await, told(&["discovered", "changed", "suspended"]));
+    }
+}
+
+#[tokio::test]
 async fn a_registered_tool_goes_its_way_from_waiting_to_removed() {
     let catalog = Catalog::new("awaiting_approval").await;
     let before = catalog.beat("e1").await.definitions_version;

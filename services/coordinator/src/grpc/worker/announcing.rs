@@ -75,13 +75,13 @@ impl Workers {
         let ids: Vec<String> = found.keys().cloned().collect();
         let rows = lock(&mut transaction, &ids).await.map_err(unavailable)?;
         let known: BTreeMap<&str, &catalog::ToolRow> = rows.iter().map(|row| (row.tool_id.as_str(), row)).collect();
-        for (tool_id, (spec, document)) in found {
+        let changes = found.iter().filter_map(|(tool_id, (spec, document))| {
             let definition = Definition { spec, document };
-            if let Some(change) = announced(known.get(tool_id.as_str()).copied(), &definition, by) {
-                // Where another executor was faster with a new one, it says the same or is asked again in a minute.
-                apply(&mut transaction, change, &telling).await.map_err(unavailable)?;
-            }
-        }
+            announced(known.get(tool_id.as_str()).copied(), &definition, by)
+        });
+        // Where another executor was faster with a new one, it says the same or is asked again in a minute.
+        let written = apply(&mut transaction, changes.collect(), &telling).await;
+        written.map_err(unavailable)?;
         transaction.commit().await.map_err(away)
     }
 

@@ -5,6 +5,7 @@ pub mod days;
 pub mod keys;
 pub mod signals;
 pub mod telling;
+pub mod writing;
 
 use super::StoreError;
 use chrono::{DateTime, Utc};
@@ -135,6 +136,22 @@ pub async fn find(pool: &PgPool, tenant: &str, tool_id: &str) -> Result<Option<L
     .map_err(StoreError::at("read a tool"))
 }
 
+/// These tools, by id.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn some(pool: &PgPool, tool_ids: &[String]) -> Result<Vec<ToolRow>, StoreError> {
+    sqlx::query_as(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM tool t WHERE t.tool_id = ANY($1) ORDER BY t.tool_id"
+    ))
+    .bind(tool_ids)
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::at("read tools of the catalog"))
+}
+
 /// Every tool, by id.
 ///
 /// # Errors
@@ -190,45 +207,6 @@ pub async fn lock(connection: &mut PgConnection, tool_ids: &[String]) -> Result<
     .fetch_all(connection)
     .await
     .map_err(StoreError::at("lock tools"))
-}
-
-/// Writes a row that is locked, or a new one; false: somebody else has made it meanwhile.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn write(connection: &mut PgConnection, row: &ToolRow, is_new: bool) -> Result<bool, StoreError> {
-    const INSERT: &str = "
-        INSERT INTO tool (tool_id, spec, version_hash, source, category, words, state, origin, registration, pending,
-            pending_hash, announced_by, announced_at, changed_by, changed_at, revision, events, tenant)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 1, $16, $17)
-        ON CONFLICT (tool_id) DO NOTHING";
-    const UPDATE: &str = "
-        UPDATE tool SET spec = $2, version_hash = $3, source = $4, category = $5, words = $6, state = $7, origin = $8,
-            registration = $9, pending = $10, pending_hash = $11, announced_by = $12, announced_at = $13,
-            changed_by = $14, changed_at = $15, events = $16, revision = revision + 1
-        WHERE tool_id = $1 AND tenant = $17";
-    let done = sqlx::query(if is_new { INSERT } else { UPDATE })
-        .bind(&row.tool_id)
-        .bind(&row.spec)
-        .bind(&row.version_hash)
-        .bind(&row.source)
-        .bind(&row.category)
-        .bind(&row.words)
-        .bind(&row.state)
-        .bind(&row.origin)
-        .bind(&row.registration)
-        .bind(&row.pending)
-        .bind(&row.pending_hash)
-        .bind(&row.announced_by)
-        .bind(row.announced_at)
-        .bind(&row.changed_by)
-        .bind(row.changed_at)
-        .bind(row.events)
-        .bind(&row.tenant)
-        .execute(connection)
-        .await
-        .map_err(StoreError::at("write a tool"))?;
-    Ok(done.rows_affected() == 1)
 }
 
 /// How many tools callers have registered and not removed. Who counts is alone with that until its transaction ends.
@@ -316,5 +294,5 @@ pub async fn put(pool: &PgPool, spec: &workflow::tool::ToolSpecification, state:
     let mut row = announced(None, &found, by).unwrap().row;
     row.state = state.as_str().to_owned();
     let mut connection = pool.acquire().await.unwrap();
-    assert!(write(&mut connection, &row, true).await.unwrap());
+    assert_eq!(writing::insert(&mut connection, &[&row]).await.unwrap().len(), 1);
 }
