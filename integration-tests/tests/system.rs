@@ -6,6 +6,8 @@
     reason = "a document that lacks what it should have fails the test"
 )]
 
+#[path = "system/api_changes.rs"]
+mod api_changes;
 #[path = "system/asking.rs"]
 mod asking;
 #[path = "system/chaos_short.rs"]

@@ -5,10 +5,13 @@ use anyhow::{Result, ensure};
 use integration_tests::document::{Document as _, shortened};
 use integration_tests::eventually::eventually;
 use integration_tests::mcp_server::{McpServer, tool};
-use integration_tests::plans::unattended;
+use integration_tests::plans::{null_step, unattended};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
+/// Publishes with `old.look`.
+pub const CHANNEL: &str = "wall";
+const TITLE: &str = "What was seen";
 /// A list is read at once, and a change is announced 5 s after the last at the latest.
 const SECONDS: Duration = Duration::from_secs(15);
 
@@ -61,6 +64,12 @@ async fn is_noticed(scene: &Scene, name: &str, server: &McpServer) -> Result<()>
     let refused = scene.rest.post("/process", &unattended("Look", plan, &[])).await?;
     refused.expect_problem(422, "plan_tool")?;
 
+    let posted = if name == "old" {
+        Some(held_back(scene).await?)
+    } else {
+        None
+    };
+
     let path = format!("/tools/{name}.look/approve");
     scene
         .rest
@@ -70,7 +79,31 @@ async fn is_noticed(scene: &Scene, name: &str, server: &McpServer) -> Result<()>
     let used = call(scene, &format!("{name}.look"), "after").await?;
     scene.rest.until(&used, &["completed"], LIMIT).await?;
     ensure!(server.calls("look", "after").len() == 1, "not called once");
+    if let Some(posted) = posted {
+        let done = scene.rest.until(&posted, &["completed"], LIMIT).await?;
+        ensure!(done.said("/published/0/state") == "published", "{}", shortened(&done));
+        ensure!(server.calls("look", TITLE).len() == 1, "not published once");
+    }
     Ok(())
+}
+
+/// A publication with what nobody has approved yet waits, and goes on by itself once somebody has.
+async fn held_back(scene: &Scene) -> Result<String> {
+    let write = null_step("write", &json!({"title": TITLE, "content": "Seen."}), &[]);
+    let mut plan = json!({"steps": [write]});
+    plan["steps"][0]["channel"] = json!(CHANNEL);
+    let task = scene.rest.submit(&unattended("Publish", plan, &[CHANNEL])).await?;
+    eventually("the publication is handed back", LIMIT, || async {
+        let status = scene.rest.status(&task).await?;
+        ensure!(
+            status.said("/waiting/0/code") == "tool_changed",
+            "{}",
+            shortened(&status)
+        );
+        ensure!(status["status"] == "publishing", "{}", shortened(&status));
+        Ok(task.clone())
+    })
+    .await
 }
 
 async fn document(scene: &Scene, server: &str, tool: &str) -> Result<Value> {

@@ -1,7 +1,7 @@
-//! Servers of the Model Context Protocol that ask, that want a token, and whose tools change, seen through the whole
-//! system. They share one system.
+//! Servers of the Model Context Protocol that ask, that want a token, and whose tools change, and an API whose document
+//! does, seen through the whole system. They share one system.
 
-use crate::{mcp_changes, mcp_questions, mcp_tokens};
+use crate::{api_changes, mcp_changes, mcp_questions, mcp_tokens};
 use anyhow::{Context as _, Result};
 use integration_tests::injection::Sink;
 use integration_tests::mcp_server::{Character, McpServer, Revision, tool};
@@ -20,6 +20,8 @@ pub struct Scene {
     pub new: McpServer,
     pub locked: McpServer,
     pub tokens: Sink,
+    /// An API, and its document.
+    pub api: Sink,
     /// Nobody has any business there.
     pub elsewhere: Sink,
 }
@@ -43,6 +45,7 @@ fn servers_ask_humans_are_shown_tokens_and_change_under_the_eyes_of_the_catalog(
 impl Scene {
     async fn start() -> Result<Self> {
         let tokens = Sink::start(mcp_tokens::token).await?;
+        let api = Sink::start(api_changes::document).await?;
         let elsewhere = Sink::start(|_| json!({})).await?;
         let server = async |revision, lets_in| {
             let character = Character {
@@ -55,7 +58,7 @@ impl Scene {
         let old = server(Revision::Handshake, |_| true).await?;
         let new = server(Revision::Current, |_| true).await?;
         let locked = server(Revision::Current, mcp_tokens::lets_in).await?;
-        let config = configuration(&old, &new, &locked, &tokens);
+        let config = configuration(&old, &new, &locked, &tokens) + &api_changes::configuration(&api);
         let system = System::start(Options::new("mcp-live", config)).await?;
         let rest = Rest::new(&system.dev()?.rest_url)?;
         Ok(Self {
@@ -65,6 +68,7 @@ impl Scene {
             new,
             locked,
             tokens,
+            api,
             elsewhere,
         })
     }
@@ -78,7 +82,7 @@ pub fn first_tools() -> Vec<Value> {
 
 fn configuration(old: &McpServer, new: &McpServer, locked: &McpServer, tokens: &Sink) -> String {
     let (old, new, locked, tokens) = (old.url(), new.url(), locked.url(), tokens.url());
-    let secret = mcp_tokens::SECRET;
+    let (secret, wall) = (mcp_tokens::SECRET, mcp_changes::CHANNEL);
     // Calls of `new` have effects: nobody says otherwise.
     format!(
         r#"
@@ -99,12 +103,18 @@ kind = "oauth_client_credentials"
 token_url = "{tokens}/token"
 client_id = "orchestrator"
 client_secret = "{secret}"
+[[channels]]
+name = "{wall}"
+kind = "mcp"
+server = "old"
+tool = "look"
+arguments = {{ item = "{{{{title}}}}" }}
 "#
     )
 }
 
 async fn hold(scene: &Scene) -> Result<()> {
-    futures::future::try_join3(
+    futures::future::try_join4(
         holds(
             "questions are answered or declined",
             mcp_questions::are_answered_or_declined(scene),
@@ -117,6 +127,7 @@ async fn hold(scene: &Scene) -> Result<()> {
             "changes are noticed within seconds",
             mcp_changes::are_noticed_within_seconds(scene),
         ),
+        holds("a document is read again", api_changes::wait_for_approval(scene)),
     )
     .await?;
     let outlived = mcp_questions::outlive_the_executor(scene);

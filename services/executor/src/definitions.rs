@@ -10,6 +10,7 @@ use bus::worker::Coordinator;
 use contracts::coordinator::ListDefinitionsRequest;
 use service::Context;
 use service::config::Config;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -27,8 +28,8 @@ pub struct Definitions {
     config: Arc<Config>,
     coordinator: Coordinator,
     tools: Registry,
-    /// Tools that channels publish with.
-    published_with: Vec<String>,
+    /// Tools that channels publish with, by channel.
+    published_with: BTreeMap<String, String>,
     in_force: InForce,
     known: Mutex<Known>,
 }
@@ -58,7 +59,7 @@ impl Definitions {
     /// None yet. `in_force`: told which definitions the catalog has of the tools that channels publish with.
     pub fn new(config: Arc<Config>, coordinator: Coordinator, tools: Registry, in_force: InForce) -> Self {
         Self {
-            published_with: config.channels.iter().filter_map(mcp::tool_of).collect(),
+            published_with: published_with(&config),
             config,
             coordinator,
             tools,
@@ -78,9 +79,11 @@ impl Definitions {
         }
     }
 
-    /// Reads them where nothing was read yet and a channel goes by what is in force.
-    pub async fn heard(&self) {
-        if !self.published_with.is_empty() && !self.in_force.is_known() {
+    /// Before something is published: where the channel goes by a definition in force and nothing is known of that
+    /// yet, since its tool was new when they were read last, they are read again.
+    pub async fn heard_for(&self, channel: &str) {
+        let tool_id = self.published_with.get(channel);
+        if tool_id.is_some_and(|tool_id| self.in_force.of(tool_id).is_none()) {
             self.renew().await;
         }
     }
@@ -95,7 +98,7 @@ impl Definitions {
     async fn ask(&self, known: &mut Known) -> bool {
         let ask = ListDefinitionsRequest {
             pool: self.config.worker.pool.clone(),
-            tool_ids: self.published_with.clone(),
+            tool_ids: self.published_with.values().cloned().collect(),
         };
         let answer = self
             .coordinator
@@ -143,6 +146,13 @@ impl Definitions {
             }
         }
     }
+}
+
+fn published_with(config: &Config) -> BTreeMap<String, String> {
+    let channels = config.channels.iter();
+    channels
+        .filter_map(|channel| Some((channel.name.clone(), mcp::tool_of(channel)?)))
+        .collect()
 }
 
 fn serve(documents: &[String], config: &Config, tools: &Registry) {

@@ -24,7 +24,8 @@ pub struct ApiConfig {
     #[schemars(extend("format" = "http-url"))]
     pub base_url: String,
     /// An OpenAPI 3.0 or 3.1 document, JSON or YAML, whose operations become tools: a file, relative to the file this
-    /// stands in, or the URL of one. Endpoints with the name of an operation override what they set.
+    /// stands in, or the URL of one, which is read again at every discovery; what has changed there waits for approval.
+    /// Endpoints with the name of an operation override what they set.
     #[serde(default)]
     pub openapi: Option<String>,
     /// The operations that become tools, by `operationId`. Empty: all.

@@ -33,6 +33,6 @@ async fn publish(executor: &Executor, job: &JobContext, spec: &PublishSpec) -> R
         deliverable: &deliverable,
         now: service::clock::now(),
     };
-    executor.definitions.heard().await;
+    executor.definitions.heard_for(&spec.channel).await;
     executor.channels.get(&spec.channel)?.publish(publication, job).await
 }
