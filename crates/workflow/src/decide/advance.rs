@@ -104,7 +104,7 @@ pub(super) fn enter_attention(cx: &mut Context<'_>) {
     cx.task.interrupted = Some(cx.task.status);
     cx.task.status = Status::NeedsAttention;
     if !cx.task.gates.iter().any(|g| g.kind == GateKind::Attention) {
-        cx.open_gate(GateKind::Attention, None, gates::attention_hash(&attention));
+        cx.open_gate(GateKind::Attention, None, gates::attention_hash(&cx.task, &attention));
     }
     cx.emit(EventKind::TaskNeedsAttention, data);
 }

@@ -43,9 +43,41 @@ pub fn actions_of(kind: GateKind, attention: Option<AttentionReason>, asks: Opti
 /// What is said of an answer without what it must have, or with what it cannot have.
 const UNANSWERED: &str = "an edit has arguments, an answer to a tool has responses, and an approval has neither";
 
-/// What an attention gate is about, as a hash.
-pub(super) fn attention_hash(attention: &Attention) -> Fingerprint {
-    Fingerprint::of([attention.reason.as_str().as_bytes(), attention.detail.as_bytes()])
+/// What an attention gate is about, as a hash: the calls that an approval would let through are part of it.
+pub(super) fn attention_hash(task: &Task, attention: &Attention) -> Fingerprint {
+    let asked = (0_u16..).zip(&task.steps).filter_map(|(index, step)| {
+        let asked = step.asked.as_ref().filter(|asked| asked.expired)?;
+        Some((index.to_be_bytes(), asked.question.hash.to_bytes()))
+    });
+    let asked: Vec<_> = asked.collect();
+    let asked = asked
+        .iter()
+        .flat_map(|(index, question)| [index.as_slice(), question.as_slice()]);
+    let words = [attention.reason.as_str().as_bytes(), attention.detail.as_bytes()];
+    Fingerprint::of(words.into_iter().chain(asked))
+}
+
+/// One more gate expired while a human is asked about another one: who looked at that has not seen it, and is asked
+/// about both.
+pub(super) fn renew_attention(cx: &mut Context<'_>) {
+    let Some(attention) = cx.task.attention.clone() else {
+        return;
+    };
+    let hash = attention_hash(&cx.task, &attention);
+    let open = cx.task.gates.iter().find(|g| g.kind == GateKind::Attention);
+    let Some(serial) = open.filter(|g| g.content_hash != hash).map(|g| g.serial) else {
+        return;
+    };
+    let decided = Decided {
+        serial,
+        kind: GateKind::Attention,
+        actor: "expiry".to_owned(),
+        at: cx.now(),
+        action: Action::Reject,
+        request: Fingerprint::of([]),
+    };
+    cx.close_gate(serial, &decided, None, true);
+    cx.open_gate(GateKind::Attention, None, hash);
 }
 
 pub(super) fn decided(cx: &mut Context<'_>, decision: &Decision) {

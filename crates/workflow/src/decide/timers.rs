@@ -1,11 +1,11 @@
 //! What is due: leases, gates, deadlines, licences, and queued jobs that are silent.
 
 use super::context::Context;
-use super::{QUEUE_SILENCE, asking, effects, runs};
+use super::{QUEUE_SILENCE, asking, effects, gates, runs};
 use crate::decision::Lookup;
 use crate::hash::Fingerprint;
 use crate::ids::Serial;
-use crate::state::{Decided, JobState};
+use crate::state::{Attention, Decided, JobState};
 use crate::time::Millis;
 use crate::vocabulary::{Action, AttentionReason, GateKind, Status};
 
@@ -17,7 +17,7 @@ pub(super) fn fired(cx: &mut Context<'_>) {
         leases(cx);
     }
     effects::expire(cx);
-    gates(cx);
+    expire_gates(cx);
     deadline(cx);
     silent(cx, QUEUE_SILENCE);
 }
@@ -54,7 +54,7 @@ fn leases(cx: &mut Context<'_>) {
 }
 
 /// A gate that expires fails closed: a human is asked again, nothing goes out.
-fn gates(cx: &mut Context<'_>) {
+fn expire_gates(cx: &mut Context<'_>) {
     let now = cx.now();
     let due: Vec<(Serial, GateKind, Option<u16>)> = cx
         .task
@@ -77,6 +77,10 @@ fn gates(cx: &mut Context<'_>) {
             asking::expired(cx, index);
         }
         cx.stall(AttentionReason::GateExpired, format!("the {kind} gate expired"));
+    }
+    let about_gates = |a: &Attention| a.reason == AttentionReason::GateExpired;
+    if cx.task.attention.as_ref().is_some_and(about_gates) {
+        gates::renew_attention(cx);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::acts::{LICENCE, broken, cancel, flaky, pause, says};
 use super::given::Given;
 use super::scenario::Scenario;
-use workflow::decision::Reply;
+use workflow::decision::{Refusal, Reply};
 use workflow::input::Decision;
 use workflow::obligations::{Rule, next_due, obligations};
 use workflow::vocabulary::{Action, AttentionReason, EffectClass, GateKind, Status};
@@ -120,6 +120,39 @@ fn a_gate_beside_attention_expires_too() {
     };
     assert_eq!(s.human(retry), Reply::Done);
     s.step_gate("a");
+}
+
+#[test]
+fn a_call_that_expires_while_a_human_looks_at_another_is_not_let_through_with_it() {
+    let mut s = Given::plan("a:asks c b:asks~c").start();
+    s.pass(100.0);
+    s.done("c");
+    s.ask();
+    s.wait(3500.0);
+    assert_eq!(s.reason(), Some(AttentionReason::GateExpired));
+    let seen = s
+        .task
+        .gates
+        .iter()
+        .find(|g| g.kind == GateKind::Attention)
+        .unwrap()
+        .content_hash;
+    let first = s.gate(GateKind::Attention);
+    s.wait(100.0);
+    let approve = |gate, hash: Option<String>| Decision {
+        gate,
+        content_hash: hash,
+        ..says(Action::Approve)
+    };
+    let late = s.human(approve(Some(first), None));
+    assert!(
+        matches!(late, Reply::Refused(Refusal::AlreadyDecided { .. })),
+        "{late:?}"
+    );
+    let stale = s.human(approve(None, Some(seen.to_string())));
+    assert_eq!(stale, Reply::Refused(Refusal::ApprovalStale));
+    assert_eq!(s.human(approve(None, None)), Reply::Done);
+    assert_eq!(s.queued(), ["a", "b"]);
 }
 
 #[test]
