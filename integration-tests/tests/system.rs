@@ -10,6 +10,8 @@
 mod api_changes;
 #[path = "system/asking.rs"]
 mod asking;
+#[path = "system/budgets.rs"]
+mod budgets;
 #[path = "system/chaos_short.rs"]
 mod chaos_short;
 #[path = "system/contract.rs"]

@@ -1,5 +1,6 @@
 //! What was called to answer, what it cost, and why there was no answer.
 
+use crate::grant::Spend;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -115,6 +116,14 @@ pub enum EngineError {
     /// The time of the work that asks was over.
     #[error("out of time: {0}")]
     OutOfTime(String),
+    /// The next call may take more than the work may spend.
+    #[error("a call of {model} may take more than is left of the grant")]
+    OverGrant {
+        /// Provider and model.
+        model: String,
+        /// What the work needs in all, with what it has spent.
+        needs: Spend,
+    },
     /// The model does not want to.
     #[error("the model refuses: {0}")]
     Refused(String),
@@ -208,6 +217,7 @@ impl EngineError {
             Self::Rejected(_) => "llm_rejected",
             Self::BadOutput(_) => "llm_bad_output",
             Self::OutOfTime(_) => "llm_out_of_time",
+            Self::OverGrant { .. } => "grant_too_small",
             Self::Refused(_) => "llm_refused",
         }
     }
@@ -216,7 +226,12 @@ impl EngineError {
     pub fn retryable(&self) -> bool {
         match self {
             // Executors announce their tools when they start, maybe after the first request.
-            Self::NoTool(_) | Self::Away { .. } | Self::BadOutput(_) | Self::OutOfTime(_) | Self::Refused(_) => true,
+            Self::NoTool(_)
+            | Self::Away { .. }
+            | Self::BadOutput(_)
+            | Self::OutOfTime(_)
+            | Self::OverGrant { .. }
+            | Self::Refused(_) => true,
             Self::UnknownKind(_) | Self::UnknownAgent(_) | Self::BadArguments(_) | Self::Rejected(_) => false,
         }
     }

@@ -12,6 +12,7 @@ mod chat;
 mod deadline;
 mod embeddings;
 mod engine;
+mod grant;
 mod judge;
 mod memory;
 mod models;
@@ -32,6 +33,7 @@ pub use chat::{Chat, ChatAsk, Message, Reply, Tier, ToolCall};
 pub use deadline::by;
 pub use embeddings::{EmbedError, Embedder, EmbedderSettings};
 pub use engine::ModelEngine;
+pub use grant::{Grant, Spend, within};
 pub use memory::{KnownPattern, Memory, PatternDecision, PatternUse};
 pub use models::{
     Bounds, ModelRef, Models, OpenError, Patience, Price, ProviderSettings, Settings, Sources, Speaks, TableError,

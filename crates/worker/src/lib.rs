@@ -9,5 +9,5 @@ mod serving;
 
 pub use deadline::give_up_at;
 pub use model::engine;
-pub use report::{calls, ended, usage};
+pub use report::{calls, ended, grant, usage};
 pub use serving::{Connections, connect, serve};

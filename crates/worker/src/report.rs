@@ -29,9 +29,28 @@ pub fn ended(failed: Failed) -> Ended {
     let Failed { error, usage, calls } = failed;
     let ended = match &error {
         EngineError::Away { retry_after, .. } => Ended::postponed(error.code(), error.to_string(), *retry_after),
+        EngineError::OverGrant { needs, .. } => Ended::short_of(
+            error.code(),
+            error.to_string(),
+            work::Grant {
+                usd_micros: needs.usd_micros,
+                tokens: needs.tokens,
+                ..work::Grant::default()
+            },
+        ),
         _ => Ended::failure(error.code(), error.to_string(), error.retryable()),
     };
     ended.costing(self::usage(usage)).having_called(self::calls(calls))
+}
+
+/// What the job's run may spend.
+pub fn grant(job: &work::Job) -> llm::Grant {
+    let grant = job.grant.unwrap_or_default();
+    llm::Grant {
+        usd_micros: grant.bounds_usd.then_some(grant.usd_micros),
+        tokens: grant.bounds_tokens.then_some(grant.tokens),
+        cheaper: grant.cheaper,
+    }
 }
 
 fn call(call: llm::Call) -> work::Call {

@@ -136,6 +136,8 @@ pub struct Postponed {
     pub message: String,
     /// How long to wait.
     pub pause: Millis,
+    /// What a run needs in all, where it may not spend as much; else nothing.
+    pub needs: Money,
 }
 
 /// How a run ended well. The kind must fit the job.

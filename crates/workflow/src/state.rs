@@ -285,6 +285,9 @@ pub struct Job {
     /// What its current dispatch may spend.
     #[serde(rename = "g", default, skip_serializing_if = "Money::is_zero")]
     pub grant: Money,
+    /// What a run of it needs in all, said by one whose grant was too small.
+    #[serde(rename = "w", default, skip_serializing_if = "Money::is_zero")]
+    pub needs: Money,
 }
 
 /// Where a job stands.
@@ -547,6 +550,15 @@ impl Money {
     /// Nothing at all.
     pub fn is_zero(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Nothing of it below zero.
+    pub fn bounded(self) -> Self {
+        Self {
+            usd_micros: self.usd_micros.max(0),
+            tokens: self.tokens.max(0),
+            calls: self.calls.max(0),
+        }
     }
 
     /// Sum; saturating, so that a hostile figure cannot wrap.

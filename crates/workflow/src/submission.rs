@@ -93,8 +93,14 @@ pub struct Policy {
     /// Seconds a planning or assessment run may take: each asks a model several times.
     #[serde(default = "default_model_timeout")]
     pub model_timeout_seconds: f64,
-    /// Micro-USD reserved for a planning or assessment run.
+    /// Micro-USD reserved for a run that asks models and whose price nobody can tell before.
     pub grant_usd_micros: i64,
+    /// Tokens reserved for a run that asks models, where they have a budget.
+    #[serde(default)]
+    pub grant_tokens: i64,
+    /// A smaller model is asked where a larger one does not fit the budget.
+    #[serde(default)]
+    pub cheaper_models: bool,
     /// Step events are told too.
     pub step_events: bool,
     /// Higher is dispatched first; 0 is normal.

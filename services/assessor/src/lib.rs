@@ -37,7 +37,8 @@ impl Handler for Assessor {
         let Some(job::Spec::Assess(spec)) = &job.job.spec else {
             return Ended::failure("worker_protocol", "not an assessment", false);
         };
-        judging::assess(&*self.engine, &job.submission, spec, job.deadline)
+        let assessed = judging::assess(&*self.engine, &job.submission, spec, job.deadline);
+        llm::within(worker::grant(&job.job), assessed)
             .instrument(gen_ai::evaluate(spec.round))
             .await
     }

@@ -134,6 +134,8 @@ fn policy(asked: &ProcessRequest, config: &Config) -> Policy {
         job_timeout_seconds: rules.job_timeout_seconds,
         model_timeout_seconds: rules.model_timeout_seconds,
         grant_usd_micros: grant(config, budget.max_cost_usd),
+        grant_tokens: i64::try_from(rules.grant.tokens).unwrap_or(i64::MAX),
+        cheaper_models: rules.cheaper_models,
         step_events: config.events.detail == EventDetail::Step,
         priority: 0,
     }
@@ -153,7 +155,7 @@ fn budget(asked: Option<Budget>, default: &config::BudgetConfig) -> Budget {
 /// run of theirs is not counted as spent money; a budget below the grant still lets the first run start.
 fn grant(config: &Config, max_cost_usd: Option<f64>) -> i64 {
     let is_free = |role| !matches!(config.llm.answering(role), Answering::Models { .. });
-    if is_free(Role::Planner) && is_free(Role::Judge) {
+    if Role::ALL.into_iter().all(is_free) {
         return 0;
     }
     let grant = config.policy.grant.cost_usd;

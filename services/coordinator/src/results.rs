@@ -22,6 +22,7 @@ use tracing::warn;
 use workflow::decide::LEASE;
 use workflow::ids::{JobId, RunId, TaskId};
 use workflow::input::{Assessment, Body, Cost, Failure, Input, Outcome, Postponed};
+use workflow::state::Money;
 use workflow::time::Millis;
 use workflow::vocabulary::{AskKind, WorkKind};
 
@@ -297,6 +298,11 @@ fn postponed(released: &Released) -> Option<Postponed> {
         code: cut(&released.code, 100),
         message: cut(&released.message, 2000),
         pause: Millis::from_secs_f64(released.retry_after_seconds.clamp(0.0, 3600.0)),
+        needs: released.needs.map_or_else(Money::default, |needs| Money {
+            usd_micros: needs.usd_micros,
+            tokens: needs.tokens,
+            calls: needs.calls,
+        }),
     })
 }
 

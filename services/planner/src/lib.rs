@@ -99,6 +99,8 @@ impl Handler for Planner {
             feedback: &spec.feedback,
             deadline: job.deadline,
         };
-        planning.run().instrument(gen_ai::plan(spec.version)).await
+        llm::within(worker::grant(&job.job), planning.run())
+            .instrument(gen_ai::plan(spec.version))
+            .await
     }
 }

@@ -3,7 +3,7 @@
 use super::coordinator::Coordinator;
 use super::effects::OpenEffects;
 use contracts::work::job_result::Outcome;
-use contracts::work::{BlobRef, Call, Failure, Job, Payload, Released, Usage, payload};
+use contracts::work::{BlobRef, Call, Failure, Grant, Job, Payload, Released, Usage, payload};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OnceCell;
@@ -120,6 +120,17 @@ impl Ended {
             retry_after_seconds: pause.as_secs_f64(),
             code: code.to_owned(),
             message: message.into(),
+            needs: None,
+        }))
+    }
+
+    /// Handed back because the run may not spend what it takes; costs no attempt.
+    pub fn short_of(code: &str, message: impl Into<String>, needs: Grant) -> Self {
+        Self::with(Outcome::Released(Released {
+            code: code.to_owned(),
+            message: message.into(),
+            needs: Some(needs),
+            ..Released::default()
         }))
     }
 

@@ -5,6 +5,7 @@ use super::trail::Trail;
 use super::wanted::{Unusable, Wanted};
 use crate::call::{Answer, EngineError, Failed};
 use crate::chat::{Chat, ChatAsk, Message, Reply, Tier};
+use crate::grant;
 use crate::provider::Completion;
 use async_trait::async_trait;
 use std::borrow::Cow;
@@ -22,6 +23,8 @@ struct Course<'a> {
     ask: ChatAsk<'a>,
     wanted: Wanted<'a>,
     members: Arc<[Arc<Member>]>,
+    /// How many of them are of the size asked for; smaller ones follow.
+    own: usize,
     messages: Cow<'a, [Message]>,
     asked_again: bool,
     /// Why those before gave nothing; the gravest stays.
@@ -35,6 +38,24 @@ impl<F: Fn(Tier) -> Arc<[Arc<Member>]> + Send + Sync + 'static> Chain<F> {
             record_content,
         }
     }
+
+    /// Where a smaller model may stand in, those of smaller sizes follow.
+    fn members_of(&self, tier: Tier) -> Arc<[Arc<Member>]> {
+        let own = (self.members)(tier);
+        if !grant::may_be_cheaper() {
+            return own;
+        }
+        let smaller = [Tier::Standard, Tier::Small]
+            .into_iter()
+            .filter(|smaller| *smaller < tier);
+        let mut members: Vec<Arc<Member>> = own.to_vec();
+        for member in smaller.flat_map(|smaller| (self.members)(smaller).to_vec()) {
+            if !members.iter().any(|known| Arc::ptr_eq(known, &member)) {
+                members.push(member);
+            }
+        }
+        members.into()
+    }
 }
 
 #[async_trait]
@@ -45,7 +66,8 @@ impl<F: Fn(Tier) -> Arc<[Arc<Member>]> + Send + Sync + 'static> Chat for Chain<F
         let course = Course {
             ask,
             wanted,
-            members: (self.members)(ask.tier),
+            members: self.members_of(ask.tier),
+            own: (self.members)(ask.tier).len(),
             messages: Cow::Borrowed(ask.messages),
             asked_again: false,
             missed: None,
@@ -60,15 +82,24 @@ impl<F: Fn(Tier) -> Arc<[Arc<Member>]> + Send + Sync + 'static> Chat for Chain<F
 impl Course<'_> {
     async fn run(mut self, trail: &mut Trail) -> Result<Reply, EngineError> {
         let members = Arc::clone(&self.members);
-        let mut rest = members.iter().peekable();
-        while let Some(member) = rest.next() {
-            let next = rest.peek().map(|next| next.as_ref());
+        let mut rest = members.iter().enumerate().peekable();
+        while let Some((place, member)) = rest.next() {
+            // A smaller one is asked for want of money alone.
+            if place >= self.own && !matches!(self.missed, Some(EngineError::OverGrant { .. })) {
+                break;
+            }
+            let next = rest.peek().map(|(_, next)| next.as_ref());
             match self.ask_one(member, next.is_some(), trail).await {
                 Ok(reply) => return Ok(reply),
                 Err((error, false)) => return Err(error),
                 Err((error, true)) => {
                     if let Some(next) = next {
-                        trail.decision("fallback", next.provider(), next.model(), &error.to_string());
+                        let choice = if place + 1 < self.own {
+                            "fallback"
+                        } else {
+                            "cheaper_model"
+                        };
+                        trail.decision(choice, next.provider(), next.model(), &error.to_string());
                     }
                     self.missed = Some(graver(self.missed.take(), error));
                 }
@@ -144,6 +175,10 @@ fn error_of(missed: Missed, member: &Member) -> EngineError {
         Missed::Broken(detail) => {
             EngineError::BadOutput(of(&format!("the answer breaks off or cannot be read: {detail}")))
         }
+        Missed::OverGrant(needs) => EngineError::OverGrant {
+            model: format!("{}/{}", member.provider(), member.model()),
+            needs,
+        },
         // Not away: asked again it would do the same, so it costs an attempt.
         Missed::OutOfTime(detail) => EngineError::OutOfTime(of(&detail)),
         Missed::Endless(detail) => EngineError::BadOutput(of(&format!(

@@ -6,7 +6,8 @@ use super::price::Price;
 use super::trail::{Called, Trail};
 use crate::chat::{ChatAsk, Message};
 use crate::deadline;
-use crate::provider::{Completion, Endpoint, Exchange, Fault, FaultKind, Form};
+use crate::grant::{self, Spend};
+use crate::provider::{Completion, Endpoint, Exchange, Fault, FaultKind, Form, Tokens};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -23,6 +24,10 @@ const AGAIN: Duration = Duration::from_secs(5);
 const IGNORED: u32 = 6;
 /// About what English takes.
 const BYTES_PER_TOKEN: f64 = 4.0;
+/// What languages take that take the most.
+const LEAST_BYTES_PER_TOKEN: usize = 2;
+/// Bound of a reply within a grant, where none is configured.
+const OUTPUT_TOKENS: u32 = 8192;
 
 /// A provider, shared by its models.
 pub(super) struct Provider {
@@ -61,6 +66,8 @@ pub(super) enum Missed {
     Broken(String),
     /// Whoever asks has no more time.
     OutOfTime(String),
+    /// Whoever asks may not spend what it could take.
+    OverGrant(Spend),
 }
 
 /// What this call tries of what servers differ in.
@@ -113,8 +120,17 @@ impl Member {
         let mut failures = 0;
         loop {
             let exchange = self.exchange(ask, messages, dialect);
-            let (ticket, pass) = self.admit(estimate(messages)).await?;
+            let most = self.most(&exchange);
+            let held = grant::set_aside(most).map_err(Missed::OverGrant)?;
+            let (ticket, pass) = match self.admit(estimate(messages)).await {
+                Ok(admitted) => admitted,
+                Err(missed) => {
+                    held.spent(Spend::default());
+                    return Err(missed);
+                }
+            };
             let outcome = self.call(&exchange, ticket, trail).await;
+            held.spent(self.took(&outcome, most));
             let fault = match outcome {
                 Ok(completion) => {
                     pass.answered();
@@ -216,6 +232,42 @@ impl Member {
         outcome
     }
 
+    /// The most a call may take.
+    fn most(&self, exchange: &Exchange<'_>) -> Spend {
+        if !grant::is_bounded() {
+            return Spend::default();
+        }
+        let schema = exchange.schema.map_or(0, |schema| schema.to_string().len());
+        let tools = exchange
+            .tools
+            .iter()
+            .map(|tool| tool.description.len() + tool.input_schema.to_string().len());
+        let bytes = length(exchange.messages) + schema + tools.sum::<usize>();
+        let count = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
+        let tokens = Tokens {
+            input: count(bytes / LEAST_BYTES_PER_TOKEN),
+            output: exchange.max_output_tokens.unwrap_or(OUTPUT_TOKENS).into(),
+            ..Tokens::default()
+        };
+        self.cost(&tokens)
+    }
+
+    /// What a call took: all it could have where nobody says.
+    fn took(&self, outcome: &Result<Completion, Fault>, most: Spend) -> Spend {
+        match outcome {
+            Ok(completion) => completion.tokens.as_ref().map_or(most, |tokens| self.cost(tokens)),
+            Err(fault) if fault.kind.is_free() => Spend::default(),
+            Err(_) => most,
+        }
+    }
+
+    fn cost(&self, tokens: &Tokens) -> Spend {
+        Spend {
+            usd_micros: self.price.map_or(0, |price| price.micros(tokens)),
+            tokens: i64::try_from(tokens.input.saturating_add(tokens.output)).unwrap_or(i64::MAX),
+        }
+    }
+
     fn exchange<'a>(&'a self, ask: &ChatAsk<'a>, messages: &'a [Message], dialect: Dialect) -> Exchange<'a> {
         let forms = self.provider.endpoint.forms();
         Exchange {
@@ -225,7 +277,11 @@ impl Member {
             schema: ask.schema,
             form: forms.get(dialect.form).copied().unwrap_or(Form::Prompt),
             tools: ask.tools,
-            max_output_tokens: ask.max_output_tokens.or(self.provider.max_output_tokens),
+            max_output_tokens: ask
+                .max_output_tokens
+                .or(self.provider.max_output_tokens)
+                // What may not cost more than so much must end.
+                .or_else(|| grant::is_bounded().then_some(OUTPUT_TOKENS)),
             bound_renamed: dialect.bound_renamed,
         }
     }
@@ -324,12 +380,16 @@ fn note(span: &Span, outcome: &Result<Completion, Fault>) {
 }
 
 fn estimate(messages: &[Message]) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    let tokens = length(messages) as f64 / BYTES_PER_TOKEN;
+    tokens
+}
+
+/// Bytes of all texts.
+fn length(messages: &[Message]) -> usize {
     let bytes = |message: &Message| match message {
         Message::System(text) | Message::User(text) | Message::Assistant { text, .. } => text.len(),
         Message::Tool { content, .. } => content.len(),
     };
-    let bytes: usize = messages.iter().map(bytes).sum();
-    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    let tokens = bytes as f64 / BYTES_PER_TOKEN;
-    tokens
+    messages.iter().map(bytes).sum()
 }

@@ -5,6 +5,7 @@ use llm::{
     Sources, Speaks, Tier, Tiers,
 };
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::ModelServer;
@@ -14,6 +15,36 @@ pub const KEY: &str = "sk-secret";
 /// The model of each server in turn, the first asked first.
 pub fn chat(servers: &[&ModelServer], speaks: Speaks, model: &str) -> Arc<dyn Chat> {
     chat_with(servers, speaks, model, |_| {})
+}
+
+/// A small and a large model of one server.
+pub fn chat_of_sizes(server: &ModelServer, small: &str, large: &str) -> Arc<dyn Chat> {
+    let model = |model: &str| {
+        vec![ModelRef {
+            provider: "p".to_owned(),
+            model: model.to_owned(),
+        }]
+    };
+    let providers = [("p".to_owned(), settings(server.url(), Speaks::OpenAi))];
+    let tiers = Tiers {
+        small: model(small),
+        standard: model(large),
+        large: model(large),
+    };
+    open(providers.into()).chat(&tiers).unwrap()
+}
+
+fn open(providers: BTreeMap<String, ProviderSettings>) -> Models {
+    let settings = Settings {
+        providers,
+        prices: BTreeMap::new(),
+        record_content: false,
+    };
+    let sources = Sources {
+        unix_ms: || 0,
+        random: || 0.0,
+    };
+    Models::open(settings, sources).unwrap()
 }
 
 pub fn chat_with(
@@ -28,15 +59,7 @@ pub fn chat_with(
         change(&mut settings);
         settings
     };
-    let settings = Settings {
-        providers: names.iter().cloned().zip(servers.iter().map(provider)).collect(),
-        prices: std::collections::BTreeMap::new(),
-        record_content: false,
-    };
-    let sources = Sources {
-        unix_ms: || 0,
-        random: || 0.0,
-    };
+    let providers = names.iter().cloned().zip(servers.iter().map(provider)).collect();
     let reference = |provider: &String| ModelRef {
         provider: provider.clone(),
         model: model.to_owned(),
@@ -47,7 +70,7 @@ pub fn chat_with(
         standard: models.clone(),
         large: models,
     };
-    Models::open(settings, sources).unwrap().chat(&tiers).unwrap()
+    open(providers).chat(&tiers).unwrap()
 }
 
 fn settings(base_url: String, speaks: Speaks) -> ProviderSettings {

@@ -9,3 +9,4 @@
 mod exchanges;
 mod faults;
 mod fixture;
+mod grants;

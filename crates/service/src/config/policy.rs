@@ -19,8 +19,11 @@ pub struct PolicyConfig {
     pub on_exhausted: OnExhausted,
     /// Default limits of a task.
     pub budget: BudgetConfig,
-    /// What is reserved for one planning, assessment or model step; unused parts come back.
+    /// What is reserved for one planning, one assessment, or one run of an agent without `estimated_cost`, where the task
+    /// has a budget; unused parts come back, and a run that needs more begins again with more.
     pub grant: GrantConfig,
+    /// Where a call does not fit what is left of the budget, a smaller model of the role is asked before a human is.
+    pub cheaper_models: bool,
     /// Seconds a gate stays open.
     #[schemars(range(min = 1.0, max = 31_536_000.0))]
     pub gate_ttl_seconds: f64,
@@ -92,6 +95,7 @@ impl Default for PolicyConfig {
             on_exhausted: OnExhausted::NeedsAttention,
             budget: BudgetConfig::default(),
             grant: GrantConfig::default(),
+            cheaper_models: false,
             gate_ttl_seconds: 7.0 * 86_400.0,
             job_timeout_seconds: 120.0,
             model_timeout_seconds: 600.0,

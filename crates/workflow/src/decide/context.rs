@@ -6,7 +6,7 @@ use crate::hash::Fingerprint;
 use crate::ids::Serial;
 use crate::input::Body;
 use crate::plan::{FrozenPlan, FrozenStep, PlanStep};
-use crate::state::{Attention, Decided, Gate, Job, JobState, Output, PayloadNo, Task, Unit};
+use crate::state::{Attention, Decided, Gate, Job, JobState, Money, Output, PayloadNo, Task, Unit};
 use crate::submission::Submission;
 use crate::time::{Millis, Timestamp};
 use crate::tool::OutOfUse;
@@ -120,7 +120,8 @@ impl<'a> Context<'a> {
             losses: 0,
             losses_alone: 0,
             requeues: 0,
-            grant: crate::state::Money::default(),
+            grant: Money::default(),
+            needs: Money::default(),
         });
     }
 

@@ -1,11 +1,11 @@
 //! From `ready` to `queued(k)`: what may go out, within the budget, and what is out already.
 
 use super::context::Context;
-use super::{Env, MAX_REQUEUES, Snapshot, advance, runs};
+use super::{Env, MAX_REQUEUES, Snapshot, advance, money, runs};
 use crate::decision::{Reply, Transition};
 use crate::ids::{JobId, Serial};
 use crate::input::{Failure, Found};
-use crate::state::{Effect, EffectState, JobState, Money, Stored, Task, Unit};
+use crate::state::{Effect, EffectState, JobState, Stored, Task, Unit};
 use crate::time::Timestamp;
 use crate::tool::OutOfUse;
 use crate::vocabulary::{AttentionReason, EventKind, Status, WorkKind};
@@ -65,15 +65,18 @@ pub fn dispatch(snapshot: Snapshot<'_>, serials: &[Serial], env: &Env<'_>) -> Tr
         advance::advance(&mut cx);
         return cx.finish();
     }
-    let mut starved = false;
+    let mut starved = None;
     for &serial in serials {
-        starved |= !dispatch_one(&mut cx, serial);
+        if !dispatch_one(&mut cx, serial) {
+            starved = starved.or(Some(serial));
+        }
     }
-    if starved && !cx.has_dispatched_jobs() {
-        cx.stall(
-            AttentionReason::BudgetExceeded,
-            "the budget does not cover the next step",
-        );
+    if let Some(starved) = starved
+        && !cx.has_dispatched_jobs()
+    {
+        let short = cx.task.jobs.iter().find(|job| job.serial == starved);
+        let detail = short.map_or_else(String::new, |job| money::short(&cx, job));
+        cx.stall(AttentionReason::BudgetExceeded, detail);
         advance::advance(&mut cx);
     }
     cx.finish()
@@ -115,10 +118,10 @@ fn dispatch_one(cx: &mut Context<'_>, serial: Serial) -> bool {
     if !matches!(job.state, JobState::Ready { .. }) {
         return true;
     }
-    let (unit, grant) = (job.unit, grant(cx, job.unit));
-    if !affordable(cx, grant) {
+    let unit = job.unit;
+    let Some(grant) = money::grant(cx, job) else {
         return false;
-    }
+    };
     cx.touch();
     cx.task.reserved = cx.task.reserved.plus(grant);
     let Some(job) = cx.task.jobs.get_mut(at) else {
@@ -136,28 +139,6 @@ fn dispatch_one(cx: &mut Context<'_>, serial: Serial) -> bool {
         cx.emit_step(EventKind::StepQueued, index, json!({}));
     }
     true
-}
-
-fn grant(cx: &Context<'_>, unit: Unit) -> Money {
-    let usd_micros = match unit {
-        Unit::Step(i) => cx.frozen(i).map_or(0, |f| f.grant_usd_micros),
-        Unit::Plan | Unit::Assess => cx.submission.policy.grant_usd_micros,
-        Unit::Format(_) | Unit::Publish(_) => 0,
-    };
-    Money {
-        usd_micros,
-        tokens: 0,
-        calls: 0,
-    }
-}
-
-fn affordable(cx: &Context<'_>, grant: Money) -> bool {
-    let policy = &cx.submission.policy;
-    let total = cx.task.spent.plus(cx.task.reserved).plus(grant);
-    let extra = cx.task.extra_budget;
-    let within = |limit: Option<i64>, extra: i64, used: i64| limit.is_none_or(|l| used <= l.saturating_add(extra));
-    within(policy.max_cost_usd_micros, extra.usd_micros, total.usd_micros)
-        && within(policy.max_tokens, extra.tokens, total.tokens)
 }
 
 /// Remembers where a dispatch was stored. Not a change worth a write of its own: it is kept with the

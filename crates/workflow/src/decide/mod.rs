@@ -12,6 +12,7 @@ mod delivering;
 mod dispatch;
 mod effects;
 mod gates;
+mod money;
 mod planning;
 mod runs;
 mod steps;

@@ -212,16 +212,21 @@ fn note_error(cx: &mut Context<'_>, unit: Unit, attempt: u32, failure: &Failure)
     }
 }
 
-/// The unit cannot be done; a human is asked once nothing else runs.
-fn exhausted(cx: &mut Context<'_>, unit: Unit, reason: AttentionReason, failure: &Failure) {
-    let now = cx.now();
-    let what = match unit {
+/// A unit, for people.
+pub(super) fn what(cx: &Context<'_>, unit: Unit) -> String {
+    match unit {
         Unit::Plan => "planning".to_owned(),
         Unit::Assess => "assessment".to_owned(),
         Unit::Step(i) => format!("step {}", cx.step_key(i)),
         Unit::Format(i) => format!("formatting for {}", delivering::channel(cx, i)),
         Unit::Publish(i) => format!("publication to {}", delivering::channel(cx, i)),
-    };
+    }
+}
+
+/// The unit cannot be done; a human is asked once nothing else runs.
+fn exhausted(cx: &mut Context<'_>, unit: Unit, reason: AttentionReason, failure: &Failure) {
+    let now = cx.now();
+    let what = what(cx, unit);
     let message: String = failure.message.chars().take(MAX_MESSAGE).collect();
     match unit {
         Unit::Step(i) => {
@@ -270,6 +275,10 @@ pub(super) fn released(
     found.state = JobState::Ready {
         not_before: pause.map(|pause| now + pause),
     };
+    let needs = postponed.map_or_else(Money::default, |postponed| postponed.needs.bounded());
+    if !needs.is_zero() {
+        found.needs = needs;
+    }
     let (grant, serial, unit, attempt) = (
         std::mem::take(&mut found.grant),
         found.serial,

@@ -65,6 +65,9 @@ pub struct FrozenStep {
     pub pool: String,
     /// Micro-USD reserved for a run.
     pub grant_usd_micros: i64,
+    /// It asks models, and nobody has estimated what for: the policy says what is reserved.
+    #[serde(default)]
+    pub of_unknown_price: bool,
     /// Usually done within a second: may share a message with its siblings.
     pub short: bool,
 }

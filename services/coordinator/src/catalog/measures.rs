@@ -139,10 +139,10 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Of the window's runs of a tool from `source`. What somebody else charges for a call no run tells, so that
-    /// nothing spent is known of our own tools alone.
+    /// Of the window's runs of a tool from `source`. What somebody else charges for a call no run tells: what is counted
+    /// for it is what the operator declared.
     pub fn of(sums: &Sums, source: &str) -> Self {
-        let priced = source == ToolSource::Builtin.as_str() || sums.usd > 0.0;
+        let priced = source == ToolSource::Builtin.as_str();
         Self {
             cost_usd: mean(sums.priced, sums.usd, sums.usd_squared).filter(|_| priced),
             duration_seconds: mean(sums.runs, sums.seconds, sums.seconds_squared),

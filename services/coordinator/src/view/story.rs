@@ -97,6 +97,8 @@ pub fn submission(plan: Option<Value>) -> Submission {
             job_timeout_seconds: 60.0,
             model_timeout_seconds: 60.0,
             grant_usd_micros: 0,
+            grant_tokens: 0,
+            cheaper_models: false,
             step_events: true,
             priority: 0,
         },

@@ -260,6 +260,9 @@ fn work_job(entry: &Entry, job: &Job, room: &mut Room) -> WorkJob {
             usd_micros: job.grant.usd_micros,
             tokens: job.grant.tokens,
             calls: job.grant.calls,
+            bounds_usd: policy.max_cost_usd_micros.is_some(),
+            bounds_tokens: policy.max_tokens.is_some(),
+            cheaper: policy.cheaper_models,
         }),
         spec: Some(spec),
     }

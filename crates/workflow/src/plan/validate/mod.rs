@@ -26,7 +26,7 @@ use super::frozen::{FrozenPlan, FrozenStep};
 use super::model::{Plan, PlanStep};
 use super::slots::Slots;
 use crate::hash::Fingerprint;
-use crate::tool::{CatalogTool, TenantCatalog};
+use crate::tool::{CatalogTool, TenantCatalog, ToolSource};
 use crate::vocabulary::PlanOrigin;
 use faults::Faults;
 use keys::Keys;
@@ -122,6 +122,7 @@ fn freeze_step(
         takes_feedback: mentions_feedback || spec.accepts_feedback(),
         pool: spec.pool.clone(),
         grant_usd_micros: spec.estimated_cost.map_or(0, grant),
+        of_unknown_price: spec.source == ToolSource::Builtin && spec.estimated_cost.is_none(),
         short: spec.estimated_duration.is_some_and(|seconds| seconds < 1.0),
     }
 }

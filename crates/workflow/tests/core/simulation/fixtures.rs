@@ -93,6 +93,8 @@ pub fn submission(random: &mut Random) -> Submission {
             job_timeout_seconds: 60.0,
             model_timeout_seconds: 60.0,
             grant_usd_micros: 5,
+            grant_tokens: 0,
+            cheaper_models: false,
             step_events: true,
             priority: 0,
         },

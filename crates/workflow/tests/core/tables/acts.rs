@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use workflow::decision::{EffectReply, Reply};
 use workflow::hash::Fingerprint;
 use workflow::input::{Assessment, Body, Cost, Decision, EffectEnd, EffectRequest, Failure, Input, Outcome, Postponed};
-use workflow::state::Unit;
+use workflow::state::{Money, Unit};
 use workflow::time::Millis;
 use workflow::vocabulary::{Action, AskKind, EffectClass};
 
@@ -187,6 +187,7 @@ pub fn no_model(seconds: i64) -> Postponed {
         code: "llm_unavailable".to_owned(),
         message: "no model answers".to_owned(),
         pause: Millis::secs(seconds),
+        needs: Money::default(),
     }
 }
 

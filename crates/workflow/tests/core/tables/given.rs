@@ -15,7 +15,8 @@ pub const STEP_GRANT: i64 = 4;
 pub const JOB_GRANT: i64 = 5;
 
 /// `pure`, `keyed`, `once`, `queryable`; `asks` and `asks_once` need a human's word; `picky` does not repeat `bad_input`;
-/// `foreign` is an API's; `theirs` is another tenant's.
+/// `foreign` is an API's; what `agent` costs
+/// nobody knows; `theirs` is another tenant's.
 pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
     let tools = [
         tool("pure", EffectClass::ReadOnly, false, &[]),
@@ -26,6 +27,7 @@ pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
         tool("asks_once", EffectClass::Once, true, &[]),
         tool("picky", EffectClass::ReadOnly, false, &["bad_input"]),
         foreign("foreign"),
+        unpriced("agent"),
     ];
     let theirs = CatalogTool {
         tenant: "other".to_owned(),
@@ -34,7 +36,16 @@ pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
     tools.into_iter().chain([theirs]).collect()
 });
 
-/// The same of an API's.
+/// A built-in tool of which nobody knows what it costs.
+fn unpriced(id: &str) -> CatalogTool {
+    let spec = ToolSpecification {
+        estimated_cost: None,
+        ..tool(id, EffectClass::ReadOnly, false, &[]).spec
+    };
+    CatalogTool::new(spec, ToolState::Active).unwrap()
+}
+
+/// A tool of an API's.
 fn foreign(id: &str) -> CatalogTool {
     let spec = ToolSpecification {
         source: ToolSource::Api,
@@ -120,6 +131,8 @@ impl Given {
             job_timeout_seconds: 60.0,
             model_timeout_seconds: 60.0,
             grant_usd_micros: JOB_GRANT,
+            grant_tokens: 0,
+            cheaper_models: false,
             step_events: true,
             priority: 0,
         };

@@ -1,10 +1,10 @@
 //! Grants: reserved with the dispatch, settled by the result.
 
-use super::acts::{broken, cancel, failed, flaky, released, says, success, usd};
+use super::acts::{broken, cancel, failed, flaky, no_model, released, says, success, usd};
 use super::given::{Given, JOB_GRANT, STEP_GRANT};
 use super::scenario::Scenario;
 use workflow::decision::Reply;
-use workflow::input::{Cost, Decision};
+use workflow::input::{Cost, Decision, Postponed};
 use workflow::state::Money;
 use workflow::vocabulary::{Action, AttentionReason, Status};
 
@@ -183,4 +183,92 @@ fn what_was_never_dispatched_costs_nothing() {
     s.fail(&run, flaky());
     s.input(&cancel());
     assert_eq!(money(&s), (0, 0));
+}
+
+fn needs(micros: i64) -> Postponed {
+    Postponed {
+        needs: Money {
+            usd_micros: micros,
+            ..Money::default()
+        },
+        ..no_model(0)
+    }
+}
+
+#[test]
+fn a_run_that_needs_more_begins_again_with_more_and_loses_no_attempt() {
+    let mut s = Given::plan("a:agent").policy(budget(100)).start();
+    let run = s.run("a");
+    assert_eq!(s.job("a").grant.usd_micros, JOB_GRANT);
+    s.input(&released(&run, Some(needs(20)), usd(3)));
+    assert_eq!((s.job("a").grant.usd_micros, money(&s)), (30, (30, 3)));
+    let again = s.run("a");
+    assert_eq!(s.step("a").attempt, 1);
+    let outcome = s.good(again.unit);
+    s.end_for(&again, outcome, usd(21));
+    assert_eq!(money(&s).1, 24);
+}
+
+#[test]
+fn the_last_of_a_budget_goes_to_one_run_at_a_time() {
+    let mut s = Given::plan("a:agent b:agent").policy(budget(JOB_GRANT + 2)).start();
+    assert_eq!(
+        s.queued(),
+        ["a"],
+        "what is left is less than a grant, and somebody else has part of it"
+    );
+    let run = s.take("a");
+    let outcome = s.good(run.unit);
+    s.end_for(&run, outcome, usd(4));
+    assert_eq!((s.queued(), s.job("b").grant.usd_micros), (vec!["b".to_owned()], 3));
+}
+
+#[test]
+fn what_needs_more_than_is_left_waits_for_others_and_then_for_a_human() {
+    let mut s = Given::plan("a:agent b:agent").policy(budget(2 * JOB_GRANT)).start();
+    let (first, second) = (s.run("a"), s.run("b"));
+    s.input(&released(&first, Some(needs(8)), usd(1)));
+    assert_eq!(s.running(), ["b"], "a waits: 8 are not left while b has 5");
+    let outcome = s.good(second.unit);
+    s.end_for(&second, outcome, usd(1));
+    assert_eq!((s.queued(), s.job("a").grant.usd_micros), (vec!["a".to_owned()], 8));
+    let again = s.run("a");
+    s.input(&released(&again, Some(needs(9)), usd(1)));
+    assert_eq!(s.reason(), Some(AttentionReason::BudgetExceeded));
+    let detail = &s.task.attention.as_ref().unwrap().detail;
+    assert_eq!(detail, "step a may take $0.000009, of which $0.000007 is left");
+    let raise = Decision {
+        raise_budget: Some(Money {
+            usd_micros: 2,
+            ..Money::default()
+        }),
+        ..says(Action::RaiseBudget)
+    };
+    assert_eq!(s.human(raise), Reply::Done);
+    let again = s.run("a");
+    s.input(&released(&again, Some(needs(9)), usd(0)));
+    assert_eq!((s.queued(), s.job("a").grant.usd_micros), (vec!["a".to_owned()], 9));
+}
+
+#[test]
+fn a_hostile_need_neither_gives_money_nor_takes_it() {
+    let mut s = Given::plan("a:agent").policy(budget(100)).start();
+    let run = s.run("a");
+    s.input(&released(&run, Some(needs(i64::MIN)), usd(0)));
+    s.pass(2.0);
+    let run = s.run("a");
+    assert_eq!(s.job("a").grant.usd_micros, JOB_GRANT);
+    s.input(&released(&run, Some(needs(i64::MAX)), usd(0)));
+    assert_eq!(s.reason(), Some(AttentionReason::BudgetExceeded));
+    assert_eq!(money(&s), (0, 0));
+}
+
+#[test]
+fn tokens_are_set_aside_where_they_have_a_budget() {
+    let tokens = |p: &mut workflow::submission::Policy| {
+        p.max_tokens = Some(100);
+        p.grant_tokens = 60;
+    };
+    let s = Given::plan("a:agent b:agent").policy(tokens).start();
+    assert_eq!((s.queued(), s.task.reserved.tokens), (vec!["a".to_owned()], 60));
 }

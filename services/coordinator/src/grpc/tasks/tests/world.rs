@@ -27,7 +27,7 @@ use tonic::{Request, Response, Status};
 use workflow::ids::{RunId, TaskId};
 use workflow::input::{Cost, Failure, Input, Outcome, Postponed};
 use workflow::plan::PlanLimits;
-use workflow::state::{Job, JobState, Task, Unit};
+use workflow::state::{Job, JobState, Money, Task, Unit};
 use workflow::time::Millis;
 use workflow::vocabulary::ToolState;
 
@@ -200,6 +200,7 @@ impl World {
                 code: "model_unavailable".to_owned(),
                 message: "no model answers".to_owned(),
                 pause: Millis::secs(600),
+                needs: Money::default(),
             }),
         };
         let (reply, answer) = oneshot::channel();
