@@ -2,6 +2,7 @@
 
 pub mod laws;
 mod player;
+mod reviewers;
 
 pub use player::answers;
 use player::{Player, beginnings, moves};

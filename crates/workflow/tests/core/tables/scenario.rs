@@ -26,6 +26,7 @@ const START: Timestamp = Timestamp(1_800_000_000_000);
 const TENANT: &str = "default";
 const TASK: TaskId = TaskId(Uuid::from_u128(0x0192_0000_0000_7abc_8def_0123_0000_0000));
 
+#[derive(Clone)]
 pub struct Scenario {
     pub task: Task,
     pub submission: Submission,
