@@ -168,6 +168,20 @@ fn open_files(pid: u32) -> BTreeSet<String> {
         .collect()
 }
 
+/// A variable of a process's environment.
+///
+/// # Errors
+/// The process is gone, or has none of that name.
+pub fn environment(pid: u32, name: &str) -> Result<String> {
+    let bytes = std::fs::read(format!("/proc/{pid}/environ"))?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let mut variables = text.split('\0').filter_map(|variable| variable.split_once('='));
+    let value = variables
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| value.to_owned());
+    value.with_context(|| format!("process {pid} has no {name}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

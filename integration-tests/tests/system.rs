@@ -20,6 +20,8 @@ mod contract;
 mod errors;
 #[path = "system/events.rs"]
 mod events;
+#[path = "system/fairness.rs"]
+mod fairness;
 #[path = "system/group.rs"]
 mod group;
 #[path = "system/http_apis.rs"]

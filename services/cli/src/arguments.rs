@@ -270,6 +270,9 @@ pub struct SubmitArguments {
     /// What the task may cost
     #[arg(long, value_name = "USD")]
     pub max_cost: Option<f64>,
+    /// -10 to 10; what is higher goes first
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub priority: Option<i16>,
     /// Sent again with the same key, the request makes no second task
     #[arg(long, value_name = "KEY")]
     pub idempotency_key: Option<String>,

@@ -39,6 +39,7 @@ pub fn asked(source: &Submission, plan: &Plan, fork: &ForkRequest) -> Result<Pro
         plan_review: overrides.plan_review.or(Some(policy.plan_review)),
         // Who let one task publish by itself did not say so of another one.
         auto_approve: overrides.auto_approve,
+        priority: overrides.priority.or(Some(policy.priority)),
         metadata,
     })
 }

@@ -137,7 +137,7 @@ fn policy(asked: &ProcessRequest, config: &Config) -> Policy {
         grant_tokens: i64::try_from(rules.grant.tokens).unwrap_or(i64::MAX),
         cheaper_models: rules.cheaper_models,
         step_events: config.events.detail == EventDetail::Step,
-        priority: 0,
+        priority: asked.priority.unwrap_or(0),
     }
 }
 
@@ -293,9 +293,10 @@ mod tests {
         );
         let own = json!({
             "quality_threshold": 0.0, "max_refinements": 0, "plan_review": false,
-            "budget": { "max_cost_usd": 0.25, "max_duration_seconds": 60.0 },
+            "budget": { "max_cost_usd": 0.25, "max_duration_seconds": 60.0 }, "priority": 3,
         });
         let own = accepted(own, sections).policy;
+        assert_eq!((defaults.priority, own.priority), (0, 3));
         assert_eq!((own.threshold, own.max_refinements, own.plan_review), (0.0, 0, false));
         assert_eq!(
             (own.max_cost_usd_micros, own.max_tokens, own.max_duration_seconds),

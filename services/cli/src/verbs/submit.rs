@@ -36,6 +36,7 @@ fn request(arguments: SubmitArguments) -> Result<ProcessRequest> {
         max_refinements: arguments.max_refinements,
         plan_review: arguments.plan_review.then_some(true),
         auto_approve: arguments.auto_approve.then_some(true),
+        priority: arguments.priority,
         metadata: arguments.metadata.into_iter().collect(),
         request: arguments.text,
     })

@@ -46,6 +46,7 @@ fn overrides(fields: &mut Fields) -> Option<Overrides> {
         max_refinements: process::refinements(&mut inner),
         plan_review: inner.flag("plan_review"),
         auto_approve: inner.flag("auto_approve"),
+        priority: process::priority(&mut inner),
         metadata: process::labels(&mut inner),
         steps: steps(&mut inner),
     };

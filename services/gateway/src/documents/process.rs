@@ -16,6 +16,7 @@ pub const MAX_METRICS: usize = 64;
 pub const MAX_LABELS: usize = 64;
 pub const LABEL_CHARACTERS: usize = 1024;
 pub const MAX_REFINEMENTS: i64 = 10;
+pub const MAX_PRIORITY: i64 = 10;
 
 /// Reads and checks a submission.
 ///
@@ -34,6 +35,7 @@ pub fn read(body: Map<String, Value>) -> Result<ProcessRequest, Refusal> {
         max_refinements: refinements(&mut fields),
         plan_review: fields.flag("plan_review"),
         auto_approve: fields.flag("auto_approve"),
+        priority: priority(&mut fields),
         metadata: labels(&mut fields),
     };
     fields.finish();
@@ -120,6 +122,12 @@ pub(super) fn labels(fields: &mut Fields) -> BTreeMap<String, String> {
         }
     }
     labels
+}
+
+/// Reads `priority`; used by `fork` too.
+pub(super) fn priority(fields: &mut Fields) -> Option<i16> {
+    let priority = fields.integer("priority", -MAX_PRIORITY..=MAX_PRIORITY)?;
+    i16::try_from(priority).ok()
 }
 
 /// Reads `max_refinements`; used by `fork` too.

@@ -40,6 +40,7 @@ pub fn to_json(message: SubmitTaskRequest, max_depth: usize) -> Result<Map<Strin
     put("max_refinements", message.max_refinements.map(Value::from));
     put("plan_review", message.plan_review.map(Value::Bool));
     put("auto_approve", message.auto_approve.map(Value::Bool));
+    put("priority", message.priority.map(Value::from));
     json::refuse_nul(&body)?;
     Ok(body)
 }

@@ -75,6 +75,8 @@ async fn wrong_types_and_ranges_get_422_at_their_place_and_store_nothing() {
         (with("max_refinements", json!(11)), "/max_refinements"),
         (with("max_refinements", json!(-1)), "/max_refinements"),
         (with("max_refinements", json!(1.5)), "/max_refinements"),
+        (with("priority", json!(11)), "/priority"),
+        (with("priority", json!("high")), "/priority"),
         (with("plan_review", json!("yes")), "/plan_review"),
         (with("auto_approve", json!(1)), "/auto_approve"),
         (with("metadata", json!([])), "/metadata"),

@@ -171,6 +171,7 @@ mod tests {
             max_refinements: Some(3),
             plan_review: Some(true),
             auto_approve: Some(false),
+            priority: Some(-3),
             metadata: BTreeMap::from([("a".to_owned(), "b".to_owned())]),
         };
         let whole = serde_json::to_value(&document).unwrap();

@@ -4,7 +4,9 @@ use super::Described;
 use crate::accepted::Accepted;
 use crate::application::{Application, unreadable};
 use crate::caller::Caller;
-use crate::documents::process::{LABEL_CHARACTERS, MAX_LABELS, MAX_METRICS, MAX_REFINEMENTS, REQUEST_CHARACTERS};
+use crate::documents::process::{
+    LABEL_CHARACTERS, MAX_LABELS, MAX_METRICS, MAX_PRIORITY, MAX_REFINEMENTS, REQUEST_CHARACTERS,
+};
 use crate::documents::{self, arguments};
 use crate::refusal::Refusal;
 use contracts::coordinator::SubmitResponse;
@@ -68,6 +70,12 @@ fn input() -> Value {
             "auto_approve": {"type": "boolean", "description": "Publish without asking, where policy allows it."},
             "quality_threshold": {"type": "number", "minimum": 0, "maximum": 1},
             "max_refinements": {"type": "integer", "minimum": 0, "maximum": MAX_REFINEMENTS},
+            "priority": {
+                "type": "integer",
+                "minimum": -MAX_PRIORITY,
+                "maximum": MAX_PRIORITY,
+                "description": "What is higher goes first; 0 is normal.",
+            },
             "budget": {
                 "type": "object",
                 "additionalProperties": false,
