@@ -3,10 +3,10 @@
 use crate::hash::Fingerprint;
 use crate::input::Body;
 use crate::plan::{FrozenPlan, PlanStep, Slots};
-use crate::state::{Output, Task};
+use crate::state::{Output, Step, Task, Unit};
 use crate::submission::Submission;
 use crate::tool::{TenantCatalog, ToolSource};
-use crate::vocabulary::{PlanOrigin, StepStatus};
+use crate::vocabulary::{EffectClass, PlanOrigin, StepStatus};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a new task may take over. A step takes its output only where its definition, its tool and all of its inputs
@@ -64,7 +64,7 @@ pub fn offers(source: Source<'_>, from: Option<u16>, asked: &Submission, catalog
         &submission.business_metrics,
     ) == (&asked.request, &asked.preferences, &asked.business_metrics);
     let indices = (0u16..).zip(plan.plan.steps.iter().zip(&task.steps));
-    let offer = |(index, (definition, step)): (u16, (&PlanStep, &crate::state::Step))| {
+    let offer = |(index, (definition, step)): (u16, (&PlanStep, &Step))| {
         let stands = step.status == StepStatus::Succeeded && !again.contains(&index);
         let offered = stands && (same || !reads_submission(definition, catalog));
         Some(Offer {
@@ -76,14 +76,17 @@ pub fn offers(source: Source<'_>, from: Option<u16>, asked: &Submission, catalog
     indices.filter_map(offer).collect()
 }
 
-/// Steps that had, or may have had, an outside effect.
+/// Steps that had, or may have had, an outside effect: in the task, or in one it was forked from.
 pub fn with_effects(source: Source<'_>) -> BTreeSet<String> {
-    let step = |unit| match unit {
-        crate::state::Unit::Step(index) => source.plan.plan.steps.get(usize::from(index)),
-        _ => None,
-    };
-    let steps = source.task.effects.iter().filter_map(|effect| step(effect.unit));
-    steps.map(|step| step.key.clone()).collect()
+    let Source { task, plan, .. } = source;
+    let acted = |index: u16| task.effects.iter().any(|effect| effect.unit == Unit::Step(index));
+    let parts = (0_u16..).zip(&plan.plan.steps).zip(plan.steps.iter().zip(&task.steps));
+    let with_effects = parts.filter(|((index, _), (frozen, step))| {
+        acted(*index) || (step.reused && frozen.effects != EffectClass::ReadOnly)
+    });
+    with_effects
+        .map(|((_, definition), _)| definition.key.clone())
+        .collect()
 }
 
 /// Built-in tools see the request; others see what templates and conditions take from it.

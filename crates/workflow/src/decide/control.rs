@@ -121,7 +121,10 @@ pub(super) fn retry(
             let mut again = dependents.unwrap_or_default();
             again.extend(failed_steps(cx));
             for index in again {
-                steps::rerun(cx, index, None);
+                // What acted in another task acts again only where a human says so.
+                if send_again || !steps::acted_elsewhere(cx, index) {
+                    steps::rerun(cx, index, None);
+                }
             }
             cx.task.deliveries.clear();
             cx.set_stage(Status::Executing);

@@ -7,7 +7,7 @@ use crate::fork::Reuse;
 use crate::hash::Fingerprint;
 use crate::input::Body;
 use crate::state::{Decided, EffectState, Unit};
-use crate::vocabulary::{Action, AttentionReason, EventKind, GateKind, Status, StepStatus};
+use crate::vocabulary::{Action, AttentionReason, EffectClass, EventKind, GateKind, Status, StepStatus};
 use serde_json::{Value, json};
 
 /// Makes jobs for what can run, and leaves the stage when everything is settled.
@@ -236,9 +236,18 @@ pub(super) fn rerun(cx: &mut Context<'_>, index: u16, feedback: Option<&str>) {
     }
 }
 
-/// Whether a repair may run the step again: it never had an outside effect.
+/// Whether a repair may run the step again: it never had an outside effect, here or where its output comes from.
 pub(super) fn repairable(cx: &Context<'_>, index: u16) -> bool {
-    !cx.task.effects.iter().any(|e| e.unit == Unit::Step(index))
+    !cx.task.effects.iter().any(|e| e.unit == Unit::Step(index)) && !acted_elsewhere(cx, index)
+}
+
+/// It acted outside in the task its output was taken from.
+pub(super) fn acted_elsewhere(cx: &Context<'_>, index: u16) -> bool {
+    let reused = cx.task.steps.get(usize::from(index)).is_some_and(|step| step.reused);
+    reused
+        && cx
+            .frozen(index)
+            .is_some_and(|frozen| frozen.effects != EffectClass::ReadOnly)
 }
 
 /// Steps whose output no other step takes.

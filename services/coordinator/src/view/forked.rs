@@ -44,7 +44,8 @@ fn saved(steps: &[&str], used: &BTreeMap<String, Used>) -> Value {
         "input_tokens": sum(|u| u.input_tokens),
         "output_tokens": sum(|u| u.output_tokens),
         "calls": sum(|u| u.calls),
-        "seconds": used.iter().map(|u| u.seconds).sum::<f64>(),
+        // Not `sum`, which is -0 of nothing.
+        "seconds": used.iter().fold(0.0, |sum, u| sum + u.seconds),
     })
 }
 

@@ -1,10 +1,11 @@
 //! Forks: what is the same is taken over, what differs is done again.
 
-use super::acts::blaming;
+use super::acts::{blaming, retry};
 use super::given::{CATALOG, Given};
 use super::scenario::Scenario;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use workflow::decision::Reply;
 use workflow::fork::{Offer, Reusable, Reuse, Source, offers, with_effects};
 use workflow::submission::Submission;
 use workflow::vocabulary::{Action, EffectClass, EventKind, GateKind, PlanOrigin, Status, StepStatus};
@@ -147,6 +148,28 @@ fn an_outside_effect_is_taken_over_or_a_human_looks_at_its_repetition() {
     again.answer(Action::Approve);
     assert_eq!(again.queued(), ["b"]);
     assert_eq!(reused(&again), ["a"]);
+}
+
+#[test]
+fn no_repair_and_no_fork_of_a_fork_repeats_what_was_taken_over_by_itself() {
+    let mut source = Given::plan("a:once").start();
+    source.sends_and_ends("a", EffectClass::Once);
+    let mut forked = fork(&source, None, |_| {});
+    forked.judge(blaming("a"));
+    assert_eq!((forked.queued(), forked.status()), (Vec::new(), Status::NeedsAttention));
+    assert_eq!(forked.input(&retry(Some("a"), false)), Reply::Done);
+    assert_eq!(reused(&forked), ["a"], "a retry has to say that it is sent again");
+
+    let again = fork(&forked, Some(0), |_| {});
+    assert_eq!(
+        (again.status(), again.queued()),
+        (Status::AwaitingPlanReview, Vec::new())
+    );
+
+    let mut sent = fork(&source, None, |_| {});
+    sent.judge(blaming("a"));
+    assert_eq!(sent.input(&retry(Some("a"), true)), Reply::Done);
+    assert_eq!((sent.queued(), reused(&sent)), (vec!["a".to_owned()], vec![]));
 }
 
 #[test]
