@@ -77,7 +77,7 @@ pub fn announced(known: Option<&ToolRow>, found: &Definition<'_>, by: By<'_>) ->
         return Some(Change::new(next, false, &[]));
     }
     next.seen(by);
-    if !is_foreign(found.spec) {
+    if !is_foreign(found.spec) || says_the_same(row, found.spec) {
         next.define(found);
         return Some(Change::new(next, false, &[EventKind::ToolChanged]));
     }
@@ -100,6 +100,18 @@ pub fn announced(known: Option<&ToolRow>, found: &Definition<'_>, by: By<'_>) ->
         None => &[EventKind::ToolChanged],
     };
     Some(Change::new(next, false, told))
+}
+
+/// The server says what it said; what its tool does outside is the operator's word, and that is another one now.
+fn says_the_same(row: &ToolRow, found: &ToolSpecification) -> bool {
+    let known: Option<ToolSpecification> = serde_json::from_str(&row.spec).ok();
+    known.is_some_and(|known| {
+        let found = ToolSpecification {
+            effects: known.effects,
+            ..found.clone()
+        };
+        found.version_hash() == known.version_hash()
+    })
 }
 
 /// Servers are foreign whatever an executor says of them.
