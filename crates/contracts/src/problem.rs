@@ -1,6 +1,23 @@
-//! Problem documents (RFC 9457), and how they travel in gRPC status details.
+//! Problem documents (RFC 9457), and how they travel in gRPC status details: as `orchestrator.v1.Problem` within
+//! `google.rpc.Status`, which every client can read.
 
+use crate::v1;
+use prost::Message;
+use prost_types::Any;
 use serde::{Deserialize, Serialize};
+
+const TYPE_URL: &str = "type.googleapis.com/orchestrator.v1.Problem";
+
+/// `google.rpc.Status`.
+#[derive(Clone, PartialEq, Message)]
+struct RpcStatus {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<Any>,
+}
 
 /// An `application/problem+json` document.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -80,13 +97,26 @@ impl Problem {
 
     /// As a gRPC status; the document rides in the details.
     pub fn to_status(&self) -> tonic::Status {
-        let details = serde_json::to_vec(self).unwrap_or_default();
-        tonic::Status::with_details(self.grpc_code(), self.detail.clone(), details.into())
+        let code = self.grpc_code();
+        let problem = v1::Problem {
+            code: self.code.clone(),
+            status: self.status.into(),
+            document_json: serde_json::to_string(self).unwrap_or_default(),
+        };
+        let details = RpcStatus {
+            code: code.into(),
+            message: self.detail.clone(),
+            details: vec![Any {
+                type_url: TYPE_URL.to_owned(),
+                value: problem.encode_to_vec(),
+            }],
+        };
+        tonic::Status::with_details(code, self.detail.clone(), details.encode_to_vec().into())
     }
 
     /// Back from a gRPC status; a status without a document becomes 503 or 500 by its code.
     pub fn from_status(status: &tonic::Status) -> Self {
-        if let Ok(problem) = serde_json::from_slice::<Self>(status.details()) {
+        if let Some(problem) = Self::in_details(status.details()) {
             return problem;
         }
         match status.code() {
@@ -100,6 +130,15 @@ impl Problem {
             ),
             _ => Self::new(500, "internal", "the request could not be processed"),
         }
+    }
+}
+
+impl Problem {
+    fn in_details(details: &[u8]) -> Option<Self> {
+        let status = RpcStatus::decode(details).ok()?;
+        let detail = status.details.iter().find(|detail| detail.type_url == TYPE_URL)?;
+        let problem = v1::Problem::decode(detail.value.as_slice()).ok()?;
+        serde_json::from_str(&problem.document_json).ok()
     }
 }
 

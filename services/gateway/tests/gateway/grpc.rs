@@ -18,7 +18,7 @@ async fn client(gateway: &Gateway) -> OrchestratorServiceClient<Channel> {
 }
 
 fn problem(status: &Status) -> (Code, String) {
-    let problem: Problem = serde_json::from_slice(status.details()).unwrap();
+    let problem = Problem::from_status(status);
     assert_eq!(problem.trace_id.len(), 32);
     (status.code(), problem.code)
 }

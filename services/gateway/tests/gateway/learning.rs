@@ -168,7 +168,7 @@ async fn grpc_offers_the_same_by_the_same_rules() {
         ..RecordFeedbackRequest::default()
     };
     assert_eq!(client.record_feedback(rated).await.unwrap().into_inner().task_id, task);
-    let refused = |status: tonic::Status| serde_json::from_slice::<Problem>(status.details()).unwrap().code;
+    let refused = |status: tonic::Status| Problem::from_status(&status).code;
     let nothing = RecordFeedbackRequest {
         task_id: task,
         ..RecordFeedbackRequest::default()
