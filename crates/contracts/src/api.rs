@@ -85,6 +85,9 @@ pub struct ApproveRequest {
     /// For a step's gate: answers to what its tool asks, by the key of each request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub responses: Option<Map<String, Value>>,
+    /// For a plan's gate: the whole plan that runs instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
     /// The `content_hash` the human saw; another one now: 409.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_hash: Option<String>,

@@ -2,6 +2,7 @@
 
 use crate::hash::Fingerprint;
 use crate::ids::{GateId, JobId, RunId};
+use crate::plan::Plan;
 use crate::state::{Money, Stored};
 use crate::submission::Submission;
 use crate::time::Millis;
@@ -222,6 +223,9 @@ pub struct Decision {
     /// For a step's gate: arguments of the human's own, or answers, as the JSON the step's next job carries.
     #[serde(default)]
     pub approved: Option<String>,
+    /// For a plan's gate, with `edit`: the plan to run instead.
+    #[serde(default)]
+    pub plan: Option<Plan>,
 }
 
 /// A worker's wish to send.

@@ -323,6 +323,10 @@ pub struct ApproveArguments {
     /// For a step whose tool asks: the answers, a JSON object by the names of what is asked
     #[arg(long, value_name = "JSON", value_parser = object, conflicts_with_all = ["channels", "no_publish", "edits", "arguments"])]
     pub responses: Option<JsonObject>,
+    /// For a plan that is reviewed: run this one instead, as JSON (`plan_document` of `approvals TASK --json` is what to
+    /// begin from); `-` reads standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["channels", "no_publish", "edits", "arguments", "responses", "action"])]
+    pub plan: Option<PathBuf>,
     /// Instead of approving, for a step that may be skipped or an effect that did happen
     #[arg(long, conflicts_with_all = ["channels", "no_publish", "edits", "arguments", "responses"])]
     pub action: Option<GateAction>,

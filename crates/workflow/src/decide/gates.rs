@@ -21,7 +21,7 @@ pub fn allowed_actions(task: &Task, gate: &Gate) -> &'static [Action] {
 pub fn actions_of(kind: GateKind, attention: Option<AttentionReason>, asks: Option<AskKind>) -> &'static [Action] {
     use Action::{Approve, Cancel, Edit, MarkDone, RaiseBudget, Reject, Retry, Revise, SendAgain, Skip};
     match (kind, attention) {
-        (GateKind::Plan, _) => &[Approve, Revise, Reject, Cancel],
+        (GateKind::Plan, _) => &[Approve, Edit, Revise, Reject, Cancel],
         (GateKind::Step, _) if asks == Some(AskKind::Approval) => &[Approve, Edit, Revise, Skip, Reject, Cancel],
         (GateKind::Step, _) => &[Approve, Skip, Reject, Cancel],
         (GateKind::Publication, _) => &[Approve, Edit, Revise, Reject, Cancel],
@@ -42,6 +42,8 @@ pub fn actions_of(kind: GateKind, attention: Option<AttentionReason>, asks: Opti
 
 /// What is said of an answer without what it must have, or with what it cannot have.
 const UNANSWERED: &str = "an edit has arguments, an answer to a tool has responses, and an approval has neither";
+
+const NO_PLAN: &str = "an edit of a plan has the whole plan to run instead, and nothing else has one";
 
 /// What an attention gate is about, as a hash: the calls that an approval would let through are part of it.
 pub(super) fn attention_hash(task: &Task, attention: &Attention) -> Fingerprint {
@@ -157,6 +159,12 @@ fn unfit(cx: &Context<'_>, gate: &Gate, decision: &Decision) -> Option<Refusal> 
     if let Some(out_of_use) = out_of_use {
         return Some(Refusal::ToolOutOfUse(out_of_use));
     }
+    let edits_plan = gate.kind == GateKind::Plan && decision.action == Action::Edit;
+    match &decision.plan {
+        Some(plan) if edits_plan => return planning::edited(cx, plan).err().map(Refusal::PlanInvalid),
+        None if !edits_plan => {}
+        _ => return Some(Refusal::WrongState(NO_PLAN)),
+    }
     if let (GateKind::Step, Some(asked)) = (gate.kind, cx.task.asked(gate)) {
         let answers = match decision.action {
             Action::Edit => true,
@@ -206,11 +214,14 @@ fn close(cx: &mut Context<'_>, serial: Serial, kind: GateKind, decision: &Decisi
 }
 
 fn plan(cx: &mut Context<'_>, decision: &Decision) {
-    if decision.action == Action::Approve {
-        planning::execute(cx);
-    } else {
-        planning::feedback(cx, decision.feedback.as_deref().unwrap_or("plan it differently"));
-        cx.set_stage(Status::Planning);
+    match (decision.action, &decision.plan) {
+        (Action::Approve, _) => planning::execute(cx),
+        // It was looked at when the decision was found fit.
+        (Action::Edit, Some(plan)) => drop(planning::edited(cx, plan).map(|frozen| planning::replace(cx, frozen))),
+        _ => {
+            planning::feedback(cx, decision.feedback.as_deref().unwrap_or("plan it differently"));
+            cx.set_stage(Status::Planning);
+        }
     }
 }
 

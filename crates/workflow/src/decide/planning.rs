@@ -7,12 +7,12 @@ use crate::fork::Reuse;
 use crate::ids::TaskId;
 use crate::input::Body;
 use crate::plan::{FrozenPlan, Plan, PlanFault, freeze};
-use crate::state::{Money, PlanRef, Step, Task};
+use crate::state::{Money, PayloadNo, PlanRef, Step, Task};
 use crate::submission::Submission;
 use crate::time::Millis;
 use crate::vocabulary::{AttentionReason, EventKind, PlanOrigin, Status, StepStatus};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Re-plans asked of the planner because a plan was refused.
@@ -117,6 +117,39 @@ pub(super) fn planned(cx: &mut Context<'_>, plan: &Value, document: &Body) {
     }
 }
 
+/// A human's plan in place of the one they were shown.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn edited(cx: &Context<'_>, plan: &Plan) -> Result<FrozenPlan, Vec<PlanFault>> {
+    let version = cx.task.plan.as_ref().map_or(1, |p| p.version + 1);
+    let catalog = cx.env.catalog.of(&cx.task.tenant);
+    let channels = &cx.submission.channels;
+    freeze(plan, version, PlanOrigin::Human, catalog, channels, cx.env.limits)
+}
+
+/// Takes it and runs it: who wrote it has seen it. What was done and follows from the same stays done.
+pub(super) fn replace(cx: &mut Context<'_>, frozen: FrozenPlan) {
+    let before: BTreeMap<String, Step> = (0_u16..)
+        .zip(&cx.task.steps)
+        .map(|(index, step)| (cx.step_key(index), step.clone()))
+        .collect();
+    let intent = cx.task.plan.as_ref().and_then(|plan| plan.intent);
+    make_current(cx, frozen, intent);
+    let order = cx.plan.as_ref().map_or_else(Vec::new, |plan| plan.order.clone());
+    for index in order {
+        let Some(known) = before.get(&cx.step_key(index)) else {
+            continue;
+        };
+        let same = known.status == StepStatus::Succeeded && known.input_hash == Some(steps::input_hash(cx, index));
+        if let Some(step) = cx.task.steps.get_mut(usize::from(index)).filter(|_| same) {
+            step.clone_from(known);
+        }
+    }
+    tell(cx);
+    execute(cx);
+}
+
 /// What the next planning must heed.
 pub(super) fn feedback(cx: &mut Context<'_>, text: &str) {
     let no = cx.payload("plan_feedback", Body::new(Value::from(text).to_string()));
@@ -125,6 +158,25 @@ pub(super) fn feedback(cx: &mut Context<'_>, text: &str) {
 
 fn install(cx: &mut Context<'_>, frozen: FrozenPlan, document: Option<&Body>, reuse: Option<&Reuse>) {
     let intent = document.map(|d| cx.payload("intent", d.clone()));
+    make_current(cx, frozen, intent);
+    let taken = reuse.map_or_else(Vec::new, |reuse| steps::take_over(cx, reuse));
+    // A plan that follows outside effects is looked at by a human, whatever the policy.
+    let follows = !cx.task.effects.is_empty() || reuse.is_some_and(|reuse| repeats(cx, reuse, &taken));
+    let review = cx.submission.policy.plan_review || follows;
+    if review {
+        cx.set_stage(Status::AwaitingPlanReview);
+    }
+    tell(cx);
+    for index in taken {
+        cx.emit_step(EventKind::StepSucceeded, index, json!({ "reused": true }));
+    }
+    if !review {
+        execute(cx);
+    }
+}
+
+/// The plan is the task's now, and nothing of it has run.
+fn make_current(cx: &mut Context<'_>, frozen: FrozenPlan, intent: Option<PayloadNo>) {
     let text = serde_json::to_string(&frozen).unwrap_or_default();
     let payload = cx.payload("plan", Body::new(text));
     cx.task.plan = Some(PlanRef {
@@ -133,29 +185,20 @@ fn install(cx: &mut Context<'_>, frozen: FrozenPlan, document: Option<&Body>, re
         intent,
     });
     cx.task.steps = frozen.steps.iter().map(|_| fresh_step()).collect();
-    let data = json!({
-        "version": frozen.version,
-        "origin": frozen.origin.as_str(),
-        "summary": frozen.plan.summary,
-        "steps": frozen.steps.len(),
-    });
     let frozen = Arc::new(frozen);
     cx.changes.plan = Some(Arc::clone(&frozen));
     cx.plan = Some(frozen);
-    let taken = reuse.map_or_else(Vec::new, |reuse| steps::take_over(cx, reuse));
-    // A plan that follows outside effects is looked at by a human, whatever the policy.
-    let follows = !cx.task.effects.is_empty() || reuse.is_some_and(|reuse| repeats(cx, reuse, &taken));
-    let review = cx.submission.policy.plan_review || follows;
-    if review {
-        cx.set_stage(Status::AwaitingPlanReview);
-    }
+}
+
+fn tell(cx: &mut Context<'_>) {
+    let Some(plan) = cx.plan.clone() else { return };
+    let data = json!({
+        "version": plan.version,
+        "origin": plan.origin.as_str(),
+        "summary": plan.plan.summary,
+        "steps": plan.steps.len(),
+    });
     cx.emit(EventKind::TaskPlanned, data);
-    for index in taken {
-        cx.emit_step(EventKind::StepSucceeded, index, json!({ "reused": true }));
-    }
-    if !review {
-        execute(cx);
-    }
 }
 
 /// A step that acted outside in the other task would act again.

@@ -1,6 +1,7 @@
 //! `orchestrator approve`, `reject`, `revise`.
 
 use super::Caller;
+use super::submit::read_plan;
 use crate::arguments::{ApproveArguments, GateArguments};
 use crate::text::field;
 use anyhow::{Context, Result};
@@ -21,6 +22,7 @@ pub async fn approve(caller: &Caller, arguments: ApproveArguments) -> Result<()>
             .collect::<Result<BTreeMap<_, _>>>()?,
         arguments: arguments.arguments.map(|given| given.0),
         responses: arguments.responses.map(|given| given.0),
+        plan: arguments.plan.as_deref().map(read_plan).transpose()?,
         content_hash: arguments.content_hash,
         action: arguments.action.map(Action::from),
         ..ApproveRequest::default()

@@ -57,7 +57,8 @@ fn preferences(arguments: &SubmitArguments) -> Map<String, Value> {
     preferences
 }
 
-fn read_plan<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+/// A plan in a file; `-`: on standard input.
+pub(super) fn read_plan<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     let text = if path == Path::new("-") {
         let mut text = String::new();
         std::io::stdin()

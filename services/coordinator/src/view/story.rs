@@ -264,6 +264,7 @@ pub fn decision(action: Action, name: i64) -> Decision {
         content_hash: None,
         raise_budget: None,
         approved: None,
+        plan: None,
     }
 }
 

@@ -3,6 +3,7 @@
 use super::faults::Faults;
 use super::fields::{Fields, pointer};
 use super::names::unfit_name;
+use super::plan;
 use crate::identifiers;
 use crate::json::kind;
 use crate::refusal::Refusal;
@@ -31,6 +32,7 @@ pub fn read(body: Map<String, Value>) -> Result<ApproveRequest, Refusal> {
         edits: edits(&mut fields),
         arguments: fields.object("arguments"),
         responses: fields.object("responses"),
+        plan: plan::read(&mut fields, "plan"),
         content_hash: fields.text("content_hash", 1..=HASH_CHARACTERS),
         action: action(&mut fields),
     };

@@ -32,6 +32,7 @@ pub fn to_json(message: DecideApprovalRequest, max_depth: usize) -> Result<Map<S
     let embedded = [
         ("arguments", message.arguments_json),
         ("responses", message.responses_json),
+        ("plan", message.plan_json),
     ];
     for (name, text) in embedded {
         if !text.is_empty() {

@@ -652,6 +652,7 @@ impl World {
             content_hash: None,
             raise_budget: None,
             approved: crate::properties::answers(action, asks).then(|| "{\"arguments\":{}}".to_owned()),
+            plan: crate::tables::acts::own_plan(kind, action),
         };
         let reply = self.apply(coordinator, task, &Input::GateDecided(decision.clone()));
         // The second click of another human learns who won.

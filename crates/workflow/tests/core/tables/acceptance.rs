@@ -1,7 +1,7 @@
 //! How a request becomes a task.
 
 use super::acts::says;
-use super::given::Given;
+use super::given::{Given, plan};
 use workflow::decision::{Refusal, Reply};
 use workflow::input::Input;
 use workflow::state::SUBMISSION;
@@ -70,6 +70,48 @@ fn a_plan_sent_back_is_made_again_with_the_feedback_and_reviewed_again() {
     assert_eq!(s.task.plan.as_ref().unwrap().version, 2);
     assert_eq!(s.status(), Status::AwaitingPlanReview);
     assert_eq!(s.task.steps.len(), 2);
+}
+
+#[test]
+fn a_plan_that_a_human_edits_runs_as_they_wrote_it() {
+    let mut s = Given::request().policy(|p| p.plan_review = true).start();
+    s.done("plan");
+    let edit = |notation: &str| {
+        let mut edit = says(Action::Edit);
+        edit.plan = Some(serde_json::from_value(plan(notation)).unwrap());
+        edit
+    };
+    let Reply::Refused(Refusal::PlanInvalid(faults)) = s.human(edit("a:unheard_of")) else {
+        panic!("a tool that is not there");
+    };
+    assert_eq!(
+        (faults[0].code.as_str(), s.status()),
+        ("plan_tool", Status::AwaitingPlanReview)
+    );
+    assert!(
+        matches!(s.human(says(Action::Edit)), Reply::Refused(Refusal::WrongState(_))),
+        "no plan"
+    );
+    let mut approve = edit("a c");
+    approve.action = Action::Approve;
+    assert!(
+        matches!(s.human(approve), Reply::Refused(Refusal::WrongState(_))),
+        "an approval of another plan"
+    );
+
+    s.told();
+    assert_eq!(s.human(edit("a c")), Reply::Done);
+    assert_eq!(
+        (s.status(), s.queued()),
+        (Status::Executing, vec!["a".to_owned(), "c".to_owned()])
+    );
+    assert_eq!(s.told()[..3], ["gate.decided", "task.planned", "task.executing"]);
+    let told = s.event(EventKind::TaskPlanned);
+    assert_eq!((&told["origin"], &told["version"]), (&"human".into(), &2.into()));
+    assert!(
+        s.task.plan.as_ref().unwrap().intent.is_some(),
+        "what was understood stands"
+    );
 }
 
 #[test]

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use workflow::decision::{EffectReply, Reply};
 use workflow::hash::Fingerprint;
 use workflow::input::{Assessment, Body, Cost, Decision, EffectEnd, EffectRequest, Failure, Input, Outcome, Postponed};
+use workflow::plan::Plan;
 use workflow::state::{Money, Unit};
 use workflow::time::Millis;
-use workflow::vocabulary::{Action, AskKind, EffectClass};
+use workflow::vocabulary::{Action, AskKind, EffectClass, GateKind};
 
 /// How long the receivers here remember a key, in seconds.
 pub const KEY_TTL: i64 = 100;
@@ -292,6 +293,12 @@ pub fn usd(micros: i64) -> Cost {
     }
 }
 
+/// Whoever edits a plan brings one.
+pub fn own_plan(kind: GateKind, action: Action) -> Option<Plan> {
+    let edits = kind == GateKind::Plan && action == Action::Edit;
+    edits.then(|| serde_json::from_value(given::plan("a b<a")).unwrap())
+}
+
 /// A request of its own, by ann, to the only open gate.
 pub fn says(action: Action) -> Decision {
     static REQUESTS: AtomicU64 = AtomicU64::new(1);
@@ -307,6 +314,7 @@ pub fn says(action: Action) -> Decision {
         content_hash: None,
         raise_budget: None,
         approved: None,
+        plan: None,
     }
 }
 

@@ -18,7 +18,7 @@ use workflow::vocabulary::{Action, GateKind};
 pub fn read(asked: &ApproveRequest, actor: &str, request: Fingerprint) -> Result<Decision, Box<Problem>> {
     let feedback = asked.feedback.clone().filter(|text| !text.trim().is_empty());
     let action = asked.action.unwrap_or(match (asked.approved, feedback.is_some()) {
-        (true, _) if asked.edits.is_empty() && asked.arguments.is_none() => Action::Approve,
+        (true, _) if asked.edits.is_empty() && asked.arguments.is_none() && asked.plan.is_none() => Action::Approve,
         (true, _) => Action::Edit,
         (false, true) => Action::Revise,
         (false, false) => Action::Reject,
@@ -34,13 +34,15 @@ pub fn read(asked: &ApproveRequest, actor: &str, request: Fingerprint) -> Result
     let misplaced = [
         ("/arguments", asked.arguments.is_some() && action != Action::Edit),
         ("/responses", asked.responses.is_some() && action != Action::Approve),
+        ("/plan", asked.plan.is_some() && action != Action::Edit),
         (
             "/edits",
             !asked.edits.is_empty() && (asked.arguments.is_some() || asked.responses.is_some()),
         ),
     ];
     if let Some((place, _)) = misplaced.iter().find(|(_, misplaced)| *misplaced) {
-        let detail = "arguments edit a step's call, responses approve what its tool asks, edits change deliverables";
+        let detail = "arguments edit a step's call, responses approve what its tool asks, plan edits a plan, edits change \
+                      deliverables";
         return Err(Box::new(field(422, "validation", place, detail)));
     }
     let gate = match asked.gate_id.as_deref().filter(|id| !id.is_empty()) {
@@ -61,6 +63,7 @@ pub fn read(asked: &ApproveRequest, actor: &str, request: Fingerprint) -> Result
         content_hash: asked.content_hash.clone(),
         raise_budget: None,
         approved: None,
+        plan: asked.plan.clone(),
     })
 }
 
@@ -164,6 +167,7 @@ mod tests {
             (json!({ "approved": true, "action": "send_again" }), Action::SendAgain),
             (json!({ "approved": true, "arguments": {} }), Action::Edit),
             (json!({ "approved": true, "responses": {} }), Action::Approve),
+            (json!({ "approved": true, "plan": { "steps": [] } }), Action::Edit),
         ];
         for (document, action) in cases {
             assert_eq!(decision(document.clone()).unwrap().action, action, "{document}");
@@ -177,6 +181,7 @@ mod tests {
             (json!({ "approved": true, "action": "raise_budget" }), "/action"),
             (json!({ "approved": true, "gate_id": "g" }), "/gate_id"),
             (json!({ "approved": false, "arguments": {} }), "/arguments"),
+            (json!({ "approved": false, "plan": { "steps": [] } }), "/plan"),
             (
                 json!({ "approved": true, "action": "skip", "responses": {} }),
                 "/responses",

@@ -16,7 +16,8 @@ use attempts::Attempt;
 use chrono::{DateTime, Utc};
 use contracts::trace;
 use history::{History, Note};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use workflow::plan::FrozenPlan;
 
 /// What lies beside a task's facts.
@@ -80,6 +81,7 @@ fn planning(history: &History, plans: &[(FrozenPlan, Value)], runs: &mut Vec<Run
                 "version": version,
                 "origin": planned.value("origin"),
                 "summary": planned.value("summary"),
+                "changes": changes(plans, version),
                 "at": planned.time,
                 "reasoning": member(document, "reasoning"),
                 "memory": member(document, "memory"),
@@ -95,6 +97,46 @@ fn planning(history: &History, plans: &[(FrozenPlan, Value)], runs: &mut Vec<Run
         entries.push(json!({ "version": version, "attempts": attempts::told(vec![run]) }));
     }
     entries.into()
+}
+
+/// What differs from the plan before: steps by key, and of changed ones which members; null of the first plan.
+fn changes(plans: &[(FrozenPlan, Value)], version: i64) -> Value {
+    let steps = |version: i64| {
+        let plan = plans.iter().find(|(plan, _)| i64::from(plan.version) == version)?;
+        let steps = plan.0.plan.steps.iter();
+        Some(
+            steps
+                .map(|step| (step.key.as_str(), json!(step)))
+                .collect::<BTreeMap<_, _>>(),
+        )
+    };
+    let (Some(before), Some(after)) = (steps(version - 1), steps(version)) else {
+        return Value::Null;
+    };
+    let only = |of: &BTreeMap<&str, Value>, not: &BTreeMap<&str, Value>| -> Vec<String> {
+        of.keys()
+            .filter(|key| !not.contains_key(*key))
+            .map(|key| (*key).to_owned())
+            .collect()
+    };
+    let changed = after.iter().filter_map(|(key, step)| {
+        let old = before.get(key).filter(|old| *old != step)?;
+        let names: BTreeSet<&String> = [old, step]
+            .into_iter()
+            .filter_map(Value::as_object)
+            .flat_map(Map::keys)
+            .collect();
+        let members: Vec<_> = names
+            .into_iter()
+            .filter(|name| old.get(name) != step.get(name))
+            .collect();
+        Some(json!({ "key": key, "members": members }))
+    });
+    json!({
+        "added": only(&after, &before),
+        "removed": only(&before, &after),
+        "changed": changed.collect::<Vec<_>>(),
+    })
 }
 
 /// A run that planned did so while the plan before was in force.

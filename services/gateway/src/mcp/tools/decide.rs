@@ -1,5 +1,6 @@
 //! `decide`: a person's answer, as `POST /approve/{task_id}` takes it.
 
+use super::start_request::plan;
 use super::{Described, read};
 use crate::application::Application;
 use crate::caller::Caller;
@@ -33,8 +34,10 @@ pub fn described() -> Described {
 
 fn input() -> Value {
     let actions: Vec<_> = Action::ALL.iter().map(|action| action.as_str()).collect();
+    let (plan, definitions) = plan();
     json!({
         "type": "object",
+        "$defs": definitions,
         "additionalProperties": false,
         "required": ["task_id", "approved"],
         "properties": {
@@ -66,6 +69,7 @@ fn input() -> Value {
                 "type": "object",
                 "description": "For a step's gate: answers to what its tool asks, by the key of each request; null declines.",
             },
+            "plan": plan,
             "content_hash": {
                 "type": "string",
                 "description": "The content_hash the user saw; refused when it is another one now.",

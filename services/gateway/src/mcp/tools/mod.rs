@@ -203,6 +203,7 @@ mod tests {
             edits: BTreeMap::from([("blog".to_owned(), "text".to_owned())]),
             arguments: json!({"to": "a"}).as_object().cloned(),
             responses: json!({"q1": {"ok": true}}).as_object().cloned(),
+            plan: serde_json::from_value(json!({"steps": [{"key": "a", "tool_id": "null"}]})).ok(),
             content_hash: Some("ab".to_owned()),
             action: Some(workflow::vocabulary::Action::Approve),
         };

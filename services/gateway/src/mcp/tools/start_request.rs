@@ -110,7 +110,7 @@ fn input() -> Value {
 }
 
 /// The plan's published schema as a part of another: its definitions move to the root, where its references look.
-fn plan() -> (Value, Value) {
+pub(super) fn plan() -> (Value, Value) {
     let mut schema = workflow::plan::plan_schema();
     let mut definitions = Value::Null;
     if let Some(members) = schema.as_object_mut() {

@@ -2,7 +2,7 @@
 
 use super::Player;
 use super::choices::{TOOLS, answers};
-use crate::tables::acts::{broken, end_of, says, unclear};
+use crate::tables::acts::{broken, end_of, own_plan, says, unclear};
 use crate::tables::scenario::Run;
 use workflow::decide::allowed_actions;
 use workflow::decision::{EffectReply, Reply};
@@ -114,6 +114,7 @@ impl Player {
                 ..Money::default()
             }),
             approved: answers(action, asks).then(|| "{\"arguments\":{}}".to_owned()),
+            plan: own_plan(gate.kind, action),
             ..says(action)
         };
         let reply = self.s.human(decision);

@@ -144,6 +144,7 @@ pub fn decision(task: &Task, gate: &Gate, how: u8) -> Decision {
             ..Money::default()
         }),
         approved: (answers(action, asks) != how.is_multiple_of(17)).then(|| "{\"arguments\":{}}".to_owned()),
+        plan: acts::own_plan(gate.kind, action),
         ..acts::says(action)
     }
 }
