@@ -83,7 +83,9 @@ impl Tasks {
 
     async fn submit(&self, tenant: &str, count: usize, priority: i16) -> Result<Vec<String>> {
         let body = json!({
-            "request": "Say nothing", "priority": priority, "preferences": {"channels": []},
+            // Whatever it is worth, so that each step runs once.
+            "request": "Say nothing", "quality_threshold": 0.0, "max_refinements": 0,
+            "priority": priority, "preferences": {"channels": []},
             "plan": {"steps": [{"key": "a", "tool_id": "null", "arguments": {}}]},
         });
         let body = body.to_string();
