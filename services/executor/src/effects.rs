@@ -323,6 +323,10 @@ fn refused(reason: &str, target: &str) -> Stop {
         )
         .into(),
         "once_already_sent" => unknown(target).into(),
+        "tool_suspended" | "tool_removed" => {
+            let message = format!("the tool was taken out of use before anything was sent to {target}");
+            RunFailure::permanent(reason, message).into()
+        }
         // superseded, cancelled, finished: the run is over.
         _ => Stop::Dropped,
     }

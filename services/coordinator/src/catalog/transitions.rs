@@ -78,6 +78,8 @@ pub fn announced(known: Option<&ToolRow>, found: &Definition<'_>, by: By<'_>) ->
     }
     next.seen(by);
     if !is_foreign(found.spec) || says_the_same(row, found.spec) {
+        next.pending = None;
+        next.pending_hash = None;
         next.define(found);
         return Some(Change::new(next, false, &[EventKind::ToolChanged]));
     }
@@ -251,7 +253,8 @@ impl Change {
 
     fn decided(row: ToolRow, told: EventKind) -> Self {
         Self {
-            definitions: row.registration.is_some(),
+            // Whether it is registered or published with: executors hold to what is in force.
+            definitions: true,
             ..Self::new(row, false, &[told])
         }
     }

@@ -77,6 +77,20 @@ fn what_runs_is_left_to_end_and_is_waited_for() {
 }
 
 #[test]
+fn what_was_queued_before_it_went_out_of_use_sends_nothing() {
+    let mut s = Given::plan("a:once").start();
+    s.put("once", ToolState::Suspended);
+    let run = s.run("a");
+    assert_eq!(s.begin(&run, EffectClass::Once), EffectReply::Refused("tool_suspended"));
+    assert!(s.task.effects.is_empty());
+    s.fail(&run, crate::tables::acts::broken());
+    s.put("once", ToolState::Active);
+    s.answer(Action::Retry);
+    s.sends_and_ends("a", EffectClass::Once);
+    assert_eq!(s.status(), Status::Assessing);
+}
+
+#[test]
 fn what_is_ready_beside_it_does_not_begin_either() {
     let mut s = Given::plan("a b:once<a c<a").start();
     s.put("once", ToolState::Suspended);

@@ -234,7 +234,8 @@ pub async fn registrations(pool: &PgPool) -> Result<Vec<String>, StoreError> {
     .map_err(StoreError::at("read registered tools"))
 }
 
-/// Hashes of the definitions in force, by tool id; unknown tools are left out.
+/// Hashes of the definitions in force, by tool id; unknown tools are left out. Of one that somebody took out of use the
+/// state stands there, which no definition hashes to; one that only changed keeps what was approved.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -242,11 +243,15 @@ pub async fn in_force(pool: &PgPool, tool_ids: &[String]) -> Result<Vec<(String,
     if tool_ids.is_empty() {
         return Ok(Vec::new());
     }
-    sqlx::query_as("SELECT tool_id, version_hash FROM tool WHERE tool_id = ANY($1)")
-        .bind(tool_ids)
-        .fetch_all(pool)
-        .await
-        .map_err(StoreError::at("read definitions in force"))
+    sqlx::query_as(
+        "SELECT tool_id, CASE WHEN state = 'active' OR (state = 'suspended' AND pending IS NOT NULL)
+             THEN version_hash ELSE state END
+         FROM tool WHERE tool_id = ANY($1)",
+    )
+    .bind(tool_ids)
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::at("read definitions in force"))
 }
 
 /// Names of all channels.
