@@ -44,12 +44,6 @@ fn license_first(cx: &mut Context<'_>, serial: Serial, ask: &EffectRequest) -> E
     let Some(unit) = cx.task.jobs.iter().find(|j| j.serial == serial).map(|j| j.unit) else {
         return EffectReply::Refused("superseded");
     };
-    // It was queued before the tool was taken out of use; nothing of it has been sent.
-    if let Unit::Step(index) = unit
-        && let Some(out_of_use) = cx.out_of_use(index)
-    {
-        return EffectReply::Refused(out_of_use.code());
-    }
     // An earlier job of the same unit did just this: its recorded answer stands, unless a human wants it again.
     let done = cx.task.effects.iter().find(|e| {
         e.unit == unit && e.state == EffectState::Confirmed && !e.decided && e.hash == Some(ask.request.hash)
@@ -59,6 +53,12 @@ fn license_first(cx: &mut Context<'_>, serial: Serial, ask: &EffectRequest) -> E
             state: done.state,
             response: done.response,
         };
+    }
+    // It was queued before the tool was taken out of use; nothing of it has been sent.
+    if let Unit::Step(index) = unit
+        && let Some(out_of_use) = cx.out_of_use(index)
+    {
+        return EffectReply::Refused(out_of_use.code());
     }
     let now = cx.now();
     let within = window(ask);
