@@ -17,7 +17,7 @@ use contracts::trace;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tonic::Status;
+use tonic::{Code, Status};
 use workflow::fork::{Offer, Reusable, Reuse, Source, offers, with_effects};
 use workflow::ids::TaskId;
 use workflow::input::Body;
@@ -59,7 +59,12 @@ impl Tasks {
                 .map(|(key, hash)| (format!("{KEY_OF_FORKS}{key}"), hash)),
         };
         let placed = self.place(id, submit).await;
-        if placed.as_ref().map_or(true, |task| task.replayed) {
+        // Where nobody knows what became of it, it may still be there in a moment, and needs them.
+        let came_to_nothing = match &placed {
+            Ok(task) => task.replayed,
+            Err(status) => status.code() != Code::Unavailable,
+        };
+        if came_to_nothing {
             payloads::forget(&self.shared.pool, id)
                 .await
                 .map_err(problems::stored)?;
