@@ -134,14 +134,14 @@ impl PolicyConfig {
         {
             checks.add(
                 "policy.budget.max_cost_usd",
-                "less than one run's grant, so no task could start",
+                "less than what is set aside for one run",
                 "raise it or lower policy.grant.cost_usd",
             );
         }
         if self.budget.max_tokens.is_some_and(|limit| limit < self.grant.tokens) {
             checks.add(
                 "policy.budget.max_tokens",
-                "less than one run's grant, so no task could start",
+                "less than what is set aside for one run",
                 "raise it or lower policy.grant.tokens",
             );
         }

@@ -46,7 +46,10 @@ pub async fn call(
 
 /// A call of somebody else's tool costs what the operator says it does, where the call does not tell.
 fn charge(spec: &ToolSpecification, output: &mut Output) {
-    let Some(usd) = spec.estimated_cost.filter(|_| spec.source != ToolSource::Builtin) else {
+    let Some(usd) = spec
+        .estimated_cost
+        .filter(|usd| *usd > 0.0 && spec.source != ToolSource::Builtin)
+    else {
         return;
     };
     if output.usage.calls == 0 {
