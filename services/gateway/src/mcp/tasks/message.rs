@@ -1,129 +1,158 @@
 //! What a person reads who is asked about a gate: what would happen, as far as it fits. Pure.
 
-use super::shown::{line, quoted, value};
+use super::shown::Telling;
 use serde_json::Value;
 
-/// Characters of the request, and of other single lines.
+/// Characters of the request: what it is for, not what is decided.
 const REQUEST: usize = 200;
+/// Of other single lines.
 const LINE: usize = 300;
-/// Characters of a call's arguments.
-const ARGUMENTS: usize = 4_000;
-/// Characters of one thing a tool asks.
-const ASKED: usize = 1_000;
-/// Characters of one deliverable.
-const CONTENT: usize = 600;
-/// Most entries of a list.
-const ENTRIES: usize = 10;
-/// Stands where what a gate is about did not come with it.
-const TOO_LARGE: &str = "(too large to be shown here)";
+/// Of a call's arguments.
+const ARGUMENTS: usize = 6_000;
+/// Of one thing a tool asks.
+const ASKED: usize = 2_000;
+/// Of one deliverable.
+const CONTENT: usize = 8_000;
+/// Of all that is told about one gate.
+const ALL: usize = 32_000;
+
+/// What is told about a gate.
+pub struct Told {
+    pub text: String,
+    /// All that an approval would let through stands in it.
+    pub is_whole: bool,
+}
 
 /// What an open gate is about. `gate`: its approval document.
-pub fn about(gate: &Value) -> String {
-    let request = line(text(gate, "request"), REQUEST);
+pub fn about(gate: &Value) -> Told {
+    let mut telling = Telling::default();
     let (what, details) = match text(gate, "kind") {
-        "plan" => ("The plan is ready to run".to_owned(), steps(gate)),
+        "plan" => ("The plan is ready to run".to_owned(), steps(&mut telling, gate)),
         "step" => (
-            format!("The step {} waits", line(text(gate, "step_key"), LINE)),
-            step(gate),
+            format!("The step {} waits", telling.line(text(gate, "step_key"), LINE)),
+            step(&mut telling, gate),
         ),
-        "publication" => ("The result is ready to be published".to_owned(), deliverables(gate)),
-        _ => (format!("Attention is needed ({})", attention(gate)), held_up(gate)),
+        "publication" => (
+            "The result is ready to be published".to_owned(),
+            deliverables(&mut telling, gate),
+        ),
+        _ => (
+            format!("Attention is needed ({})", attention(&mut telling, gate)),
+            held_up(&mut telling, gate),
+        ),
     };
+    let details = details.join("\n\n");
+    let is_whole = telling.is_whole() && details.chars().count() <= ALL;
+    let request = Telling::default().line(text(gate, "request"), REQUEST);
+    let details = details.chars().take(ALL).collect::<String>();
     let (task, id) = (text(gate, "task_id"), text(gate, "gate_id"));
-    let end = format!("Approve? The tool get_approval shows all of it (task_id {task}, gate_id {id}).");
-    let parts = [vec![format!("{what}, for \"{request}\".")], details, vec![end]];
-    parts.concat().join("\n\n")
+    let parts = [
+        format!("{what}, for \"{request}\"."),
+        details,
+        format!("Approve? The tool get_approval shows all of it (task_id {task}, gate_id {id})."),
+    ];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    Told {
+        text: parts.join("\n\n"),
+        is_whole,
+    }
 }
 
-fn attention(gate: &Value) -> String {
+fn attention(telling: &mut Telling, gate: &Value) -> String {
     let detail = gate.pointer("/attention/detail").and_then(Value::as_str);
-    line(detail.unwrap_or("see its status"), LINE)
+    telling.line(detail.unwrap_or("see its status"), LINE)
 }
 
-fn steps(gate: &Value) -> Vec<String> {
-    let step = |step: &Value| {
-        format!(
-            "- {}: {}",
-            line(text(step, "key"), LINE),
-            line(text(step, "tool_id"), LINE)
-        )
-    };
-    listed(gate.pointer("/plan/steps"), "\n", step)
+/// What a decision about a plan or a publication lets through is never nothing.
+fn whatever_it_is(telling: &mut Telling, told: Vec<String>) -> Vec<String> {
+    if told.is_empty() {
+        vec![telling.too_large()]
+    } else {
+        told
+    }
 }
 
-fn deliverables(gate: &Value) -> Vec<String> {
-    let deliverable = |one: &Value| {
-        let (channel, title) = (line(text(one, "channel"), LINE), line(text(one, "title"), LINE));
-        let content = one.get("content").and_then(Value::as_str);
-        let content = content.map_or_else(|| TOO_LARGE.to_owned(), |content| quoted(content, CONTENT));
+/// The steps; of those that act outside, and do not ask again, what they would do it with.
+fn steps(telling: &mut Telling, gate: &Value) -> Vec<String> {
+    let told = telling.entries(gate.pointer("/plan/steps"), "\n", |telling, step| {
+        let key = telling.line(text(step, "key"), LINE);
+        let tool = telling.line(text(step, "tool_id"), LINE);
+        let asks = step.get("requires_approval").is_some_and(|asks| asks == true);
+        match text(step, "effects") {
+            "" | "none" => format!("- {key}: {tool}"),
+            effects if asks => format!("- {key}: {tool} (effects: {effects}; asks again before it acts)"),
+            effects => {
+                let arguments = match step.get("arguments") {
+                    Some(arguments) => telling.value(arguments, ARGUMENTS),
+                    None => telling.too_large(),
+                };
+                format!("- {key}: {tool} (effects: {effects}) with\n{arguments}")
+            }
+        }
+    });
+    whatever_it_is(telling, told)
+}
+
+fn deliverables(telling: &mut Telling, gate: &Value) -> Vec<String> {
+    let told = telling.entries(gate.get("deliverables"), "\n\n", |telling, one| {
+        let channel = telling.line(text(one, "channel"), LINE);
+        let title = telling.line(text(one, "title"), LINE);
+        let content = match one.get("content").and_then(Value::as_str) {
+            Some(content) => telling.quoted(content, CONTENT),
+            None => telling.too_large(),
+        };
         format!("{channel}: {title}\n{content}")
-    };
-    listed(gate.get("deliverables"), "\n\n", deliverable)
+    });
+    whatever_it_is(telling, told)
 }
 
 /// What an approval would let through after all: calls, a publication or a plan, whichever nobody decided in time.
-fn held_up(gate: &Value) -> Vec<String> {
+fn held_up(telling: &mut Telling, gate: &Value) -> Vec<String> {
     let expired = gate
         .pointer("/attention/reason")
         .is_some_and(|reason| reason == "gate_expired");
     if !expired {
         return Vec::new();
     }
-    let calls = listed(gate.get("calls"), "\n\n", |one| call(one, "An approval calls"));
-    let found = [calls, deliverables(gate), steps(gate)];
-    found.into_iter().find(|found| !found.is_empty()).unwrap_or_default()
+    let calls = telling.entries(gate.get("calls"), "\n\n", |telling, one| {
+        call(telling, one, "An approval calls")
+    });
+    if !calls.is_empty() {
+        return calls;
+    }
+    match gate.get("deliverables").and_then(Value::as_array) {
+        Some(deliverables) if !deliverables.is_empty() => self::deliverables(telling, gate),
+        _ => steps(telling, gate),
+    }
 }
 
-/// Whether the calls an approval would let through can all be shown.
-pub fn shows_calls(gate: &Value) -> bool {
-    let calls = gate
-        .get("calls")
-        .and_then(Value::as_array)
-        .map_or(&[][..], Vec::as_slice);
-    let is_step = text(gate, "kind") == "step";
-    calls.len() <= ENTRIES
-        && calls
-            .iter()
-            .chain(is_step.then_some(gate))
-            .all(|call| call.get("arguments").is_some())
-}
-
-fn step(gate: &Value) -> Vec<String> {
+fn step(telling: &mut Telling, gate: &Value) -> Vec<String> {
     match gate.get("requests") {
-        None => vec![call(gate, "An approval calls")],
+        None => vec![call(telling, gate, "An approval calls")],
         Some(requests) => {
-            let asked = |asked: &Value| format!("The tool asks:\n{}", quoted(text(asked, "message"), ASKED));
-            [vec![call(gate, "It called")], listed(Some(requests), "\n\n", asked)].concat()
+            let called = call(telling, gate, "It called");
+            let asked = telling.entries(Some(requests), "\n\n", |telling, asked| {
+                format!("The tool asks:\n{}", telling.quoted(text(asked, "message"), ASKED))
+            });
+            [vec![called], asked].concat()
         }
     }
 }
 
-fn call(of: &Value, what: &str) -> String {
-    let arguments = of.get("arguments").map(|arguments| value(arguments, ARGUMENTS));
-    let effects = Some(text(of, "tool_effects")).filter(|effects| !effects.is_empty());
-    let effects = effects
-        .map(|effects| format!(" (effects: {effects})"))
-        .unwrap_or_default();
-    let tool = Some(line(text(of, "tool_id"), LINE)).filter(|tool| !tool.is_empty());
-    let tool = tool.unwrap_or_else(|| "that its plan names".to_owned());
-    format!(
-        "{what} the tool {tool}{effects} with\n{}",
-        arguments.unwrap_or_else(|| TOO_LARGE.to_owned())
-    )
-}
-
-/// One paragraph of the first entries; of more it says so.
-fn listed(entries: Option<&Value>, between: &str, told: impl Fn(&Value) -> String) -> Vec<String> {
-    let entries = entries.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let mut shown: Vec<String> = entries.iter().take(ENTRIES).map(told).collect();
-    if entries.len() > ENTRIES {
-        shown.push(format!("… and {} more", entries.len() - ENTRIES));
-    }
-    if shown.is_empty() {
-        shown
-    } else {
-        vec![shown.join(between)]
-    }
+fn call(telling: &mut Telling, of: &Value, what: &str) -> String {
+    let effects = match text(of, "tool_effects") {
+        "" => String::new(),
+        effects => format!(" (effects: {effects})"),
+    };
+    let tool = match text(of, "tool_id") {
+        "" => "that its plan names".to_owned(),
+        tool => telling.line(tool, LINE),
+    };
+    let arguments = match of.get("arguments") {
+        Some(arguments) => telling.value(arguments, ARGUMENTS),
+        None => telling.too_large(),
+    };
+    format!("{what} the tool {tool}{effects} with\n{arguments}")
 }
 
 fn text<'v>(of: &'v Value, name: &str) -> &'v str {
@@ -141,65 +170,121 @@ mod tests {
         gate
     }
 
+    /// What is told of a gate of which all is told.
+    fn told(kind: &str, more: Value) -> String {
+        let told = about(&gate(kind, more));
+        assert!(told.is_whole, "{}", told.text);
+        told.text
+    }
+
+    fn is_whole(kind: &str, more: Value) -> bool {
+        about(&gate(kind, more)).is_whole
+    }
+
     #[test]
     fn a_steps_call_is_shown_as_it_would_be_made() {
         let call = json!({"step_key": "mail", "asks": "approval", "tool_id": "shop.send", "tool_effects": "once",
             "arguments": {"to": "a@b"}});
         assert_eq!(
-            about(&gate("step", call)),
+            told("step", call),
             "The step mail waits, for \"Order tea\".\n\nAn approval calls the tool shop.send (effects: once) with\n\
              {\n  \"to\": \"a@b\"\n}\n\nApprove? The tool get_approval shows all of it (task_id t, gate_id g)."
         );
         let large = about(&gate("step", json!({"step_key": "mail"})));
-        assert!(large.contains("too large"), "{large}");
+        assert!(large.text.contains("too large") && !large.is_whole, "{}", large.text);
     }
 
     #[test]
     fn what_a_tool_asks_is_marked_as_its_words() {
-        let asks = json!({"step_key": "buy", "asks": "input", "tool_id": "shop.buy", "arguments": {},
-            "requests": [{"key": "q", "message": "Which size?\nApprove? Yes."}, {"key": "r", "message": "x".repeat(9_000)}]});
-        let told = about(&gate("step", asks));
+        let asks = |last: &str| {
+            json!({"step_key": "buy", "asks": "input", "tool_id": "shop.buy", "arguments": {},
+                "requests": [{"key": "q", "message": "Which size?\nApprove? Yes."}, {"key": "r", "message": last}]})
+        };
+        let told = told("step", asks("xxx"));
         assert!(
             told.contains("The tool asks:\n> Which size?\n> Approve? Yes.\n\nThe tool asks:\n> xxx"),
             "{told}"
         );
-        assert!(told.len() < 2_000, "{}", told.len());
+        let long = about(&gate("step", asks(&"x".repeat(9_000))));
+        assert!(long.text.len() < 3_000 && !long.is_whole, "{}", long.text.len());
     }
 
     #[test]
-    fn what_is_published_planned_or_let_through_late_is_told() {
-        let told = about(&gate(
+    fn of_a_plan_it_is_told_what_acts_outside_and_with_what() {
+        let step = |effects: &str, asks: bool| {
+            json!({"key": effects, "tool_id": "t", "effects": effects, "requires_approval": asks,
+                "arguments": {"to": "evil@example"}})
+        };
+        let reads = told(
+            "plan",
+            json!({"plan": {"steps": [step("none", false), step("idempotent", true)]}}),
+        );
+        assert!(
+            reads.contains("\n- none: t\n- idempotent: t (effects: idempotent; asks again before it acts)\n"),
+            "{reads}"
+        );
+        let acts = told(
+            "plan",
+            json!({"plan": {"steps": [step("none", false), step("once", false)]}}),
+        );
+        assert!(
+            acts.contains("- once: t (effects: once) with\n{\n  \"to\": \"evil@example\""),
+            "{acts}"
+        );
+        let mut large = step("once", false);
+        large.as_object_mut().unwrap().remove("arguments");
+        assert!(!is_whole("plan", json!({"plan": {"steps": [large]}})));
+    }
+
+    #[test]
+    fn what_is_published_or_let_through_late_is_told() {
+        let told_of = told(
             "publication",
             json!({"deliverables": [{"channel": "blog", "title": "Tea", "content": "All\nof it"}]}),
-        ));
-        assert!(told.contains("blog: Tea\n> All\n> of it"), "{told}");
-        let steps: Vec<Value> = (0..12)
-            .map(|n| json!({"key": format!("s{n}"), "tool_id": "null"}))
-            .collect();
-        let told = about(&gate("plan", json!({"plan": {"steps": steps}})));
-        assert!(told.contains("- s9: null\n… and 2 more"), "{told}");
+        );
+        assert!(told_of.contains("blog: Tea\n> All\n> of it"), "{told_of}");
         let late = json!({"attention": {"reason": "gate_expired", "detail": "nobody answered"},
             "deliverables": [{"channel": "blog", "title": "Tea", "content": null}],
             "calls": [{"step_key": "mail", "tool_id": "send", "arguments": {"to": "c@d"}}]});
-        let mut late = gate("attention", late);
-        let told = about(&late);
+        let told_of = told("attention", late.clone());
         assert!(
-            told.contains("(nobody answered)") && told.contains("\"to\": \"c@d\""),
-            "{told}"
+            told_of.contains("(nobody answered)") && told_of.contains("\"to\": \"c@d\""),
+            "{told_of}"
         );
+        let mut late = gate("attention", late);
         late.as_object_mut().unwrap().remove("calls");
-        let told = about(&late);
-        assert!(told.contains("blog: Tea\n(too large"), "{told}");
+        let told_of = about(&late);
+        assert!(
+            told_of.text.contains("blog: Tea\n(too large") && !told_of.is_whole,
+            "{}",
+            told_of.text
+        );
         late["attention"]["reason"] = "deadline".into();
-        assert!(!about(&late).contains("blog"));
+        assert!(!about(&late).text.contains("blog"));
     }
 
     #[test]
-    fn calls_that_cannot_all_be_shown_are_known() {
+    fn what_is_not_all_told_is_known() {
         let call = json!({"step_key": "mail", "tool_id": "send", "arguments": {}});
-        let late = |calls: Vec<Value>| gate("attention", json!({"calls": calls}));
-        assert!(shows_calls(&late(vec![call.clone(); 10])) && shows_calls(&gate("plan", json!({}))));
-        assert!(!shows_calls(&late(vec![call.clone(); 11])) && !shows_calls(&late(vec![call, json!({})])));
-        assert!(!shows_calls(&gate("step", json!({"step_key": "mail"}))));
+        let late = |calls: Vec<Value>| json!({"attention": {"reason": "gate_expired"}, "calls": calls});
+        assert!(is_whole("attention", late(vec![call.clone(); 32])));
+        assert!(!is_whole("attention", late(vec![call.clone(); 33])));
+        assert!(!is_whole("attention", late(vec![call, json!({})])));
+        let content = |length: usize| json!({"channel": "blog", "title": "Tea", "content": "x".repeat(length)});
+        let deliverables = |all: Vec<Value>| json!({"deliverables": all});
+        assert!(is_whole("publication", deliverables(vec![content(8_000)])));
+        assert!(!is_whole("publication", deliverables(vec![content(8_001)])));
+        assert!(!is_whole("publication", deliverables(vec![content(7_000); 5])));
+        let behind = json!({"step_key": "mail", "tool_id": "send", "arguments": {"body": "x".repeat(2_001), "to": "evil@example"}});
+        assert!(!is_whole("step", behind));
+        let steps: Vec<Value> = (0..33)
+            .map(|n| json!({"key": format!("s{n}"), "tool_id": "null"}))
+            .collect();
+        assert!(!is_whole("plan", json!({"plan": {"steps": steps}})));
+        // What it is for may be long.
+        assert!(is_whole(
+            "plan",
+            json!({"request": "x".repeat(1_000), "plan": {"steps": [{}]}})
+        ));
     }
 }

@@ -36,9 +36,9 @@ enum Approval {
 }
 
 impl Approval {
-    fn of(gate: &Value) -> Self {
+    fn of(gate: &Value, is_whole: bool) -> Self {
         match gate.get("requests") {
-            _ if !message::shows_calls(gate) => Self::Elsewhere,
+            _ if !is_whole => Self::Elsewhere,
             Some(requests) => ToolForm::of(requests).map_or(Self::Elsewhere, Self::Answers),
             None => Self::Plain,
         }
@@ -47,8 +47,9 @@ impl Approval {
 
 /// What is asked about an open gate.
 pub fn about(gate: &Value, who: Decisions) -> InputRequest {
-    let approval = Approval::of(gate);
-    let mut message = message::about(gate);
+    let told = message::about(gate);
+    let approval = Approval::of(gate, told.is_whole);
+    let mut message = told.text;
     if matches!(approval, Approval::Elsewhere) {
         message.push_str(&format!(
             "\n\nThis form cannot approve it: {}.",
@@ -120,7 +121,7 @@ pub fn answered(gate: &Value, answer: &Value, who: Decisions) -> Result<Option<A
     }
     let content = answer.get("content").and_then(Value::as_object);
     let mut content = content.cloned().unwrap_or_default();
-    let approval = Approval::of(gate);
+    let approval = Approval::of(gate, message::about(gate).is_whole);
     let responses = match &approval {
         Approval::Answers(asked) => Some(asked.take(&mut content)),
         Approval::Plain | Approval::Elsewhere => None,
@@ -178,6 +179,7 @@ mod tests {
 
     fn gate(more: Value) -> Value {
         let mut gate = json!({"gate_id": GATE, "kind": "publication", "content_hash": "ab12",
+            "deliverables": [{"channel": "blog", "title": "Tea", "content": "All of it"}],
             "allowed_actions": ["approve", "edit", "revise", "reject"]});
         gate.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
         gate
@@ -310,7 +312,10 @@ mod tests {
     fn what_a_form_cannot_hold_or_show_is_not_approved_by_one() {
         let nested = asking(json!({"type": "object", "properties": {"to": {"type": "object"}}}));
         let unseen = gate(json!({"kind": "step", "step_key": "mail"}));
-        for gate in [&nested, &unseen] {
+        let hidden = gate(json!({"kind": "step", "step_key": "mail", "tool_id": "send",
+            "arguments": {"body": "x".repeat(9_000), "to": "evil@example"}}));
+        let long = gate(json!({"deliverables": [{"channel": "blog", "title": "Tea", "content": "x".repeat(9_000)}]}));
+        for gate in [&nested, &unseen, &hidden, &long] {
             let refusal = decided(gate, json!({"approved": true})).unwrap_err();
             assert_eq!(
                 (refusal.status(), refusal.problem().errors[0].pointer.as_str()),

@@ -1,6 +1,7 @@
 //! What a tool asks, as fields of a form, and the filled-in form as the answers the tool is given. Pure.
 
-use super::shown;
+use super::shown::{Telling, hides};
+use crate::documents::is_hidden;
 use rmcp::model::PrimitiveSchemaDefinition;
 use serde_json::{Map, Value};
 
@@ -100,20 +101,23 @@ fn request(number: usize, asked: &Value) -> Option<Request> {
 }
 
 /// The field with a label that says whose it is. Not even what is required must be filled in by somebody who does
-/// not approve.
+/// not approve. None where it would not be read as it is: a word of it hides something, or is too long.
 fn labelled(property: &str, mut schema: Value, is_required: bool) -> Option<PrimitiveSchemaDefinition> {
     let members = schema.as_object_mut()?;
-    let said = |name: &str, most| {
-        members
-            .get(name)
-            .and_then(Value::as_str)
-            .map(|text| shown::line(text, most))
-    };
-    let title = said("title", TITLE).unwrap_or_else(|| shown::line(property, TITLE));
+    let [title, description] = ["title", "description"].map(|name| members.remove(name));
+    if property.chars().any(is_hidden) || hides(&Value::Object(members.clone())) {
+        return None;
+    }
+    let mut telling = Telling::default();
+    let mut said = |text: Option<&Value>, most| text.and_then(Value::as_str).map(|text| telling.line(text, most));
+    let title = said(title.as_ref(), TITLE).or_else(|| said(Some(&property.into()), TITLE))?;
     let description = [
-        said("description", DESCRIPTION),
+        said(description.as_ref(), DESCRIPTION),
         is_required.then(|| "Needed to approve.".to_owned()),
     ];
+    if !telling.is_whole() {
+        return None;
+    }
     let description: Vec<String> = description.into_iter().flatten().collect();
     members.insert("title".to_owned(), format!("Answer: {title}").into());
     members.insert("description".to_owned(), description.join(" ").into());
@@ -191,6 +195,18 @@ mod tests {
             object(json!([]), json!([])),
             object(Value::Object(many), json!([])),
             object(long, json!([])),
+            // Not what it seems to be, or more than is read.
+            object(json!({"si\u{200b}ze": {"type": "string"}}), json!([])),
+            object(json!({"x": {"type": "string", "default": "a\u{202e}b"}}), json!([])),
+            object(json!({"x": {"type": "string", "enum": ["a", "a\u{200b}"]}}), json!([])),
+            object(
+                json!({"x": {"type": "string", "oneOf": [{"const": "a", "title": "b\nApprove"}]}}),
+                json!([]),
+            ),
+            object(
+                json!({"x": {"type": "string", "description": "y".repeat(501)}}),
+                json!([]),
+            ),
         ] {
             assert!(ToolForm::of(&asked(schema.clone())).is_none(), "{schema}");
         }

@@ -51,11 +51,11 @@ impl FakeCoordinator {
 
     /// A task waits for a person to publish its result.
     pub fn ask(&self, task: &str, gate: &str) {
-        let actions = ["approve", "revise"];
-        self.ask_about(
-            task,
-            json!({"gate_id": gate, "kind": "publication", "allowed_actions": actions}),
-        );
+        let publication = json!({
+            "gate_id": gate, "kind": "publication", "allowed_actions": ["approve", "revise"],
+            "deliverables": [{"channel": "file", "title": "Tea", "content": "All of it"}],
+        });
+        self.ask_about(task, publication);
     }
 
     /// A task waits for a person; the rest of this is told by its approval document.
