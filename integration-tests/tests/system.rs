@@ -46,6 +46,8 @@ mod mcp_servers;
 mod mcp_tokens;
 #[path = "system/models.rs"]
 mod models;
+#[path = "system/out_of_use.rs"]
+mod out_of_use;
 #[path = "system/readme.rs"]
 mod readme;
 #[path = "system/repair.rs"]

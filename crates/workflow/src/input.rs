@@ -237,6 +237,8 @@ pub struct EffectRequest {
     pub ordinal: u32,
     pub class: EffectClass,
     pub target: String,
+    /// The tool that a channel publishes with.
+    pub tool: Option<String>,
     pub request: Body,
     pub send_within: Millis,
     pub key_ttl: Millis,

@@ -89,14 +89,11 @@ async fn is_noticed(scene: &Scene, name: &str, server: &McpServer) -> Result<()>
 
 /// A publication with what nobody has approved yet waits, and goes on by itself once somebody has.
 async fn held_back(scene: &Scene) -> Result<String> {
-    let write = null_step("write", &json!({"title": TITLE, "content": "Seen."}), &[]);
-    let mut plan = json!({"steps": [write]});
-    plan["steps"][0]["channel"] = json!(CHANNEL);
-    let task = scene.rest.submit(&unattended("Publish", plan, &[CHANNEL])).await?;
+    let task = publish(scene, TITLE).await?;
     eventually("the publication is handed back", LIMIT, || async {
         let status = scene.rest.status(&task).await?;
         ensure!(
-            status.said("/waiting/0/code") == "tool_changed",
+            status.said("/waiting/0/code") == "tool_suspended",
             "{}",
             shortened(&status)
         );
@@ -104,6 +101,14 @@ async fn held_back(scene: &Scene) -> Result<String> {
         Ok(task.clone())
     })
     .await
+}
+
+/// A task that publishes one text of this title on the channel.
+pub async fn publish(scene: &Scene, title: &str) -> Result<String> {
+    let write = null_step("write", &json!({"title": title, "content": "Seen."}), &[]);
+    let mut plan = json!({"steps": [write]});
+    plan["steps"][0]["channel"] = json!(CHANNEL);
+    scene.rest.submit(&unattended("Publish", plan, &[CHANNEL])).await
 }
 
 async fn document(scene: &Scene, server: &str, tool: &str) -> Result<Value> {

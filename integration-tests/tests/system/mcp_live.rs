@@ -1,7 +1,7 @@
 //! Servers of the Model Context Protocol that ask, that want a token, and whose tools change, and an API whose document
 //! does, seen through the whole system. They share one system.
 
-use crate::{api_changes, mcp_changes, mcp_questions, mcp_tokens};
+use crate::{api_changes, mcp_changes, mcp_questions, mcp_tokens, out_of_use};
 use anyhow::{Context as _, Result};
 use integration_tests::injection::Sink;
 use integration_tests::mcp_server::{Character, McpServer, Revision, tool};
@@ -128,6 +128,16 @@ async fn hold(scene: &Scene) -> Result<()> {
             mcp_changes::are_noticed_within_seconds(scene),
         ),
         holds("a document is read again", api_changes::wait_for_approval(scene)),
+    )
+    .await?;
+    holds(
+        "a tool out of use publishes nothing",
+        out_of_use::stops_publications(scene),
+    )
+    .await?;
+    holds(
+        "a tool out of use is not called by what was queued",
+        out_of_use::stops_what_was_queued(scene),
     )
     .await?;
     let outlived = mcp_questions::outlive_the_executor(scene);

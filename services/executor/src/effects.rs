@@ -60,6 +60,8 @@ pub struct Intent {
     pub class: EffectClass,
     /// Who receives it, for people.
     pub target: String,
+    /// The tool that a channel publishes with; empty: none, or the step's own.
+    pub tool_id: String,
     /// Frozen by the first run that asks.
     pub request_json: String,
     /// Longest time for sending.
@@ -204,6 +206,7 @@ fn request(port: &dyn EffectPort, intent: &Intent, ordinal: u32) -> EffectReques
         ordinal,
         class: intent.class,
         target: intent.target.clone(),
+        tool_id: intent.tool_id.clone(),
         request_json: intent.request_json.clone(),
         send_within: intent.send_within.min(left),
         key_ttl: intent.key_ttl,

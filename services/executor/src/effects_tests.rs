@@ -26,6 +26,7 @@ fn intent(class: EffectClass) -> Intent {
     Intent {
         class,
         target: "somewhere".to_owned(),
+        tool_id: String::new(),
         request_json: "\"bytes\"".to_owned(),
         send_within: Duration::from_secs(5),
         key_ttl: Duration::from_secs(60),

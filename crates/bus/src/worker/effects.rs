@@ -22,6 +22,8 @@ pub struct EffectRequest {
     pub class: EffectClass,
     /// Who receives it, for people.
     pub target: String,
+    /// The tool that a channel publishes with; empty: none, or the step's own.
+    pub tool_id: String,
     /// JSON text; the first call freezes it.
     pub request_json: String,
     /// How long sending may take.
@@ -133,6 +135,7 @@ impl JobContext {
             ordinal: effect.ordinal,
             effects: effect.class.as_str().to_owned(),
             target: effect.target.clone(),
+            tool_id: effect.tool_id.clone(),
             request_json: effect.request_json.clone(),
             send_within_seconds: effect.send_within.as_secs_f64(),
             key_ttl_seconds: effect.key_ttl.as_secs_f64(),

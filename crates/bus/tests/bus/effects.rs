@@ -19,6 +19,7 @@ pub async fn send_by_licence(job: &JobContext, open: &watch::Sender<bool>) -> En
         request_json: "{\"n\":1}".to_owned(),
         send_within: Duration::from_secs(10),
         key_ttl: Duration::from_secs(60),
+        tool_id: String::new(),
     };
     match job.begin_effect(&effect).await {
         Ok(Licence::Send {

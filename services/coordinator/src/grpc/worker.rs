@@ -143,6 +143,7 @@ impl WorkerService for Workers {
             ordinal: ask.ordinal,
             class,
             target: ask.target.replace('\0', ""),
+            tool: Some(ask.tool_id).filter(|tool| !tool.is_empty()),
             request: Body::new(ask.request_json),
             send_within: Millis::from_secs_f64(ask.send_within_seconds),
             key_ttl: Millis::from_secs_f64(ask.key_ttl_seconds.clamp(0.0, 31_536_000.0)),

@@ -391,6 +391,7 @@ fn unknown_effect() -> Story {
         ordinal: 0,
         class: EffectClass::Once,
         target: "shop".to_owned(),
+        tool: None,
         request: Body::new("{}"),
         send_within: Millis::secs(5),
         key_ttl: Millis::secs(5),

@@ -56,6 +56,7 @@ impl Channel for Directory {
         let intent = Intent {
             class: self.class,
             target: format!("{} {}", deliverable.channel, self.folder.display()),
+            tool_id: String::new(),
             request_json: json!(frozen).to_string(),
             send_within: self.timeout,
             key_ttl: self.key_ttl,

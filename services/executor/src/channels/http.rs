@@ -130,6 +130,7 @@ impl Channel for Http {
         let intent = Intent {
             class: self.class,
             target: format!("{} {}", publication.deliverable.channel, self.config.target().0),
+            tool_id: String::new(),
             request_json: json!(frozen).to_string(),
             send_within: Duration::from_secs_f64(self.config.timeout_seconds),
             key_ttl: Duration::from_secs_f64(self.config.key_ttl_seconds),

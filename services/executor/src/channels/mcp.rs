@@ -89,6 +89,7 @@ impl Channel for McpChannel {
                 "{} {}.{}",
                 publication.deliverable.channel, self.server.config.name, self.tool
             ),
+            tool_id: self.tool_id.clone(),
             request_json: json!(FrozenContent::freeze(&text)).to_string(),
             send_within: self.timeout,
             key_ttl: self.key_ttl,

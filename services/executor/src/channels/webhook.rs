@@ -73,6 +73,7 @@ impl Channel for Webhook {
         let intent = Intent {
             class: self.class,
             target: format!("{} {}", deliverable.channel, self.url.origin().ascii_serialization()),
+            tool_id: String::new(),
             request_json: json!(frozen).to_string(),
             send_within: self.timeout,
             key_ttl: self.key_ttl,

@@ -1,6 +1,6 @@
 //! Work whose tool or channel is not here as it was planned. Another executor may have it, or this one in a moment: it
-//! has just started, or its servers have changed and it has not heard of that. So the job is handed back a few times,
-//! which costs no attempt, before it fails.
+//! has just started, or its servers have changed and it has not heard of that. Or the tool is out of use, and a human may
+//! be looking at what changed of it. So the job is handed back a few times, which costs no attempt, before it fails.
 
 use super::ended;
 use crate::effects::Stop;
@@ -9,7 +9,7 @@ use contracts::work::Job;
 use std::time::Duration;
 
 /// Nothing was done by whoever ends so.
-const NOT_HERE: [&str; 3] = ["tool_changed", "tool_unknown", "unknown_channel"];
+const NOT_HERE: [&str; 4] = ["tool_changed", "tool_suspended", "tool_unknown", "unknown_channel"];
 /// Before the job is dispatched again, in milliseconds; half a minute together. A server that starts is there by then.
 const PAUSES: [u64; 6] = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
 
@@ -48,6 +48,8 @@ mod tests {
             ("tool_changed", 70, 1, None),
             // Of an older coordinator.
             ("tool_changed", 0, 0, Some(500)),
+            ("tool_suspended", 1, 1, Some(500)),
+            ("tool_removed", 1, 1, None),
             ("tool_timeout", 1, 1, None),
             ("tool_error", 1, 1, None),
         ] {

@@ -149,6 +149,7 @@ impl Player {
             ordinal: u32::from(m.how > 230),
             send_within: Millis::secs(if m.how.is_multiple_of(5) { 60 } else { LICENCE }),
             key_ttl: Millis::secs(if m.how.is_multiple_of(7) { 1 } else { KEY_TTL }),
+            tool: None,
             ..wish
         }));
         if matches!(reply, Reply::Effect(EffectReply::Refused(_) | EffectReply::Busy)) {

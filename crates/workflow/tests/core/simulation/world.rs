@@ -396,6 +396,7 @@ impl World {
             ordinal: 0,
             class,
             target: "t".to_owned(),
+            tool: None,
             request: request.clone(),
             send_within: Millis::secs(10),
             key_ttl: Millis::secs(86_400),

@@ -224,6 +224,7 @@ pub fn wish(run: &Run, class: EffectClass) -> EffectRequest {
         request: Body::new(format!("\"by {}\"", run.id)),
         send_within: Millis::secs(LICENCE),
         key_ttl: Millis::secs(KEY_TTL),
+        tool: None,
     }
 }
 

@@ -1,10 +1,10 @@
 //! Tools that somebody took out of use: what has begun ends, and nothing else begins.
 
-use super::acts::{flaky, says};
+use super::acts::{flaky, says, wish};
 use super::given::Given;
 use super::scenario::Scenario;
 use workflow::decision::{EffectReply, Refusal, Reply};
-use workflow::input::{Decision, EffectEnd};
+use workflow::input::{Decision, EffectEnd, EffectRequest, Input};
 use workflow::state::EffectState;
 use workflow::submission::OnExhausted;
 use workflow::tool::{Catalog, OutOfUse};
@@ -88,6 +88,30 @@ fn what_was_queued_before_it_went_out_of_use_sends_nothing() {
     s.answer(Action::Retry);
     s.sends_and_ends("a", EffectClass::Once);
     assert_eq!(s.status(), Status::Assessing);
+}
+
+#[test]
+fn nothing_is_published_with_a_tool_that_is_out_of_use() {
+    let mut s = Given::plan("a").channels(&["blog"]).start();
+    s.work();
+    s.answer(Action::Approve);
+    let run = s.run("publish blog");
+    let with = |tool: &str| {
+        let tool = Some(tool.to_owned());
+        Input::EffectBegun(EffectRequest {
+            tool,
+            ..wish(&run, EffectClass::Once)
+        })
+    };
+    s.put("once", ToolState::Suspended);
+    assert_eq!(
+        s.input(&with("once")),
+        Reply::Effect(EffectReply::Refused("tool_suspended"))
+    );
+    assert!(s.task.effects.is_empty());
+    // Channels publish with tools that no plan may name, too.
+    let reply = s.input(&with("not.of.the.catalog"));
+    assert!(matches!(reply, Reply::Effect(EffectReply::Send { .. })), "{reply:?}");
 }
 
 #[test]

@@ -297,6 +297,7 @@ async fn the_ledger_is_read_by_task() {
             ordinal: 0,
             class: EffectClass::Keyed,
             target: format!("shop {n}"),
+            tool: None,
             request: Body::new("{}"),
             send_within: Millis::secs(5),
             key_ttl: Millis::secs(5),

@@ -225,6 +225,7 @@ impl HttpEndpoint {
         let intent = Intent {
             class: self.class,
             target: self.target.clone(),
+            tool_id: String::new(),
             request_json: frozen.to_json(),
             send_within: self.timeout,
             key_ttl: self.key_ttl,

@@ -126,6 +126,7 @@ impl McpTool {
         let intent = Intent {
             class: self.class,
             target: format!("{}.{}", self.server.config.name, self.name),
+            tool_id: String::new(),
             request_json: json!(frozen).to_string(),
             send_within: self.timeout,
             key_ttl: self.key_ttl,
