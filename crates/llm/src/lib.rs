@@ -43,11 +43,12 @@ pub use null::Null;
 pub use offline::Offline;
 pub use output::{text_of, title_of};
 pub use port::{
-    Agent, Context, Criteria, Criterion, Engine, Finding, JudgeAsk, JudgedText, Judgement, NoTools, PlanAsk, PlanDraft,
-    ToolBox, WriteAsk, open,
+    Agent, Context, Criteria, Criterion, Engine, Finding, JudgeAsk, JudgedText, Judgement, Made, NoTools, PlanAsk,
+    PlanDraft, ToolBox, WriteAsk, open,
 };
 pub use provider::InvalidKey;
 pub use template::{TemplateError, check as check_prompt};
+pub use text::tokens::numbers;
 
 #[cfg(test)]
 mod unseen_requests;

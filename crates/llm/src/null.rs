@@ -119,6 +119,7 @@ mod tests {
             context: &context,
             criteria: &criteria,
             texts: &[],
+            made: &[],
         };
         let judgement = Null.judge(ask).await.unwrap().value;
         assert_eq!(judgement.dimensions.len(), 1);

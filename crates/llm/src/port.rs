@@ -179,6 +179,21 @@ pub struct JudgeAsk<'a> {
     pub criteria: &'a Criteria,
     /// Every text there is, in plan order.
     pub texts: &'a [JudgedText],
+    /// Every output, in plan order: the way of a fault back to where it came from.
+    pub made: &'a [Made],
+}
+
+/// A step's output as data.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Made {
+    /// The step.
+    pub step_key: String,
+    /// Its output as JSON text.
+    pub content: String,
+    /// Keys of the steps it was made from.
+    pub upstream: Vec<String>,
+    /// Another run could give another output.
+    pub repairable: bool,
 }
 
 /// The dimensions and the scores wanted.

@@ -188,6 +188,7 @@ fn judged(context: &Context, text: &str) -> Judgement {
         context,
         criteria: &criteria(),
         texts: &[piece],
+        made: &[],
     })
 }
 
@@ -298,6 +299,7 @@ fn judged_plan(context: &Context) -> (Judgement, Vec<JudgedText>) {
         context,
         criteria: &criteria(),
         texts: &texts,
+        made: &[],
     };
     (crate::judge::judge(&ask), texts)
 }
@@ -484,6 +486,7 @@ fn blame_goes_to_the_step_whose_text_has_the_fault() {
             context: &context,
             criteria: &criteria(),
             texts,
+            made: &[],
         });
         judgement.blamed.into_keys().collect::<Vec<_>>()
     };

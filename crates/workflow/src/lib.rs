@@ -2,6 +2,7 @@
 //! machine of a task. No async, no clock, no IO, no randomness: everything comes in as an argument
 //! and every consequence goes out as data.
 
+pub mod blame;
 pub mod decide;
 pub mod decision;
 pub mod fork;

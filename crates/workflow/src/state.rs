@@ -9,6 +9,7 @@ use crate::ids::{JobId, RunId, Serial, TaskId};
 use crate::time::Timestamp;
 use crate::vocabulary::{AskKind, AttentionReason, EffectClass, GateKind, Phase, Status, StepStatus, WorkKind};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Number of a payload within its task, from 0 (the submission).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -84,6 +85,9 @@ pub struct Task {
     /// The latest judgement.
     #[serde(rename = "qa", default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<Quality>,
+    /// The best of what the rounds brought about, while none of it has passed.
+    #[serde(rename = "bv", default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<Box<Version>>,
     /// Feedback that planning must heed, oldest first.
     #[serde(rename = "pf", default, skip_serializing_if = "Vec::is_empty")]
     pub plan_feedback: Vec<PayloadNo>,
@@ -505,6 +509,26 @@ pub struct Quality {
     /// Steps it blames, by index.
     #[serde(rename = "b", default, skip_serializing_if = "Vec::is_empty")]
     pub blamed: Vec<u16>,
+}
+
+/// A version of all outputs, as it was judged.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Version {
+    /// The round that brought it about.
+    #[serde(rename = "r")]
+    pub round: u32,
+    /// Its judgement.
+    #[serde(rename = "q")]
+    pub quality: Quality,
+    /// How many steps had failed checks.
+    #[serde(rename = "c", default, skip_serializing_if = "is_zero")]
+    pub failed_checks: u32,
+    /// Payloads with what its steps should do better, by index.
+    #[serde(rename = "f", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub feedback: BTreeMap<u16, PayloadNo>,
+    /// Those of its steps that changed since, by index, as they were.
+    #[serde(rename = "s", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub steps: BTreeMap<u16, Step>,
 }
 
 /// Why a human is needed.

@@ -1,9 +1,9 @@
 //! What one assessment is about, read from its work item.
 
-use crate::acceptance::{self, FailedCheck};
+use crate::acceptance::{self, FailedCheck, Sources};
 use bus::worker::json_of;
 use contracts::work::AssessSpec;
-use llm::{Context, Criteria, JudgedText};
+use llm::{Context, Criteria, JudgedText, Made};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use workflow::plan::{Plan, PlanStep, Slots};
@@ -14,6 +14,7 @@ pub struct Case {
     pub context: Context,
     pub criteria: Criteria,
     pub texts: Vec<JudgedText>,
+    pub made: Vec<Made>,
     pub failed_checks: Vec<FailedCheck>,
 }
 
@@ -26,13 +27,22 @@ impl Case {
         let plan: Plan = serde_json::from_str(&spec.plan_json)?;
         let context: Context = serde_json::from_str(submission)?;
         let outputs = outputs(&plan, spec)?;
+        let by_key = outputs
+            .iter()
+            .map(|(step, output)| (step.key.as_str(), output))
+            .collect();
+        let sources = Sources {
+            outputs: &by_key,
+            submission,
+        };
         let failed_checks = outputs
             .iter()
-            .flat_map(|(step, output)| acceptance::failed(&step.key, &step.acceptance, output))
+            .flat_map(|(step, output)| acceptance::failed(&step.key, &step.acceptance, output, sources))
             .collect();
         Ok(Self {
             criteria: serde_json::from_str(&spec.quality_json)?,
             texts: texts(&plan, &outputs),
+            made: outputs.iter().map(|(step, output)| made(step, output)).collect(),
             failed_checks,
             context,
         })
@@ -79,6 +89,15 @@ fn judged(plan: &Plan, step: &PlanStep, text: String) -> JudgedText {
         visible: is_visible(plan, step),
         repairable: is_repairable(step),
         upstream: references(step).into_iter().map(str::to_owned).collect(),
+    }
+}
+
+fn made(step: &PlanStep, output: &Value) -> Made {
+    Made {
+        step_key: step.key.clone(),
+        content: output.to_string(),
+        upstream: references(step).into_iter().map(str::to_owned).collect(),
+        repairable: is_repairable(step),
     }
 }
 

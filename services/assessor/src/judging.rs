@@ -16,6 +16,7 @@ pub async fn assess(engine: &dyn Engine, submission: &str, spec: &AssessSpec, de
             context: Context::default(),
             criteria,
             texts: Vec::new(),
+            made: Vec::new(),
             failed_checks: Vec::new(),
         })
     };
@@ -30,6 +31,7 @@ async fn judged(engine: &dyn Engine, case: &Case) -> Ended {
         context: &case.context,
         criteria: &case.criteria,
         texts: &case.texts,
+        made: &case.made,
     };
     let answer = match engine.judge(ask).await {
         Ok(answer) => answer,

@@ -4,9 +4,12 @@
 
 mod acceptance;
 mod case;
+mod found;
 mod judging;
 #[cfg(test)]
 mod judging_tests;
+#[cfg(test)]
+mod mutations;
 
 use bus::worker::{Ended, Handler, JobContext};
 use contracts::gen_ai;

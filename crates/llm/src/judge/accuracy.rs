@@ -4,7 +4,7 @@ use super::{Sample, quote};
 use crate::port::Finding;
 use crate::text::markdown::prose;
 use crate::text::phrases::quoted;
-use crate::text::tokens::{stem, words};
+use crate::text::tokens::numbers;
 use std::collections::BTreeSet;
 
 pub fn measure(sample: &Sample<'_>) -> Finding {
@@ -49,11 +49,4 @@ pub fn measure(sample: &Sample<'_>) -> Finding {
         evidence,
         feedback,
     }
-}
-
-fn numbers(text: &str) -> Vec<String> {
-    let found = words(text)
-        .into_iter()
-        .filter(|word| word.text.starts_with(|c: char| c.is_ascii_digit()));
-    found.map(|word| stem(word.text)).collect()
 }

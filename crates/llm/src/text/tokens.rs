@@ -49,6 +49,14 @@ fn joins(before: char, c: char, after: Option<char>) -> bool {
     }
 }
 
+/// The words of a text that begin with a digit, without the separators of thousands.
+pub fn numbers(text: &str) -> Vec<String> {
+    let found = words(text)
+        .into_iter()
+        .filter(|word| word.text.starts_with(|c: char| c.is_ascii_digit()));
+    found.map(|word| stem(word.text)).collect()
+}
+
 /// Number of words.
 pub fn word_count(text: &str) -> usize {
     words(text).len()

@@ -1,47 +1,55 @@
 //! The judgement: passed, sent back to be repaired, or a human's matter.
 
 use super::context::Context;
-use super::steps;
+use super::{steps, versions};
+use crate::blame::blame;
 use crate::input::{Assessment, Body};
-use crate::state::Quality;
+use crate::state::{PayloadNo, Quality};
 use crate::submission::Policy;
 use crate::vocabulary::{AttentionReason, EventKind, Status};
 use serde_json::json;
 use std::collections::BTreeMap;
 
 pub(super) fn assessed(cx: &mut Context<'_>, assessment: &Assessment, document: &Body) {
+    let Some(plan) = cx.plan.clone() else { return };
     let verdict = judge(&cx.submission.policy, assessment);
     let payload = cx.payload("assessment", document.clone());
-    let blamed = blame(cx, assessment, verdict.scores_pass);
-    cx.task.quality = Some(Quality {
+    let found = blame(&plan, assessment, verdict.scores_pass, |index| {
+        steps::repairable(cx, index)
+    });
+    let quality = Quality {
         payload,
         overall: verdict.overall,
         passed: verdict.passed,
-        blamed: if verdict.passed {
-            Vec::new()
-        } else {
-            blamed.keys().copied().collect()
-        },
-    });
-    let data = json!({
+        blamed: found.blamed.keys().copied().filter(|_| !verdict.passed).collect(),
+    };
+    let mut data = json!({
         "overall": verdict.overall,
         "passed": verdict.passed,
         "scores": assessment.scores,
-        "blamed": blamed.keys().map(|&i| cx.step_key(i)).collect::<Vec<_>>(),
+        "blamed": found.blamed.keys().map(|&i| cx.step_key(i)).collect::<Vec<_>>(),
         "round": cx.task.round,
     });
+    cx.task.quality = Some(quality.clone());
     if verdict.passed {
+        cx.task.best = None;
         cx.task.deliveries.clear();
         cx.set_stage(Status::Formatting);
         cx.emit(EventKind::TaskAssessed, data);
         return;
     }
+    let kept = versions::keep_the_better(cx, &quality, assessment.failed_checks.len(), &found);
+    if let (Some(round), Some(data)) = (kept, data.as_object_mut()) {
+        data.insert("kept_round".to_owned(), round.into());
+    }
     cx.emit(EventKind::TaskAssessed, data);
     if cx.task.round >= cx.submission.policy.max_refinements {
-        let detail = format!("{} after {} repair rounds", verdict.reason, cx.task.round);
+        let kept = kept.map(|round| format!("; that of round {round} was better and is kept"));
+        let (reason, round) = (verdict.reason, cx.task.round);
+        let detail = format!("{reason} after {round} repair rounds{}", kept.unwrap_or_default());
         cx.stall(AttentionReason::QualityBelowThreshold, detail);
     } else {
-        refine(cx, &blamed);
+        refine_best(cx);
     }
 }
 
@@ -99,32 +107,28 @@ pub(super) fn judge(policy: &Policy, assessment: &Assessment) -> Verdict {
     }
 }
 
-/// Steps to blame, by index, with what should be different. Where the scores are good enough only failed
-/// checks cost a round: nobody re-runs a step for what would have passed.
-fn blame(cx: &Context<'_>, assessment: &Assessment, scores_pass: bool) -> BTreeMap<u16, String> {
-    let judged = assessment.blamed.iter().filter(|_| !scores_pass);
-    let mut blamed = BTreeMap::<u16, String>::new();
-    for (key, feedback) in assessment.failed_checks.iter().chain(judged) {
-        let Some(index) = cx.step_index(key) else { continue };
-        let text = blamed.entry(index).or_default();
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        text.push_str(feedback);
-    }
-    blamed
+/// One more round from the version that is kept.
+pub(super) fn refine_best(cx: &mut Context<'_>) {
+    let Some(best) = cx.task.best.clone() else { return };
+    let (blamed, told) = best
+        .feedback
+        .into_iter()
+        .partition(|(index, _)| best.quality.blamed.contains(index));
+    refine(cx, blamed, told);
 }
 
-/// One more round for the blamed steps; for the last ones where nobody is blamed.
-pub(super) fn refine(cx: &mut Context<'_>, blamed: &BTreeMap<u16, String>) {
-    let mut chosen: BTreeMap<u16, String> = blamed
-        .iter()
-        .filter(|(i, _)| steps::repairable(cx, **i))
-        .map(|(i, f)| (*i, f.clone()))
-        .collect();
-    if blamed.is_empty() {
-        let sinks = steps::sinks(cx).into_iter().filter(|&i| steps::repairable(cx, i));
-        chosen.extend(sinks.map(|i| (i, "the result as a whole is not good enough".to_owned())));
+/// One more round for the blamed steps; for the last ones where nobody is blamed. `told`: what others are to heed should
+/// they run again too.
+pub(super) fn refine(cx: &mut Context<'_>, blamed: BTreeMap<u16, PayloadNo>, told: BTreeMap<u16, PayloadNo>) {
+    let nobody = blamed.is_empty();
+    let mut chosen = blamed;
+    chosen.retain(|&index, _| steps::repairable(cx, index));
+    if nobody {
+        for index in steps::sinks(cx) {
+            if steps::repairable(cx, index) {
+                chosen.insert(index, cx.feedback("the result as a whole is not good enough"));
+            }
+        }
     }
     if chosen.is_empty() {
         cx.stall(
@@ -134,8 +138,11 @@ pub(super) fn refine(cx: &mut Context<'_>, blamed: &BTreeMap<u16, String>) {
         return;
     }
     cx.task.round += 1;
+    for (index, feedback) in &told {
+        steps::tell(cx, *index, *feedback);
+    }
     for (index, feedback) in &chosen {
-        steps::rerun(cx, *index, Some(feedback));
+        steps::rerun(cx, *index, Some(*feedback));
     }
     cx.set_stage(Status::Refining);
     let keys: Vec<String> = chosen.keys().map(|&i| cx.step_key(i)).collect();

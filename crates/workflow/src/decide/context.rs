@@ -101,6 +101,11 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// What a step is to heed when it runs again.
+    pub fn feedback(&mut self, text: &str) -> PayloadNo {
+        self.payload("feedback", Body::new(serde_json::Value::from(text).to_string()))
+    }
+
     pub fn serial(&mut self) -> Serial {
         self.touch();
         let serial = Serial(self.task.next_serial);

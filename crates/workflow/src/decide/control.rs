@@ -1,13 +1,14 @@
 //! Cancel, pause, resume, retry, and the way back from `needs_attention`.
 
 use super::context::Context;
-use super::{planning, steps};
+use super::{assessing, planning, steps};
 use crate::decision::{Refusal, Reply};
 use crate::hash::Fingerprint;
 use crate::input::Body;
 use crate::state::{Attention, DeliveryState, EffectState, Money, Unit};
 use crate::vocabulary::{Action, AttentionReason, EventKind, GateKind, Status, StepStatus};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 /// Stops the task; `cancelling` as long as an effect is in flight.
 pub(super) fn cancel(cx: &mut Context<'_>, actor: &str) {
@@ -117,6 +118,7 @@ pub(super) fn retry(
             if send_again {
                 settle_effects(cx);
             }
+            cx.task.best = None;
             let dependents = cx.plan.as_ref().map(|plan| plan.with_dependents(index));
             let mut again = dependents.unwrap_or_default();
             again.extend(failed_steps(cx));
@@ -183,17 +185,18 @@ pub(super) fn try_again(cx: &mut Context<'_>, attention: &Attention, send_again:
     }
 }
 
-/// One more repair round with what the judge said last.
+/// One more repair round with what the judge said of the best version.
 fn again_with_feedback(cx: &mut Context<'_>) {
-    cx.task.round += 1;
-    let blamed: Vec<u16> = super::assessing::to_repair(cx)
-        .into_iter()
-        .filter(|&i| steps::repairable(cx, i))
-        .collect();
-    for index in blamed {
-        steps::rerun(cx, index, Some("the last result was not good enough"));
+    if cx.task.best.is_some() {
+        assessing::refine_best(cx);
+        return;
     }
-    cx.set_stage(Status::Refining);
+    let feedback = cx.feedback("the last result was not good enough");
+    let blamed = assessing::to_repair(cx)
+        .into_iter()
+        .map(|index| (index, feedback))
+        .collect();
+    assessing::refine(cx, blamed, BTreeMap::new());
 }
 
 fn failed_steps(cx: &Context<'_>) -> Vec<u16> {

@@ -227,9 +227,13 @@ fn plan(cx: &mut Context<'_>, decision: &Decision) {
 
 fn step(cx: &mut Context<'_>, gate: &Gate, decision: &Decision) {
     let Some(index) = gate.step else { return };
+    cx.task.best = None;
     match decision.action {
         Action::Skip => steps::skip(cx, index, "a human skipped it"),
-        Action::Revise => steps::rerun(cx, index, decision.feedback.as_deref()),
+        Action::Revise => {
+            let feedback = decision.feedback.as_deref().map(|text| cx.feedback(text));
+            steps::rerun(cx, index, feedback);
+        }
         _ => asking::let_through(cx, index, decision.approved.as_deref()),
     }
 }
@@ -256,11 +260,11 @@ fn edit(cx: &mut Context<'_>, decision: &Decision) {
 /// A human's round: not bound by `max_refinements`.
 pub(super) fn revise(cx: &mut Context<'_>, decision: &Decision) {
     let feedback = decision.feedback.clone().unwrap_or_else(|| "make it better".to_owned());
-    let blamed: BTreeMap<u16, String> = assessing::to_repair(cx)
-        .into_iter()
-        .map(|i| (i, feedback.clone()))
-        .collect();
-    assessing::refine(cx, &blamed);
+    let feedback = cx.feedback(&feedback);
+    let blamed = assessing::to_repair(cx).into_iter().map(|i| (i, feedback)).collect();
+    // What comes of a human's word is not measured against what was there before.
+    cx.task.best = None;
+    assessing::refine(cx, blamed, BTreeMap::new());
 }
 
 fn attention(cx: &mut Context<'_>, decision: &Decision) {
@@ -270,6 +274,7 @@ fn attention(cx: &mut Context<'_>, decision: &Decision) {
     let stage = control::leave_attention(cx);
     match decision.action {
         Action::Approve if attention.reason == AttentionReason::QualityBelowThreshold => {
+            cx.task.best = None;
             cx.task.deliveries.clear();
             cx.set_stage(Status::Formatting);
         }

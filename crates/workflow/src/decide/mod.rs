@@ -17,6 +17,7 @@ mod planning;
 mod runs;
 mod steps;
 mod timers;
+mod versions;
 
 pub use dispatch::{ReadyJob, dispatch, note_published, ready_jobs};
 pub use gates::{actions_of, allowed_actions};

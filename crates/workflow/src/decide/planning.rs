@@ -73,6 +73,7 @@ fn new_task(id: TaskId, tenant: &str, submission: &Submission, env: &Env<'_>) ->
         deliveries: Vec::new(),
         round: 0,
         quality: None,
+        best: None,
         plan_feedback: Vec::new(),
         attention: None,
         spent: Money::default(),
@@ -185,6 +186,8 @@ fn make_current(cx: &mut Context<'_>, frozen: FrozenPlan, intent: Option<Payload
         intent,
     });
     cx.task.steps = frozen.steps.iter().map(|_| fresh_step()).collect();
+    cx.task.quality = None;
+    cx.task.best = None;
     let frozen = Arc::new(frozen);
     cx.changes.plan = Some(Arc::clone(&frozen));
     cx.plan = Some(frozen);

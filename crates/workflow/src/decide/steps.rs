@@ -3,12 +3,13 @@
 use super::asking::{self, Turn};
 use super::context::Context;
 use super::effects::{self, Leftover};
+use super::versions;
 use crate::fork::Reuse;
 use crate::hash::Fingerprint;
 use crate::input::Body;
-use crate::state::{Decided, EffectState, Unit};
+use crate::state::{Decided, EffectState, PayloadNo, Unit};
 use crate::vocabulary::{Action, AttentionReason, EffectClass, EventKind, GateKind, Status, StepStatus};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Makes jobs for what can run, and leaves the stage when everything is settled.
 ///
@@ -102,6 +103,7 @@ fn start(cx: &mut Context<'_>, index: u16, hash: Fingerprint) {
         return;
     }
     let round = cx.task.round;
+    versions::before_change(&mut cx.task, index);
     let Some(step) = cx.task.steps.get_mut(usize::from(index)) else {
         return;
     };
@@ -183,6 +185,7 @@ pub(super) fn skip(cx: &mut Context<'_>, index: u16, reason: &str) {
     let now = cx.now();
     let hash = input_hash(cx, index);
     cx.touch();
+    versions::before_change(&mut cx.task, index);
     if let Some(step) = cx.task.steps.get_mut(usize::from(index)) {
         step.status = StepStatus::Skipped;
         step.input_hash = Some(hash);
@@ -222,17 +225,25 @@ pub(super) fn take_over(cx: &mut Context<'_>, reuse: &Reuse) -> Vec<u16> {
 }
 
 /// Sends a step into its next run, with what should be different.
-pub(super) fn rerun(cx: &mut Context<'_>, index: u16, feedback: Option<&str>) {
-    let no = feedback.map(|text| cx.payload("feedback", Body::new(Value::from(text).to_string())));
+pub(super) fn rerun(cx: &mut Context<'_>, index: u16, feedback: Option<PayloadNo>) {
     cx.touch();
+    versions::before_change(&mut cx.task, index);
     if let Some(step) = cx.task.steps.get_mut(usize::from(index)) {
         step.status = StepStatus::Pending;
         step.asked = None;
         step.input_hash = None;
         step.reused = false;
-        if no.is_some() {
-            step.feedback = no;
+        if feedback.is_some() {
+            step.feedback = feedback;
         }
+    }
+}
+
+/// Tells a step what to heed, should it run again because of what it takes.
+pub(super) fn tell(cx: &mut Context<'_>, index: u16, feedback: PayloadNo) {
+    cx.touch();
+    if let Some(step) = cx.task.steps.get_mut(usize::from(index)) {
+        step.feedback = Some(feedback);
     }
 }
 

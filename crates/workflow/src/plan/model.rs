@@ -95,7 +95,9 @@ pub struct When {
 #[serde(deny_unknown_fields)]
 #[schemars(extend("anyOf" = [
     {"required": ["min_length"]}, {"required": ["max_length"]}, {"required": ["contains"]},
-    {"required": ["not_contains"]}, {"required": ["equals"]}, {"required": ["schema"]},
+    {"required": ["not_contains"]}, {"required": ["equals"]}, {"required": ["schema"]}, {"required": ["same_as"]},
+    {"required": ["numbers_from"]}, {"required": ["links_from"]}, {"required": ["ascending_by"]},
+    {"required": ["descending_by"]},
 ]))]
 pub struct AcceptanceCheck {
     /// JSON pointer (RFC 6901) into the output; empty: the whole.
@@ -120,7 +122,42 @@ pub struct AcceptanceCheck {
     /// The value satisfies this JSON Schema; it refers to nothing outside itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
+    /// The value equals one of another step. Not looked at where that step was skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<ValueOf>,
+    /// Every number in the value occurs in what these brought: keys of steps, and `$request` for what was submitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32))]
+    pub numbers_from: Option<Vec<String>>,
+    /// Every web link in the value occurs in what these brought; as for `numbers_from`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32))]
+    pub links_from: Option<Vec<String>>,
+    /// The items of the array do not fall: by the number or text at this JSON pointer into each; empty: the item itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024), regex(pattern = r"^(/([^/~]|~[01])*)*$"))]
+    pub ascending_by: Option<String>,
+    /// They do not rise; as for `ascending_by`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024), regex(pattern = r"^(/([^/~]|~[01])*)*$"))]
+    pub descending_by: Option<String>,
 }
+
+/// What stands in a step's output.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ValueOf {
+    /// Key of the step.
+    #[serde(rename = "$step")]
+    pub step: String,
+    /// JSON pointer (RFC 6901) into its output; empty: the whole.
+    #[serde(default)]
+    #[schemars(length(max = 1024), regex(pattern = r"^(/([^/~]|~[01])*)*$"))]
+    pub pointer: String,
+}
+
+/// Names, in a check, what was submitted; no step's key, which begins with a letter.
+pub const SUBMISSION: &str = "$request";
 
 /// `"equals": null` is a test for null and not the absence of a test.
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {

@@ -2,7 +2,6 @@
 
 use super::{Facts, member, members};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
 
 /// `{overall, threshold, passed, dimensions, blamed_steps, …}`; null before the first judgement.
 pub(super) fn quality(facts: &Facts) -> Value {
@@ -15,7 +14,7 @@ pub(super) fn quality(facts: &Facts) -> Value {
         "threshold": facts.submission.policy.threshold,
         "passed": quality.passed,
         "dimensions": dimensions(facts, &document),
-        "blamed_steps": blamed(&document),
+        "blamed_steps": blamed(facts),
         "blame": members(&document, "blamed").cloned().unwrap_or_default(),
         "failed_checks": document.get("failed_checks").and_then(Value::as_array).cloned().unwrap_or_default(),
         "engine": member(&document, "engine"),
@@ -40,13 +39,11 @@ fn dimensions(facts: &Facts, document: &Value) -> Map<String, Value> {
     policy.dimensions.iter().map(dimension).collect()
 }
 
-/// Keys of the steps that the judge or a failed check blames.
-fn blamed(document: &Value) -> BTreeSet<&str> {
-    let by_judge = members(document, "blamed")
-        .into_iter()
-        .flatten()
-        .map(|(key, _)| key.as_str());
-    let checks = document.get("failed_checks").and_then(Value::as_array);
-    let by_check = checks.into_iter().flatten().filter_map(|c| c.get("step_key")?.as_str());
-    by_judge.chain(by_check).collect()
+/// Keys of the steps that were sent back for what the judge or a failed check says.
+fn blamed(facts: &Facts) -> Vec<&str> {
+    let blamed = facts.task.quality.iter().flat_map(|quality| &quality.blamed);
+    let steps = facts.plan.as_ref().map_or(&[][..], |plan| &plan.plan.steps);
+    blamed
+        .filter_map(|index| Some(steps.get(usize::from(*index))?.key.as_str()))
+        .collect()
 }

@@ -61,7 +61,7 @@ fn the_status_has_the_members_of_the_contract() {
                 "clarity": { "score": 0.8, "weight": 3.0, "floor": 0.6, "evidence": { "words": 3 }, "feedback": "more" },
                 "tone": { "score": 0.8, "weight": 1.0, "floor": 0.1, "evidence": "dry", "feedback": "" },
             },
-            "blamed_steps": ["draft"], "blame": { "draft": "longer" }, "failed_checks": [], "engine": "offline",
+            "blamed_steps": [], "blame": { "draft": "longer" }, "failed_checks": [], "engine": "offline",
         },
         "refinements": 0,
         "cost": { "usd": 0.0, "input_tokens": 0, "output_tokens": 0, "calls": 0 },

@@ -169,6 +169,7 @@ mod tests {
                 context: &context,
                 criteria: &Criteria::default(),
                 texts: &texts,
+                made: &[],
             };
             faults(&ask).iter().map(|fault| fault.dimension).collect::<Vec<_>>()
         };

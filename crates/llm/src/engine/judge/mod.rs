@@ -7,6 +7,7 @@ mod measured;
 mod quotes;
 mod reply;
 mod rubric;
+mod slice;
 mod verdicts;
 
 use super::patience;

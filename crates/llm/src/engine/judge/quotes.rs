@@ -21,7 +21,7 @@ impl Quotable {
 }
 
 /// Letters and digits alone: models change spaces, quotation marks and emphasis when they copy.
-fn bare(text: &str) -> String {
+pub fn bare(text: &str) -> String {
     text.chars()
         .filter(|c| c.is_alphanumeric())
         .flat_map(char::to_lowercase)

@@ -43,6 +43,8 @@ struct Said {
 pub struct Verdict {
     pub finding: Finding,
     pub blamed: Vec<String>,
+    /// Passages that do occur in the texts.
+    pub quotes: Vec<String>,
 }
 
 /// How an answer can be taken.
@@ -80,5 +82,6 @@ pub fn read(case: &Case<'_>, value: Value) -> Result<Taken, EngineError> {
             feedback: feedback.chars().take(FEEDBACK_CHARS).collect(),
         },
         blamed,
+        quotes: true_quotes,
     }))
 }

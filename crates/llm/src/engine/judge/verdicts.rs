@@ -2,6 +2,7 @@
 
 use super::case::Case;
 use super::reply::Verdict;
+use super::slice;
 use crate::port::{Criterion, Finding, Judgement};
 use std::collections::BTreeMap;
 
@@ -13,10 +14,15 @@ pub fn judgement(case: &Case<'_>, verdicts: Vec<(&str, Verdict)>) -> Judgement {
     let mut dimensions = BTreeMap::new();
     let mut blame = Blame::new();
     for (name, verdict) in verdicts {
-        let Verdict { finding, blamed } = verdict;
+        let Verdict {
+            finding,
+            blamed,
+            quotes,
+        } = verdict;
         let finding = capped(case, name, finding, &mut blame);
         if finding.score < wanted(case, name) {
-            accuse(case, name, &finding, blamed, &mut blame);
+            let origins = slice::origins(case.ask, name, &quotes);
+            accuse(case, name, &finding, [origins, blamed], &mut blame);
         }
         dimensions.insert(name.to_owned(), finding);
     }
@@ -54,12 +60,11 @@ fn counts_in<'c>(case: &'c Case<'_>, dimension: &str) -> Option<&'c str> {
     judged().find(|name| *name == dimension).or_else(|| judged().next())
 }
 
-/// The steps the judge names, else those whose text readers get.
-fn accuse(case: &Case<'_>, dimension: &str, finding: &Finding, blamed: Vec<String>, blame: &mut Blame) {
-    let mut keys = blamed;
-    if keys.is_empty() {
-        keys = case.last_blamable().map(str::to_owned).collect();
-    }
+/// The first of `suspects` that names anybody, else the steps whose text readers get: where what is quoted came from
+/// weighs more than whom the judge names.
+fn accuse(case: &Case<'_>, dimension: &str, finding: &Finding, suspects: [Vec<String>; 2], blame: &mut Blame) {
+    let named = suspects.into_iter().find(|keys| !keys.is_empty());
+    let keys = named.unwrap_or_else(|| case.last_blamable().map(str::to_owned).collect());
     let said = if finding.feedback.is_empty() {
         format!("Improve {dimension}.")
     } else {

@@ -54,6 +54,7 @@ async fn judged(
         context: &context,
         criteria: &criteria,
         texts: &texts,
+        made: &[],
     };
     chat.engine().judge(ask).await
 }

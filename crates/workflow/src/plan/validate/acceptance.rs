@@ -1,13 +1,16 @@
 //! Acceptance checks: at least one test each, and schemas that can be used safely.
 
 use super::faults::Faults;
-use crate::plan::model::{AcceptanceCheck, PlanStep};
+use super::keys::Keys;
+use crate::plan::model::{AcceptanceCheck, PlanStep, SUBMISSION};
 use crate::plan::pointer::is_pointer;
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
 
 /// Bytes of all acceptance schemas of a plan; compiling them costs far more than reading them.
 const MAX_SCHEMA_BYTES: usize = 64 << 10;
+/// Sources of what a check looks for.
+const MAX_SOURCES: usize = 32;
 /// Bytes of one compiled pattern.
 const MAX_PATTERN_BYTES: usize = 256 << 10;
 
@@ -33,14 +36,15 @@ pub(super) struct Checker {
 }
 
 impl Checker {
-    pub(super) fn check(&mut self, index: usize, step: &PlanStep, faults: &mut Faults) {
+    pub(super) fn check(&mut self, index: usize, step: &PlanStep, keys: &Keys<'_>, faults: &mut Faults) {
         for (position, check) in step.acceptance.iter().enumerate() {
             let at = |member: &str| format!("/steps/{index}/acceptance/{position}{member}");
             let mut refuse = |member: &str, detail: &str| faults.push("plan_acceptance", at(member), detail);
             if !has_test(check) {
                 refuse(
                     "",
-                    "at least one of min_length, max_length, contains, not_contains, equals and schema is given",
+                    "at least one of min_length, max_length, contains, not_contains, equals, schema, same_as, \
+                     numbers_from, links_from, ascending_by and descending_by is given",
                 );
             }
             if !is_pointer(&check.pointer) {
@@ -50,6 +54,34 @@ impl Checker {
                 && least > most
             {
                 refuse("/max_length", "below min_length, so that nothing could pass");
+            }
+            let pointers = [
+                ("/same_as/pointer", check.same_as.as_ref().map(|of| &of.pointer)),
+                ("/ascending_by", check.ascending_by.as_ref()),
+                ("/descending_by", check.descending_by.as_ref()),
+            ];
+            for (member, pointer) in pointers {
+                if pointer.is_some_and(|pointer| !is_pointer(pointer)) {
+                    refuse(member, "not a JSON pointer (RFC 6901)");
+                }
+            }
+            let is_another = |key: &str| key != step.key && keys.get(key).is_some();
+            if check.same_as.as_ref().is_some_and(|of| !is_another(&of.step)) {
+                refuse("/same_as/$step", "no other step of this plan");
+            }
+            for (member, sources) in [
+                ("/numbers_from", &check.numbers_from),
+                ("/links_from", &check.links_from),
+            ] {
+                let Some(sources) = sources else { continue };
+                if sources.is_empty() || sources.len() > MAX_SOURCES {
+                    refuse(member, "1 to 32 sources are named");
+                }
+                if let Some(unknown) = sources.iter().find(|key| *key != SUBMISSION && !is_another(key)) {
+                    let shown: String = unknown.chars().take(64).collect();
+                    let detail = format!("{shown:?} is no other step of this plan, nor `{SUBMISSION}`");
+                    refuse(member, &detail);
+                }
             }
             if let Some(schema) = &check.schema
                 && let Err(reason) = self.check_schema(schema)
@@ -79,6 +111,11 @@ fn has_test(check: &AcceptanceCheck) -> bool {
         || check.not_contains.is_some()
         || check.equals.is_some()
         || check.schema.is_some()
+        || check.same_as.is_some()
+        || check.numbers_from.is_some()
+        || check.links_from.is_some()
+        || check.ascending_by.is_some()
+        || check.descending_by.is_some()
 }
 
 /// The validator has no network or file access; this says so before it fails to resolve.

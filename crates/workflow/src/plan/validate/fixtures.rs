@@ -71,7 +71,10 @@ pub(crate) fn blog_plan() -> Value {
              "arguments": {"topic": {"$step": "research", "pointer": "/q"}, "words": 300},
              "acceptance": [
                 {"pointer": "/text", "min_length": 100, "max_length": 10_000, "contains": "AI", "not_contains": "lorem"},
-                {"schema": {"type": "object", "required": ["text"]}}, {"pointer": "/engine", "equals": null}]},
+                {"schema": {"type": "object", "required": ["text"]}}, {"pointer": "/engine", "equals": null},
+                {"pointer": "/topic", "same_as": {"$step": "research", "pointer": "/q"}},
+                {"pointer": "/text", "numbers_from": ["research", "$request"], "links_from": ["research"]},
+                {"pointer": "/items", "ascending_by": "/at", "descending_by": ""}]},
             {"key": "blog", "tool_id": "null", "arguments": {"text": {"$step": "draft", "pointer": "/text"}},
              "channel": "blog", "when": {"$step": "draft", "pointer": "/text", "exists": true}},
             {"key": "social", "tool_id": "pay", "arguments": {"hint": "{{ feedback }}"}, "depends_on": ["draft", "draft"],

@@ -103,12 +103,23 @@ impl Meter {
             }
         }
         for check in &step.acceptance {
+            let same = check.same_as.as_ref();
             let texts = [
                 Some(&check.pointer),
                 check.contains.as_ref(),
                 check.not_contains.as_ref(),
+                same.map(|of| &of.step),
+                same.map(|of| &of.pointer),
+                check.ascending_by.as_ref(),
+                check.descending_by.as_ref(),
             ];
-            let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
+            let sources = [&check.numbers_from, &check.links_from].into_iter().flatten().flatten();
+            let texts = texts
+                .into_iter()
+                .flatten()
+                .chain(sources)
+                .map(String::len)
+                .sum::<usize>();
             self.bytes = self.bytes.saturating_add(texts);
             for value in [&check.equals, &check.schema].into_iter().flatten() {
                 self.value(value, || at("acceptance"), faults);

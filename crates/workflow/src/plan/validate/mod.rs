@@ -66,7 +66,7 @@ pub fn freeze(
         links.push(references::resolve(index, step, &slots, &keys, &mut faults));
         conditions::check(index, step, &mut faults);
         policies::check(index, step, channels, &mut faults);
-        acceptance.check(index, step, &mut faults);
+        acceptance.check(index, step, &keys, &mut faults);
         tools.push(tool.map(|tool| (tool, slots.take_feedback())));
     }
     let order = graph::order(plan, &links, limits, &mut faults);

@@ -102,6 +102,26 @@ fn each_fault_is_told_with_its_code_and_place() {
             "plan_acceptance /steps/1/acceptance/0/pointer",
         ),
         (
+            json!({"acceptance": [{"same_as": {"$step": "zzz"}}]}),
+            "plan_acceptance /steps/1/acceptance/0/same_as/$step",
+        ),
+        (
+            json!({"acceptance": [{"same_as": {"$step": "a", "pointer": "x"}}]}),
+            "plan_acceptance /steps/1/acceptance/0/same_as/pointer",
+        ),
+        (
+            json!({"acceptance": [{"numbers_from": ["a", "zzz"]}]}),
+            "plan_acceptance /steps/1/acceptance/0/numbers_from",
+        ),
+        (
+            json!({"acceptance": [{"links_from": []}]}),
+            "plan_acceptance /steps/1/acceptance/0/links_from",
+        ),
+        (
+            json!({"acceptance": [{"ascending_by": "x"}]}),
+            "plan_acceptance /steps/1/acceptance/0/ascending_by",
+        ),
+        (
             json!({"acceptance": [{"min_length": 2, "max_length": 1}]}),
             "plan_acceptance /steps/1/acceptance/0/max_length",
         ),

@@ -21,3 +21,4 @@ pub mod scenario;
 mod steps;
 mod timers;
 mod tools;
+mod versions;
