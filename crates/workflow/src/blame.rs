@@ -12,13 +12,13 @@ pub type Feedback = BTreeMap<u16, String>;
 pub struct Blame {
     /// These run again.
     pub blamed: Feedback,
-    /// These stand on what is blamed, and may have their fault from there: they are told, and run again only when what
-    /// they take has changed.
+    /// What is blamed explains their fault: they are told, and run again only when what they take has changed.
     pub told: Feedback,
 }
 
-/// Of failed checks the earliest count: what stands on a step whose own check fails is not accused beside it. Where the
-/// scores are good enough only failed checks cost a round: nobody re-runs a step for what would have passed.
+/// Of failed checks the earliest count: what stands on a step whose own check fails is not accused beside it, nor is, for
+/// what a judge says, what that step took and whose own checks hold. Where the scores are good enough only failed checks
+/// cost a round: nobody re-runs a step for what would have passed.
 pub fn blame(plan: &FrozenPlan, assessment: &Assessment, scores_pass: bool, repairable: impl Fn(u16) -> bool) -> Blame {
     let checks = by_index(plan, &assessment.failed_checks);
     let judged = if scores_pass {
@@ -28,14 +28,23 @@ pub fn blame(plan: &FrozenPlan, assessment: &Assessment, scores_pass: bool, repa
     };
     // What cannot run again cannot be waited for.
     let failing: BTreeSet<u16> = checks.keys().copied().filter(|index| repairable(*index)).collect();
+    let before_failing: BTreeSet<u16> = failing.iter().flat_map(|&index| sources(plan, index)).collect();
     let stands_on_failing = |index: u16| !sources(plan, index).is_disjoint(&failing);
     let mut found = Blame::default();
-    for (index, text) in checks.into_iter().chain(judged) {
+    for (index, text) in checks {
         let into = if stands_on_failing(index) {
             &mut found.told
         } else {
             &mut found.blamed
         };
+        into.insert(index, text);
+    }
+    for (index, text) in judged {
+        // A check is certain, and so is one that holds; a judge may take a step's fault for one of what went into it.
+        let cleared = before_failing.contains(&index) && is_checked(plan, index);
+        let explained = cleared || stands_on_failing(index);
+        let known = found.told.contains_key(&index) || (explained && !found.blamed.contains_key(&index));
+        let into = if known { &mut found.told } else { &mut found.blamed };
         let all = into.entry(index).or_default();
         if !all.is_empty() {
             all.push('\n');
@@ -43,6 +52,11 @@ pub fn blame(plan: &FrozenPlan, assessment: &Assessment, scores_pass: bool, repa
         all.push_str(&text);
     }
     found
+}
+
+fn is_checked(plan: &FrozenPlan, index: u16) -> bool {
+    let step = plan.plan.steps.get(usize::from(index));
+    step.is_some_and(|step| !step.acceptance.is_empty())
 }
 
 fn by_index(plan: &FrozenPlan, by_key: &BTreeMap<String, String>) -> Feedback {
