@@ -1,5 +1,7 @@
 use super::*;
+use crate::catalog::announced::announced;
 use crate::view::story;
+use workflow::tool::ToolSource;
 use workflow::vocabulary::EffectClass;
 
 fn by(actor: &str) -> By<'_> {

@@ -59,8 +59,9 @@ fn pending(document: Option<&str>, hash: Option<&str>) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::announced::announced;
     use crate::catalog::measures::Sums;
-    use crate::catalog::transitions::{By, Definition, announced};
+    use crate::catalog::transitions::{By, Definition};
     use crate::view::story;
     use workflow::vocabulary::EffectClass;
 

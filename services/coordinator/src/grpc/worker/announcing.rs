@@ -1,8 +1,9 @@
 //! What executors say they serve.
 
 use super::{Workers, away, unavailable};
+use crate::catalog::announced::{announced, is_foreign};
 use crate::catalog::changing::{Telling, apply};
-use crate::catalog::transitions::{By, Definition, announced, is_foreign};
+use crate::catalog::transitions::{By, Definition};
 use crate::store::catalog::{self, announcing, lock};
 use crate::store::to_db;
 use bus::Token;

@@ -286,7 +286,8 @@ pub async fn store_channel(pool: &PgPool, name: &str, kind: &str, effects: &str)
 /// A tool as an executor announced it, in a state of a test's choice.
 #[cfg(test)]
 pub async fn put(pool: &PgPool, spec: &workflow::tool::ToolSpecification, state: workflow::vocabulary::ToolState) {
-    use crate::catalog::transitions::{By, Definition, announced};
+    use crate::catalog::announced::announced;
+    use crate::catalog::transitions::{By, Definition};
     let document = serde_json::to_string(spec).unwrap();
     let found = Definition {
         spec,
