@@ -1,5 +1,5 @@
 use super::*;
-use crate::catalog::announced::announced;
+use crate::catalog::announced::{Said, announced};
 use crate::view::story;
 use workflow::tool::ToolSource;
 use workflow::vocabulary::EffectClass;
@@ -29,7 +29,7 @@ fn announce(known: Option<&ToolRow>, spec: &ToolSpecification) -> Option<Change>
         spec,
         document: &document,
     };
-    announced(known, &found, by("executor-1"))
+    announced(known, &found, &Said::default(), by("executor-1"))
 }
 
 fn known(source: ToolSource, state: ToolState) -> ToolRow {

@@ -1,5 +1,6 @@
 //! The catalog against a real Postgres: what executors say, what people decide, and what is told of it.
 
+mod behind;
 mod out_of_use;
 mod tenants;
 

@@ -286,7 +286,7 @@ pub async fn store_channel(pool: &PgPool, name: &str, kind: &str, effects: &str)
 /// A tool as an executor announced it, in a state of a test's choice.
 #[cfg(test)]
 pub async fn put(pool: &PgPool, spec: &workflow::tool::ToolSpecification, state: workflow::vocabulary::ToolState) {
-    use crate::catalog::announced::announced;
+    use crate::catalog::announced::{Said, announced};
     use crate::catalog::transitions::{By, Definition};
     let document = serde_json::to_string(spec).unwrap();
     let found = Definition {
@@ -297,7 +297,7 @@ pub async fn put(pool: &PgPool, spec: &workflow::tool::ToolSpecification, state:
         actor: "executor-1",
         at: DateTime::UNIX_EPOCH,
     };
-    let mut row = announced(None, &found, by).unwrap().row;
+    let mut row = announced(None, &found, &Said::default(), by).unwrap().row;
     row.state = state.as_str().to_owned();
     let mut connection = pool.acquire().await.unwrap();
     assert_eq!(writing::insert(&mut connection, &[&row]).await.unwrap().len(), 1);
