@@ -38,14 +38,18 @@ impl Said<'_> {
 ///
 /// Of executors that differ the one that says something new is believed: what others only repeat neither takes back what
 /// was approved nor hides what waits, as long as somebody says that.
+///
+/// The configuration's tools take the place of registered ones with their ids.
 pub fn announced(known: Option<&ToolRow>, found: &Definition<'_>, said: &Said<'_>, by: By<'_>) -> Option<Change> {
+    if is_registered(found.spec) {
+        return None;
+    }
     let Some(row) = known else {
-        let mut row = new_row(found, ANNOUNCED, ToolState::Active, by);
-        row.changed_by = String::new();
+        let row = found_row(found, ToolState::Active, by);
         return Some(Change::new(row, true, &[EventKind::ToolDiscovered]));
     };
     if row.origin == REGISTERED {
-        return None;
+        return Some(taken(row, found, by));
     }
     let hash = found.spec.version_hash().to_string();
     if said.is_behind(row, &hash) {
@@ -88,6 +92,33 @@ pub fn announced(known: Option<&ToolRow>, found: &Definition<'_>, said: &Said<'_
     Some(Change::new(next, false, told))
 }
 
+fn found_row(found: &Definition<'_>, state: ToolState, by: By<'_>) -> ToolRow {
+    let mut row = new_row(found, ANNOUNCED, state, by);
+    row.changed_by = String::new();
+    row
+}
+
+/// The operator has given this id's namespace away since somebody registered it. Plans that name it meant another tool: a
+/// foreign server gets none of them before somebody approves.
+fn taken(row: &ToolRow, found: &Definition<'_>, by: By<'_>) -> Change {
+    let state = match is_foreign(found.spec) {
+        true => ToolState::AwaitingApproval,
+        false => ToolState::Active,
+    };
+    let mut next = found_row(found, state, by);
+    next.events = row.events;
+    Change {
+        // Executors serve the registered one no longer.
+        definitions: true,
+        ..Change::new(next, false, &[EventKind::ToolDiscovered])
+    }
+}
+
+/// A caller defined it: the executor says only what it was told, and it may be behind.
+pub fn is_registered(spec: &ToolSpecification) -> bool {
+    spec.binding_hash.is_some() && !is_foreign(spec)
+}
+
 impl ToolRow {
     /// In force is what is said now; what waits goes on waiting or was taken back.
     fn restate(&mut self, found: &Definition<'_>, waits_still: bool) {
@@ -119,7 +150,7 @@ pub fn is_foreign(spec: &ToolSpecification) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::transitions::approved;
+    use crate::catalog::transitions::{self, approved};
     use crate::view::story;
     use chrono::DateTime;
     use workflow::vocabulary::EffectClass;
@@ -244,6 +275,40 @@ mod tests {
             };
             let row = announce(Some(&row), &old, &alone).unwrap();
             assert_eq!((row.state.as_str(), row.version_hash), ("active", old_hash));
+        }
+    }
+
+    #[test]
+    fn the_configuration_takes_an_id_and_a_foreign_server_waits_for_approval_first() {
+        let registered = ToolSpecification {
+            source: ToolSource::Api,
+            binding_hash: Some("h".to_owned()),
+            ..spec("mine")
+        };
+        let document = serde_json::to_string(&registered).unwrap();
+        let definition = Definition {
+            spec: &registered,
+            document: &document,
+        };
+        let mine = transitions::registered(None, "a", &definition, "{}", ToolState::Active, BY);
+        let mine = mine.unwrap().row;
+        let said = Said::default();
+        assert_eq!(announce(Some(&mine), &registered, &said), None);
+        assert_eq!(announce(None, &registered, &said), None, "nobody's but its tenant's");
+        let own = ToolSpecification {
+            source: ToolSource::Api,
+            ..spec("theirs")
+        };
+        for (found, state) in [(own, "active"), (spec("theirs"), "awaiting_approval")] {
+            let row = announce(Some(&mine), &found, &said).unwrap();
+            assert_eq!((row.state.as_str(), row.tenant.as_str()), (state, ""));
+            assert_eq!((row.origin.as_str(), &row.registration), (ANNOUNCED, &None));
+            assert_eq!(row.version_hash, found.version_hash().to_string());
+            assert_eq!(
+                announce(Some(&row), &registered, &said),
+                None,
+                "an executor that is behind"
+            );
         }
     }
 

@@ -1,17 +1,18 @@
 //! What executors say they serve.
 
 use super::{Workers, away, unavailable};
-use crate::catalog::announced::{Said, announced, is_foreign};
+use crate::catalog::announced::{Said, announced, is_foreign, is_registered};
 use crate::catalog::changing::{Telling, apply};
-use crate::catalog::transitions::{By, Change, Definition};
+use crate::catalog::transitions::{self, By, Change, Definition, REGISTERED};
 use crate::store::catalog::announcing::{self, Saying};
-use crate::store::catalog::{self, ToolRow, lock};
+use crate::store::catalog::{self, ToolRow, days, lock};
 use crate::store::to_db;
 use bus::Token;
 use contracts::coordinator::{AnnounceToolsRequest, AnnounceToolsResponse, RefusedTool};
 use sqlx::postgres::PgConnection;
 use std::collections::BTreeMap;
 use tonic::Status;
+use tracing::warn;
 use workflow::schema;
 use workflow::tool::{CatalogTool, ToolSpecification};
 use workflow::vocabulary::{EffectClass, ToolState};
@@ -24,6 +25,8 @@ const MAX_DOCUMENT: usize = 256 << 10;
 const TRIES: usize = 5;
 /// Tools found by executors are every tenant's; this one is told of them.
 const EVERYBODY: &str = "default";
+/// Who took a registered tool's id.
+const CONFIGURATION: &str = "configuration";
 
 /// Specifications with their JSON texts, by id; of two with one id the later one.
 type Found = BTreeMap<String, (ToolSpecification, String)>;
@@ -85,7 +88,10 @@ impl Workers {
             .map(|(tool_id, (spec, _))| (tool_id.clone(), spec.version_hash().to_string()))
             .unzip();
         let mut transaction = self.shared.pool.begin().await.map_err(away)?;
-        let rows = lock(&mut transaction, &ids).await.map_err(unavailable)?;
+        let mut rows = lock(&mut transaction, &ids).await.map_err(unavailable)?;
+        if self.make_way(&mut transaction, found, &rows, &telling).await? {
+            rows = lock(&mut transaction, &ids).await.map_err(unavailable)?;
+        }
         let changes = changes(&mut transaction, found, &rows, by).await?;
         let wanted = changes.len();
         let written = apply(&mut transaction, changes, &telling).await;
@@ -96,6 +102,42 @@ impl Workers {
         noted.map_err(unavailable)?;
         transaction.commit().await.map_err(away)?;
         Ok(true)
+    }
+
+    /// Registered tools whose ids the configuration has now are taken out of use, and their tenants told; true where there
+    /// were any.
+    async fn make_way(
+        &self,
+        connection: &mut PgConnection,
+        found: &Found,
+        rows: &[ToolRow],
+        telling: &Telling<'_>,
+    ) -> Result<bool, Status> {
+        let by = By {
+            actor: CONFIGURATION,
+            at: to_db(telling.at),
+        };
+        let configured = |row: &&ToolRow| found.get(&row.tool_id).is_some_and(|(spec, _)| !is_registered(spec));
+        let mut any = false;
+        for row in rows.iter().filter(|row| row.origin == REGISTERED).filter(configured) {
+            any = true;
+            days::forget(connection, &row.tool_id).await.map_err(unavailable)?;
+            let Some(change) = transitions::removed(row, by) else {
+                continue;
+            };
+            warn!(
+                tool_id = row.tool_id,
+                tenant = row.tenant,
+                "a registered tool gives way to one of the configuration"
+            );
+            let tenant = Token::parse(&row.tenant).map_err(|error| Status::internal(error.to_string()))?;
+            let telling = Telling {
+                tenant: &tenant,
+                ..*telling
+            };
+            apply(connection, vec![change], &telling).await.map_err(unavailable)?;
+        }
+        Ok(any)
     }
 
     async fn announce_channel(&self, document: &str) -> Result<(), Status> {

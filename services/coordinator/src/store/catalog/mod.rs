@@ -209,16 +209,21 @@ pub async fn lock(connection: &mut PgConnection, tool_ids: &[String]) -> Result<
     .map_err(StoreError::at("lock tools"))
 }
 
-/// How many tools callers have registered and not removed. Who counts is alone with that until its transaction ends.
+/// How many tools the tenant, and all tenants together, have registered and not removed. Who counts is alone with that until
+/// its transaction ends.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn registered(connection: &mut PgConnection) -> Result<i64, StoreError> {
+pub async fn registered(connection: &mut PgConnection, tenant: &str) -> Result<(i64, i64), StoreError> {
     signals::lock(connection).await?;
-    sqlx::query_scalar("SELECT count(*) FROM tool WHERE registration IS NOT NULL AND state <> 'removed'")
-        .fetch_one(connection)
-        .await
-        .map_err(StoreError::at("count registered tools"))
+    sqlx::query_as(
+        "SELECT count(*) FILTER (WHERE tenant = $1), count(*) FROM tool
+         WHERE registration IS NOT NULL AND state <> 'removed'",
+    )
+    .bind(tenant)
+    .fetch_one(connection)
+    .await
+    .map_err(StoreError::at("count registered tools"))
 }
 
 /// Registered tools that are in use: the callers' documents, by id.

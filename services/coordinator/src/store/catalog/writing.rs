@@ -38,8 +38,8 @@ pub async fn insert(connection: &mut PgConnection, rows: &[&ToolRow]) -> Result<
 /// When the database does not answer.
 pub async fn update(connection: &mut PgConnection, rows: &[&ToolRow]) -> Result<HashSet<String>, StoreError> {
     const UPDATE: &str = concat!(
-        "UPDATE tool t SET spec = n.spec, version_hash = n.version_hash, source = n.source, category = n.category,
-             words = n.words, state = n.state, origin = n.origin, registration = n.registration, pending = n.pending,
+        "UPDATE tool t SET tenant = n.tenant, spec = n.spec, version_hash = n.version_hash, source = n.source,
+             category = n.category, words = n.words, state = n.state, origin = n.origin, registration = n.registration, pending = n.pending,
              pending_hash = n.pending_hash, announced_by = n.announced_by, announced_at = n.announced_at,
              changed_by = n.changed_by, changed_at = n.changed_at, events = n.events, revision = t.revision + 1
          FROM ",
