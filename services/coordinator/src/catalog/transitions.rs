@@ -119,6 +119,7 @@ pub fn approved(row: &ToolRow, seen: Option<&str>, by: By<'_>) -> Result<Option<
         return Ok(None);
     }
     let mut next = row.clone();
+    next.stopped = false;
     next.pending_hash = None;
     // A row bears only what was read as a specification when it was announced.
     let pending = next.pending.take();
@@ -136,16 +137,17 @@ pub fn approved(row: &ToolRow, seen: Option<&str>, by: By<'_>) -> Result<Option<
     }))
 }
 
-/// A human stops plans from using the tool.
+/// A human stops plans from using the tool, and channels too, which go on where its server alone had it suspended.
 ///
 /// # Errors
 /// [`Refused::Removed`].
 pub fn suspended(row: &ToolRow, by: By<'_>) -> Result<Option<Change>, Refused> {
     match ToolState::parse(&row.state) {
         Some(ToolState::Removed) => Err(Refused::Removed),
-        Some(ToolState::Suspended) => Ok(None),
+        Some(ToolState::Suspended) if row.stopped => Ok(None),
         _ => {
             let mut next = row.clone();
+            next.stopped = true;
             next.decided(ToolState::Suspended, by);
             Ok(Some(Change::decided(next, EventKind::ToolSuspended)))
         }
@@ -237,6 +239,7 @@ pub(super) fn new_row(definition: &Definition<'_>, origin: &str, state: ToolStat
         registration: None,
         pending: None,
         pending_hash: None,
+        stopped: false,
         announced_by: None,
         announced_at: None,
         changed_by: String::new(),

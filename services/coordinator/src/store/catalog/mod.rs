@@ -37,6 +37,8 @@ pub struct ToolRow {
     /// JSON text of the ToolSpecification that waits for approval.
     pub pending: Option<String>,
     pub pending_hash: Option<String>,
+    /// Suspended by a person, whatever its server says since.
+    pub stopped: bool,
     pub announced_by: Option<String>,
     pub announced_at: Option<DateTime<Utc>>,
     /// Who decided on it last, and when; empty: nobody but the executor that found it.
@@ -73,7 +75,7 @@ pub struct Filter {
 macro_rules! columns {
     () => {
         "t.tool_id, t.tenant, t.spec, t.version_hash, t.source, t.category, t.words, t.state, t.origin, t.registration, \
-         t.pending, t.pending_hash, t.announced_by, t.announced_at, t.changed_by, t.changed_at, t.revision, t.events"
+         t.pending, t.pending_hash, t.stopped, t.announced_by, t.announced_at, t.changed_by, t.changed_at, t.revision, t.events"
     };
 }
 macro_rules! served {
@@ -249,7 +251,7 @@ pub async fn in_force(pool: &PgPool, tool_ids: &[String]) -> Result<Vec<(String,
         return Ok(Vec::new());
     }
     sqlx::query_as(
-        "SELECT tool_id, CASE WHEN state = 'active' OR (state = 'suspended' AND pending IS NOT NULL)
+        "SELECT tool_id, CASE WHEN state = 'active' OR (state = 'suspended' AND NOT stopped)
              THEN version_hash ELSE state END
          FROM tool WHERE tool_id = ANY($1)",
     )
