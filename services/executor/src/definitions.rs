@@ -126,6 +126,7 @@ impl Definitions {
         let mut signals = self.coordinator.signals();
         let mut source = discovery.join(SOURCE);
         let mut asked = None;
+        let mut before = 0;
         loop {
             let wanted = signals.borrow_and_update().definitions;
             // 0 is no version: there was no beat yet.
@@ -134,7 +135,13 @@ impl Definitions {
             let read = missing && self.read(&mut known).await;
             // It may have been read from one that is behind, or have changed once more.
             let behind = wanted != 0 && known.version != wanted;
+            let version = known.version;
             drop(known);
+            // What was approved another executor has found, and this one perhaps not yet.
+            let was = std::mem::replace(&mut before, version);
+            if was != 0 && was != version {
+                discovery.hint();
+            }
             if let Some(generation) = asked.take_if(|_| read) {
                 source.done(generation);
             }

@@ -15,6 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 #[derive(Clone, Default)]
 pub struct Discovery {
     asked: watch::Sender<u64>,
+    hinted: watch::Sender<()>,
     /// The last discovery each source has looked for.
     done: watch::Sender<BTreeMap<String, u64>>,
 }
@@ -33,6 +34,11 @@ impl Discovery {
     pub fn ask(&self, generation: u64) {
         self.asked
             .send_if_modified(|asked| std::mem::replace(asked, generation.max(*asked)) < generation);
+    }
+
+    /// There may be something else by now, which others have seen already. Sources look when they come to it.
+    pub fn hint(&self) {
+        self.hinted.send_replace(());
     }
 
     /// Takes part under `name`, from the next discovery on.
@@ -69,6 +75,11 @@ impl Source {
         drop(self.asked.changed().await);
         self.heard = *self.asked.borrow_and_update();
         self.heard
+    }
+
+    /// Changes with every hint.
+    pub fn hints(&self) -> watch::Receiver<()> {
+        self.discovery.hinted.subscribe()
     }
 
     /// Has looked for all discoveries it has heard of.

@@ -24,10 +24,15 @@ pub struct ApiConfig {
     #[schemars(extend("format" = "http-url"))]
     pub base_url: String,
     /// An OpenAPI 3.0 or 3.1 document, JSON or YAML, whose operations become tools: a file, relative to the file this
-    /// stands in, or the URL of one, which is read again at every discovery; what has changed there waits for approval.
-    /// Endpoints with the name of an operation override what they set.
+    /// stands in, or the URL of one, which is read again at every discovery and from time to time; what has changed there waits for
+    /// approval. Endpoints with the name of an operation override what they set.
     #[serde(default)]
     pub openapi: Option<String>,
+    /// Seconds until a document from a URL is read again. Its server is asked whether it changed (`ETag`,
+    /// `Last-Modified`) where it tells.
+    #[serde(default = "default_refresh")]
+    #[schemars(range(min = 10.0, max = 86400.0))]
+    pub openapi_refresh_seconds: f64,
     /// The operations that become tools, by `operationId`. Empty: all.
     #[serde(default)]
     pub operations: Vec<String>,
@@ -151,6 +156,10 @@ pub(super) const fn default_key_ttl() -> f64 {
     86_400.0
 }
 
+const fn default_refresh() -> f64 {
+    300.0
+}
+
 const fn default_timeout() -> f64 {
     30.0
 }
@@ -166,6 +175,7 @@ impl ApiConfig {
             name: name.to_owned(),
             base_url: base_url.to_owned(),
             openapi: None,
+            openapi_refresh_seconds: default_refresh(),
             operations: Vec::new(),
             allow_hosts: Vec::new(),
             headers,

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Which tools plans may use.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ToolsConfig {
     /// Ids of the tools to announce, `prefix.*` for all that begin so; no others are. Empty: what the profile says.
@@ -15,6 +15,12 @@ pub struct ToolsConfig {
     pub profile: ToolProfile,
     /// State of a tool that somebody registers: `awaiting_approval` until it is approved, or `active` at once.
     pub registered: RegisteredState,
+    /// Tools that one tenant may have registered at a time.
+    #[schemars(range(min = 0, max = 1500))]
+    pub registered_per_tenant: u32,
+    /// Tools that all tenants together may have registered at a time: every executor serves and announces all of them.
+    #[schemars(range(min = 0, max = 1500))]
+    pub registered_in_all: u32,
     /// Finding tools by meaning, beside by words.
     pub embeddings: EmbeddingsConfig,
 }
@@ -39,6 +45,19 @@ pub enum RegisteredState {
     #[default]
     AwaitingApproval,
     Active,
+}
+
+impl Default for ToolsConfig {
+    fn default() -> Self {
+        Self {
+            enabled: Vec::new(),
+            profile: ToolProfile::default(),
+            registered: RegisteredState::default(),
+            registered_per_tenant: 100,
+            registered_in_all: 500,
+            embeddings: EmbeddingsConfig::default(),
+        }
+    }
 }
 
 impl ToolsConfig {

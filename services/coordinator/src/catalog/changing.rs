@@ -15,6 +15,7 @@ use workflow::time::Timestamp;
 use workflow::vocabulary::EventKind;
 
 /// For whom, when and why something is told.
+#[derive(Clone, Copy)]
 pub struct Telling<'a> {
     pub names: &'a Names,
     pub tenant: &'a Token,

@@ -1,5 +1,6 @@
 //! The tool catalog in memory: what plans may name, and what channels there are.
 
+pub mod announced;
 pub mod changing;
 pub mod discovery;
 pub mod measures;

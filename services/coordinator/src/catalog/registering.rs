@@ -1,17 +1,13 @@
 //! Whether a caller's tool can be taken in: its place, its address, its schemas.
 
-use crate::grpc::problems::field;
+use crate::grpc::problems::{self, field};
 use contracts::problem::Problem;
 use contracts::tools::{Endpoint, Registration};
 use outbound::{AllowList, Failure, Unlisted, Url};
-use service::config::{Config, RegisteredState};
+use service::config::{Config, RegisteredState, ToolsConfig};
 use workflow::schema;
 use workflow::tool::ToolSpecification;
 use workflow::vocabulary::ToolState;
-
-/// Tools that callers may have registered at a time, of all tenants together: an executor announces all it serves in one
-/// message.
-pub const MOST: i64 = 500;
 
 /// The tool of a document. Its shape was checked by the gateway.
 ///
@@ -44,6 +40,20 @@ pub fn state(config: &Config) -> ToolState {
     match config.tools.registered {
         RegisteredState::Active => ToolState::Active,
         RegisteredState::AwaitingApproval => ToolState::AwaitingApproval,
+    }
+}
+
+/// One more may be registered by a tenant that has `own`, where all tenants together have `all`.
+///
+/// # Errors
+/// 409.
+pub fn room((own, all): (i64, i64), tools: &ToolsConfig) -> Result<(), Box<Problem>> {
+    if own >= i64::from(tools.registered_per_tenant) {
+        return Err(Box::new(problems::too_many_tools(tools.registered_per_tenant)));
+    }
+    match all < i64::from(tools.registered_in_all) {
+        true => Ok(()),
+        false => Err(Box::new(problems::too_many_tools_in_all())),
     }
 }
 

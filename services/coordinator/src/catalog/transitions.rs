@@ -1,8 +1,8 @@
-//! What becomes of a tool: pure functions of its row and of what happened.
+//! What becomes of a tool: pure functions of its row and of what happened. Of announcements: [`super::announced`].
 
 use crate::store::catalog::ToolRow;
 use chrono::{DateTime, Utc};
-use workflow::tool::{ToolSource, ToolSpecification};
+use workflow::tool::ToolSpecification;
 use workflow::vocabulary::{EventKind, ToolState};
 
 /// Found by an executor.
@@ -46,79 +46,6 @@ pub enum Refused {
     Removed,
     /// Another definition than the one that was looked at waits.
     Stale { waiting: String },
-}
-
-/// An executor says what a tool is.
-///
-/// Shipped and operator-configured tools follow their configuration. A tool of a foreign server or document whose
-/// definition differs is suspended until somebody approves it; the definition in force stays the one that was approved. What a
-/// human decided (suspended, removed) no announcement undoes.
-pub fn announced(known: Option<&ToolRow>, found: &Definition<'_>, by: By<'_>) -> Option<Change> {
-    let Some(row) = known else {
-        let mut row = new_row(found, ANNOUNCED, ToolState::Active, by);
-        row.changed_by = String::new();
-        return Some(Change::new(row, true, &[EventKind::ToolDiscovered]));
-    };
-    if row.origin == REGISTERED {
-        return None;
-    }
-    let active = row.state == ToolState::Active.as_str();
-    let hash = found.spec.version_hash().to_string();
-    let mut next = row.clone();
-    if row.version_hash == hash {
-        let restated = row.spec != found.document || row.words.is_empty();
-        if !restated && row.pending.is_none() {
-            return None;
-        }
-        next.pending = None;
-        next.pending_hash = None;
-        next.define(found);
-        next.seen(by);
-        return Some(Change::new(next, false, &[]));
-    }
-    next.seen(by);
-    if !is_foreign(found.spec) || says_the_same(row, found.spec) {
-        next.pending = None;
-        next.pending_hash = None;
-        next.define(found);
-        return Some(Change::new(next, false, &[EventKind::ToolChanged]));
-    }
-    if row.pending.as_deref() == Some(found.document) {
-        return None;
-    }
-    next.pending = Some(found.document.to_owned());
-    next.pending_hash = Some(hash);
-    if active {
-        ToolState::Suspended.as_str().clone_into(&mut next.state);
-        return Some(Change::new(
-            next,
-            false,
-            &[EventKind::ToolChanged, EventKind::ToolSuspended],
-        ));
-    }
-    // A server that changes over and over is told of once, until somebody decides.
-    let told: &[EventKind] = match row.pending {
-        Some(_) => &[],
-        None => &[EventKind::ToolChanged],
-    };
-    Some(Change::new(next, false, told))
-}
-
-/// The server says what it said; what its tool does outside is the operator's word, and that is another one now.
-fn says_the_same(row: &ToolRow, found: &ToolSpecification) -> bool {
-    let known: Option<ToolSpecification> = serde_json::from_str(&row.spec).ok();
-    known.is_some_and(|known| {
-        let found = ToolSpecification {
-            effects: known.effects,
-            ..found.clone()
-        };
-        found.version_hash() == known.version_hash()
-    })
-}
-
-/// Servers are foreign whatever an executor says of them.
-pub fn is_foreign(spec: &ToolSpecification) -> bool {
-    spec.foreign || spec.source == ToolSource::Mcp
 }
 
 /// A caller defines a tool, which is its tenant's alone. A registered one that was removed may be defined anew.
@@ -192,6 +119,7 @@ pub fn approved(row: &ToolRow, seen: Option<&str>, by: By<'_>) -> Result<Option<
         return Ok(None);
     }
     let mut next = row.clone();
+    next.stopped = false;
     next.pending_hash = None;
     // A row bears only what was read as a specification when it was announced.
     let pending = next.pending.take();
@@ -209,16 +137,17 @@ pub fn approved(row: &ToolRow, seen: Option<&str>, by: By<'_>) -> Result<Option<
     }))
 }
 
-/// A human stops plans from using the tool.
+/// A human stops plans from using the tool, and channels too, which go on where its server alone had it suspended.
 ///
 /// # Errors
 /// [`Refused::Removed`].
 pub fn suspended(row: &ToolRow, by: By<'_>) -> Result<Option<Change>, Refused> {
     match ToolState::parse(&row.state) {
         Some(ToolState::Removed) => Err(Refused::Removed),
-        Some(ToolState::Suspended) => Ok(None),
+        Some(ToolState::Suspended) if row.stopped => Ok(None),
         _ => {
             let mut next = row.clone();
+            next.stopped = true;
             next.decided(ToolState::Suspended, by);
             Ok(Some(Change::decided(next, EventKind::ToolSuspended)))
         }
@@ -235,7 +164,7 @@ pub fn removed(row: &ToolRow, by: By<'_>) -> Option<Change> {
 }
 
 impl Change {
-    fn new(row: ToolRow, is_new: bool, told: &[EventKind]) -> Self {
+    pub(super) fn new(row: ToolRow, is_new: bool, told: &[EventKind]) -> Self {
         Self {
             row,
             is_new,
@@ -272,7 +201,7 @@ impl ToolRow {
     }
 
     /// Another definition is in force.
-    fn define(&mut self, definition: &Definition<'_>) {
+    pub(super) fn define(&mut self, definition: &Definition<'_>) {
         let spec = definition.spec;
         self.spec = definition.document.to_owned();
         self.version_hash = spec.version_hash().to_string();
@@ -290,13 +219,13 @@ impl ToolRow {
         self.changed_at = by.at;
     }
 
-    fn seen(&mut self, by: By<'_>) {
+    pub(super) fn seen(&mut self, by: By<'_>) {
         self.announced_by = Some(by.actor.to_owned());
         self.announced_at = Some(by.at);
     }
 }
 
-fn new_row(definition: &Definition<'_>, origin: &str, state: ToolState, by: By<'_>) -> ToolRow {
+pub(super) fn new_row(definition: &Definition<'_>, origin: &str, state: ToolState, by: By<'_>) -> ToolRow {
     let mut row = ToolRow {
         tool_id: definition.spec.tool_id.clone(),
         tenant: String::new(),
@@ -310,6 +239,7 @@ fn new_row(definition: &Definition<'_>, origin: &str, state: ToolState, by: By<'
         registration: None,
         pending: None,
         pending_hash: None,
+        stopped: false,
         announced_by: None,
         announced_at: None,
         changed_by: String::new(),

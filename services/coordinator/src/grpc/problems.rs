@@ -102,9 +102,15 @@ pub fn tool_not_found() -> Problem {
     Problem::new(404, "tool_not_found", "there is no such tool; GET /tools lists them")
 }
 
-/// 409: callers have registered as many tools as there may be.
-pub fn too_many_tools(most: i64) -> Problem {
-    let detail = format!("{most} tools are registered, which is the most; remove one that is not needed");
+/// 409: the tenant has registered as many tools as it may.
+pub fn too_many_tools(most: u32) -> Problem {
+    let detail = format!("a tenant registers {most} tools at most; remove one that is not needed");
+    Problem::new(409, "too_many_tools", detail)
+}
+
+/// 409: all tenants together have.
+pub fn too_many_tools_in_all() -> Problem {
+    let detail = "no more tools can be registered here; the operator may raise tools.registered_in_all";
     Problem::new(409, "too_many_tools", detail)
 }
 

@@ -59,8 +59,9 @@ fn pending(document: Option<&str>, hash: Option<&str>) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::announced::{Said, announced};
     use crate::catalog::measures::Sums;
-    use crate::catalog::transitions::{By, Definition, announced};
+    use crate::catalog::transitions::{By, Definition};
     use crate::view::story;
     use workflow::vocabulary::EffectClass;
 
@@ -79,7 +80,7 @@ mod tests {
             at: chrono::DateTime::UNIX_EPOCH,
         };
         ListedTool {
-            row: announced(None, &found, by).unwrap().row,
+            row: announced(None, &found, &Said::default(), by).unwrap().row,
             available: true,
         }
     }

@@ -43,7 +43,7 @@ impl Tools {
         let (tenant, by) = (&caller.tenant, self.by(&caller));
         let change = transitions::registered(rows.first(), tenant, &defined, &request.registration_json, state, by);
         let change = change.map_err(|refused| problems::tool_refused(refused).to_status())?;
-        has_room(&mut transaction).await?;
+        self.has_room(&mut transaction, tenant).await?;
         if self.write(&mut transaction, change, &caller).await? == 0 {
             return Err(problems::tool_refused(Refused::Exists).to_status());
         }
@@ -112,7 +112,7 @@ impl Tools {
         let row = row.ok_or_else(|| problems::tool_not_found().to_status())?;
         if let Some(change) = decide(row, self.by(caller))? {
             if row.is_removed() && row.registration.is_some() && !change.row.is_removed() {
-                has_room(&mut transaction).await?;
+                self.has_room(&mut transaction, &row.tenant).await?;
             }
             self.write(&mut transaction, change, caller).await?;
             transaction.commit().await.map_err(away)?;
@@ -140,20 +140,19 @@ impl Tools {
         self.document(tenant, tool_id, false).await
     }
 
+    /// For one more registered tool.
+    async fn has_room(&self, connection: &mut PgConnection, tenant: &str) -> Result<(), Status> {
+        let registered = catalog::registered(connection, tenant)
+            .await
+            .map_err(problems::stored)?;
+        registering::room(registered, &self.config.tools).map_err(|problem| problem.to_status())
+    }
+
     fn by<'c>(&self, caller: &'c Caller) -> By<'c> {
         By {
             actor: &caller.actor,
             at: to_db(self.shared.clock.now()),
         }
-    }
-}
-
-/// For one more registered tool.
-async fn has_room(connection: &mut PgConnection) -> Result<(), Status> {
-    let registered = catalog::registered(connection).await.map_err(problems::stored)?;
-    match registered < registering::MOST {
-        true => Ok(()),
-        false => Err(problems::too_many_tools(registering::MOST).to_status()),
     }
 }
 

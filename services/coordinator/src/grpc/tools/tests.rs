@@ -1,5 +1,6 @@
 //! The catalog against a real Postgres: what executors say, what people decide, and what is told of it.
 
+mod behind;
 mod out_of_use;
 mod tenants;
 
@@ -384,19 +385,34 @@ async fn of_twins_one_registers_and_a_key_makes_one_tool() {
 }
 
 #[tokio::test]
+async fn a_tenant_takes_no_place_of_another_tenants_tools() {
+    let mut catalog = Catalog::new("active").await;
+    registered(&catalog, "a", 100).await;
+    let refused = catalog.register("", &stock("one more")).await.map(|(tool, _)| tool);
+    assert_eq!(code(refused), (409, "too_many_tools".to_owned()));
+    assert!(catalog.of("b").register("", &stock("mine")).await.is_ok());
+}
+
+/// Has the tenant register tools called `many.1`, `many.2` …
+async fn registered(catalog: &Catalog, tenant: &str, tools: i64) {
+    sqlx::query(
+        "INSERT INTO tool (tool_id, tenant, spec, version_hash, source, state, origin, registration)
+         SELECT 'many.' || n, $1, '', '', 'api', 'active', 'registered', '{}' FROM generate_series(1, $2::bigint) n",
+    )
+    .bind(tenant)
+    .bind(tools)
+    .execute(&catalog.tools.shared.pool)
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
 async fn callers_register_no_more_tools_than_an_executor_can_announce() {
     let catalog = Catalog::new("active").await;
     let gone = json!({ "tool_id": "custom.gone", "description": "d", "endpoint": { "api": "shop", "path": "/" } });
     catalog.register("", &gone).await.unwrap();
     catalog.remove("custom.gone").await.unwrap();
-    sqlx::query(
-        "INSERT INTO tool (tool_id, spec, version_hash, source, state, origin, registration)
-         SELECT 'many.' || n, '', '', 'api', 'active', 'registered', '{}' FROM generate_series(1, $1::bigint) n",
-    )
-    .bind(crate::catalog::registering::MOST)
-    .execute(&catalog.tools.shared.pool)
-    .await
-    .unwrap();
+    registered(&catalog, "z", 500).await;
     for more in [&stock("one more"), &gone] {
         let refused = catalog.register("", more).await.map(|(tool, _)| tool);
         assert_eq!(code(refused), (409, "too_many_tools".to_owned()), "{more}");

@@ -1,14 +1,18 @@
 //! What executors say they serve.
 
 use super::{Workers, away, unavailable};
+use crate::catalog::announced::{Said, announced, is_foreign, is_registered};
 use crate::catalog::changing::{Telling, apply};
-use crate::catalog::transitions::{By, Definition, announced, is_foreign};
-use crate::store::catalog::{self, announcing, lock};
+use crate::catalog::transitions::{self, By, Change, Definition, REGISTERED};
+use crate::store::catalog::announcing::{self, Saying};
+use crate::store::catalog::{self, ToolRow, days, lock};
 use crate::store::to_db;
 use bus::Token;
 use contracts::coordinator::{AnnounceToolsRequest, AnnounceToolsResponse, RefusedTool};
+use sqlx::postgres::PgConnection;
 use std::collections::BTreeMap;
 use tonic::Status;
+use tracing::warn;
 use workflow::schema;
 use workflow::tool::{CatalogTool, ToolSpecification};
 use workflow::vocabulary::{EffectClass, ToolState};
@@ -17,8 +21,12 @@ use workflow::vocabulary::{EffectClass, ToolState};
 const MAX_TOOLS: usize = 2_000;
 /// Bytes of a definition.
 const MAX_DOCUMENT: usize = 256 << 10;
+/// Attempts where other executors take new ids at the same moment.
+const TRIES: usize = 5;
 /// Tools found by executors are every tenant's; this one is told of them.
 const EVERYBODY: &str = "default";
+/// Who took a registered tool's id.
+const CONFIGURATION: &str = "configuration";
 
 /// Specifications with their JSON texts, by id; of two with one id the later one.
 type Found = BTreeMap<String, (ToolSpecification, String)>;
@@ -43,22 +51,26 @@ impl Workers {
                 Err(tool) => refused.push(tool),
             }
         }
-        self.keep(&found, &ask.worker_id).await?;
         for document in &ask.channels_json {
             self.announce_channel(document).await?;
         }
-        let pool = &self.shared.pool;
-        let ids: Vec<String> = found.into_keys().collect();
         let discover = i64::try_from(ask.discover_generation).unwrap_or(0);
-        announcing::note(pool, &ask.worker_id, &ids, discover)
-            .await
-            .map_err(unavailable)?;
+        let mut tries = 1;
+        while !self.keep(&found, &ask.worker_id, discover).await? {
+            if tries == TRIES {
+                return Err(Status::aborted("others announce new tools all the time"));
+            }
+            tries += 1;
+        }
+        let pool = &self.shared.pool;
+        announcing::forget(pool).await.map_err(unavailable)?;
         self.shared.catalog.refresh(pool).await.map_err(unavailable)?;
         Ok(AnnounceToolsResponse { refused })
     }
 
-    /// All of them in one transaction, in the order of their ids.
-    async fn keep(&self, found: &Found, by: &str) -> Result<(), Status> {
+    /// All of them in one transaction, in the order of their ids; false, and nothing, where another executor was faster
+    /// with a new one: what is said of that has to be held against the other's word.
+    async fn keep(&self, found: &Found, worker_id: &str, discover: i64) -> Result<bool, Status> {
         let tenant = Token::parse(EVERYBODY).map_err(|error| Status::internal(error.to_string()))?;
         let now = self.shared.clock.now();
         let telling = Telling {
@@ -68,21 +80,64 @@ impl Workers {
             at: now,
         };
         let by = By {
-            actor: by,
+            actor: worker_id,
             at: to_db(now),
         };
+        let (ids, hashes): (Vec<String>, Vec<String>) = found
+            .iter()
+            .map(|(tool_id, (spec, _))| (tool_id.clone(), spec.version_hash().to_string()))
+            .unzip();
         let mut transaction = self.shared.pool.begin().await.map_err(away)?;
-        let ids: Vec<String> = found.keys().cloned().collect();
-        let rows = lock(&mut transaction, &ids).await.map_err(unavailable)?;
-        let known: BTreeMap<&str, &catalog::ToolRow> = rows.iter().map(|row| (row.tool_id.as_str(), row)).collect();
-        let changes = found.iter().filter_map(|(tool_id, (spec, document))| {
-            let definition = Definition { spec, document };
-            announced(known.get(tool_id.as_str()).copied(), &definition, by)
-        });
-        // Where another executor was faster with a new one, it says the same or is asked again in a minute.
-        let written = apply(&mut transaction, changes.collect(), &telling).await;
-        written.map_err(unavailable)?;
-        transaction.commit().await.map_err(away)
+        let mut rows = lock(&mut transaction, &ids).await.map_err(unavailable)?;
+        if self.make_way(&mut transaction, found, &rows, &telling).await? {
+            rows = lock(&mut transaction, &ids).await.map_err(unavailable)?;
+        }
+        let changes = changes(&mut transaction, found, &rows, by).await?;
+        let wanted = changes.len();
+        let written = apply(&mut transaction, changes, &telling).await;
+        if written.map_err(unavailable)? < wanted {
+            return Ok(false);
+        }
+        let noted = announcing::note(&mut transaction, worker_id, (&ids, &hashes), discover).await;
+        noted.map_err(unavailable)?;
+        transaction.commit().await.map_err(away)?;
+        Ok(true)
+    }
+
+    /// Registered tools whose ids the configuration has now are taken out of use, and their tenants told; true where there
+    /// were any.
+    async fn make_way(
+        &self,
+        connection: &mut PgConnection,
+        found: &Found,
+        rows: &[ToolRow],
+        telling: &Telling<'_>,
+    ) -> Result<bool, Status> {
+        let by = By {
+            actor: CONFIGURATION,
+            at: to_db(telling.at),
+        };
+        let configured = |row: &&ToolRow| found.get(&row.tool_id).is_some_and(|(spec, _)| !is_registered(spec));
+        let mut any = false;
+        for row in rows.iter().filter(|row| row.origin == REGISTERED).filter(configured) {
+            any = true;
+            days::forget(connection, &row.tool_id).await.map_err(unavailable)?;
+            let Some(change) = transitions::removed(row, by) else {
+                continue;
+            };
+            warn!(
+                tool_id = row.tool_id,
+                tenant = row.tenant,
+                "a registered tool gives way to one of the configuration"
+            );
+            let tenant = Token::parse(&row.tenant).map_err(|error| Status::internal(error.to_string()))?;
+            let telling = Telling {
+                tenant: &tenant,
+                ..*telling
+            };
+            apply(connection, vec![change], &telling).await.map_err(unavailable)?;
+        }
+        Ok(any)
     }
 
     async fn announce_channel(&self, document: &str) -> Result<(), Status> {
@@ -103,6 +158,40 @@ impl Workers {
             .await
             .map_err(unavailable)
     }
+}
+
+/// What the announcement makes of each tool. What was said before is read where it matters alone: mostly all say the same.
+async fn changes(
+    connection: &mut PgConnection,
+    found: &Found,
+    rows: &[ToolRow],
+    by: By<'_>,
+) -> Result<Vec<Change>, Status> {
+    let known: BTreeMap<&str, &ToolRow> = rows.iter().map(|row| (row.tool_id.as_str(), row)).collect();
+    let differs = |row: &&ToolRow| {
+        let spec = found.get(&row.tool_id).map(|(spec, _)| spec);
+        row.pending.is_some() || spec.is_some_and(|spec| spec.version_hash().to_string() != row.version_hash)
+    };
+    let asked: Vec<&str> = rows.iter().filter(differs).map(|row| row.tool_id.as_str()).collect();
+    let sayings = announcing::said(connection, by.actor, &asked).await;
+    let sayings = sayings.map_err(unavailable)?;
+    let mut said: BTreeMap<&str, Said<'_>> = BTreeMap::new();
+    for Saying { tool_id, hash, own } in &sayings {
+        let said = said.entry(tool_id).or_default();
+        match own {
+            true => said.before = Some(hash),
+            false => {
+                said.others.insert(hash);
+            }
+        }
+    }
+    let nothing = Said::default();
+    let changes = found.iter().filter_map(|(tool_id, (spec, document))| {
+        let definition = Definition { spec, document };
+        let said = said.get(tool_id.as_str()).unwrap_or(&nothing);
+        announced(known.get(tool_id.as_str()).copied(), &definition, said, by)
+    });
+    Ok(changes.collect())
 }
 
 /// Both may be a foreign server's words.

@@ -3,6 +3,7 @@
 use crate::catalog::measures::Sums;
 use crate::store::StoreError;
 use sqlx::PgPool;
+use sqlx::postgres::PgConnection;
 
 /// Days that count.
 pub const WINDOW_DAYS: i32 = 30;
@@ -40,6 +41,19 @@ pub async fn add(pool: &PgPool, sums: &[(String, Sums)]) -> Result<(), StoreErro
     .execute(pool)
     .await
     .map_err(StoreError::at("add up runs of tools"))?;
+    Ok(())
+}
+
+/// The id is another tool's now.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn forget(connection: &mut PgConnection, tool_id: &str) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM tool_day WHERE tool_id = $1")
+        .bind(tool_id)
+        .execute(connection)
+        .await
+        .map_err(StoreError::at("forget what a tool took"))?;
     Ok(())
 }
 

@@ -37,6 +37,8 @@ pub struct ToolRow {
     /// JSON text of the ToolSpecification that waits for approval.
     pub pending: Option<String>,
     pub pending_hash: Option<String>,
+    /// Suspended by a person, whatever its server says since.
+    pub stopped: bool,
     pub announced_by: Option<String>,
     pub announced_at: Option<DateTime<Utc>>,
     /// Who decided on it last, and when; empty: nobody but the executor that found it.
@@ -73,7 +75,7 @@ pub struct Filter {
 macro_rules! columns {
     () => {
         "t.tool_id, t.tenant, t.spec, t.version_hash, t.source, t.category, t.words, t.state, t.origin, t.registration, \
-         t.pending, t.pending_hash, t.announced_by, t.announced_at, t.changed_by, t.changed_at, t.revision, t.events"
+         t.pending, t.pending_hash, t.stopped, t.announced_by, t.announced_at, t.changed_by, t.changed_at, t.revision, t.events"
     };
 }
 macro_rules! served {
@@ -209,16 +211,21 @@ pub async fn lock(connection: &mut PgConnection, tool_ids: &[String]) -> Result<
     .map_err(StoreError::at("lock tools"))
 }
 
-/// How many tools callers have registered and not removed. Who counts is alone with that until its transaction ends.
+/// How many tools the tenant, and all tenants together, have registered and not removed. Who counts is alone with that until
+/// its transaction ends.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn registered(connection: &mut PgConnection) -> Result<i64, StoreError> {
+pub async fn registered(connection: &mut PgConnection, tenant: &str) -> Result<(i64, i64), StoreError> {
     signals::lock(connection).await?;
-    sqlx::query_scalar("SELECT count(*) FROM tool WHERE registration IS NOT NULL AND state <> 'removed'")
-        .fetch_one(connection)
-        .await
-        .map_err(StoreError::at("count registered tools"))
+    sqlx::query_as(
+        "SELECT count(*) FILTER (WHERE tenant = $1), count(*) FROM tool
+         WHERE registration IS NOT NULL AND state <> 'removed'",
+    )
+    .bind(tenant)
+    .fetch_one(connection)
+    .await
+    .map_err(StoreError::at("count registered tools"))
 }
 
 /// Registered tools that are in use: the callers' documents, by id.
@@ -244,7 +251,7 @@ pub async fn in_force(pool: &PgPool, tool_ids: &[String]) -> Result<Vec<(String,
         return Ok(Vec::new());
     }
     sqlx::query_as(
-        "SELECT tool_id, CASE WHEN state = 'active' OR (state = 'suspended' AND pending IS NOT NULL)
+        "SELECT tool_id, CASE WHEN state = 'active' OR (state = 'suspended' AND NOT stopped)
              THEN version_hash ELSE state END
          FROM tool WHERE tool_id = ANY($1)",
     )
@@ -286,7 +293,8 @@ pub async fn store_channel(pool: &PgPool, name: &str, kind: &str, effects: &str)
 /// A tool as an executor announced it, in a state of a test's choice.
 #[cfg(test)]
 pub async fn put(pool: &PgPool, spec: &workflow::tool::ToolSpecification, state: workflow::vocabulary::ToolState) {
-    use crate::catalog::transitions::{By, Definition, announced};
+    use crate::catalog::announced::{Said, announced};
+    use crate::catalog::transitions::{By, Definition};
     let document = serde_json::to_string(spec).unwrap();
     let found = Definition {
         spec,
@@ -296,7 +304,7 @@ pub async fn put(pool: &PgPool, spec: &workflow::tool::ToolSpecification, state:
         actor: "executor-1",
         at: DateTime::UNIX_EPOCH,
     };
-    let mut row = announced(None, &found, by).unwrap().row;
+    let mut row = announced(None, &found, &Said::default(), by).unwrap().row;
     row.state = state.as_str().to_owned();
     let mut connection = pool.acquire().await.unwrap();
     assert_eq!(writing::insert(&mut connection, &[&row]).await.unwrap().len(), 1);

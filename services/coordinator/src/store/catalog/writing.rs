@@ -11,9 +11,9 @@ macro_rules! rows {
     () => {
         "unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
              $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::timestamptz[], $15::text[],
-             $16::timestamptz[], $17::bigint[])
+             $16::timestamptz[], $17::bigint[], $18::boolean[])
          AS n (tool_id, tenant, spec, version_hash, source, category, words, state, origin, registration, pending,
-             pending_hash, announced_by, announced_at, changed_by, changed_at, events)"
+             pending_hash, announced_by, announced_at, changed_by, changed_at, events, stopped)"
     };
 }
 
@@ -24,7 +24,7 @@ macro_rules! rows {
 pub async fn insert(connection: &mut PgConnection, rows: &[&ToolRow]) -> Result<HashSet<String>, StoreError> {
     const INSERT: &str = concat!(
         "INSERT INTO tool (tool_id, tenant, spec, version_hash, source, category, words, state, origin, registration,
-             pending, pending_hash, announced_by, announced_at, changed_by, changed_at, events, revision)
+             pending, pending_hash, announced_by, announced_at, changed_by, changed_at, events, stopped, revision)
          SELECT n.*, 1 FROM ",
         rows!(),
         " ORDER BY n.tool_id ON CONFLICT (tool_id) DO NOTHING RETURNING tool_id"
@@ -38,10 +38,11 @@ pub async fn insert(connection: &mut PgConnection, rows: &[&ToolRow]) -> Result<
 /// When the database does not answer.
 pub async fn update(connection: &mut PgConnection, rows: &[&ToolRow]) -> Result<HashSet<String>, StoreError> {
     const UPDATE: &str = concat!(
-        "UPDATE tool t SET spec = n.spec, version_hash = n.version_hash, source = n.source, category = n.category,
-             words = n.words, state = n.state, origin = n.origin, registration = n.registration, pending = n.pending,
+        "UPDATE tool t SET tenant = n.tenant, spec = n.spec, version_hash = n.version_hash, source = n.source,
+             category = n.category, words = n.words, state = n.state, origin = n.origin, registration = n.registration, pending = n.pending,
              pending_hash = n.pending_hash, announced_by = n.announced_by, announced_at = n.announced_at,
-             changed_by = n.changed_by, changed_at = n.changed_at, events = n.events, revision = t.revision + 1
+             changed_by = n.changed_by, changed_at = n.changed_at, events = n.events, stopped = n.stopped,
+             revision = t.revision + 1
          FROM ",
         rows!(),
         " WHERE t.tool_id = n.tool_id RETURNING t.tool_id"
@@ -81,6 +82,7 @@ async fn execute(
         .bind(texts(|row| &row.changed_by))
         .bind(rows.iter().map(|row| row.changed_at).collect::<Vec<DateTime<Utc>>>())
         .bind(rows.iter().map(|row| row.events).collect::<Vec<i64>>())
+        .bind(rows.iter().map(|row| row.stopped).collect::<Vec<bool>>())
         .fetch_all(connection)
         .await
         .map_err(StoreError::at("write tools"))?;

@@ -132,13 +132,18 @@ impl Supervisor {
         tokio::pin!(listening);
         let mut backoff = Backoff { next: SHORTEST };
         let mut unchanged = Duration::ZERO;
+        let mut hints = self.source.hints();
         loop {
+            hints.mark_unchanged();
             self.list(connection).await?;
             self.looked();
             let (listed, pause) = (Instant::now(), backoff.pause(unchanged, 1.0));
             let told = async {
                 sleep(pause).await;
-                changed.notified().await;
+                tokio::select! {
+                    () = changed.notified() => {}
+                    _ = hints.changed() => {}
+                }
             };
             tokio::select! {
                 () = told => {}

@@ -1,24 +1,27 @@
 //! Documents from files, and from servers while the executor runs.
 
+use super::document::{self, Document};
 use super::reading::{MAX_BYTES, NotReadable};
 use super::{Expanded, Refused, UnusableDocument, expanded};
 use crate::discovery::Source;
 use crate::tools::Offer;
 use crate::tools::http_endpoint::{self, UnusableApi};
 use crate::tools::registry::{Registry, served};
-use outbound::{AllowList, Client, Limits, Method, Redirects, Request, Unlisted, Url};
+use crate::tools::served::Served;
+use outbound::Url;
 use serde_json::json;
 use service::config::{ApiConfig, EndpointConfig};
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use workflow::hash::Fingerprint;
 
-const FETCH_TIMEOUT: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// However often the catalog changes.
+const BETWEEN_HINTS: Duration = Duration::from_secs(15);
 
 /// The document is on a server.
 pub fn is_remote(source: &str) -> bool {
@@ -49,8 +52,8 @@ fn read(path: &Path) -> Result<String, NotReadable> {
     }
 }
 
-/// Keeps the tools of a document served until shutdown: fetches it until it is there, and at every discovery again.
-/// While it cannot be read, what was read last is served.
+/// Keeps the tools of a document served until shutdown: fetches it until it is there, and again at every discovery, from
+/// time to time, and when the catalog changed. While it cannot be read, what was read last is served.
 pub async fn keep_loading(
     api: ApiConfig,
     pool: String,
@@ -58,68 +61,63 @@ pub async fn keep_loading(
     mut source: Source,
     shutdown: CancellationToken,
 ) {
+    let refresh = Duration::from_secs_f64(api.openapi_refresh_seconds);
+    let mut hints = source.hints();
     let mut pause = FIRST_PAUSE;
+    let mut known = None;
+    let mut not_before = Instant::now();
     loop {
-        let loaded = load(&api, &pool).await;
-        let loaded = loaded.and_then(|offers| served(offers).map_err(|error| error.to_string()));
-        let again = match loaded {
-            Ok(tools) => {
-                tracing::info!(api = api.name, tools = tools.len(), "the OpenAPI document was read");
-                registry.replace(&format!("api {}", api.name), tools);
+        hints.mark_unchanged();
+        let next = match load(&api, &pool, known.as_ref()).await {
+            Ok(loaded) => {
+                if let Some((document, tools)) = loaded {
+                    tracing::info!(api = api.name, tools = tools.len(), "the OpenAPI document was read");
+                    registry.replace(&format!("api {}", api.name), tools);
+                    known = Some(document);
+                }
                 pause = FIRST_PAUSE;
-                None
+                refresh
             }
             Err(reason) => {
                 tracing::warn!(api = api.name, reason, "the OpenAPI document cannot be read now");
                 let now = pause;
                 pause = (pause * 2).min(LONGEST_PAUSE);
-                Some(now)
+                now
             }
         };
         source.looked();
-        let waits = async {
-            match again {
-                Some(pause) => sleep(pause).await,
-                None => std::future::pending().await,
-            }
+        let hinted = async {
+            sleep_until(not_before).await;
+            // The sender lives as long as the source.
+            drop(hints.changed().await);
         };
         tokio::select! {
-            () = waits => {}
-            _ = source.asked() => {}
+            () = sleep(next) => {}
+            () = hinted => not_before = Instant::now() + BETWEEN_HINTS,
+            // Who asks wants it read, whatever its server says of changes.
+            _ = source.asked() => known = None,
             () = shutdown.cancelled() => return,
         }
     }
 }
 
-async fn load(api: &ApiConfig, pool: &str) -> Result<Vec<Offer>, String> {
+/// A document and its tools; none where it is the known one still.
+async fn load(
+    api: &ApiConfig,
+    pool: &str,
+    known: Option<&Document>,
+) -> Result<Option<(Document, Vec<Served>)>, String> {
     let source = api.openapi.as_deref().unwrap_or_default();
     let url = Url::parse(source).map_err(|error| error.to_string())?;
-    let text = fetch(api, &url).await?;
-    offers(api, &text, Some(&url), pool).map_err(|error| match std::error::Error::source(&error) {
+    let Some((document, text)) = document::fetch(api, &url, known).await? else {
+        return Ok(None);
+    };
+    let offers = offers(api, &text, Some(&url), pool).map_err(|error| match std::error::Error::source(&error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
-    })
-}
-
-/// Without credentials: they are for the API, and the document may lie elsewhere.
-async fn fetch(api: &ApiConfig, url: &Url) -> Result<String, String> {
-    let mut allow = AllowList::new(Unlisted::Refused);
-    for entry in std::iter::once(url.as_str()).chain(api.allow_hosts.iter().map(String::as_str)) {
-        allow.allow(entry).map_err(|error| error.to_string())?;
-    }
-    let limits = Limits {
-        max_response_bytes: MAX_BYTES,
-        ..Limits::default()
-    };
-    let client = Client::new(allow, limits).map_err(|error| error.to_string())?;
-    let mut request = Request::new(Method::GET, url.clone(), FETCH_TIMEOUT);
-    request.redirects = Redirects::Followed;
-    let response = client.send(request).await;
-    let response = response.map_err(|error| format!("{}: {error}", error.code()))?;
-    if !response.status.is_success() {
-        return Err(format!("its server answered {}", response.status.as_u16()));
-    }
-    String::from_utf8(response.body.to_vec()).map_err(|_| "it is not UTF-8".to_owned())
+    })?;
+    let tools = served(offers).map_err(|error| error.to_string())?;
+    Ok(Some((document, tools)))
 }
 
 fn offers(api: &ApiConfig, text: &str, came_from: Option<&Url>, pool: &str) -> Result<Vec<Offer>, UnusableApi> {

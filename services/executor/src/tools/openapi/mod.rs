@@ -3,6 +3,7 @@
 //! A document is data somebody else wrote. It names operations and schemas; where calls go, how they authenticate and
 //! what repeating them does is the operator's word.
 
+mod document;
 mod loading;
 mod operation;
 mod overlay;

@@ -1,6 +1,6 @@
 //! What a person takes out of use stops: planned steps do not begin, and no call is let through.
 
-use super::Catalog;
+use super::{Catalog, found, read};
 use crate::grpc::tasks::tests::world::{code, planned};
 use serde_json::json;
 
@@ -46,4 +46,38 @@ async fn a_call_of_a_suspended_tool_is_not_let_through_and_waits_for_another_wor
     catalog.approve("send", "").await.unwrap();
     world.decide(&id, approve()).await.unwrap();
     assert_eq!(world.status(&id).await["status"], "executing");
+}
+
+#[tokio::test]
+async fn what_a_person_stopped_no_server_starts_again_for_channels() {
+    let catalog = Catalog::new("active").await;
+    let in_force = async || {
+        let mut read = read(&catalog, "srv.now").await;
+        read.in_force.remove("srv.now").unwrap()
+    };
+    let says = async |version: &str| {
+        catalog.announce("e1", &[found("srv.now", version)], 0).await;
+    };
+    says("v1").await;
+    let first = in_force().await;
+    catalog.suspend("srv.now").await.unwrap();
+    assert_eq!(in_force().await, "suspended");
+    for version in ["v2", "v1", "v3"] {
+        says(version).await;
+        assert_eq!(in_force().await, "suspended", "{version}");
+    }
+    let tool = catalog.approve("srv.now", "").await.unwrap();
+    assert_eq!(in_force().await, tool["version_hash"].as_str().unwrap());
+    assert_ne!(in_force().await, first);
+
+    let approved = in_force().await;
+    says("v4").await;
+    assert_eq!(in_force().await, approved, "its server alone suspended it");
+    let heard = catalog.beat("e1").await.definitions_version;
+    catalog.suspend("srv.now").await.unwrap();
+    assert_eq!(in_force().await, "suspended");
+    assert!(
+        catalog.beat("e1").await.definitions_version > heard,
+        "executors read again"
+    );
 }

@@ -1,9 +1,10 @@
 //! Whose a tool is: what executors announce is everybody's, what a caller registered is its tenant's alone.
 
-use super::{Catalog, definitions, found, stock};
+use super::{Catalog, definitions, found, stock, told};
 use crate::grpc::tasks::tests::world::{code, planned};
 use contracts::coordinator::ListCatalogRequest;
 use serde_json::{Value, json};
+use workflow::tool::{ToolSource, ToolSpecification};
 
 fn not_found() -> (u16, String) {
     (404, "tool_not_found".to_owned())
@@ -80,6 +81,46 @@ async fn a_plan_with_another_tenants_tool_is_refused_like_one_with_a_tool_that_n
     assert_eq!((refused.0, refused.1.as_str()), (422, "plan_tool"));
     assert_eq!(refused, refusal("custom.nobodys").await);
     catalog.of("b").world.submit(planned("with what is everybody's")).await;
+}
+
+#[tokio::test]
+async fn what_the_operator_configures_takes_its_id_back_and_the_tenant_is_told() {
+    let mut catalog = with_a_tool().await;
+    let own = |description: &str| ToolSpecification {
+        source: ToolSource::Api,
+        ..found("custom.stock", description)
+    };
+    catalog.announce("e1", &[own("The operator's")], 0).await;
+    catalog.announce("e1", &[own("The operator's")], 0).await;
+    assert_eq!(
+        definitions(&catalog).await,
+        [""; 0],
+        "executors serve the tenant's no longer"
+    );
+    for tenant in ["a", "b"] {
+        let tool = catalog.of(tenant).tool("custom.stock").await.unwrap();
+        assert_eq!(
+            (&tool["state"], &tool["origin"]),
+            (&json!("active"), &json!("announced"))
+        );
+        assert_eq!(tool["description"], "The operator's");
+        assert_eq!(tool.get("endpoint"), None);
+    }
+    assert_eq!(
+        code(catalog.of("a").change(&stock("mine")).await),
+        (409, "tool_not_registered".to_owned())
+    );
+    assert_eq!(
+        catalog.told("custom.stock").await,
+        told(&["discovered", "changed", "discovered"])
+    );
+    let tenants: Vec<String> = sqlx::query_scalar(
+        "SELECT body::json ->> 'tenant' FROM event WHERE subject LIKE '%.events.tool.%' ORDER BY sequence",
+    )
+    .fetch_all(&catalog.tools.shared.pool)
+    .await
+    .unwrap();
+    assert_eq!(tenants, ["a", "a", "default"]);
 }
 
 #[tokio::test]

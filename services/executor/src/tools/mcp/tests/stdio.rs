@@ -151,12 +151,15 @@ async fn a_changed_list_adds_and_removes_and_a_changed_definition_is_not_called(
 }
 
 #[tokio::test]
-async fn a_discovery_lists_again_what_nobody_announced() {
+async fn a_discovery_and_a_changed_catalog_list_again_what_nobody_announced() {
     let folder = Folder::new();
     let rig = Rig::serving(json!([server("s", &folder, &list(&["pid"]))]), "s.pid").await;
     folder.file("s.json", &list(&["pid", "silent"]).to_string());
     rig.discovery.ask(1);
     rig.until(|tools| tools.contains_key("s.silent")).await;
+    folder.file("s.json", &list(&["pid", "other"]).to_string());
+    rig.discovery.hint();
+    rig.until(|tools| tools.contains_key("s.other")).await;
     rig.end().await;
 }
 

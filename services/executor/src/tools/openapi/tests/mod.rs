@@ -1,5 +1,6 @@
 //! Documents as tools, and their tools against a real server on loopback.
 
+mod again;
 mod hostile;
 
 use super::{Expanded, UnusableDocument, expanded};
