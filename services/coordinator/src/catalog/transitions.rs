@@ -54,6 +54,20 @@ pub enum Refused {
 /// definition differs is suspended until somebody approves it; the definition in force stays the one that was approved. What a
 /// human decided (suspended, removed) no announcement undoes.
 pub fn announced(known: Option<&ToolRow>, found: &Definition<'_>, by: By<'_>) -> Option<Change> {
+    let change = becomes(known, found, by)?;
+    let before = known.map(in_force);
+    Some(Change {
+        definitions: before != Some(in_force(&change.row)),
+        ..change
+    })
+}
+
+/// What executors are told of a tool that they publish with, or that their agents call.
+fn in_force(row: &ToolRow) -> (&str, &str, bool) {
+    (&row.version_hash, &row.state, row.pending.is_some())
+}
+
+fn becomes(known: Option<&ToolRow>, found: &Definition<'_>, by: By<'_>) -> Option<Change> {
     let Some(row) = known else {
         let mut row = new_row(found, ANNOUNCED, ToolState::Active, by);
         row.changed_by = String::new();

@@ -1,6 +1,6 @@
 //! What a person takes out of use stops: planned steps do not begin, and no call is let through.
 
-use super::Catalog;
+use super::{Catalog, found, read};
 use crate::grpc::tasks::tests::world::{code, planned};
 use serde_json::json;
 
@@ -46,4 +46,33 @@ async fn a_call_of_a_suspended_tool_is_not_let_through_and_waits_for_another_wor
     catalog.approve("send", "").await.unwrap();
     world.decide(&id, approve()).await.unwrap();
     assert_eq!(world.status(&id).await["status"], "executing");
+}
+
+#[tokio::test]
+async fn executors_hear_that_a_tool_is_out_of_use_and_that_it_is_back() {
+    let catalog = Catalog::new("active").await;
+    catalog.announce("e1", &[found("srv.now", "Tells the time")], 0).await;
+    let hash = catalog.tool("srv.now").await.unwrap()["version_hash"].clone();
+    let mut heard = 0;
+    for (act, in_force, active) in [
+        ("announced", hash.as_str().unwrap(), true),
+        ("suspended", "suspended", false),
+        ("removed", "removed", false),
+        ("approved", hash.as_str().unwrap(), true),
+    ] {
+        match act {
+            "suspended" => catalog.suspend("srv.now").await.map(drop).unwrap(),
+            "removed" => catalog.remove("srv.now").await.map(drop).unwrap(),
+            "approved" => catalog.approve("srv.now", "").await.map(drop).unwrap(),
+            _ => {}
+        }
+        let answer = read(&catalog, "srv.now").await;
+        assert_eq!(
+            (answer.in_force["srv.now"].as_str(), answer.active.len() == 1),
+            (in_force, active),
+            "{act}"
+        );
+        assert!(answer.version > heard, "{act}");
+        heard = answer.version;
+    }
 }
