@@ -91,8 +91,8 @@ impl Definitions {
         };
         let usable = match self.tools.in_force.of(tool_id) {
             Some(standing) => standing.definition.is_some(),
-            // The catalog knows no such tool, and tells when it does.
-            None => self.tools.in_force.is_known(),
+            // One that is served here the catalog knows in a moment; of another one it tells when it does.
+            None => self.tools.in_force.is_known() && self.tools.get(tool_id).is_err(),
         };
         if !usable {
             self.renew().await;

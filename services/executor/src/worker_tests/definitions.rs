@@ -3,10 +3,11 @@
 use super::*;
 use crate::definitions::Definitions;
 use crate::tools::registry::Registry;
+use crate::tools::served::Served;
 use bus::worker::Coordinator;
 
 #[tokio::test]
-async fn a_channel_whose_tool_the_catalog_does_not_know_is_asked_for_once() -> anyhow::Result<()> {
+async fn what_is_in_force_of_a_channels_tool_is_asked_once_where_the_tool_is_for_no_plan() -> anyhow::Result<()> {
     let told = Told::default();
     *told.catalog.lock().unwrap() = Some(Said {
         version: 1,
@@ -27,7 +28,13 @@ async fn a_channel_whose_tool_the_catalog_does_not_know_is_asked_for_once() -> a
     // Those who come within 200 ms share a reading in any case.
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(60)).await;
+    tokio::time::resume();
     definitions.heard_for("wall").await;
     assert_eq!(readings(), 1);
+    let mut served = crate::tools::null::offer("default");
+    served.spec.tool_id = "srv.post".to_owned();
+    tools.replace("mcp srv", vec![Served::new(served)?]);
+    definitions.heard_for("wall").await;
+    assert_eq!(readings(), 2, "the catalog hears of it now");
     Ok(())
 }
