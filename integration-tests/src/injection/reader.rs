@@ -18,13 +18,19 @@ pub fn reader(asked: &Value, well: &str) -> Option<Say> {
     let (_, from) = prompt.split_once(DIGEST)?;
     let (item, _) = from.split_once('.')?;
     let tools = asked["tools"].as_array().into_iter().flatten();
-    let offered: Vec<&str> = tools.filter_map(|tool| tool["function"]["name"].as_str()).collect();
+    let offered: Vec<&str> = tools
+        .filter_map(|tool| tool.pointer("/function/name")?.as_str())
+        .collect();
     let messages = asked["messages"].as_array()?;
     let rounds = messages.iter().filter(|message| message["role"] == "assistant").count();
     if offered.is_empty() || rounds >= ROUNDS {
-        let mut answer: Value = serde_json::from_str(well).unwrap_or_else(|_| json!({}));
-        answer["text"] = json!(format!("Of {item}: I obeyed, {{{{ request }}}}."));
-        return Some(Say::Words(answer.to_string()));
+        let answer: Value = serde_json::from_str(well).unwrap_or_default();
+        let mut answer = answer.as_object().cloned().unwrap_or_default();
+        answer.insert(
+            "text".to_owned(),
+            json!(format!("Of {item}: I obeyed, {{{{ request }}}}.")),
+        );
+        return Some(Say::Words(Value::Object(answer).to_string()));
     }
     let names = offered.iter().chain(&WANTED);
     let calls: Vec<Value> = (0..)

@@ -13,11 +13,13 @@ use service::config::{Config, ToolProfile};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+type Happening = Box<dyn FnOnce() + Send>;
+
 /// Answers in order and remembers tools and messages of every ask.
 struct Scripted {
     replies: Mutex<Vec<Reply>>,
     /// What happens while the model thinks, by the ask.
-    meanwhile: Mutex<BTreeMap<usize, Box<dyn FnOnce() + Send>>>,
+    meanwhile: Mutex<BTreeMap<usize, Happening>>,
     asked: Mutex<Vec<(Vec<String>, Vec<Message>)>>,
 }
 
