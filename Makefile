@@ -24,6 +24,8 @@ reset: ## Stop everything and delete the state
 test: ## Every test that needs no container engine, real NATS and Postgres included
 	@scripts/test.sh
 
+# What this machine cannot run fails here; `make verify ORCHESTRATOR_SKIP_NOTHING=` leaves it out, as `make test` does.
+verify: export ORCHESTRATOR_SKIP_NOTHING ?= 1
 verify: ## The same and the long ones
 	@scripts/test.sh --long
 	@scripts/mcp-conformance.sh

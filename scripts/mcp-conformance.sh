@@ -11,10 +11,7 @@ NODE=22.23.3
 REVISIONS=(2026-07-28 2025-11-25)
 HOME_OF_SUITE="$STATE/mcp-conformance/$SUITE"
 
-if ! have npm; then
-  say "SKIPPED: the MCP conformance suite needs npm, which is not installed on this machine"
-  exit 0
-fi
+have npm || skip "the MCP conformance suite needs npm, which is not installed on this machine"
 
 # The suite needs a newer Node than most machines have; npm carries one.
 install_suite() {
@@ -25,10 +22,7 @@ install_suite() {
     "@modelcontextprotocol/conformance@$SUITE" "node@$NODE" </dev/null >&2 || return 1
   touch "$HOME_OF_SUITE/complete"
 }
-if ! install_suite; then
-  say "SKIPPED: the MCP conformance suite cannot be fetched; is there a network and a package registry?"
-  exit 0
-fi
+install_suite || skip "the MCP conformance suite cannot be fetched; is there a network and a package registry?"
 
 start_our_own() {
   OWN_STATE="$(mktemp -d "${TMPDIR:-/tmp}/orchestrator-conformance-XXXXXX")"

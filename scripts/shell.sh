@@ -13,6 +13,12 @@ die() {
   for line in "$@"; do printf '    %s\n' "$line" >&2; done
   exit 1
 }
+# Leaves out what this machine cannot run; where nothing may be left out, that is a failure.
+skip() {
+  [ -z "${ORCHESTRATOR_SKIP_NOTHING:-}" ] || die "$1" "nothing may be skipped here: ORCHESTRATOR_SKIP_NOTHING is set"
+  say "SKIPPED: $1"
+  exit 0
+}
 have() { command -v "$1" >/dev/null 2>&1; }
 
 # True when dotted version $1 is at least $2.

@@ -6,7 +6,7 @@
 //! | `ask` | asks for a size, then acts |
 //! | `echo` | says what credential it was sent |
 //! | `moved` | sends the call on to another host |
-//! | any other | says its name |
+//! | any other | says what it was told to say of the item, or its name |
 
 #![expect(
     clippy::indexing_slicing,
@@ -82,6 +82,8 @@ struct Told {
     tools: Vec<Value>,
     messages: Vec<Message>,
     acted: Vec<Value>,
+    /// By item.
+    says: BTreeMap<String, String>,
     listeners: Vec<(Value, mpsc::UnboundedSender<String>)>,
     /// Of sessions, by the id of the question.
     questions: BTreeMap<String, oneshot::Sender<Value>>,
@@ -134,6 +136,11 @@ impl McpServer {
             let changed = json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed", "params": params});
             listener.unbounded_send(event(&changed)).is_ok()
         });
+    }
+
+    /// Answers calls for `item` with these words from now on.
+    pub fn say(&self, item: &str, words: &str) {
+        self.shared.lock().says.insert(item.to_owned(), words.to_owned());
     }
 
     /// Everything it was told, oldest first.
@@ -260,7 +267,11 @@ fn called(shared: &Arc<Shared>, id: &Value, params: &Value, credential: &str) ->
         }
         "ask" if shared.character.revision == Revision::Handshake => ask_within(shared, id, params),
         "ask" => result(id, &ask_back(shared, params)),
-        name => result(id, &text(name)),
+        name => {
+            let item = params["arguments"]["item"].as_str().unwrap_or_default();
+            let words = shared.lock().says.get(item).cloned();
+            result(id, &text(words.as_deref().unwrap_or(name)))
+        }
     }
 }
 

@@ -28,6 +28,8 @@ mod group;
 mod http_apis;
 #[path = "system/injection.rs"]
 mod injection;
+#[path = "system/injection_mcp.rs"]
+mod injection_mcp;
 #[path = "system/learning.rs"]
 mod learning;
 #[path = "system/lifecycle.rs"]

@@ -1,16 +1,15 @@
-//! Keeping the registered tools: read from the coordinator whenever it says that they are others, and when a step names
-//! one that is not known here as it was planned.
+//! Keeping the registered tools, and what is in force of found ones: read from the coordinator whenever it says that they
+//! are others, and when a step names one that is not known here as it was planned.
 
 use crate::channels::mcp;
 use crate::discovery::Discovery;
-use crate::tools::mcp::InForce;
 use crate::tools::registered;
 use crate::tools::registry::Registry;
 use bus::worker::Coordinator;
 use contracts::coordinator::ListDefinitionsRequest;
 use service::Context;
 use service::config::Config;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -30,7 +29,8 @@ pub struct Definitions {
     tools: Registry,
     /// Tools that channels publish with, by channel.
     published_with: BTreeMap<String, String>,
-    in_force: InForce,
+    /// Those, and what agents call: it is asked what is in force of them.
+    asked: Vec<String>,
     known: Mutex<Known>,
 }
 
@@ -56,14 +56,18 @@ impl Reading {
 }
 
 impl Definitions {
-    /// None yet. `in_force`: told which definitions the catalog has of the tools that channels publish with.
-    pub fn new(config: Arc<Config>, coordinator: Coordinator, tools: Registry, in_force: InForce) -> Self {
+    /// None yet. `tools`: those of the configuration are there, its agents among them.
+    pub fn new(config: Arc<Config>, coordinator: Coordinator, tools: Registry) -> Self {
+        let published_with = published_with(&config);
+        let served = tools.current();
+        let called = served.values().flat_map(|served| served.tool.may_call());
+        let asked: BTreeSet<&String> = published_with.values().chain(called).collect();
         Self {
-            published_with: published_with(&config),
+            asked: asked.into_iter().cloned().collect(),
+            published_with,
             config,
             coordinator,
             tools,
-            in_force,
             known: Mutex::default(),
         }
     }
@@ -79,11 +83,26 @@ impl Definitions {
         }
     }
 
-    /// Before something is published: where the channel goes by a definition in force and nothing is known of that
-    /// yet, since its tool was new when they were read last, they are read again.
+    /// Before something is published with a tool that is out of use, or while nothing was heard of any: they are read
+    /// again, for somebody may just have approved it.
     pub async fn heard_for(&self, channel: &str) {
-        let tool_id = self.published_with.get(channel);
-        if tool_id.is_some_and(|tool_id| self.in_force.of(tool_id).is_none()) {
+        let Some(tool_id) = self.published_with.get(channel) else {
+            return;
+        };
+        let usable = match self.tools.in_force.of(tool_id) {
+            Some(standing) => standing.definition.is_some(),
+            // One that is served here the catalog knows in a moment; of another one it tells when it does.
+            None => self.tools.in_force.is_known() && self.tools.get(tool_id).is_err(),
+        };
+        if !usable {
+            self.renew().await;
+        }
+    }
+
+    /// Before an agent works that may call these tools, where one of them is not in use: the same.
+    pub async fn heard_of(&self, named: &[String]) {
+        let mut named = named.iter().filter_map(|tool_id| self.tools.for_agents(tool_id));
+        if named.any(|served| !self.tools.in_force.lets_agents_call(&served)) {
             self.renew().await;
         }
     }
@@ -98,7 +117,7 @@ impl Definitions {
     async fn ask(&self, known: &mut Known) -> bool {
         let ask = ListDefinitionsRequest {
             pool: self.config.worker.pool.clone(),
-            tool_ids: self.published_with.values().cloned().collect(),
+            tool_ids: self.asked.clone(),
         };
         let answer = self
             .coordinator
@@ -113,7 +132,7 @@ impl Definitions {
             }
         };
         known.version = answer.version;
-        self.in_force.set(answer.in_force);
+        self.tools.in_force.set(&answer);
         if known.documents != answer.registrations_json {
             known.documents = answer.registrations_json;
             serve(&known.documents, &self.config, &self.tools);

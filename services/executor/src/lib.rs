@@ -61,7 +61,7 @@ const FIRST_TRIES: Duration = Duration::from_secs(15);
 pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let engine = worker::engine(&ctx.config.llm, Role::Writer)?;
     let tools = Registry::build(&ctx.config, &engine)?;
-    let servers = Servers::new(&ctx.config.mcp_servers)?;
+    let servers = Servers::new(&ctx.config.mcp_servers, tools.in_force.clone())?;
     let channels = Channels::build(&ctx.config, &servers)?;
     let pool = ctx.config.worker.pool.clone();
     let discovery = Discovery::default();
@@ -82,12 +82,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let coordinator = connections.coordinator.clone();
     let supervised = servers.supervise(&tools, &pool, &discovery);
     let executor = Arc::new(Executor {
-        definitions: Definitions::new(
-            Arc::clone(&ctx.config),
-            coordinator.clone(),
-            tools.clone(),
-            servers.in_force().clone(),
-        ),
+        definitions: Definitions::new(Arc::clone(&ctx.config), coordinator.clone(), tools.clone()),
         discovery,
         tools,
         channels,

@@ -1,5 +1,8 @@
 //! The executor as a process would run it: real NATS, a coordinator's gRPC service of the test's own.
 
+mod agents;
+mod definitions;
+
 use anyhow::{Context as _, ensure};
 use bus::intake::Intake;
 use bus::topology::{self, ConsumerSpec};
@@ -28,6 +31,7 @@ use tokio::time::timeout;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status, Streaming};
 use workflow::ids::{Serial, TaskId};
+use workflow::tool::ToolSpecification;
 use workflow::vocabulary::WorkKind;
 
 const TASK: &str = "01920000-0000-7abc-8def-0123456789ab";
@@ -39,8 +43,51 @@ struct Told {
     announced: Arc<Mutex<Option<AnnounceToolsRequest>>>,
     /// State and frozen request by job.
     effects: Arc<Mutex<BTreeMap<String, (String, String)>>>,
-    /// Questions for registered tools.
+    /// Questions for registered tools, and for what is in force.
     readings: Arc<AtomicU32>,
+    /// What the catalog says of the announced tools it is asked for; none: it does not answer.
+    catalog: Arc<Mutex<Option<Said>>>,
+}
+
+/// Of each tool alike.
+#[derive(Clone, Copy)]
+struct Said {
+    version: u64,
+    active: bool,
+}
+
+impl Told {
+    /// Answers at this address.
+    async fn serve(&self) -> anyhow::Result<String> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let serving = tonic::transport::Server::builder().add_service(WorkerServiceServer::new(self.clone()));
+        tokio::spawn(serving.serve_with_incoming(TcpListenerStream::new(listener)));
+        Ok(url)
+    }
+
+    /// In the words of the coordinator.
+    fn said(&self, said: Said, asked: &[String]) -> ListDefinitionsResponse {
+        let announced = self.announced.lock().unwrap().clone().unwrap_or_default();
+        let specs = announced
+            .tools_json
+            .iter()
+            .map(|text| serde_json::from_str(text).unwrap());
+        let asked: Vec<ToolSpecification> = specs
+            .filter(|spec: &ToolSpecification| asked.contains(&spec.tool_id))
+            .collect();
+        let hash = |spec: &ToolSpecification| match said.active {
+            true => spec.version_hash().to_string(),
+            false => "suspended".to_owned(),
+        };
+        let active = asked.iter().filter(|_| said.active);
+        ListDefinitionsResponse {
+            version: said.version,
+            active: active.map(|spec| spec.tool_id.clone()).collect(),
+            in_force: asked.iter().map(|spec| (spec.tool_id.clone(), hash(spec))).collect(),
+            ..ListDefinitionsResponse::default()
+        }
+    }
 }
 
 #[tonic::async_trait]
@@ -48,7 +95,11 @@ impl WorkerService for Told {
     type GetPayloadStream = tokio_stream::Empty<Result<PayloadChunk, Status>>;
 
     async fn beat(&self, _: Request<BeatRequest>) -> Result<Response<BeatResponse>, Status> {
-        Ok(Response::new(BeatResponse::default()))
+        let said = *self.catalog.lock().unwrap();
+        Ok(Response::new(BeatResponse {
+            definitions_version: said.map_or(0, |said| said.version),
+            ..BeatResponse::default()
+        }))
     }
 
     async fn heartbeat(&self, request: Request<HeartbeatRequest>) -> Result<Response<HeartbeatResponse>, Status> {
@@ -106,9 +157,13 @@ impl WorkerService for Told {
 
     async fn list_definitions(
         &self,
-        _: Request<ListDefinitionsRequest>,
+        request: Request<ListDefinitionsRequest>,
     ) -> Result<Response<ListDefinitionsResponse>, Status> {
         self.readings.fetch_add(1, Ordering::SeqCst);
+        let said = *self.catalog.lock().unwrap();
+        if let Some(said) = said {
+            return Ok(Response::new(self.said(said, &request.get_ref().tool_ids)));
+        }
         tokio::time::sleep(Duration::from_millis(300)).await;
         Err(Status::unavailable("away"))
     }
@@ -131,20 +186,17 @@ struct System {
 
 impl System {
     async fn start() -> anyhow::Result<Self> {
+        Self::start_with(Config::default()).await
+    }
+
+    async fn start_with(mut config: Config) -> anyhow::Result<Self> {
         let nats = testkit::Nats::shared().await?;
         let told = Told::default();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-        let coordinator_url = format!("http://{}", listener.local_addr()?);
-        let service = WorkerServiceServer::new(told.clone());
-        let serving = tonic::transport::Server::builder().add_service(service);
-        tokio::spawn(serving.serve_with_incoming(TcpListenerStream::new(listener)));
-
         let prefix = nats.prefix();
         let folder = std::env::temp_dir().join(format!("executor-{}-{prefix}", std::process::id()));
-        let mut config = Config::default();
         config.nats.url = nats.url().to_owned();
         config.nats.prefix = prefix.clone();
-        config.worker.coordinator_url = coordinator_url;
+        config.worker.coordinator_url = told.serve().await?;
         config.service.state_dir = folder.clone();
         config.channels = serde_json::from_value(json!([
             {"name": "blog", "kind": "directory"}, {"name": "nowhere", "kind": "null"},

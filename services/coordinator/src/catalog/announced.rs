@@ -41,6 +41,19 @@ impl Said<'_> {
 ///
 /// The configuration's tools take the place of registered ones with their ids.
 pub fn announced(known: Option<&ToolRow>, found: &Definition<'_>, said: &Said<'_>, by: By<'_>) -> Option<Change> {
+    let change = becomes(known, found, said, by)?;
+    Some(Change {
+        definitions: change.definitions || known.map(in_force) != Some(in_force(&change.row)),
+        ..change
+    })
+}
+
+/// What executors are told of a tool that they publish with, or that their agents call.
+fn in_force(row: &ToolRow) -> (&str, &str, bool) {
+    (&row.version_hash, &row.state, row.stopped)
+}
+
+fn becomes(known: Option<&ToolRow>, found: &Definition<'_>, said: &Said<'_>, by: By<'_>) -> Option<Change> {
     if is_registered(found.spec) {
         return None;
     }

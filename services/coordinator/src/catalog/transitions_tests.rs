@@ -230,6 +230,32 @@ fn a_registered_tool_is_changed_by_its_document_alone_and_a_found_one_never() {
 }
 
 #[test]
+fn executors_read_again_whenever_another_definition_is_in_force_or_none_may_be_used() {
+    let old = spec(ToolSource::Mcp, "old");
+    let found = announce(None, &old).unwrap();
+    assert!(found.definitions, "it is there");
+    let slower = ToolSpecification {
+        timeout_seconds: 99.0,
+        ..old.clone()
+    };
+    let same = announce(Some(&found.row), &slower).unwrap();
+    assert!(!same.definitions, "it is called in the same way");
+    let keyed = ToolSpecification {
+        effects: EffectClass::Keyed,
+        ..old.clone()
+    };
+    assert!(announce(Some(&found.row), &keyed).unwrap().definitions);
+    let suspended = announce(Some(&found.row), &spec(ToolSource::Mcp, "new")).unwrap();
+    assert!(suspended.definitions, "agents stop");
+    let newer = announce(Some(&suspended.row), &spec(ToolSource::Mcp, "newer")).unwrap();
+    assert!(!newer.definitions, "it waits as before");
+    assert!(
+        announce(Some(&newer.row), &old).unwrap().definitions,
+        "nothing waits any more"
+    );
+}
+
+#[test]
 fn what_a_tool_does_outside_is_the_operators_word_and_suspends_nothing() {
     let row = known(ToolSource::Mcp, ToolState::Active);
     let mut found = spec(ToolSource::Mcp, "old");

@@ -322,7 +322,15 @@ impl WorkerService for Workers {
         Ok(Response::new(ListDefinitionsResponse {
             version: number(signals.definitions),
             registrations_json,
-            in_force: in_force.into_iter().collect(),
+            active: in_force
+                .iter()
+                .filter(|tool| tool.active)
+                .map(|tool| tool.tool_id.clone())
+                .collect(),
+            in_force: in_force
+                .into_iter()
+                .map(|tool| (tool.tool_id, tool.definition))
+                .collect(),
         }))
     }
 

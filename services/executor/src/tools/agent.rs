@@ -31,7 +31,7 @@ pub enum UnusableAgent {
 }
 
 /// The shipped agents and the operator's own, as far as the engine can run them; of two with one id the later
-/// one is the operator's. Of what the registry has they may call what only reads.
+/// one is the operator's. Of what the registry has they may call what only reads and is in use.
 ///
 /// # Errors
 /// The first that cannot be served.
@@ -155,19 +155,14 @@ impl Tool for Agent {
         true
     }
 
+    fn may_call(&self) -> &[String] {
+        &self.agent.tools
+    }
+
     async fn call(&self, call: Call<'_>) -> Result<Output, Stop> {
         let context: Context = serde_json::from_str(call.submission_json)
             .map_err(|error| RunFailure::permanent("internal", format!("the submission cannot be read: {error}")))?;
-        let tools = self.registry.current();
-        let named = self.agent.tools.iter().filter_map(|tool_id| tools.get(tool_id));
-        let shelf = Shelf {
-            tools: &named
-                .filter(|served| served.is_for_agents())
-                .cloned()
-                .collect::<Vec<_>>(),
-            submission_json: call.submission_json,
-            run: call.run,
-        };
+        let shelf = Shelf::of(&self.agent.tools, &self.registry, &call);
         let ask = WriteAsk {
             agent: &self.agent,
             tools: &shelf,

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod http_endpoint;
+pub mod in_force;
 pub mod mcp;
 pub mod null;
 pub mod openapi;
@@ -57,6 +58,11 @@ pub trait Tool: Send + Sync {
     /// It works by asking models.
     fn is_agent(&self) -> bool {
         false
+    }
+
+    /// Ids of the tools it may call by itself.
+    fn may_call(&self) -> &[String] {
+        &[]
     }
 }
 

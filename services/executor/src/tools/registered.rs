@@ -38,7 +38,7 @@ pub fn served(document: &str, config: &Config) -> Result<Served, Unusable> {
     let mut offer = offer(&registration, config)?;
     // What was planned with is what was registered.
     offer.spec = registration.specification(pool);
-    Ok(Served::new(offer)?)
+    Ok(Served::registered(offer)?)
 }
 
 fn offer(registration: &Registration, config: &Config) -> Result<Offer, Unusable> {

@@ -2,6 +2,7 @@
 
 use super::agent::{self, UnusableAgent};
 use super::http_endpoint::{self, UnusableApi};
+use super::in_force::InForce;
 use super::served::Served;
 use super::{Offer, null, openapi};
 use crate::failure::RunFailure;
@@ -28,6 +29,8 @@ pub struct Registry {
     /// same, the earlier source keeps it.
     sources: Arc<Mutex<BTreeMap<String, Tools>>>,
     current: watch::Sender<Arc<Tools>>,
+    /// What the catalog has of them.
+    pub in_force: InForce,
 }
 
 /// A configuration whose tools cannot be served.
@@ -55,6 +58,7 @@ impl Registry {
             enabled: Arc::new(config.tools.clone()),
             sources: Arc::default(),
             current: watch::Sender::new(Arc::default()),
+            in_force: InForce::default(),
         };
         let mut offers = vec![null::offer(pool)];
         offers.extend(agent::offers(config, engine, &registry)?);
@@ -101,6 +105,12 @@ impl Registry {
     pub fn get(&self, tool_id: &str) -> Result<Arc<Served>, RunFailure> {
         let unknown = || RunFailure::permanent("tool_unknown", format!("this executor does not serve `{tool_id}`"));
         self.current.borrow().get(tool_id).cloned().ok_or_else(unknown)
+    }
+
+    /// The tool of that id, where agents may call it by themselves, be it in use or not.
+    pub fn for_agents(&self, tool_id: &str) -> Option<Arc<Served>> {
+        let served = self.current.borrow().get(tool_id).cloned();
+        served.filter(|served| served.is_for_agents())
     }
 
     /// All of now.

@@ -12,6 +12,8 @@ pub struct Served {
     definition: CatalogTool,
     /// As called.
     pub tool: Arc<dyn Tool>,
+    /// A caller registered it: it is one tenant's alone.
+    is_tenants: bool,
 }
 
 impl Served {
@@ -23,6 +25,18 @@ impl Served {
         Ok(Self {
             tool: offer.tool,
             definition: CatalogTool::new(offer.spec, ToolState::Active)?,
+            is_tenants: false,
+        })
+    }
+
+    /// What a caller registered.
+    ///
+    /// # Errors
+    /// When its input schema is none.
+    pub fn registered(offer: Offer) -> Result<Self, SchemaRejected> {
+        Ok(Self {
+            is_tenants: true,
+            ..Self::new(offer)?
         })
     }
 
@@ -35,18 +49,20 @@ impl Served {
     /// agents are every tenant's.
     pub fn is_for_agents(&self) -> bool {
         let spec = self.spec();
-        let is_tenants = spec.binding_hash.is_some();
-        spec.effects == EffectClass::ReadOnly && !spec.requires_approval && !is_tenants && !self.tool.is_agent()
+        spec.effects == EffectClass::ReadOnly && !spec.requires_approval && !self.is_tenants && !self.tool.is_agent()
     }
 
-    /// Checks that the tool is the one a plan was validated against. Shipped tools change with the
-    /// program, and what they do stays the same.
+    /// Its definition has this hash. Shipped tools change with the program, and what they do stays the same.
+    pub fn is(&self, version_hash: &str) -> bool {
+        self.spec().source == ToolSource::Builtin || version_hash == self.definition.version_hash.to_string()
+    }
+
+    /// Checks that the tool is the one a plan was validated against.
     ///
     /// # Errors
     /// `tool_changed`.
     pub fn check_version(&self, planned: &str) -> Result<(), RunFailure> {
-        let same = planned.is_empty() || planned == self.definition.version_hash.to_string();
-        if same || self.spec().source == ToolSource::Builtin {
+        if planned.is_empty() || self.is(planned) {
             return Ok(());
         }
         let message = format!(

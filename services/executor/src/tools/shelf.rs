@@ -1,6 +1,7 @@
-//! The tools an agent may call while it works: those it names that only read.
+//! The tools an agent may call while it works: those it names that only read, as the catalog has them in use.
 
 use super::Call;
+use super::registry::Registry;
 use super::served::Served;
 use crate::effects::{EffectPort, Stop};
 use async_trait::async_trait;
@@ -15,23 +16,58 @@ use worker::give_up_at;
 
 /// What one run of an agent may call, within the run's own time.
 pub struct Shelf<'a> {
-    /// Read-only, and no agents.
-    pub tools: &'a [Arc<Served>],
-    /// Of the run.
-    pub submission_json: &'a str,
-    /// The run; its ledger stays untouched, since nothing here has effects.
-    pub run: &'a dyn EffectPort,
+    /// Read-only, no agents, and in use when the run began. What the model is told of them stays.
+    offered: Vec<Arc<Served>>,
+    /// As they are now.
+    registry: &'a Registry,
+    submission_json: &'a str,
+    /// Its ledger stays untouched, since nothing here has effects.
+    run: &'a dyn EffectPort,
+}
+
+impl<'a> Shelf<'a> {
+    /// Of the tools with these ids, for a run of the agent.
+    pub fn of(named: &[String], registry: &'a Registry, call: &Call<'a>) -> Self {
+        let in_use = |served: &Arc<Served>| {
+            let in_use = registry.in_force.lets_agents_call(served);
+            if !in_use {
+                tracing::info!(
+                    tool = served.spec().tool_id,
+                    "an agent goes without a tool that is not in use"
+                );
+            }
+            in_use
+        };
+        let named = named.iter().filter_map(|tool_id| registry.for_agents(tool_id));
+        Self {
+            offered: named.filter(in_use).collect(),
+            registry,
+            submission_json: call.submission_json,
+            run: call.run,
+        }
+    }
+
+    /// The tool as it was offered, where it is in use to this moment.
+    fn in_use(&self, tool_id: &str) -> Result<Arc<Served>, String> {
+        let mut offered = self.offered.iter();
+        let offered = offered.find(|served| served.spec().tool_id == tool_id);
+        let offered = offered.ok_or_else(|| format!("there is no tool {tool_id:?}"))?;
+        let now = self.registry.for_agents(tool_id).filter(|now| {
+            let same = now.spec().version_hash() == offered.spec().version_hash();
+            same && self.registry.in_force.lets_agents_call(now)
+        });
+        now.ok_or_else(|| format!("the tool {tool_id:?} is not in use now"))
+    }
 }
 
 #[async_trait]
 impl ToolBox for Shelf<'_> {
     fn cards(&self) -> Vec<ToolCard> {
-        self.tools.iter().map(|served| card(served)).collect()
+        self.offered.iter().map(|served| card(served)).collect()
     }
 
     async fn call(&self, tool_id: &str, arguments: Map<String, Value>) -> Result<Value, String> {
-        let served = self.tools.iter().find(|served| served.spec().tool_id == tool_id);
-        let served = served.ok_or_else(|| format!("there is no tool {tool_id:?}"))?;
+        let served = self.in_use(tool_id)?;
         let arguments = served.checked(arguments).map_err(|failure| failure.to_string())?;
         let call = Call {
             arguments,

@@ -1,18 +1,25 @@
 //! Agents of the configuration over a model that calls tools.
 
+use super::registered;
 use super::registry::Registry;
 use super::{Call, Output};
 use crate::effects::Stop;
 use crate::test_ledger::TestLedger;
 use async_trait::async_trait;
+use contracts::coordinator::ListDefinitionsResponse;
 use llm::{Answer, Chat, ChatAsk, Failed, Message, ModelEngine, Reply, ToolCall, Usage};
 use serde_json::{Value, json};
 use service::config::{Config, ToolProfile};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+
+type Happening = Box<dyn FnOnce() + Send>;
 
 /// Answers in order and remembers tools and messages of every ask.
 struct Scripted {
     replies: Mutex<Vec<Reply>>,
+    /// What happens while the model thinks, by the ask.
+    meanwhile: Mutex<BTreeMap<usize, Happening>>,
     asked: Mutex<Vec<(Vec<String>, Vec<Message>)>>,
 }
 
@@ -20,7 +27,14 @@ struct Scripted {
 impl Chat for Scripted {
     async fn chat(&self, ask: ChatAsk<'_>) -> Result<Answer<Reply>, Failed> {
         let tools = ask.tools.iter().map(|tool| tool.tool_id.clone()).collect();
-        self.asked.lock().unwrap().push((tools, ask.messages.to_vec()));
+        let number = {
+            let mut asked = self.asked.lock().unwrap();
+            asked.push((tools, ask.messages.to_vec()));
+            asked.len()
+        };
+        if let Some(happens) = self.meanwhile.lock().unwrap().remove(&number) {
+            happens();
+        }
         Ok(Answer {
             value: self.replies.lock().unwrap().remove(0),
             usage: Usage {
@@ -36,6 +50,7 @@ impl Chat for Scripted {
 fn scripted(replies: Vec<Reply>) -> Arc<Scripted> {
     Arc::new(Scripted {
         replies: Mutex::new(replies),
+        meanwhile: Mutex::default(),
         asked: Mutex::default(),
     })
 }
@@ -44,7 +59,7 @@ fn registry(chat: &Arc<Scripted>) -> Registry {
     let agents = serde_json::from_value(json!([{
         "tool_id": "stock_agent", "description": "Tells what is in stock", "prompt": "What of {{thing}} is there?",
         "input_schema": {"type": "object", "properties": {"thing": {"type": "string"}}, "required": ["thing"]},
-        "tools": ["null", "shop.stock"], "max_tool_calls": 4, "estimated_cost": 0.002, "estimated_duration": 3.0,
+        "tools": ["null", "shop.stock", "custom.look"], "max_tool_calls": 4, "estimated_cost": 0.002, "estimated_duration": 3.0,
     }]))
     .unwrap();
     let apis = serde_json::from_value(json!([{
@@ -63,7 +78,27 @@ fn registry(chat: &Arc<Scripted>) -> Registry {
     };
     config.tools.profile = ToolProfile::All;
     let engine: Arc<dyn llm::Engine> = Arc::new(ModelEngine::new("scripted", Arc::clone(chat) as Arc<dyn Chat>));
-    Registry::build(&config, &engine).unwrap()
+    let registry = Registry::build(&config, &engine).unwrap();
+    let own = json!({"tool_id": "custom.look", "description": "Looks", "endpoint": {"url": "https://a.example/look"}});
+    let own = registered::served(&own.to_string(), &config).unwrap();
+    registry.replace("registered", vec![own]);
+    say(&registry, &["null", "shop.stock", "custom.look"]);
+    registry
+}
+
+/// The catalog has these in use as they are served.
+fn say(registry: &Registry, tool_ids: &[&str]) {
+    let hash = |id: &&str| {
+        (
+            (*id).to_owned(),
+            registry.get(id).unwrap().spec().version_hash().to_string(),
+        )
+    };
+    registry.in_force.set(&ListDefinitionsResponse {
+        in_force: tool_ids.iter().map(hash).collect(),
+        active: tool_ids.iter().map(|id| (*id).to_owned()).collect(),
+        ..ListDefinitionsResponse::default()
+    });
 }
 
 fn calls(calls: &[(&str, Value)]) -> Reply {
@@ -151,6 +186,81 @@ async fn a_tool_that_nobody_answers_is_told_to_the_model() {
     assert_eq!(output.calls[0].error, "tool_failed");
     let asked = chat.asked.lock().unwrap();
     assert!(matches!(asked[1].1.last(), Some(Message::Tool { failed: true, .. })));
+}
+
+#[tokio::test]
+async fn a_model_is_shown_what_is_in_use_as_it_is_defined_here_and_no_tenants_own() {
+    let other = "0".repeat(32);
+    for (hash, active, offered) in [
+        (None, false, false),
+        (Some("suspended"), false, false),
+        (Some(other.as_str()), true, false),
+        // It changed, and waits for approval.
+        (Some(""), false, false),
+        (Some(""), true, true),
+    ] {
+        let chat = scripted(vec![Reply::Text("Nothing.".to_owned())]);
+        let registry = registry(&chat);
+        let own = registry.get("shop.stock").unwrap().spec().version_hash().to_string();
+        let hash = hash.map(|hash| if hash.is_empty() { own.as_str() } else { hash });
+        registry.in_force.set(&ListDefinitionsResponse {
+            in_force: hash
+                .map(|hash| ("shop.stock".to_owned(), hash.to_owned()))
+                .into_iter()
+                .collect(),
+            active: active.then(|| "shop.stock".to_owned()).into_iter().collect(),
+            ..ListDefinitionsResponse::default()
+        });
+        run(&registry, "stock_agent", json!({"thing": "kettles"}))
+            .await
+            .unwrap();
+        let asked = chat.asked.lock().unwrap();
+        assert_eq!(
+            asked[0].0 == ["shop.stock"],
+            offered,
+            "{hash:?} {active} {:?}",
+            asked[0].0
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_tool_that_is_suspended_or_changes_while_an_agent_works_is_not_called_again() {
+    let seen = || calls(&[("null", json!({"seen": 1})), ("shop.stock", json!({"sku": "k1"}))]);
+    let chat = scripted(vec![seen(), seen(), Reply::Text("Enough.".to_owned())]);
+    let registry = registry(&chat);
+    let now = registry.clone();
+    let happens = move || {
+        let mut changed = crate::tools::null::offer("default");
+        changed.spec.tool_id = "shop.stock".to_owned();
+        changed.spec.source = workflow::tool::ToolSource::Api;
+        now.replace("api shop", vec![super::served::Served::new(changed).unwrap()]);
+        // Somebody approves what it became, and suspends the other one.
+        say(&now, &["shop.stock"]);
+    };
+    chat.meanwhile.lock().unwrap().insert(2, Box::new(happens));
+    let output = run(&registry, "stock_agent", json!({"thing": "kettles"}))
+        .await
+        .unwrap();
+    let errors: Vec<&str> = output.calls.iter().map(|call| call.detail.as_str()).collect();
+    assert_eq!(errors[0], "");
+    assert!(!errors[1].contains("not in use"), "nobody answers: {}", errors[1]);
+    assert_eq!(
+        errors[2..],
+        [
+            r#"the tool "null" is not in use now"#,
+            r#"the tool "shop.stock" is not in use now"#
+        ]
+    );
+    let asked = chat.asked.lock().unwrap();
+    assert_eq!(asked[1].0, ["null", "shop.stock"], "what the model was told stays");
+    let Some(Message::Tool {
+        content, failed: true, ..
+    }) = asked[2].1.last()
+    else {
+        panic!("{:?}", asked[2].1)
+    };
+    assert!(content.contains("not in use now"), "{content}");
 }
 
 #[test]

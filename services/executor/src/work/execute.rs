@@ -74,6 +74,7 @@ async fn done(
             Err(reason) => return Ok(Done::Skipped(reason)),
         },
     };
+    executor.definitions.heard_of(planned.served.tool.may_call()).await;
     call(&planned, job, step, calls).await
 }
 

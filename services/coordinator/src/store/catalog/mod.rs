@@ -241,19 +241,29 @@ pub async fn registrations(pool: &PgPool) -> Result<Vec<String>, StoreError> {
     .map_err(StoreError::at("read registered tools"))
 }
 
-/// Hashes of the definitions in force, by tool id; unknown tools are left out. Of one that somebody took out of use the
-/// state stands there, which no definition hashes to; one that only changed keeps what was approved.
+/// What is in force of a tool that is every tenant's.
+#[derive(sqlx::FromRow, Clone, Debug)]
+pub struct InForce {
+    pub tool_id: String,
+    /// Hash of its definition. Where somebody took the tool out of use the state stands there, which no definition hashes
+    /// to; one that only changed keeps what was approved.
+    pub definition: String,
+    pub active: bool,
+}
+
+/// Of these tools, those that the catalog knows.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn in_force(pool: &PgPool, tool_ids: &[String]) -> Result<Vec<(String, String)>, StoreError> {
+pub async fn in_force(pool: &PgPool, tool_ids: &[String]) -> Result<Vec<InForce>, StoreError> {
     if tool_ids.is_empty() {
         return Ok(Vec::new());
     }
     sqlx::query_as(
-        "SELECT tool_id, CASE WHEN state = 'active' OR (state = 'suspended' AND NOT stopped)
-             THEN version_hash ELSE state END
-         FROM tool WHERE tool_id = ANY($1)",
+        "SELECT tool_id, state = 'active' AS active,
+             CASE WHEN state = 'active' OR (state = 'suspended' AND NOT stopped)
+                 THEN version_hash ELSE state END AS definition
+         FROM tool WHERE tool_id = ANY($1) AND tenant = ''",
     )
     .bind(tool_ids)
     .fetch_all(pool)

@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnection;
 /// Numbers that rise.
 #[derive(sqlx::FromRow, Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Signals {
-    /// With every change of registered tools.
+    /// With every change of registered tools, and of what is in force of found ones.
     pub definitions: i64,
     /// With every discovery asked for.
     pub discover: i64,
@@ -36,7 +36,7 @@ pub async fn lock(connection: &mut PgConnection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Registered tools changed, in the transaction that changes them.
+/// Executors have to read again what is in force, in the transaction that changes it.
 ///
 /// # Errors
 /// When the database does not answer.

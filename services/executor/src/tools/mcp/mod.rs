@@ -9,6 +9,7 @@
 //! | no HTTP, redirects that lead away, questions for what was not offered | `tool_protocol` |
 //! | no connection; it comes back by itself | `tool_unavailable` |
 //! | a definition that is not the one the plan was made with | `tool_changed` |
+//! | a channel's tool that somebody took out of use | `tool_suspended` |
 //! | the tool says that it failed | `tool_error` |
 //! | the call is sent back over and over | `tool_rounds_exceeded` |
 //!
@@ -20,7 +21,6 @@ mod definition;
 mod elicitation;
 mod handler;
 mod http;
-mod in_force;
 mod input;
 mod process;
 mod result;
@@ -31,12 +31,12 @@ mod supervision;
 mod tests;
 mod trouble;
 
+use super::in_force::InForce;
 use super::registry::Registry;
 use crate::discovery::Discovery;
 use crate::failure::RunFailure;
 pub use call::{Answer, FrozenCall, Manner};
 use http::{GuardedHttp, UnusableServer};
-pub use in_force::InForce;
 pub use result::{Ended, read};
 pub use server::{Pin, Server};
 use service::config::{McpEndpoint, McpServerConfig};
@@ -76,9 +76,11 @@ pub struct Supervised {
 }
 
 impl Servers {
+    /// `in_force`: what the catalog says of definitions.
+    ///
     /// # Errors
     /// The first server whose address cannot be used.
-    pub fn new(configs: &[McpServerConfig]) -> Result<Self, UnusableMcpServer> {
+    pub fn new(configs: &[McpServerConfig], in_force: InForce) -> Result<Self, UnusableMcpServer> {
         let server = |config: &McpServerConfig| {
             let config = Arc::new(config.clone());
             let http = match config.endpoint() {
@@ -92,13 +94,10 @@ impl Servers {
             Ok((config.name.clone(), Arc::new(Server::new(config, http))))
         };
         let by_name = configs.iter().map(server).collect::<Result<_, _>>()?;
-        Ok(Self {
-            by_name,
-            in_force: InForce::default(),
-        })
+        Ok(Self { by_name, in_force })
     }
 
-    /// What the catalog says of definitions.
+    /// What the catalog has of their tools.
     pub fn in_force(&self) -> &InForce {
         &self.in_force
     }

@@ -6,6 +6,7 @@ use super::http::GuardedHttp;
 use super::trouble::{Acted, Trouble, words};
 use crate::credentials::Redactor;
 use crate::effects::{Question, QuestionRequest};
+use crate::tools::in_force::Standing;
 use service::config::McpServerConfig;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -47,7 +48,7 @@ pub enum Pin<'a> {
     /// The one in force in the catalog; where nothing is known of that, the first one that was seen: later ones are
     /// others' work.
     InForce {
-        known: Option<Fingerprint>,
+        known: Option<Standing>,
         first: &'a OnceLock<Fingerprint>,
     },
 }
@@ -56,13 +57,20 @@ impl Pin<'_> {
     fn lets(&self, defined: Option<&Fingerprint>) -> bool {
         match self {
             Self::Planned(planned) => defined == Some(planned),
-            Self::InForce { known: Some(known), .. } => defined == Some(known),
+            Self::InForce { known: Some(known), .. } => {
+                known.definition.is_some() && defined == known.definition.as_ref()
+            }
             Self::InForce { known: None, first } => match (first.get(), defined) {
                 (None, None) => true,
                 (None, Some(defined)) => first.get_or_init(|| *defined) == defined,
                 (first, defined) => first == defined,
             },
         }
+    }
+
+    /// Whatever the server defines, nobody may call it.
+    fn is_out_of_use(&self) -> bool {
+        matches!(self, Self::InForce { known: Some(known), .. } if known.definition.is_none())
     }
 }
 
@@ -141,7 +149,7 @@ impl Server {
         let live = self.live(deadline).await?;
         // Of the connection that is called: the server may have come back changed a moment ago.
         if !pin.lets(live.versions.get(&frozen.tool)) {
-            return Err(self.changed_definition(&frozen.tool));
+            return Err(self.not_let(&frozen.tool, pin));
         }
         let answer = call::call(&live.connection, frozen, manner, deadline).await;
         drop(slot);
@@ -152,9 +160,16 @@ impl Server {
         answer
     }
 
-    fn changed_definition(&self, tool: &str) -> Trouble {
-        let message = format!("the server `{}` defines `{tool}` otherwise now", self.config.name);
-        Trouble::new("tool_changed", message, false, Acted::No)
+    fn not_let(&self, tool: &str, pin: Pin<'_>) -> Trouble {
+        let server = &self.config.name;
+        let (code, message) = match pin.is_out_of_use() {
+            true => ("tool_suspended", format!("`{server}.{tool}` was taken out of use")),
+            false => (
+                "tool_changed",
+                format!("the server `{server}` defines `{tool}` otherwise now"),
+            ),
+        };
+        Trouble::new(code, message, false, Acted::No)
     }
 }
 
@@ -188,10 +203,16 @@ mod tests {
         assert!(channel.lets(None), "nothing was seen yet");
         assert!(channel.lets(Some(&own)) && channel.lets(Some(&own)));
         assert!(!channel.lets(Some(&other)) && !channel.lets(None));
-        let approved = Pin::InForce {
-            known: Some(other),
+        let in_force = |definition| Pin::InForce {
+            known: Some(Standing {
+                definition,
+                active: false,
+            }),
             first: &first,
         };
+        let approved = in_force(Some(other));
         assert!(approved.lets(Some(&other)) && !approved.lets(Some(&own)) && !approved.lets(None));
+        let out_of_use = in_force(None);
+        assert!(!out_of_use.lets(Some(&own)) && !out_of_use.lets(None) && out_of_use.is_out_of_use());
     }
 }

@@ -81,3 +81,32 @@ async fn what_a_person_stopped_no_server_starts_again_for_channels() {
         "executors read again"
     );
 }
+
+#[tokio::test]
+async fn executors_hear_that_a_tool_is_out_of_use_and_that_it_is_back() {
+    let catalog = Catalog::new("active").await;
+    catalog.announce("e1", &[found("srv.now", "Tells the time")], 0).await;
+    let hash = catalog.tool("srv.now").await.unwrap()["version_hash"].clone();
+    let mut heard = 0;
+    for (act, in_force, active) in [
+        ("announced", hash.as_str().unwrap(), true),
+        ("suspended", "suspended", false),
+        ("removed", "removed", false),
+        ("approved", hash.as_str().unwrap(), true),
+    ] {
+        match act {
+            "suspended" => catalog.suspend("srv.now").await.map(drop).unwrap(),
+            "removed" => catalog.remove("srv.now").await.map(drop).unwrap(),
+            "approved" => catalog.approve("srv.now", "").await.map(drop).unwrap(),
+            _ => {}
+        }
+        let answer = read(&catalog, "srv.now").await;
+        assert_eq!(
+            (answer.in_force["srv.now"].as_str(), answer.active.len() == 1),
+            (in_force, active),
+            "{act}"
+        );
+        assert!(answer.version > heard, "{act}");
+        heard = answer.version;
+    }
+}

@@ -1,6 +1,6 @@
 //! Whose a tool is: what executors announce is everybody's, what a caller registered is its tenant's alone.
 
-use super::{Catalog, definitions, found, stock, told};
+use super::{Catalog, definitions, found, read, stock, told};
 use crate::grpc::tasks::tests::world::{code, planned};
 use contracts::coordinator::ListCatalogRequest;
 use serde_json::{Value, json};
@@ -32,6 +32,11 @@ async fn of_another_tenants_tool_nothing_is_seen_and_nothing_changed() {
         (&json!("active"), &json!("Tells the stock"))
     );
     assert_eq!(definitions(&catalog).await, ["custom.stock"], "executors serve all");
+    let answer = read(&catalog, "custom.stock").await;
+    assert!(
+        answer.in_force.is_empty() && answer.active.is_empty(),
+        "agents and channels are every tenant's"
+    );
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use crate::deliverable::Deliverable;
 use crate::effects::Stop;
 use crate::test_ledger::TestLedger;
 use chrono::{DateTime, Utc};
+use contracts::coordinator::ListDefinitionsResponse;
 use serde_json::{Value, json};
 
 async fn publish(rig: &Rig, channel: Value, ledger: &TestLedger, content: &str) -> Result<String, Stop> {
@@ -58,31 +59,38 @@ async fn a_deliverable_fills_the_arguments_and_is_published_once() {
     rig.end().await;
 }
 
+/// The catalog says this of `s.publish`.
+fn say(rig: &Rig, in_force: &str) {
+    rig.registry.in_force.set(&ListDefinitionsResponse {
+        in_force: [("s.publish".to_owned(), in_force.to_owned())].into(),
+        ..ListDefinitionsResponse::default()
+    });
+}
+
 #[tokio::test]
-async fn a_changed_tool_publishes_again_once_it_was_approved() {
+async fn a_tool_that_changed_or_was_taken_out_of_use_publishes_again_once_it_was_approved() {
     let (scripted, url) = Scripted::start(true, list(&["publish"])).await;
     let rig = Rig::serving(json!([server(&url)]), "s.publish").await;
     let channel = || json!({"name": "blog", "kind": "mcp", "server": "s", "tool": "publish", "arguments": {}});
     let now = rig.tool("s.publish").spec().version_hash().to_string();
-    let say = |hash: &str| {
-        rig.servers
-            .in_force()
-            .set([("s.publish".to_owned(), hash.to_owned())].into())
-    };
+    let other = "0".repeat(now.len());
+    for (said, code) in [
+        (other.as_str(), "tool_changed"),
+        ("suspended", "tool_suspended"),
+        ("removed", "tool_suspended"),
+    ] {
+        say(&rig, said);
+        let ledger = TestLedger::new();
+        let Err(Stop::Failed(failure)) = publish(&rig, channel(), &ledger, "x").await else {
+            panic!("it was published with what nobody has in use: {said}")
+        };
+        assert_eq!((failure.code.as_str(), failure.retryable), (code, false));
+        assert_eq!(ledger.states(), ["rejected"], "nothing was done");
+    }
+    assert_eq!(scripted.calls_of("tools/call").len(), 0);
 
-    say(&"0".repeat(now.len()));
-    let ledger = TestLedger::new();
-    let Err(Stop::Failed(failure)) = publish(&rig, channel(), &ledger, "x").await else {
-        panic!("it was published with what nobody approved")
-    };
-    assert_eq!(
-        (failure.code.as_str(), scripted.calls_of("tools/call").len()),
-        ("tool_changed", 0)
-    );
-    assert_eq!(ledger.states(), ["rejected"], "nothing was done");
-
-    say(&now);
-    let location = publish(&rig, channel(), &ledger, "x").await;
+    say(&rig, &now);
+    let location = publish(&rig, channel(), &TestLedger::new(), "x").await;
     assert_eq!(location, Ok("https://blog.example/1".to_owned()));
     rig.end().await;
 }

@@ -32,7 +32,7 @@ impl Rig {
             ..Config::default()
         };
         let registry = Registry::build(&config, &llm::open("offline").unwrap()).unwrap();
-        let servers = Servers::new(&config.mcp_servers).unwrap();
+        let servers = Servers::new(&config.mcp_servers, registry.in_force.clone()).unwrap();
         let discovery = Discovery::default();
         let supervised = servers.supervise(&registry, "default", &discovery);
         Self {

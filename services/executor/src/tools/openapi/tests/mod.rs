@@ -254,6 +254,7 @@ async fn a_document_of_a_server_is_fetched_and_its_tools_served() {
         .unwrap();
     let spec = registry.get("catalog.tree").unwrap().spec().clone();
     assert_eq!(spec.effects, EffectClass::ReadOnly);
+    assert!(registry.for_agents("catalog.tree").is_some(), "it is the operator's");
     let tree = call(&registry, "catalog.tree", json!({"name": "a b"}), &TestLedger::new()).await;
     assert_eq!(tree.unwrap()["children"][0]["name"], "c");
     let lines: Vec<String> = seen.lock().unwrap().iter().map(|(line, ..)| line.clone()).collect();
