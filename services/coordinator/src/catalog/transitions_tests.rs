@@ -250,9 +250,11 @@ fn executors_read_again_whenever_another_definition_is_in_force_or_none_may_be_u
     let newer = announce(Some(&suspended.row), &spec(ToolSource::Mcp, "newer")).unwrap();
     assert!(!newer.definitions, "it waits as before");
     assert!(
-        announce(Some(&newer.row), &old).unwrap().definitions,
-        "nothing waits any more"
+        !announce(Some(&newer.row), &old).unwrap().definitions,
+        "channels went by what was approved all along, and agents wait for a person"
     );
+    let stopped = super::suspended(&newer.row, by("ann")).unwrap().unwrap();
+    assert!(stopped.definitions, "channels stop");
 }
 
 #[test]
