@@ -24,6 +24,8 @@ mod events;
 mod fairness;
 #[path = "system/group.rs"]
 mod group;
+#[path = "system/hints.rs"]
+mod hints;
 #[path = "system/http_apis.rs"]
 mod http_apis;
 #[path = "system/injection.rs"]
