@@ -111,6 +111,7 @@ mod tests {
     #[tokio::test]
     async fn every_dimension_asked_for_is_perfect() {
         let criteria = Criteria {
+            dead_band: 0.0,
             threshold: 0.9,
             dimensions: [("tone".to_owned(), Criterion::default())].into(),
         };

@@ -202,6 +202,8 @@ pub struct Made {
 pub struct Criteria {
     /// Overall score wanted, 0-1.
     pub threshold: f64,
+    /// An overall score this near it is judged again.
+    pub dead_band: f64,
     /// By name.
     pub dimensions: BTreeMap<String, Criterion>,
 }

@@ -101,6 +101,7 @@ fn criteria() -> Criteria {
         ("tone", 0.15, 0.3),
     ];
     Criteria {
+        dead_band: 0.0,
         threshold: 0.8,
         dimensions: weights
             .into_iter()

@@ -68,6 +68,9 @@ pub struct Used {
 pub struct Policy {
     /// Overall score needed, 0-1.
     pub threshold: f64,
+    /// An overall score this near the threshold is judged again before it counts.
+    #[serde(default)]
+    pub dead_band: f64,
     /// Dimension to weight and floor.
     pub dimensions: BTreeMap<String, Dimension>,
     /// Repair rounds before a human is asked.

@@ -1,10 +1,12 @@
 //! One assessment: deterministic checks, then the judge.
 
 use crate::case::Case;
+use crate::samples::{self, Samples};
 use bus::worker::Ended;
 use contracts::work::{AssessOutcome, AssessSpec, job_result};
-use llm::{Context, Engine, JudgeAsk};
+use llm::{CallKind, Context, Engine};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use tokio::time::Instant;
 
 /// Assesses a work item.
@@ -27,16 +29,12 @@ pub async fn assess(engine: &dyn Engine, submission: &str, spec: &AssessSpec, de
 }
 
 async fn judged(engine: &dyn Engine, case: &Case) -> Ended {
-    let ask = JudgeAsk {
-        context: &case.context,
-        criteria: &case.criteria,
-        texts: &case.texts,
-        made: &case.made,
-    };
-    let answer = match engine.judge(ask).await {
+    let answer = match samples::judge(engine, case).await {
         Ok(answer) => answer,
         Err(failed) => return worker::ended(failed),
     };
+    let judge = provenance(engine, &answer);
+    let answer = answer.joined(&case.criteria);
     // Nobody asked for more.
     let asked = |name: &String| case.criteria.dimensions.contains_key(name);
     let dimensions: Map<String, Value> = answer
@@ -54,6 +52,7 @@ async fn judged(engine: &dyn Engine, case: &Case) -> Ended {
         "blamed": answer.value.blamed,
         "failed_checks": case.failed_checks,
         "engine": engine.name(),
+        "judge": judge,
     });
     let outcome = job_result::Outcome::Assessed(AssessOutcome {
         assessment_json: document.to_string(),
@@ -61,4 +60,22 @@ async fn judged(engine: &dyn Engine, case: &Case) -> Ended {
     Ended::with(outcome)
         .costing(worker::usage(answer.usage))
         .having_called(worker::calls(answer.calls))
+}
+
+/// Whose judgement it is: `{models, prompts, samples}`.
+fn provenance(engine: &dyn Engine, judged: &Samples) -> Value {
+    let asked = judged.calls.iter().filter(|call| call.kind == CallKind::Model);
+    let asked = asked.filter(|call| call.error.is_empty());
+    let mut models: BTreeSet<String> = asked
+        .clone()
+        .map(|call| format!("{}/{}", call.provider, call.model))
+        .collect();
+    if models.is_empty() {
+        models.insert(engine.name().to_owned());
+    }
+    let prompts: BTreeSet<&str> = asked
+        .map(|call| call.prompt.as_str())
+        .filter(|prompt| !prompt.is_empty())
+        .collect();
+    json!({"models": models, "prompts": prompts, "samples": judged.judgements.len()})
 }

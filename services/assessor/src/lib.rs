@@ -10,6 +10,7 @@ mod judging;
 mod judging_tests;
 #[cfg(test)]
 mod mutations;
+mod samples;
 
 use bus::worker::{Ended, Handler, JobContext};
 use contracts::gen_ai;

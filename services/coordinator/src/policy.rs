@@ -118,6 +118,7 @@ fn policy(asked: &ProcessRequest, config: &Config) -> Policy {
     });
     Policy {
         threshold: asked.quality_threshold.unwrap_or(config.quality.threshold),
+        dead_band: config.quality.dead_band,
         dimensions: judged.collect(),
         max_refinements: asked.max_refinements.unwrap_or(config.quality.max_refinements),
         plan_review: asked.plan_review.unwrap_or(rules.plan_review),

@@ -10,6 +10,10 @@ pub struct QualityConfig {
     /// Overall score needed, 0-1.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub threshold: f64,
+    /// An overall score of a model this near the threshold, 0-1, is judged twice more, and the median of each dimension
+    /// counts. 0: never.
+    #[schemars(range(min = 0.0, max = 0.5))]
+    pub dead_band: f64,
     /// What is judged; tables merge, weight 0 takes a dimension out.
     pub dimensions: BTreeMap<String, DimensionConfig>,
     /// Repair rounds before a human is asked.
@@ -41,6 +45,7 @@ impl Default for QualityConfig {
         ];
         Self {
             threshold: 0.7,
+            dead_band: 0.03,
             dimensions: dimensions
                 .into_iter()
                 .map(|(name, weight, floor)| (name.to_owned(), DimensionConfig { weight, floor }))

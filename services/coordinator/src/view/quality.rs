@@ -18,6 +18,7 @@ pub(super) fn quality(facts: &Facts) -> Value {
         "blame": members(&document, "blamed").cloned().unwrap_or_default(),
         "failed_checks": document.get("failed_checks").and_then(Value::as_array).cloned().unwrap_or_default(),
         "engine": member(&document, "engine"),
+        "judge": member(&document, "judge"),
     })
 }
 

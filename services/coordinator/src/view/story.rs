@@ -81,6 +81,7 @@ pub fn submission(plan: Option<Value>) -> Submission {
         channels: vec!["blog".to_owned()],
         policy: Policy {
             threshold: 0.6,
+            dead_band: 0.0,
             dimensions: BTreeMap::from([
                 ("clarity".to_owned(), dimension(3.0, 0.9)),
                 ("tone".to_owned(), dimension(1.0, 0.1)),
@@ -326,6 +327,7 @@ pub fn well(unit: Unit, key: &str, score: f64) -> Outcome {
                     "blamed": { "draft": "longer" },
                     "failed_checks": [],
                     "engine": "offline",
+                    "judge": { "models": ["offline"], "prompts": [], "samples": 1 },
                 })
                 .to_string(),
             ),

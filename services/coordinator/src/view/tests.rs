@@ -62,6 +62,7 @@ fn the_status_has_the_members_of_the_contract() {
                 "tone": { "score": 0.8, "weight": 1.0, "floor": 0.1, "evidence": "dry", "feedback": "" },
             },
             "blamed_steps": [], "blame": { "draft": "longer" }, "failed_checks": [], "engine": "offline",
+            "judge": { "models": ["offline"], "prompts": [], "samples": 1 },
         },
         "refinements": 0,
         "cost": { "usd": 0.0, "input_tokens": 0, "output_tokens": 0, "calls": 0 },

@@ -318,7 +318,9 @@ fn plan_document(plan: Option<&Arc<FrozenPlan>>) -> String {
 
 fn assess_spec(entry: &Entry, room: &mut Room) -> AssessSpec {
     let policy = &entry.submission.policy;
-    let quality: Value = json!({ "threshold": policy.threshold, "dimensions": policy.dimensions });
+    let quality: Value = json!({
+        "threshold": policy.threshold, "dead_band": policy.dead_band, "dimensions": policy.dimensions,
+    });
     AssessSpec {
         plan_json: plan_document(entry.plan.as_ref()),
         outputs: all_steps(entry).filter_map(|i| input(entry, i, room)).collect(),

@@ -10,6 +10,7 @@ const DRAFT: &str = "Tea rewards patience. Warm the bowl, then whisk the powder.
 
 fn criteria(names: &[&str]) -> Criteria {
     Criteria {
+        dead_band: 0.0,
         threshold: 0.7,
         dimensions: names
             .iter()

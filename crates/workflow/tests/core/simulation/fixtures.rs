@@ -70,6 +70,7 @@ pub fn submission(random: &mut Random) -> Submission {
         channels,
         policy: Policy {
             threshold: 0.5,
+            dead_band: 0.0,
             dimensions: BTreeMap::from([(
                 "relevance".to_owned(),
                 Dimension {

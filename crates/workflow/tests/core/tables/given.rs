@@ -112,6 +112,7 @@ impl Given {
     pub fn request() -> Self {
         let policy = Policy {
             threshold: 0.5,
+            dead_band: 0.0,
             dimensions: BTreeMap::from([(
                 "relevance".to_owned(),
                 Dimension {

@@ -200,7 +200,9 @@ fn assessment(history: &History, documents: &[Value], runs: &mut Vec<RunLine>) -
             "dimensions": member(document, "dimensions"),
             "blamed": member(document, "blamed"),
             "failed_checks": member(document, "failed_checks"),
+            "kept_round": assessed.value("kept_round"),
             "engine": member(document, "engine"),
+            "judge": member(document, "judge"),
             "attempts": attempts::told(own),
         }));
     }
