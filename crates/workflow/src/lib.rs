@@ -5,6 +5,7 @@
 pub mod blame;
 pub mod decide;
 pub mod decision;
+pub mod deliverable;
 pub mod fork;
 pub mod hash;
 pub mod ids;

@@ -465,6 +465,9 @@ pub struct Delivery {
     /// The formatted deliverable.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Output>,
+    /// What of it no rule allows; empty: nothing.
+    #[serde(rename = "x", default, skip_serializing_if = "String::is_empty")]
+    pub faults: String,
     /// Whether and how it went out.
     #[serde(rename = "s")]
     pub state: DeliveryState,

@@ -1,5 +1,6 @@
 //! What a client asked for and the policy it runs under; frozen when the task is accepted.
 
+use crate::deliverable::DeliverableRule;
 use crate::plan::Plan;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -71,6 +72,9 @@ pub struct Policy {
     /// An overall score this near the threshold is judged again before it counts.
     #[serde(default)]
     pub dead_band: f64,
+    /// What deliverables must keep.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deliverable_rules: Vec<DeliverableRule>,
     /// Dimension to weight and floor.
     pub dimensions: BTreeMap<String, Dimension>,
     /// Repair rounds before a human is asked.

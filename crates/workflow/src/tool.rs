@@ -148,6 +148,8 @@ pub struct CatalogTool {
     pub version_hash: Fingerprint,
     /// Whether plans may use it.
     pub state: ToolState,
+    /// A person suspended it; else, where it is suspended, what changed of it waits for approval.
+    pub stopped: bool,
     /// Whose it is; empty: every tenant's.
     pub tenant: String,
     /// The compiled input schema.
@@ -176,6 +178,7 @@ impl CatalogTool {
             version_hash: spec.version_hash(),
             spec,
             state,
+            stopped: false,
             tenant: String::new(),
             input,
         })
@@ -236,6 +239,14 @@ impl<'c> TenantCatalog<'c> {
     /// The tool, when plans may use it.
     pub fn active(self, tool_id: &str) -> Option<&'c CatalogTool> {
         self.get(tool_id).filter(|tool| tool.state == ToolState::Active)
+    }
+
+    /// Why no channel may publish with the tool. What only changed is not stopped: its approved definition is in force,
+    /// and executors publish with no other.
+    pub fn out_of_use_for_channels(self, tool_id: &str) -> Option<OutOfUse> {
+        let only_changed = |tool: &CatalogTool| tool.state == ToolState::Suspended && !tool.stopped;
+        self.out_of_use(tool_id)
+            .filter(|_| !self.get(tool_id).is_some_and(only_changed))
     }
 
     /// Why nothing may begin with the tool. One that is not known may be newer than what is known: none.

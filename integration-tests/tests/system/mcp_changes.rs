@@ -93,7 +93,7 @@ async fn held_back(scene: &Scene) -> Result<String> {
     eventually("the publication is handed back", LIMIT, || async {
         let status = scene.rest.status(&task).await?;
         ensure!(
-            status.said("/waiting/0/code") == "tool_suspended",
+            status.said("/waiting/0/code") == "tool_changed",
             "{}",
             shortened(&status)
         );

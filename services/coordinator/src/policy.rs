@@ -5,6 +5,7 @@ use contracts::api::{Budget, ProcessRequest};
 use contracts::problem::{FieldError, Problem};
 use serde_json::{Map, Value};
 use service::config::{self, Answering, Config, EventDetail, Role};
+use workflow::deliverable::DeliverableRule;
 use workflow::submission::{Dimension, OnExhausted, Policy, Submission};
 
 /// Who asks; from the credential and the request's trace.
@@ -106,6 +107,25 @@ fn unknown_channel(faults: Vec<(usize, String)>, config: &Config, announced: &[S
 }
 
 /// The configuration's rules, overlaid with the request's own.
+fn rule(rule: &config::DeliverableConfig) -> DeliverableRule {
+    let config::DeliverableConfig {
+        channels,
+        forbidden,
+        required,
+        link_hosts,
+        min_length,
+        max_length,
+    } = rule.clone();
+    DeliverableRule {
+        channels,
+        forbidden,
+        required,
+        link_hosts,
+        min_length,
+        max_length,
+    }
+}
+
 fn policy(asked: &ProcessRequest, config: &Config) -> Policy {
     let rules = &config.policy;
     let budget = budget(asked.budget, &rules.budget);
@@ -119,6 +139,7 @@ fn policy(asked: &ProcessRequest, config: &Config) -> Policy {
     Policy {
         threshold: asked.quality_threshold.unwrap_or(config.quality.threshold),
         dead_band: config.quality.dead_band,
+        deliverable_rules: config.quality.deliverables.iter().map(rule).collect(),
         dimensions: judged.collect(),
         max_refinements: asked.max_refinements.unwrap_or(config.quality.max_refinements),
         plan_review: asked.plan_review.unwrap_or(rules.plan_review),

@@ -70,7 +70,7 @@ pub use nats::NatsConfig;
 pub use pagination::{PaginationConfig, PaginationKind};
 pub use policy::{BudgetConfig, GrantConfig, OnExhausted, PolicyConfig};
 pub use probe::ProbeConfig;
-pub use quality::{DimensionConfig, QualityConfig};
+pub use quality::{DeliverableConfig, DimensionConfig, QualityConfig};
 pub use retry::RetryConfig;
 pub use secret::{Secret, SecretError};
 pub use service::ServiceConfig;

@@ -16,9 +16,32 @@ pub struct QualityConfig {
     pub dead_band: f64,
     /// What is judged; tables merge, weight 0 takes a dimension out.
     pub dimensions: BTreeMap<String, DimensionConfig>,
+    /// What deliverables must keep, whatever they were judged; every rule of a channel holds. What breaks one is sent back
+    /// like a failed check, and is never approved by policy.
+    pub deliverables: Vec<DeliverableConfig>,
     /// Repair rounds before a human is asked.
     #[schemars(range(max = 20))]
     pub max_refinements: u32,
+}
+
+/// A rule for deliverables.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeliverableConfig {
+    /// Channels it is for. Empty: all, and results that go nowhere.
+    pub channels: Vec<String>,
+    /// Words and phrases that stand in no title and no content; case ignored, whole words.
+    pub forbidden: Vec<String>,
+    /// Words and phrases that stand in the content, such as a disclaimer.
+    pub required: Vec<String>,
+    /// Hosts that web links may lead to, what is below them included. Empty: any.
+    pub link_hosts: Vec<String>,
+    /// Least number of characters of the content.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_length: Option<u64>,
+    /// Most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<u64>,
 }
 
 /// Weight and floor of one dimension.
@@ -50,6 +73,7 @@ impl Default for QualityConfig {
                 .into_iter()
                 .map(|(name, weight, floor)| (name.to_owned(), DimensionConfig { weight, floor }))
                 .collect(),
+            deliverables: Vec::new(),
             max_refinements: 2,
         }
     }

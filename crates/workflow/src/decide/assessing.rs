@@ -108,7 +108,7 @@ pub(super) fn judge(policy: &Policy, assessment: &Assessment) -> Verdict {
 }
 
 /// One more round from the version that is kept.
-pub(super) fn refine_best(cx: &mut Context<'_>) {
+fn refine_best(cx: &mut Context<'_>) {
     let Some(best) = cx.task.best.clone() else { return };
     let (blamed, told) = best
         .feedback

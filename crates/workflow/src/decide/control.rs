@@ -5,7 +5,7 @@ use super::{assessing, planning, steps};
 use crate::decision::{Refusal, Reply};
 use crate::hash::Fingerprint;
 use crate::input::Body;
-use crate::state::{Attention, DeliveryState, EffectState, Money, Unit};
+use crate::state::{Attention, DeliveryState, EffectState, Money, PayloadNo, Unit};
 use crate::vocabulary::{Action, AttentionReason, EventKind, GateKind, Status, StepStatus};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -185,18 +185,21 @@ pub(super) fn try_again(cx: &mut Context<'_>, attention: &Attention, send_again:
     }
 }
 
-/// One more repair round with what the judge said of the best version.
+/// One more repair round with what the judge said of the best version; where no step can be repaired it is judged again.
 fn again_with_feedback(cx: &mut Context<'_>) {
-    if cx.task.best.is_some() {
-        assessing::refine_best(cx);
-        return;
-    }
-    let feedback = cx.feedback("the last result was not good enough");
-    let blamed = assessing::to_repair(cx)
+    let best = cx.task.best.iter().flat_map(|best| best.feedback.clone());
+    let said: BTreeMap<u16, PayloadNo> = best.collect();
+    let blamed: Vec<u16> = assessing::to_repair(cx)
         .into_iter()
-        .map(|index| (index, feedback))
+        .filter(|&index| steps::repairable(cx, index))
         .collect();
-    assessing::refine(cx, blamed, BTreeMap::new());
+    cx.task.round += 1;
+    for index in blamed {
+        let feedback = said.get(&index).copied();
+        let feedback = feedback.unwrap_or_else(|| cx.feedback("the last result was not good enough"));
+        steps::rerun(cx, index, Some(feedback));
+    }
+    cx.set_stage(Status::Refining);
 }
 
 fn failed_steps(cx: &Context<'_>) -> Vec<u16> {

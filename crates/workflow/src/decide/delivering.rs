@@ -2,12 +2,17 @@
 
 use super::context::Context;
 use super::effects::{self, Leftover};
+use super::{assessing, steps};
+use crate::deliverable;
 use crate::hash::Fingerprint;
 use crate::input::Body;
 use crate::state::{Delivery, DeliveryState, PayloadNo, Unit};
 use crate::vocabulary::{AttentionReason, EventKind, GateKind, Status};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
+/// Characters of what is wrong with a deliverable that are kept.
+const MOST_OF_FAULTS: usize = 1_000;
 /// The deliverable of a task without channels.
 pub const RESULT: &str = "result";
 
@@ -32,6 +37,7 @@ pub(super) fn format(cx: &mut Context<'_>) {
             .map(|channel| Delivery {
                 channel,
                 content: None,
+                faults: String::new(),
                 state: DeliveryState::Pending,
                 location: String::new(),
                 at: None,
@@ -53,6 +59,11 @@ fn after_formatting(cx: &mut Context<'_>) {
     let channels: Vec<&str> = cx.task.deliveries.iter().map(|d| d.channel.as_str()).collect();
     let data = json!({ "channels": channels, "content_hash": content_hash(cx).to_string() });
     cx.emit(EventKind::TaskFormatted, data);
+    let faulty = faulty(cx);
+    if !faulty.is_empty() {
+        repair_or_ask(cx, faulty);
+        return;
+    }
     let policy = &cx.submission.policy;
     let quality = cx.task.quality.as_ref();
     let good = quality.is_some_and(|q| q.passed && q.overall >= policy.auto_approve_min_quality);
@@ -61,6 +72,46 @@ fn after_formatting(cx: &mut Context<'_>) {
     } else {
         cx.set_stage(Status::AwaitingApproval);
     }
+}
+
+/// What no rule allows, by channel.
+fn faulty(cx: &Context<'_>) -> Vec<(String, String)> {
+    let faulty = cx.task.deliveries.iter().filter(|d| !d.faults.is_empty());
+    faulty.map(|d| (d.channel.clone(), d.faults.clone())).collect()
+}
+
+/// The steps it was made of run again as long as there are rounds; then a human looks, never policy.
+fn repair_or_ask(cx: &mut Context<'_>, faulty: Vec<(String, String)>) {
+    let passed = cx.task.quality.as_ref().is_some_and(|quality| quality.passed);
+    let mut feedback: BTreeMap<u16, String> = BTreeMap::new();
+    if passed && cx.task.round < cx.submission.policy.max_refinements {
+        for (channel, faults) in faulty {
+            for index in made_of(cx, &channel).into_iter().filter(|&i| steps::repairable(cx, i)) {
+                let all = feedback.entry(index).or_default();
+                if !all.is_empty() {
+                    all.push('\n');
+                }
+                all.push_str(&format!("for {channel}: {faults}"));
+            }
+        }
+    }
+    if feedback.is_empty() {
+        cx.set_stage(Status::AwaitingApproval);
+        return;
+    }
+    let blamed = feedback
+        .into_iter()
+        .map(|(index, text)| (index, cx.feedback(&text)))
+        .collect();
+    assessing::refine(cx, blamed, BTreeMap::new());
+}
+
+/// The steps of a channel: those that are for it, else those nobody else takes from.
+fn made_of(cx: &Context<'_>, channel: &str) -> Vec<u16> {
+    let plan = cx.plan.iter().flat_map(|plan| (0_u16..).zip(&plan.plan.steps));
+    let own = plan.filter(|(_, step)| step.channel.as_deref() == Some(channel));
+    let own: Vec<u16> = own.map(|(index, _)| index).collect();
+    if own.is_empty() { steps::sinks(cx) } else { own }
 }
 
 pub(super) fn ensure_gate(cx: &mut Context<'_>) {
@@ -89,7 +140,10 @@ pub(super) fn content_hash(cx: &Context<'_>) -> Fingerprint {
 pub(super) fn formatted(cx: &mut Context<'_>, index: u16, body: &Body) {
     let old = cx.task.deliveries.get(usize::from(index)).and_then(|d| d.content);
     let content = cx.output("deliverable", body, old);
+    let rules = &cx.submission.policy.deliverable_rules;
     if let Some(delivery) = cx.task.deliveries.get_mut(usize::from(index)) {
+        let faults = deliverable::faults(rules, &delivery.channel, &body.text);
+        delivery.faults = faults.join("; ").chars().take(MOST_OF_FAULTS).collect();
         delivery.content = Some(content);
     }
 }

@@ -57,7 +57,7 @@ fn license_first(cx: &mut Context<'_>, serial: Serial, ask: &EffectRequest) -> E
     // It was queued before the tool was taken out of use; nothing of it has been sent.
     let out_of_use = match (unit, &ask.tool) {
         (Unit::Step(index), _) => cx.out_of_use(index),
-        (_, Some(tool)) => cx.env.catalog.of(&cx.task.tenant).out_of_use(tool),
+        (_, Some(tool)) => cx.env.catalog.of(&cx.task.tenant).out_of_use_for_channels(tool),
         (_, None) => None,
     };
     if let Some(out_of_use) = out_of_use {

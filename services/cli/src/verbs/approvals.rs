@@ -92,6 +92,9 @@ pub fn describe(approval: &Value, look: Look, program: &str) -> String {
             field(deliverable, "title")
         );
         lines.push(format!("\n{}", look.paint(Tone::Heading, &heading)));
+        if let Some(faults) = deliverable.get("faults").and_then(Value::as_str) {
+            lines.push(look.paint(Tone::Bad, &format!("against the rules: {faults}")));
+        }
         lines.push(field(deliverable, "content"));
     }
     lines.extend(calls(approval, look));

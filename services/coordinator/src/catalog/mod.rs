@@ -173,6 +173,7 @@ fn tool_of(row: &ToolRow) -> Result<CatalogTool, String> {
     let tool = CatalogTool::new(spec, state).map_err(|e| e.to_string())?;
     Ok(CatalogTool {
         tenant: row.tenant.clone(),
+        stopped: row.stopped,
         ..tool
     })
 }

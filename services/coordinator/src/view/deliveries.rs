@@ -45,6 +45,8 @@ fn deliverable(facts: &Facts, delivery: &Delivery) -> Option<Value> {
         "content_hash": content.map(|c| blob_ref(c.as_bytes()).sha256),
     });
     super::put(&mut shown, "$blob", document.get("$blob").cloned());
+    let faults = Some(&delivery.faults).filter(|faults| !faults.is_empty());
+    super::put(&mut shown, "faults", faults.map(|faults| faults.as_str().into()));
     super::put(&mut shown, "size", document.get("size").cloned());
     Some(shown)
 }

@@ -82,6 +82,7 @@ pub fn submission(plan: Option<Value>) -> Submission {
         policy: Policy {
             threshold: 0.6,
             dead_band: 0.0,
+            deliverable_rules: Vec::new(),
             dimensions: BTreeMap::from([
                 ("clarity".to_owned(), dimension(3.0, 0.9)),
                 ("tone".to_owned(), dimension(1.0, 0.1)),

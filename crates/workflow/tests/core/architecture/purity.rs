@@ -15,6 +15,7 @@ const DEPENDENCIES: &[&str] = &[
     "serde",
     "serde_json",
     "thiserror",
+    "url",
     "uuid",
 ];
 /// Modules of std that reach outside, or read a clock.

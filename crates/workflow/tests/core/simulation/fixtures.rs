@@ -71,6 +71,7 @@ pub fn submission(random: &mut Random) -> Submission {
         policy: Policy {
             threshold: 0.5,
             dead_band: 0.0,
+            deliverable_rules: Vec::new(),
             dimensions: BTreeMap::from([(
                 "relevance".to_owned(),
                 Dimension {

@@ -113,6 +113,7 @@ impl Given {
         let policy = Policy {
             threshold: 0.5,
             dead_band: 0.0,
+            deliverable_rules: Vec::new(),
             dimensions: BTreeMap::from([(
                 "relevance".to_owned(),
                 Dimension {

@@ -5,6 +5,7 @@ use super::given::Given;
 use super::scenario::Scenario;
 use serde_json::json;
 use workflow::decision::{Refusal, Reply};
+use workflow::deliverable::DeliverableRule;
 use workflow::input::Decision;
 use workflow::state::DeliveryState;
 use workflow::vocabulary::{Action, AttentionReason, EventKind, Status};
@@ -177,4 +178,49 @@ fn a_human_may_do_without_a_channel_that_is_down() {
     s.answer(Action::Skip);
     assert_eq!(s.status(), Status::Completed);
     assert_eq!(states(&s), [DeliveryState::Skipped, DeliveryState::Published]);
+}
+
+#[test]
+fn what_no_rule_allows_is_repaired_and_then_shown_to_a_human_whatever_policy_says() {
+    let rule = DeliverableRule {
+        channels: vec!["blog".to_owned()],
+        forbidden: vec!["format".to_owned()],
+        ..DeliverableRule::default()
+    };
+    let given = |rule: &DeliverableRule| {
+        Given::plan("a b<a").channels(&["blog", "linkedin"]).policy(|p| {
+            p.max_refinements = 1;
+            p.auto_approve = true;
+            p.auto_approve_min_quality = 0.0;
+            p.deliverable_rules = vec![rule.clone()];
+        })
+    };
+    let mut s = given(&rule).start();
+    s.work_until("b");
+    s.done("b");
+    s.done("assess");
+    s.done("format blog");
+    s.done("format linkedin");
+    assert_eq!((s.status(), s.queued()), (Status::Refining, vec!["b".to_owned()]));
+    let feedback = s.text(s.step("b").feedback.unwrap()).to_owned();
+    assert!(
+        feedback.contains("for blog: ") && feedback.contains("must not stand there"),
+        "{feedback}"
+    );
+    s.done("b");
+    s.work();
+    assert_eq!(s.status(), Status::AwaitingApproval, "no policy lets it out");
+    let faults: Vec<bool> = s.task.deliveries.iter().map(|d| d.faults.is_empty()).collect();
+    assert_eq!(faults, [false, true]);
+    s.answer(Action::Approve);
+    s.work();
+    assert_eq!(s.status(), Status::Completed);
+
+    let elsewhere = DeliverableRule {
+        channels: vec!["fax".to_owned()],
+        ..rule
+    };
+    let mut s = given(&elsewhere).start();
+    s.work();
+    assert_eq!(s.status(), Status::Completed);
 }

@@ -10,7 +10,7 @@ use crate::store::to_db;
 use bus::Token;
 use contracts::coordinator::{AnnounceToolsRequest, AnnounceToolsResponse, RefusedTool};
 use sqlx::postgres::PgConnection;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tonic::Status;
 use tracing::warn;
 use workflow::schema;
@@ -19,6 +19,8 @@ use workflow::vocabulary::{EffectClass, ToolState};
 
 /// Tools of one announcement.
 const MAX_TOOLS: usize = 2_000;
+/// Tools of one server or API that the catalog ever takes, those that are gone included.
+const MAX_OF_A_SOURCE: i64 = 5_000;
 /// Bytes of a definition.
 const MAX_DOCUMENT: usize = 256 << 10;
 /// Attempts where other executors take new ids at the same moment.
@@ -93,6 +95,7 @@ impl Workers {
             rows = lock(&mut transaction, &ids).await.map_err(unavailable)?;
         }
         let changes = changes(&mut transaction, found, &rows, by).await?;
+        let changes = bounded(&mut transaction, changes).await?;
         let wanted = changes.len();
         let written = apply(&mut transaction, changes, &telling).await;
         if written.map_err(unavailable)? < wanted {
@@ -192,6 +195,39 @@ async fn changes(
         announced(known.get(tool_id.as_str()).copied(), &definition, said, by)
     });
     Ok(changes.collect())
+}
+
+/// Without new tools of a source that has had too many names: a server may rename its tools with every listing, and each
+/// name is kept.
+async fn bounded(connection: &mut PgConnection, mut changes: Vec<Change>) -> Result<Vec<Change>, Status> {
+    let new = changes.iter().filter(|change| change.is_new);
+    let sources: BTreeSet<String> = new.map(|change| source(&change.row.tool_id).to_owned()).collect();
+    if sources.is_empty() {
+        return Ok(changes);
+    }
+    let sources: Vec<String> = sources.into_iter().collect();
+    let mut known = catalog::counts(connection, &sources).await.map_err(unavailable)?;
+    changes.retain(|change| {
+        if !change.is_new {
+            return true;
+        }
+        let source = source(&change.row.tool_id);
+        let count = known.entry(source.to_owned()).or_default();
+        *count += 1;
+        if *count == MAX_OF_A_SOURCE + 1 {
+            warn!(
+                source,
+                "the catalog knows {MAX_OF_A_SOURCE} tools of it, and takes no new ones"
+            );
+        }
+        *count <= MAX_OF_A_SOURCE
+    });
+    Ok(changes)
+}
+
+/// The server or API that a tool is of.
+fn source(tool_id: &str) -> &str {
+    tool_id.split_once('.').map_or("", |(source, _)| source)
 }
 
 /// Both may be a foreign server's words.

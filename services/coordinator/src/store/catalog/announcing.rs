@@ -4,8 +4,9 @@ use crate::store::StoreError;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
 
-/// Announcements of executors that are gone are forgotten after this; one that lives announces every minute.
-const FORGOTTEN_SECONDS: f64 = 600.0;
+/// Announcements of executors that are gone are forgotten after this: long after any outage in which those that live could
+/// not announce, since their words are needed after it.
+const FORGOTTEN_SECONDS: f64 = 86_400.0;
 /// An executor that announced so much earlier than another one did is not there any more, or its word would have been
 /// renewed: three announcements are missing. Measured between the two, so that a time in which nobody could announce
 /// counts for nothing.

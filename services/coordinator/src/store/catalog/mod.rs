@@ -11,6 +11,7 @@ use super::StoreError;
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
+use std::collections::BTreeMap;
 
 /// Silent this long, an executor serves nothing any more.
 const SILENCE_SECONDS: f64 = 30.0;
@@ -226,6 +227,22 @@ pub async fn registered(connection: &mut PgConnection, tenant: &str) -> Result<(
     .fetch_one(connection)
     .await
     .map_err(StoreError::at("count registered tools"))
+}
+
+/// How many tools of each of these servers and APIs were ever found, those that are gone included.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn counts(connection: &mut PgConnection, sources: &[String]) -> Result<BTreeMap<String, i64>, StoreError> {
+    let counted: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT split_part(tool_id, '.', 1), count(*) FROM tool
+         WHERE split_part(tool_id, '.', 1) = ANY($1) AND tool_id LIKE '%.%' GROUP BY 1",
+    )
+    .bind(sources)
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::at("count the tools of a source"))?;
+    Ok(counted.into_iter().collect())
 }
 
 /// Registered tools that are in use: the callers' documents, by id.

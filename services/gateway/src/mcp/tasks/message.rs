@@ -79,7 +79,8 @@ fn steps(telling: &mut Telling, gate: &Value) -> Vec<String> {
         let tool = telling.line(text(step, "tool_id"), LINE);
         let asks = step.get("requires_approval").is_some_and(|asks| asks == true);
         match text(step, "effects") {
-            "" | "none" => format!("- {key}: {tool}"),
+            "read_only" => format!("- {key}: {tool}"),
+            "" => format!("- {key}: {tool} {}", telling.too_large()),
             effects if asks => format!("- {key}: {tool} (effects: {effects}; asks again before it acts)"),
             effects => {
                 let arguments = match step.get("arguments") {
@@ -101,7 +102,11 @@ fn deliverables(telling: &mut Telling, gate: &Value) -> Vec<String> {
             Some(content) => telling.quoted(content, CONTENT),
             None => telling.too_large(),
         };
-        format!("{channel}: {title}\n{content}")
+        let faults = match text(one, "faults") {
+            "" => String::new(),
+            faults => format!("\nAgainst the rules: {}", telling.line(faults, 1_000)),
+        };
+        format!("{channel}: {title}{faults}\n{content}")
     });
     whatever_it_is(telling, told)
 }
@@ -217,15 +222,15 @@ mod tests {
         };
         let reads = told(
             "plan",
-            json!({"plan": {"steps": [step("none", false), step("idempotent", true)]}}),
+            json!({"plan": {"steps": [step("read_only", false), step("keyed", true)]}}),
         );
         assert!(
-            reads.contains("\n- none: t\n- idempotent: t (effects: idempotent; asks again before it acts)\n"),
+            reads.contains("\n- read_only: t\n- keyed: t (effects: keyed; asks again before it acts)\n"),
             "{reads}"
         );
         let acts = told(
             "plan",
-            json!({"plan": {"steps": [step("none", false), step("once", false)]}}),
+            json!({"plan": {"steps": [step("read_only", false), step("once", false)]}}),
         );
         assert!(
             acts.contains("- once: t (effects: once) with\n{\n  \"to\": \"evil@example\""),
@@ -278,13 +283,13 @@ mod tests {
         let behind = json!({"step_key": "mail", "tool_id": "send", "arguments": {"body": "x".repeat(2_001), "to": "evil@example"}});
         assert!(!is_whole("step", behind));
         let steps: Vec<Value> = (0..33)
-            .map(|n| json!({"key": format!("s{n}"), "tool_id": "null"}))
+            .map(|n| json!({"key": format!("s{n}"), "tool_id": "null", "effects": "read_only"}))
             .collect();
         assert!(!is_whole("plan", json!({"plan": {"steps": steps}})));
         // What it is for may be long.
         assert!(is_whole(
             "plan",
-            json!({"request": "x".repeat(1_000), "plan": {"steps": [{}]}})
+            json!({"request": "x".repeat(1_000), "plan": {"steps": [{"effects": "read_only"}]}})
         ));
     }
 }

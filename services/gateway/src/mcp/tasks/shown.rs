@@ -24,14 +24,14 @@ impl Telling {
 
     /// A text in one line.
     pub fn line(&mut self, text: &str, most: usize) -> String {
-        let spaced = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
-        let plain: String = spaced.filter(|c| !is_hidden(*c)).collect();
+        let spaced: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
+        let plain = self.plain(&spaced);
         self.cut(&plain, most)
     }
 
     /// A text whose every line is marked, so that none can be taken for a line of ours.
     pub fn quoted(&mut self, text: &str, most: usize) -> String {
-        let plain: String = text.chars().filter(|c| *c == '\n' || !is_hidden(*c)).collect();
+        let plain = self.plain(text);
         let cut = self.cut(&plain, most);
         let marked: Vec<String> = cut.lines().map(|line| format!("> {line}")).collect();
         marked.join("\n")
@@ -79,6 +79,26 @@ impl Telling {
     pub fn too_large(&mut self) -> String {
         self.left_out = true;
         TOO_LARGE.to_owned()
+    }
+
+    /// Without what is not seen; whoever reads it does not know all of it. Line ends of all kinds, tabs and what joins
+    /// emoji hide nothing.
+    fn plain(&mut self, text: &str) -> String {
+        let mut plain = String::with_capacity(text.len());
+        let mut before = ' ';
+        for c in text.chars() {
+            let joins = c == '\u{200d}' && !before.is_alphanumeric() && before > '\u{2000}';
+            match c {
+                '\n' => plain.push('\n'),
+                '\t' => plain.push(' '),
+                '\r' => {}
+                _ if joins => plain.push(c),
+                _ if is_hidden(c) => self.left_out = true,
+                _ => plain.push(c),
+            }
+            before = c;
+        }
+        plain
     }
 
     fn shortened(&mut self, value: &Value) -> Value {
@@ -176,7 +196,9 @@ mod tests {
         let told = telling.value(&spoofed, 500);
         assert!(told.is_ascii(), "{told}");
         assert_eq!(serde_json::from_str::<Value>(&told).unwrap(), spoofed);
+        assert!(telling.is_whole(), "it is told as it is");
         assert_eq!(telling.line("a\u{202e}b\nc\td\u{0}", 100), "ab c d");
+        assert!(!telling.is_whole());
         assert!(hides(&spoofed) && hides(&json!([{"\u{200b}": 1}])) && !hides(&json!({"a": ["b", 1, null]})));
     }
 

@@ -113,3 +113,28 @@ async fn executors_that_find_a_new_tool_at_once_and_differ_are_both_heard() {
         assert_ne!(tool["pending"]["description"], tool["description"]);
     }
 }
+
+#[tokio::test]
+async fn a_server_that_renames_its_tools_all_the_time_fills_no_catalog() {
+    let catalog = Catalog::new("active").await;
+    for listing in 0..3 {
+        let tools: Vec<_> = (0..2_000)
+            .map(|n| found(&format!("srv.t{listing}x{n}"), "v1"))
+            .collect();
+        catalog.announce("e1", &tools, 0).await;
+    }
+    catalog
+        .announce("e1", &[found("other.t", "v1"), found("srv.t0x1", "v2")], 0)
+        .await;
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM tool WHERE tool_id LIKE 'srv.%'")
+        .fetch_one(&catalog.tools.shared.pool)
+        .await
+        .unwrap();
+    assert_eq!(kept, 5_000);
+    assert_eq!(catalog.tool("other.t").await.unwrap()["state"], "active");
+    assert_eq!(
+        catalog.tool("srv.t0x1").await.unwrap()["state"],
+        "suspended",
+        "what is known is followed"
+    );
+}
