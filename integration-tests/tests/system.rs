@@ -58,3 +58,5 @@ mod replicas;
 mod telemetry;
 #[path = "system/tools.rs"]
 mod tools;
+#[path = "system/webhooks.rs"]
+mod webhooks;

@@ -5,7 +5,8 @@
 //! won, and a lost race leaves no trace.
 
 use super::runs::{self, RunRow};
-use super::{StoreError, to_db};
+use super::{StoreError, notices, to_db};
+use crate::notices::NewNotice;
 use chrono::{DateTime, Utc};
 use outbox::Told;
 use sqlx::postgres::PgConnection;
@@ -24,6 +25,7 @@ pub struct Rows {
     pub changed: Vec<ChangedTask>,
     pub payloads: Vec<(TaskId, u32, &'static str, std::sync::Arc<str>)>,
     pub events: Vec<EventRow>,
+    pub notices: Vec<NewNotice>,
     pub gates: Vec<(TaskId, String, GateRow)>,
     pub effects: Vec<(TaskId, EffectRow)>,
     pub costs: Vec<(TaskId, CostRow)>,
@@ -43,6 +45,7 @@ impl Rows {
         self.changed.extend(other.changed);
         self.payloads.extend(other.payloads);
         self.events.extend(other.events);
+        self.notices.extend(other.notices);
         self.gates.extend(other.gates);
         self.effects.extend(other.effects);
         self.costs.extend(other.costs);
@@ -238,14 +241,20 @@ ON CONFLICT (job_id, run_id) DO UPDATE SET usd_micros = excluded.usd_micros, inp
 
 /// Writes a batch, whole or not at all.
 ///
-/// Gates, effects, costs and runs that called something are rare; a batch that has some takes a transaction of several
-/// statements, every other one is a single round trip.
+/// Gates, effects, costs, runs that called something and what webhooks are told of are rare; a batch that has some takes
+/// a transaction of several statements, every other one is a single round trip.
 ///
 /// # Errors
 /// A conflict where somebody else was first; an outage where nobody knows what was written.
 pub async fn commit(connection: &mut PgConnection, rows: &Rows) -> Result<Committed, StoreError> {
-    let rare = !(rows.gates.is_empty() && rows.effects.is_empty() && rows.costs.is_empty() && rows.runs.is_empty());
-    if !rare {
+    let rare = [
+        rows.gates.len(),
+        rows.effects.len(),
+        rows.costs.len(),
+        rows.runs.len(),
+        rows.notices.len(),
+    ];
+    if rare == [0; 5] {
         return statement(connection, rows).await;
     }
     let mut transaction = sqlx::Connection::begin(connection)
@@ -264,6 +273,7 @@ pub async fn commit(connection: &mut PgConnection, rows: &Rows) -> Result<Commit
     if !rows.runs.is_empty() {
         committed.new_runs = runs::keep(&mut transaction, &rows.runs).await?;
     }
+    notices::add(&mut transaction, &rows.notices).await?;
     transaction.commit().await.map_err(StoreError::at("commit"))?;
     Ok(committed)
 }

@@ -284,3 +284,46 @@ fn an_http_channel_is_whole_and_other_kinds_have_nothing_of_it() {
     }
     assert_eq!(found.len(), 8, "{found:#?}");
 }
+
+#[test]
+fn a_webhook_is_signed_and_told_of_events_that_there_are() {
+    let folder = Folder::new();
+    let good = folder.file(
+        "good.toml",
+        r#"
+        [[webhooks]]
+        name = "inbox"
+        url = "https://hooks.example/inbox"
+        secrets = [{ env = "NO_SUCH_VARIABLE_HERE" }, { file = "/nowhere/old" }]
+        "#,
+    );
+    let config = load(&environment(&[("ORCHESTRATOR_CONFIG", &good)])).unwrap();
+    assert!(config.webhooks[0].wants("gate.opened") && !config.webhooks[0].wants("gate.decided"));
+    let missing = config.check_tool_secrets().unwrap_err();
+    assert!(missing.0.iter().all(|fault| fault.key == "webhooks[inbox].secrets"));
+    assert_eq!(missing.0.len(), 2);
+    let bad = folder.file(
+        "bad.toml",
+        r#"
+        [[webhooks]]
+        name = "in box"
+        url = "https://hooks.example/inbox"
+        secrets = ["whsec_plain"]
+        events = ["gate.opend"]
+        [[webhooks]]
+        name = "unsigned"
+        url = "hooks.example"
+        secrets = []
+        "#,
+    );
+    let found = faults(&environment(&[("ORCHESTRATOR_CONFIG", &bad)]));
+    for key in [
+        "webhooks[in box].name",
+        "webhooks[in box].secrets[0]",
+        "webhooks[in box].events",
+        "webhooks[unsigned].url",
+        "webhooks[unsigned].secrets",
+    ] {
+        assert!(found.iter().any(|fault| fault.key == key), "{key}: {found:?}");
+    }
+}

@@ -66,6 +66,7 @@ impl Workers {
             tenant: &tenant,
             traceparent: "",
             at: now,
+            subscriptions: &self.shared.subscriptions,
         };
         let by = By {
             actor: by,
