@@ -1,6 +1,8 @@
 //! What a client asked for and the policy it runs under; frozen when the task is accepted.
 
 use crate::plan::Plan;
+use crate::risk::Risk;
+use crate::vocabulary::EffectClass;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -78,6 +80,12 @@ pub struct Policy {
     pub auto_approve: bool,
     /// And scored at least this, 0-1.
     pub auto_approve_min_quality: f64,
+    /// Rules that are stricter than that, or answer the gates of steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub auto_approval: Vec<AutoApproval>,
+    /// What repeating a publication to the task's channels does, as far as the operator said; where there are rules.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub channel_effects: BTreeMap<String, EffectClass>,
     /// What happens when a task cannot go on by itself.
     pub on_exhausted: OnExhausted,
     /// Micro-USD the task may cost; none: no limit.
@@ -110,6 +118,25 @@ pub struct Policy {
 /// Of tasks from before there was a time of its own.
 const fn default_model_timeout() -> f64 {
     600.0
+}
+
+/// What policy may let through; every condition holds.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct AutoApproval {
+    /// Named in whatever it decides.
+    pub name: String,
+    /// Every deliverable is for one of these; empty: for any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<String>,
+    /// It is about calls of these tools, and about no publication.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<String>,
+    /// No more can go wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_risk: Option<Risk>,
+    /// Overall score, 0-1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_quality: Option<f64>,
 }
 
 /// Weight and floor of one quality dimension.

@@ -69,7 +69,7 @@ pub use mcp::{Decisions, McpConfig};
 pub use mcp_servers::{McpEndpoint, McpServerConfig, McpToolConfig};
 pub use nats::NatsConfig;
 pub use pagination::{PaginationConfig, PaginationKind};
-pub use policy::{BudgetConfig, GrantConfig, OnExhausted, PolicyConfig};
+pub use policy::{AutoApprovalConfig, BudgetConfig, GrantConfig, OnExhausted, PolicyConfig, RiskLevel};
 pub use probe::ProbeConfig;
 pub use quality::{DimensionConfig, QualityConfig};
 pub use retry::RetryConfig;

@@ -230,6 +230,30 @@ impl<'a> Context<'a> {
         self.emit(EventKind::GateOpened, data);
     }
 
+    /// Policy lets through what a gate would have been about: it is on record, and nobody is told to look.
+    pub fn decide_unasked(&mut self, kind: GateKind, step: Option<u16>, content_hash: Fingerprint, policy: &str) {
+        let serial = self.serial();
+        let at = self.now();
+        let gate = Gate {
+            serial,
+            kind,
+            step,
+            content_hash,
+            opened_at: at,
+            expires_at: None,
+        };
+        self.task.gates.push(gate);
+        let decided = Decided {
+            serial,
+            kind,
+            actor: policy.to_owned(),
+            at,
+            action: Action::Approve,
+            request: Fingerprint::of([]),
+        };
+        self.close_gate(serial, &decided, None, false);
+    }
+
     /// Closes an open gate; `expired` when nobody decided in time.
     pub fn close_gate(&mut self, serial: Serial, decided: &Decided, feedback: Option<String>, expired: bool) {
         let Some(at) = self.task.gates.iter().position(|g| g.serial == serial) else {

@@ -1,5 +1,6 @@
 //! Formatting, approval and publication: from settled outputs to what is out there.
 
+use super::auto_approval;
 use super::context::Context;
 use super::effects::{self, Leftover};
 use crate::hash::Fingerprint;
@@ -53,13 +54,9 @@ fn after_formatting(cx: &mut Context<'_>) {
     let channels: Vec<&str> = cx.task.deliveries.iter().map(|d| d.channel.as_str()).collect();
     let data = json!({ "channels": channels, "content_hash": content_hash(cx).to_string() });
     cx.emit(EventKind::TaskFormatted, data);
-    let policy = &cx.submission.policy;
-    let quality = cx.task.quality.as_ref();
-    let good = quality.is_some_and(|q| q.passed && q.overall >= policy.auto_approve_min_quality);
-    if policy.auto_approve && good {
-        approve(cx, None, "policy");
-    } else {
-        cx.set_stage(Status::AwaitingApproval);
+    match auto_approval::publication(&cx.submission.policy, &cx.task) {
+        Some(policy) => approve(cx, None, &policy),
+        None => cx.set_stage(Status::AwaitingApproval),
     }
 }
 

@@ -6,6 +6,7 @@
 mod advance;
 mod asking;
 mod assessing;
+mod auto_approval;
 mod context;
 mod control;
 mod delivering;
@@ -18,6 +19,8 @@ mod runs;
 mod steps;
 mod timers;
 
+pub use auto_approval::{is_policy, publication as policy_that_lets_out};
+pub use delivering::RESULT;
 pub use dispatch::{ReadyJob, dispatch, note_published, ready_jobs};
 pub use gates::{actions_of, allowed_actions};
 

@@ -1,9 +1,10 @@
 //! Pages and their entries.
 
 use super::status::{attention, progress};
-use super::{Risk, moment, put};
+use super::{moment, put};
 use crate::store::tasks::lists::{Listed, Waiting};
 use serde_json::{Value, json};
+use workflow::risk::Risk;
 use workflow::state::Gate;
 use workflow::time::Timestamp;
 use workflow::vocabulary::GateKind;

@@ -89,6 +89,8 @@ pub fn submission(plan: Option<Value>) -> Submission {
             plan_review: false,
             auto_approve: false,
             auto_approve_min_quality: 0.0,
+            auto_approval: Vec::new(),
+            channel_effects: BTreeMap::new(),
             on_exhausted: OnExhausted::NeedsAttention,
             max_cost_usd_micros: Some(1_000_000),
             max_tokens: None,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use workflow::decision::{EffectReply, Refusal, Reply};
 use workflow::ids::RunId;
 use workflow::input::{Body, EffectRequest, Input};
+use workflow::risk::{Outside, Risk, risk};
 use workflow::state::Unit;
 use workflow::time::Millis;
 use workflow::vocabulary::{Action, EffectClass};

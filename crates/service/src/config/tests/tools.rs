@@ -327,3 +327,44 @@ fn a_webhook_is_signed_and_told_of_events_that_there_are() {
         assert!(found.iter().any(|fault| fault.key == key), "{key}: {found:?}");
     }
 }
+
+#[test]
+fn a_rule_of_automatic_approval_says_what_it_is_about_and_is_no_weaker_than_the_rest() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "rules.toml",
+        r#"
+        [policy]
+        auto_approve = true
+        [[policy.auto_approval]]
+        name = "good"
+        max_risk = "medium"
+        min_quality = 0.9
+        [[policy.auto_approval]]
+        name = "good"
+        channels = ["fax"]
+        min_quality = 0.5
+        [[policy.auto_approval]]
+        name = "calls"
+        tools = ["shop.order"]
+        min_quality = 0.9
+        [[policy.auto_approval]]
+        name = "odd"
+        max_risk = "none"
+        "#,
+    );
+    let found = faults(&environment(&[("ORCHESTRATOR_CONFIG", &file)]));
+    let keys: Vec<&str> = found.iter().map(|fault| fault.key.as_str()).collect();
+    for (at, key) in [
+        (1, "name"),
+        (1, "channels"),
+        (1, "min_quality"),
+        (2, "tools"),
+        (3, "max_risk"),
+    ] {
+        let key = format!(".{key}");
+        let found = keys.iter().any(|k| k.contains(&at.to_string()) && k.ends_with(&key));
+        assert!(found, "{at}{key}: {keys:?}");
+    }
+    assert!(!keys.iter().any(|k| k.contains(".0.") || k.contains("[0]")), "{keys:?}");
+}

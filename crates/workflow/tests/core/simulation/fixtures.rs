@@ -81,6 +81,8 @@ pub fn submission(random: &mut Random) -> Submission {
             plan_review: random.chance(15),
             auto_approve: random.chance(50),
             auto_approve_min_quality: 0.5,
+            auto_approval: Vec::new(),
+            channel_effects: BTreeMap::new(),
             on_exhausted: if random.chance(20) {
                 OnExhausted::Fail
             } else {

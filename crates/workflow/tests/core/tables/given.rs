@@ -123,6 +123,8 @@ impl Given {
             plan_review: false,
             auto_approve: false,
             auto_approve_min_quality: 0.5,
+            auto_approval: Vec::new(),
+            channel_effects: BTreeMap::new(),
             on_exhausted: OnExhausted::NeedsAttention,
             max_cost_usd_micros: None,
             max_tokens: None,

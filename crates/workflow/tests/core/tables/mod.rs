@@ -4,6 +4,7 @@ mod acceptance;
 pub mod acts;
 mod asking;
 mod attention;
+mod auto_approval;
 mod control;
 mod effects;
 mod failures;

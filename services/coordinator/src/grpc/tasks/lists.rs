@@ -6,13 +6,14 @@ use crate::grpc::paging::{cut, limit, one_more};
 use crate::grpc::problems;
 use crate::store::tasks::lists::{self, Filter, Waiting};
 use crate::store::{StoreError, load};
-use crate::view::{self, Outside, risk};
+use crate::view;
 use contracts::coordinator::{Document, ListEventsRequest, ListRequest, ListTasksRequest};
 use serde_json::Value;
 use std::collections::HashMap;
 use tonic::{Response, Status};
 use workflow::ids::TaskId;
 use workflow::plan::FrozenPlan;
+use workflow::risk::{Outside, risk};
 use workflow::state::{Gate, PayloadNo};
 use workflow::vocabulary::{EffectClass, GateKind};
 

@@ -4,6 +4,7 @@ use super::attempts::Attempt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use workflow::decide::is_policy;
 
 /// An event, as far as a trace needs it.
 #[derive(Deserialize)]
@@ -129,6 +130,8 @@ fn decision(note: &Note) -> Option<Value> {
             "needs_attention",
             format!("{}: {}", note.text("reason"), note.text("detail")),
         )
+    } else if note.is("task.publishing") && is_policy(note.text("approved_by")) {
+        (note.value("approved_by").clone(), "approve".to_owned(), Value::Null)
     } else if note.is("task.paused") {
         by_actor("pause")
     } else if note.is("task.resumed") {
