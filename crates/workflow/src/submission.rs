@@ -2,7 +2,7 @@
 
 use crate::plan::Plan;
 use crate::risk::Risk;
-use crate::vocabulary::EffectClass;
+use crate::vocabulary::{EffectClass, GateKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -96,6 +96,12 @@ pub struct Policy {
     pub max_duration_seconds: Option<f64>,
     /// Seconds a gate stays open.
     pub gate_ttl_seconds: f64,
+    /// Who is to answer gates of a kind first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub assignees: BTreeMap<GateKind, String>,
+    /// Who is to answer a gate that waits longer, in the order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escalation: Vec<Escalation>,
     /// Seconds a formatting or publication run may take.
     pub job_timeout_seconds: f64,
     /// Seconds a planning or assessment run may take: each asks a model several times.
@@ -118,6 +124,15 @@ pub struct Policy {
 /// Of tasks from before there was a time of its own.
 const fn default_model_timeout() -> f64 {
     600.0
+}
+
+/// A gate that waits so long is handed on.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Escalation {
+    /// Seconds from its opening.
+    pub after_seconds: f64,
+    /// To whom.
+    pub assignee: String,
 }
 
 /// What policy may let through; every condition holds.

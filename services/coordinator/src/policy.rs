@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use service::config::{self, Answering, AutoApprovalConfig, Config, EventDetail, RiskLevel, Role};
 use std::collections::BTreeMap;
 use workflow::risk::Risk;
-use workflow::submission::{AutoApproval, Dimension, OnExhausted, Policy, Submission};
-use workflow::vocabulary::EffectClass;
+use workflow::submission::{AutoApproval, Dimension, Escalation, OnExhausted, Policy, Submission};
+use workflow::vocabulary::{EffectClass, GateKind};
 
 /// Who asks; from the credential and the request's trace.
 #[derive(Clone, Copy, Debug)]
@@ -142,6 +142,8 @@ fn policy(asked: &ProcessRequest, config: &Config) -> Policy {
         max_tokens: budget.max_tokens,
         max_duration_seconds: budget.max_duration_seconds,
         gate_ttl_seconds: rules.gate_ttl_seconds,
+        assignees: assignees(&rules.assignees),
+        escalation: rules.escalation.iter().map(escalation).collect(),
         job_timeout_seconds: rules.job_timeout_seconds,
         model_timeout_seconds: rules.model_timeout_seconds,
         grant_usd_micros: grant(config, budget.max_cost_usd),
@@ -149,6 +151,24 @@ fn policy(asked: &ProcessRequest, config: &Config) -> Policy {
         cheaper_models: rules.cheaper_models,
         step_events: config.events.detail == EventDetail::Step,
         priority: asked.priority.unwrap_or(0),
+    }
+}
+
+fn assignees(names: &config::AssigneesConfig) -> BTreeMap<GateKind, String> {
+    let named = [
+        (GateKind::Plan, &names.plan),
+        (GateKind::Step, &names.step),
+        (GateKind::Publication, &names.publication),
+        (GateKind::Attention, &names.attention),
+    ];
+    let named = named.into_iter().filter_map(|(kind, name)| Some((kind, name.clone()?)));
+    named.collect()
+}
+
+fn escalation(level: &config::EscalationConfig) -> Escalation {
+    Escalation {
+        after_seconds: level.after_seconds,
+        assignee: level.assignee.clone(),
     }
 }
 

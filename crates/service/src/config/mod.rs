@@ -69,7 +69,10 @@ pub use mcp::{Decisions, McpConfig};
 pub use mcp_servers::{McpEndpoint, McpServerConfig, McpToolConfig};
 pub use nats::NatsConfig;
 pub use pagination::{PaginationConfig, PaginationKind};
-pub use policy::{AutoApprovalConfig, BudgetConfig, GrantConfig, OnExhausted, PolicyConfig, RiskLevel};
+pub use policy::{
+    AssigneesConfig, AutoApprovalConfig, BudgetConfig, EscalationConfig, GrantConfig, OnExhausted, PolicyConfig,
+    RiskLevel,
+};
 pub use probe::ProbeConfig;
 pub use quality::{DimensionConfig, QualityConfig};
 pub use retry::RetryConfig;

@@ -32,6 +32,11 @@ pub struct PolicyConfig {
     /// Seconds a gate stays open.
     #[schemars(range(min = 1.0, max = 31_536_000.0))]
     pub gate_ttl_seconds: f64,
+    /// Who is to answer a gate that waits longer: tables with `after_seconds`, from its opening, and `assignee`, in the
+    /// order of time and before the gate expires. Each is told by another `gate.opened`.
+    pub escalation: Vec<EscalationConfig>,
+    /// Who is to answer gates of each kind first, unless the request's metadata name an `assignee`. Anybody may answer.
+    pub assignees: AssigneesConfig,
     /// Seconds a formatting or publication run may take.
     #[schemars(range(min = 0.1, max = 86400.0))]
     pub job_timeout_seconds: f64,
@@ -47,6 +52,36 @@ pub struct PolicyConfig {
     /// Longest chain of steps.
     #[schemars(range(min = 1, max = 1000))]
     pub max_depth: usize,
+}
+
+/// To whom a gate is handed on.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EscalationConfig {
+    /// Seconds from the gate's opening.
+    #[schemars(range(min = 1.0, max = 31_536_000.0))]
+    pub after_seconds: f64,
+    /// A person or a group.
+    #[schemars(length(min = 1, max = 64))]
+    pub assignee: String,
+}
+
+/// Who is to answer first; absent: nobody in particular.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AssigneesConfig {
+    /// Plans under review.
+    #[schemars(length(min = 1, max = 64))]
+    pub plan: Option<String>,
+    /// Calls of tools, and what tools ask.
+    #[schemars(length(min = 1, max = 64))]
+    pub step: Option<String>,
+    /// Results before they are published.
+    #[schemars(length(min = 1, max = 64))]
+    pub publication: Option<String>,
+    /// Tasks that cannot go on by themselves.
+    #[schemars(length(min = 1, max = 64))]
+    pub attention: Option<String>,
 }
 
 /// A rule of automatic approval; every condition holds.
@@ -136,6 +171,8 @@ impl Default for PolicyConfig {
             grant: GrantConfig::default(),
             cheaper_models: false,
             gate_ttl_seconds: 7.0 * 86_400.0,
+            escalation: Vec::new(),
+            assignees: AssigneesConfig::default(),
             job_timeout_seconds: 120.0,
             model_timeout_seconds: 600.0,
             max_steps: 200,
@@ -168,6 +205,14 @@ impl PolicyConfig {
         }
         for (at, rule) in (0..).zip(&self.auto_approval) {
             self.check_rule(at, rule, &is_channel, checks);
+        }
+        let times = self.escalation.iter().map(|level| level.after_seconds);
+        if !times.clone().is_sorted_by(|a, b| a < b) || times.last().is_some_and(|last| last >= self.gate_ttl_seconds) {
+            checks.add(
+                "policy.escalation",
+                "each comes after the one before, and before gate_ttl_seconds",
+                "order them by after_seconds, or raise policy.gate_ttl_seconds",
+            );
         }
         if self
             .budget

@@ -1,5 +1,6 @@
 //! The working copy a decision is made on.
 
+use super::escalation;
 use super::{Env, Snapshot};
 use crate::decision::{Changes, Event, GateDecision, GateRow, Lookup, NewPayload, Reply, Transition};
 use crate::hash::Fingerprint;
@@ -211,6 +212,7 @@ impl<'a> Context<'a> {
         let opened_at = self.now();
         let ttl = Millis::from_secs_f64(self.submission.policy.gate_ttl_seconds);
         let expires_at = (kind != GateKind::Attention).then(|| opened_at + ttl);
+        let chain = &self.submission.policy.escalation;
         let gate = Gate {
             serial,
             kind,
@@ -218,15 +220,37 @@ impl<'a> Context<'a> {
             content_hash,
             opened_at,
             expires_at,
+            assignee: escalation::first(&self.submission, kind),
+            handed_on: 0,
+            hand_on_at: escalation::due(chain, 0, opened_at, expires_at),
         };
-        self.changes.gates.push(self.gate_row(&gate, None));
+        self.tell_open(&gate);
         self.task.gates.push(gate);
-        let data = json!({
-            "gate_id": self.task.id.gate(serial).to_string(),
-            "kind": kind.as_str(),
-            "step_key": step.map(|s| self.step_key(s)),
-            "content_hash": content_hash.to_string(),
+    }
+
+    /// Somebody else is to answer a gate that stays open.
+    pub fn reassign(&mut self, gate: Gate) {
+        self.touch();
+        self.tell_open(&gate);
+        if let Some(open) = self.task.gates.iter_mut().find(|g| g.serial == gate.serial) {
+            *open = gate;
+        }
+    }
+
+    /// Told again of a gate that was handed on: under its id, and how often.
+    fn tell_open(&mut self, gate: &Gate) {
+        self.changes.gates.push(self.gate_row(gate, None));
+        let mut data = json!({
+            "gate_id": self.task.id.gate(gate.serial).to_string(),
+            "kind": gate.kind.as_str(),
+            "step_key": gate.step.map(|s| self.step_key(s)),
+            "content_hash": gate.content_hash.to_string(),
         });
+        if let Value::Object(data) = &mut data {
+            data.extend(gate.assignee.iter().map(|name| ("assignee".to_owned(), json!(name))));
+            let handed_on = Some(gate.handed_on).filter(|n| *n > 0);
+            data.extend(handed_on.map(|n| ("escalation".to_owned(), json!(n))));
+        }
         self.emit(EventKind::GateOpened, data);
     }
 
@@ -241,6 +265,9 @@ impl<'a> Context<'a> {
             content_hash,
             opened_at: at,
             expires_at: None,
+            assignee: None,
+            handed_on: 0,
+            hand_on_at: None,
         };
         self.task.gates.push(gate);
         let decided = Decided {
@@ -309,6 +336,7 @@ impl<'a> Context<'a> {
             opened_at: gate.opened_at,
             expires_at: gate.expires_at,
             content_hash: gate.content_hash,
+            assignee: gate.assignee.clone(),
             decided,
         }
     }

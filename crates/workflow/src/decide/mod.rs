@@ -12,6 +12,7 @@ mod control;
 mod delivering;
 mod dispatch;
 mod effects;
+mod escalation;
 mod gates;
 mod money;
 mod planning;

@@ -217,10 +217,10 @@ SELECT (SELECT batch FROM batch) AS batch, clock_timestamp() AS clock,
     1 / (CASE WHEN (SELECT count(*) FROM updated) = $39::bigint THEN 1 ELSE 0 END) AS guard";
 
 const GATES: &str = "
-INSERT INTO gate (id, task_id, tenant, kind, step_key, content_hash, opened_at, expires_at, action, actor, decided_at, feedback)
+INSERT INTO gate (id, task_id, tenant, kind, step_key, content_hash, opened_at, expires_at, action, actor, decided_at, feedback, assignee)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-    $8::timestamptz[], $9::text[], $10::text[], $11::timestamptz[], $12::text[])
-ON CONFLICT (id) DO UPDATE SET action = excluded.action, actor = excluded.actor, decided_at = excluded.decided_at,
+    $8::timestamptz[], $9::text[], $10::text[], $11::timestamptz[], $12::text[], $13::text[])
+ON CONFLICT (id) DO UPDATE SET assignee = excluded.assignee, action = excluded.action, actor = excluded.actor, decided_at = excluded.decided_at,
     feedback = excluded.feedback";
 
 const EFFECTS: &str = "
@@ -368,6 +368,7 @@ async fn gates(connection: &mut PgConnection, rows: &Rows) -> Result<(), StoreEr
         .bind(each(g, |(_, _, r)| r.decided.as_ref().map(|d| d.actor.clone())))
         .bind(each(g, |(_, _, r)| r.decided.as_ref().map(|d| to_db(d.at))))
         .bind(each(g, |(_, _, r)| r.decided.as_ref().and_then(|d| d.feedback.clone())))
+        .bind(each(g, |(_, _, r)| r.assignee.clone()))
         .execute(connection)
         .await
         .map_err(StoreError::at("write gates"))?;

@@ -46,6 +46,7 @@ pub fn inbox_entry(waiting: &Waiting, gate: &Gate, step_key: Option<&str>, risk:
         "age_seconds": (now - gate.opened_at).as_secs_f64().max(0.0),
         "opened_at": moment(gate.opened_at),
         "expires_at": gate.expires_at.map(moment),
+        "assignee": gate.assignee,
         "risk": risk,
     });
     put(&mut document, "step_key", step_key.map(Value::from));

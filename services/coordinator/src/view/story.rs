@@ -96,6 +96,8 @@ pub fn submission(plan: Option<Value>) -> Submission {
             max_tokens: None,
             max_duration_seconds: None,
             gate_ttl_seconds: 3600.0,
+            assignees: BTreeMap::new(),
+            escalation: Vec::new(),
             job_timeout_seconds: 60.0,
             model_timeout_seconds: 60.0,
             grant_usd_micros: 0,

@@ -70,6 +70,7 @@ fn the_status_has_the_members_of_the_contract() {
         "open_gates": [{
             "gate_id": gate_id, "kind": "publication",
             "opened_at": "2023-11-14T22:13:25.000Z", "expires_at": "2023-11-14T23:13:25.000Z",
+            "assignee": null,
             "content_hash": gate.content_hash.to_string(),
             "allowed_actions": ["approve", "edit", "revise", "reject", "cancel"],
         }],

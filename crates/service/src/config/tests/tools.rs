@@ -336,6 +336,7 @@ fn a_rule_of_automatic_approval_says_what_it_is_about_and_is_no_weaker_than_the_
         r#"
         [policy]
         auto_approve = true
+        escalation = [{ after_seconds = 60, assignee = "a" }, { after_seconds = 60, assignee = "b" }]
         [[policy.auto_approval]]
         name = "good"
         max_risk = "medium"
@@ -366,5 +367,6 @@ fn a_rule_of_automatic_approval_says_what_it_is_about_and_is_no_weaker_than_the_
         let found = keys.iter().any(|k| k.contains(&at.to_string()) && k.ends_with(&key));
         assert!(found, "{at}{key}: {keys:?}");
     }
+    assert!(keys.contains(&"policy.escalation"), "{keys:?}");
     assert!(!keys.iter().any(|k| k.contains(".0.") || k.contains("[0]")), "{keys:?}");
 }

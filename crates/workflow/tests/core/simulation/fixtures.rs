@@ -92,6 +92,8 @@ pub fn submission(random: &mut Random) -> Submission {
             max_tokens: None,
             max_duration_seconds: random.chance(20).then_some(120.0),
             gate_ttl_seconds: if random.chance(20) { 30.0 } else { 100_000.0 },
+            assignees: BTreeMap::new(),
+            escalation: Vec::new(),
             job_timeout_seconds: 60.0,
             model_timeout_seconds: 60.0,
             grant_usd_micros: 5,

@@ -7,6 +7,7 @@ mod attention;
 mod auto_approval;
 mod control;
 mod effects;
+mod escalation;
 mod failures;
 mod forking;
 mod gates;

@@ -36,7 +36,14 @@ impl Tasks {
         let caller = asking::caller(request.caller)?;
         let after = Timed::Gates.read(&request.cursor)?;
         let limit = limit(request.limit);
-        let rows = lists::waiting(&self.shared.pool, &caller.tenant, after, one_more(limit)).await;
+        let rows = lists::waiting(
+            &self.shared.pool,
+            &caller.tenant,
+            &request.assignee,
+            after,
+            one_more(limit),
+        )
+        .await;
         let mut rows = rows.map_err(problems::stored)?;
         let next = cut(&mut rows, limit, |w| Timed::Gates.write(w.opened_at, w.gate.0));
         let documents = self.documents_of(&rows).await.map_err(problems::stored)?;

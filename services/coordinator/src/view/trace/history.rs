@@ -56,7 +56,7 @@ impl History {
             } else if note.kind.starts_with("io.orchestrator.step.") {
                 let of_step = attempts.entry((version, note.text("key").to_owned())).or_default();
                 tell(of_step, note);
-            } else if note.is("gate.opened") && note.text("kind") == "step" {
+            } else if note.is("gate.opened") && note.text("kind") == "step" && note.number("escalation") == 0 {
                 let asked = attempts.get_mut(&(version, note.text("step_key").to_owned()));
                 if let Some(last) = asked.and_then(|of_step| of_step.last_mut()) {
                     last.asked(&note.time);

@@ -173,7 +173,12 @@ impl World {
     }
 
     pub(in crate::grpc) async fn approvals(&self, limit: u32, cursor: &str) -> Value {
+        self.approvals_of("", limit, cursor).await
+    }
+
+    pub(in crate::grpc) async fn approvals_of(&self, assignee: &str, limit: u32, cursor: &str) -> Value {
         let request = ListRequest {
+            assignee: assignee.to_owned(),
             caller: caller(self.tenant),
             limit,
             cursor: cursor.to_owned(),
