@@ -62,3 +62,5 @@ mod replicas;
 mod telemetry;
 #[path = "system/tools.rs"]
 mod tools;
+#[path = "system/webhooks.rs"]
+mod webhooks;

@@ -19,7 +19,7 @@ mod run;
 mod spans;
 mod take;
 
-pub use coordinator::{CallError, Client, Coordinator, EndpointError, Signals};
+pub use coordinator::{CallError, Client, Coordinator, EndpointError, Notices, Signals};
 pub use effects::{EffectEnd, EffectRequest, Licence};
 pub use job::{Ended, Handler, ItemContext, JobContext, inline, json_of};
 pub use payload::{MAX_INLINE, MAX_PAYLOAD};

@@ -23,15 +23,20 @@ impl Client {
         self.post(&format!("/approve/{}", segment(task_id)), decision).await
     }
 
-    /// A page of everything that waits for a human, oldest first.
+    /// A page of everything that waits for a human, oldest first; `assignee`: of one who is to answer it.
     ///
     /// # Errors
     /// As [`Self::approval`].
-    pub async fn approvals(&self, limit: Option<u32>, cursor: Option<String>) -> Result<Page, ClientError> {
+    pub async fn approvals(
+        &self,
+        limit: Option<u32>,
+        cursor: Option<String>,
+        assignee: Option<String>,
+    ) -> Result<Page, ClientError> {
         let limit = limit.map(|limit| limit.to_string());
         self.get(&format!(
             "/approvals{}",
-            query([("limit", &limit), ("cursor", &cursor)])
+            query([("limit", &limit), ("cursor", &cursor), ("assignee", &assignee)])
         ))
         .await
     }

@@ -7,6 +7,7 @@ pub mod problem;
 pub mod tools;
 pub mod trace;
 mod trace_context;
+pub mod webhooks;
 
 pub use trace_context::TraceParent;
 

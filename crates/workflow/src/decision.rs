@@ -78,6 +78,7 @@ pub struct GateRow {
     pub opened_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub content_hash: Fingerprint,
+    pub assignee: Option<String>,
     /// None: open.
     pub decided: Option<GateDecision>,
 }

@@ -12,6 +12,7 @@ pub mod ids;
 pub mod input;
 pub mod obligations;
 pub mod plan;
+pub mod risk;
 pub mod schema;
 pub mod state;
 pub mod submission;

@@ -29,9 +29,9 @@ pub enum Rule {
     LookUp,
     /// Its lease ends.
     Lease,
-    /// A human decides; the gate expires.
+    /// A human decides; the gate is handed on, and expires.
     Gate,
-    /// A human decides; nothing expires.
+    /// A human decides; nothing is due.
     Human,
     /// Its licence ends.
     Licence,
@@ -62,12 +62,9 @@ pub fn obligations(task: &Task) -> Vec<(Obligation, Rule, Option<Timestamp>)> {
         open.push((Obligation::Job(job.serial.0), rule, due));
     }
     for gate in &task.gates {
-        let rule = if gate.expires_at.is_some() {
-            Rule::Gate
-        } else {
-            Rule::Human
-        };
-        open.push((Obligation::Gate(gate.serial.0), rule, gate.expires_at));
+        let due = [gate.hand_on_at, gate.expires_at].into_iter().flatten().min();
+        let rule = if due.is_some() { Rule::Gate } else { Rule::Human };
+        open.push((Obligation::Gate(gate.serial.0), rule, due));
     }
     for effect in task.effects.iter().filter(|e| e.state == EffectState::Sent) {
         // While its job lives, the job's next run asks about it; the job's own rule brings that run.

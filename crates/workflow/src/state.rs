@@ -358,6 +358,15 @@ pub struct Gate {
     /// When it expires; an attention gate never does.
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// Who is to answer it.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<String>,
+    /// How often it was handed on.
+    #[serde(rename = "l", default, skip_serializing_if = "is_zero")]
+    pub handed_on: u32,
+    /// When it is handed on next.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub hand_on_at: Option<Timestamp>,
 }
 
 /// A gate that was decided.

@@ -2,6 +2,8 @@
 
 use crate::deliverable::DeliverableRule;
 use crate::plan::Plan;
+use crate::risk::Risk;
+use crate::vocabulary::{EffectClass, GateKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -85,6 +87,12 @@ pub struct Policy {
     pub auto_approve: bool,
     /// And scored at least this, 0-1.
     pub auto_approve_min_quality: f64,
+    /// Rules that are stricter than that, or answer the gates of steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub auto_approval: Vec<AutoApproval>,
+    /// What repeating a publication to the task's channels does, as far as the operator said; where there are rules.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub channel_effects: BTreeMap<String, EffectClass>,
     /// What happens when a task cannot go on by itself.
     pub on_exhausted: OnExhausted,
     /// Micro-USD the task may cost; none: no limit.
@@ -95,6 +103,12 @@ pub struct Policy {
     pub max_duration_seconds: Option<f64>,
     /// Seconds a gate stays open.
     pub gate_ttl_seconds: f64,
+    /// Who is to answer gates of a kind first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub assignees: BTreeMap<GateKind, String>,
+    /// Who is to answer a gate that waits longer, in the order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escalation: Vec<Escalation>,
     /// Seconds a formatting or publication run may take.
     pub job_timeout_seconds: f64,
     /// Seconds a planning or assessment run may take: each asks a model several times.
@@ -117,6 +131,34 @@ pub struct Policy {
 /// Of tasks from before there was a time of its own.
 const fn default_model_timeout() -> f64 {
     600.0
+}
+
+/// A gate that waits so long is handed on.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Escalation {
+    /// Seconds from its opening.
+    pub after_seconds: f64,
+    /// To whom.
+    pub assignee: String,
+}
+
+/// What policy may let through; every condition holds.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct AutoApproval {
+    /// Named in whatever it decides.
+    pub name: String,
+    /// Every deliverable is for one of these; empty: for any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<String>,
+    /// It is about calls of these tools, and about no publication.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<String>,
+    /// No more can go wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_risk: Option<Risk>,
+    /// Overall score, 0-1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_quality: Option<f64>,
 }
 
 /// Weight and floor of one quality dimension.

@@ -102,6 +102,9 @@ pub enum Command {
         /// Which question, where several are open
         #[arg(long, value_name = "GATE_ID")]
         gate: Option<String>,
+        /// Only what this person or group is to answer
+        #[arg(long, value_name = "NAME", conflicts_with = "task")]
+        assignee: Option<String>,
     },
     /// Approve what a task asks
     Approve(ApproveArguments),

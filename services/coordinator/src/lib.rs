@@ -8,6 +8,7 @@ mod forking;
 mod grpc;
 mod lanes;
 mod metrics;
+mod notices;
 mod policy;
 mod results;
 mod store;
@@ -20,6 +21,7 @@ use anyhow::Context as _;
 use bus::{Bus, BusConfig};
 use catalog::SharedCatalog;
 use clock::DatabaseClock;
+use contracts::coordinator::notice_service_server::NoticeServiceServer;
 use contracts::coordinator::task_service_server::TaskServiceServer;
 use contracts::coordinator::tool_service_server::ToolServiceServer;
 use contracts::coordinator::worker_service_server::WorkerServiceServer;
@@ -67,8 +69,10 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         metrics: Metrics::new(&ctx.metrics),
         paces: work::pace::Paces::default(),
         measures: catalog::measures::Measures::default(),
+        subscriptions: notices::Subscriptions::new(&config.webhooks),
     });
     shared.catalog.refresh(&pool).await?;
+    shared.subscriptions.refresh(&pool).await?;
     let background = spawn_background(&ctx, &shared, beats_in);
     let settings = WriterConfig {
         database_url: url,
@@ -157,6 +161,7 @@ fn spawn_background(
         tokio::spawn(sweep::watch_connection(Arc::clone(shared))),
         tokio::spawn(refresh_catalog(Arc::clone(shared))),
         tokio::spawn(sum_measures(Arc::clone(shared))),
+        tokio::spawn(notices::keeping::run(Arc::clone(shared))),
         tokio::spawn(relay.run()),
         tokio::spawn(report_readiness(ctx.clone(), Arc::clone(shared))),
     ]
@@ -168,7 +173,11 @@ async fn refresh_catalog(shared: Arc<Shared>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = shared.catalog.refresh(&shared.pool).await {
+        let read = async {
+            shared.catalog.refresh(&shared.pool).await?;
+            shared.subscriptions.refresh(&shared.pool).await
+        };
+        if let Err(error) = read.await {
             warn!(
                 error = &error as &dyn std::error::Error,
                 "the catalog could not be read"
@@ -211,6 +220,9 @@ async fn serve(ctx: &Context, shared: &Arc<Shared>) -> anyhow::Result<()> {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<TaskServiceServer<grpc::tasks::Tasks>>().await;
     health.set_serving::<WorkerServiceServer<grpc::worker::Workers>>().await;
+    health
+        .set_serving::<NoticeServiceServer<grpc::notices::Notices>>()
+        .await;
     health.set_serving::<ToolServiceServer<grpc::tools::Tools>>().await;
     let address = ctx.config.coordinator.grpc_addr;
     let listener = tokio::net::TcpListener::bind(address)
@@ -229,6 +241,7 @@ async fn serve(ctx: &Context, shared: &Arc<Shared>) -> anyhow::Result<()> {
                 .max_encoding_message_size(MAX_MESSAGE),
         )
         .add_service(ToolServiceServer::new(tools).max_encoding_message_size(MAX_MESSAGE))
+        .add_service(NoticeServiceServer::new(grpc::notices::Notices(Arc::clone(shared))))
         .add_service(WorkerServiceServer::new(workers).max_decoding_message_size(MAX_MESSAGE))
         .serve_with_incoming_shutdown(incoming, ctx.shutdown.clone().cancelled_owned())
         .await

@@ -56,6 +56,21 @@ impl Metrics {
         self.swept.add(tasks as u64);
     }
 
+    /// What became of an event that a webhook was to be told of.
+    pub fn webhook(&self, webhook: &str, outcome: &str) {
+        let labels = [("webhook", webhook), ("outcome", outcome)];
+        self.registry.counter(names::WEBHOOK_EVENTS, &labels).inc();
+    }
+
+    /// Events a webhook has not taken yet.
+    pub fn waiting_for_webhook(&self, webhook: &str, events: i64) {
+        #[expect(clippy::cast_precision_loss, reason = "rows of a table are far below 2^52")]
+        let events = events as f64;
+        self.registry
+            .gauge(names::WEBHOOK_WAITING, &[("webhook", webhook)])
+            .set(events);
+    }
+
     /// What a run called, of models and tools.
     pub fn called(&self, account: &Account) {
         for call in &account.calls {

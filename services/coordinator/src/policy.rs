@@ -4,9 +4,12 @@
 use contracts::api::{Budget, ProcessRequest};
 use contracts::problem::{FieldError, Problem};
 use serde_json::{Map, Value};
-use service::config::{self, Answering, Config, EventDetail, Role};
+use service::config::{self, Answering, AutoApprovalConfig, Config, EventDetail, RiskLevel, Role};
+use std::collections::BTreeMap;
 use workflow::deliverable::DeliverableRule;
-use workflow::submission::{Dimension, OnExhausted, Policy, Submission};
+use workflow::risk::Risk;
+use workflow::submission::{AutoApproval, Dimension, Escalation, OnExhausted, Policy, Submission};
+use workflow::vocabulary::{EffectClass, GateKind};
 
 /// Who asks; from the credential and the request's trace.
 #[derive(Clone, Copy, Debug)]
@@ -145,6 +148,14 @@ fn policy(asked: &ProcessRequest, config: &Config) -> Policy {
         plan_review: asked.plan_review.unwrap_or(rules.plan_review),
         auto_approve: asked.auto_approve.unwrap_or(false),
         auto_approve_min_quality: rules.auto_approve_min_quality,
+        auto_approval: match asked.auto_approve {
+            Some(true) => rules.auto_approval.iter().map(auto_approval).collect(),
+            _ => Vec::new(),
+        },
+        channel_effects: match (asked.auto_approve, rules.auto_approval.as_slice()) {
+            (Some(true), [_, ..]) => channel_effects(config),
+            _ => BTreeMap::new(),
+        },
         on_exhausted: match rules.on_exhausted {
             config::OnExhausted::NeedsAttention => OnExhausted::NeedsAttention,
             config::OnExhausted::Fail => OnExhausted::Fail,
@@ -153,6 +164,8 @@ fn policy(asked: &ProcessRequest, config: &Config) -> Policy {
         max_tokens: budget.max_tokens,
         max_duration_seconds: budget.max_duration_seconds,
         gate_ttl_seconds: rules.gate_ttl_seconds,
+        assignees: assignees(&rules.assignees),
+        escalation: rules.escalation.iter().map(escalation).collect(),
         job_timeout_seconds: rules.job_timeout_seconds,
         model_timeout_seconds: rules.model_timeout_seconds,
         grant_usd_micros: grant(config, budget.max_cost_usd),
@@ -161,6 +174,47 @@ fn policy(asked: &ProcessRequest, config: &Config) -> Policy {
         step_events: config.events.detail == EventDetail::Step,
         priority: asked.priority.unwrap_or(0),
     }
+}
+
+fn assignees(names: &config::AssigneesConfig) -> BTreeMap<GateKind, String> {
+    let named = [
+        (GateKind::Plan, &names.plan),
+        (GateKind::Step, &names.step),
+        (GateKind::Publication, &names.publication),
+        (GateKind::Attention, &names.attention),
+    ];
+    let named = named.into_iter().filter_map(|(kind, name)| Some((kind, name.clone()?)));
+    named.collect()
+}
+
+fn escalation(level: &config::EscalationConfig) -> Escalation {
+    Escalation {
+        after_seconds: level.after_seconds,
+        assignee: level.assignee.clone(),
+    }
+}
+
+fn auto_approval(rule: &AutoApprovalConfig) -> AutoApproval {
+    AutoApproval {
+        name: rule.name.clone(),
+        channels: rule.channels.clone(),
+        tools: rule.tools.clone(),
+        max_risk: rule.max_risk.map(|level| match level {
+            RiskLevel::Low => Risk::Low,
+            RiskLevel::Medium => Risk::Medium,
+            RiskLevel::High => Risk::High,
+        }),
+        min_quality: rule.min_quality,
+    }
+}
+
+/// What repeating a publication does, as far as the configuration says.
+fn channel_effects(config: &Config) -> BTreeMap<String, EffectClass> {
+    let class = |channel: &config::ChannelConfig| {
+        let class = EffectClass::parse(channel.effects().as_str())?;
+        Some((channel.name.clone(), class))
+    };
+    config.channels.iter().filter_map(class).collect()
 }
 
 fn budget(asked: Option<Budget>, default: &config::BudgetConfig) -> Budget {
@@ -291,6 +345,21 @@ mod tests {
             let policy = accepted(asked, allowed.clone()).policy;
             assert_eq!((policy.auto_approve, policy.auto_approve_min_quality), (expected, 0.4));
         }
+    }
+
+    #[test]
+    fn rules_of_automatic_approval_go_with_tasks_that_asked_for_it() {
+        let rules = json!({ "policy": { "auto_approve": true, "auto_approval": [
+            { "name": "safe", "channels": ["blog"], "max_risk": "medium", "min_quality": 0.9 },
+        ] } });
+        let asked = accepted(json!({ "auto_approve": true }), rules.clone()).policy;
+        assert_eq!(
+            serde_json::to_value(&asked.auto_approval).unwrap(),
+            json!([{ "name": "safe", "channels": ["blog"], "max_risk": "medium", "min_quality": 0.9 }])
+        );
+        assert_eq!(asked.channel_effects["linkedin"], EffectClass::Keyed);
+        let not = accepted(json!({}), rules).policy;
+        assert!(not.auto_approval.is_empty() && not.channel_effects.is_empty());
     }
 
     #[test]

@@ -17,10 +17,12 @@ mod effects_tests;
 mod failure;
 mod format;
 mod scope;
+mod signing;
 mod template;
 #[cfg(test)]
 mod test_ledger;
 mod tools;
+mod webhooks;
 mod when;
 mod work;
 #[cfg(test)]
@@ -36,6 +38,7 @@ use std::time::Duration;
 use tools::mcp::Servers;
 use tools::openapi;
 use tools::registry::Registry;
+use webhooks::Webhooks;
 use work::Executor;
 use workflow::vocabulary::WorkKind;
 
@@ -63,6 +66,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let tools = Registry::build(&ctx.config, &engine)?;
     let servers = Servers::new(&ctx.config.mcp_servers, tools.in_force.clone())?;
     let channels = Channels::build(&ctx.config, &servers)?;
+    let webhooks = Webhooks::new(&ctx.config.webhooks)?;
     let pool = ctx.config.worker.pool.clone();
     let discovery = Discovery::default();
     for api in &ctx.config.apis {
@@ -80,6 +84,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     }
     let connections = worker::connect(&ctx).await?;
     let coordinator = connections.coordinator.clone();
+    let posting = tokio::spawn(webhooks.run(coordinator.notices(), ctx.shutdown.clone()));
     let supervised = servers.supervise(&tools, &pool, &discovery);
     let executor = Arc::new(Executor {
         definitions: Definitions::new(Arc::clone(&ctx.config), coordinator.clone(), tools.clone()),
@@ -94,6 +99,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     tokio::spawn(follow_definitions(ctx.clone(), Arc::clone(&executor)));
     let kinds = [WorkKind::Execute, WorkKind::Format, WorkKind::Publish];
     let served = worker::serve(&ctx, connections, &kinds, executor).await;
+    posting.await?;
     // Not before: what is still being called is called to its end.
     supervised.end().await;
     served

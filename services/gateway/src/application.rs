@@ -178,12 +178,18 @@ impl Application {
         self.coordinator.tasks(request).await
     }
 
-    /// A page of what waits for a human, oldest first.
+    /// A page of what waits for a human, oldest first; of one who is to answer it, or of anybody.
     ///
     /// # Errors
     /// As [`Self::submit`].
-    pub async fn approvals(&self, caller: Caller, page: Page) -> Result<Document, Refusal> {
-        self.coordinator.approvals(page.request(caller)).await
+    pub async fn approvals(&self, caller: Caller, page: Page, assignee: String) -> Result<Document, Refusal> {
+        let request = ListRequest {
+            caller: Some(caller.to_message()),
+            limit: page.limit,
+            cursor: page.cursor,
+            assignee,
+        };
+        self.coordinator.approvals(request).await
     }
 
     /// Changes how a task goes on. `body`: the verb's document, if it has one.
@@ -298,14 +304,6 @@ impl Page {
             limit: query.limit()?,
             cursor: query.cursor()?,
         })
-    }
-
-    fn request(self, caller: Caller) -> ListRequest {
-        ListRequest {
-            caller: Some(caller.to_message()),
-            limit: self.limit,
-            cursor: self.cursor,
-        }
     }
 }
 

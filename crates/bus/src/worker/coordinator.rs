@@ -1,6 +1,7 @@
 //! The gRPC side of a worker: one connection, bounded calls, patience while the coordinator is away.
 
 use contracts::coordinator::BeatResponse;
+use contracts::coordinator::notice_service_client::NoticeServiceClient;
 use contracts::coordinator::worker_service_client::WorkerServiceClient;
 use contracts::trace;
 use std::time::Duration;
@@ -14,6 +15,9 @@ type Inject = fn(Request<()>) -> Result<Request<()>, Status>;
 
 /// The generated client; the span it is called in goes with every call.
 pub type Client = WorkerServiceClient<InterceptedService<Channel, Inject>>;
+
+/// The generated client for events of webhooks.
+pub type Notices = NoticeServiceClient<InterceptedService<Channel, Inject>>;
 
 /// Longest wait for the answer to one call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -60,6 +64,7 @@ pub enum CallError {
 #[derive(Clone, Debug)]
 pub struct Coordinator {
     client: Client,
+    notices: Notices,
     signals: watch::Sender<Signals>,
 }
 
@@ -97,6 +102,8 @@ impl Coordinator {
             _ => Channel::balance_list(endpoints.into_iter()),
         };
         Ok(Self {
+            notices: NoticeServiceClient::with_interceptor(channel.clone(), trace::inject as Inject)
+                .max_decoding_message_size(MAX_MESSAGE),
             client: WorkerServiceClient::with_interceptor(channel, trace::inject as Inject)
                 .max_decoding_message_size(MAX_MESSAGE),
             signals: watch::Sender::default(),
@@ -106,6 +113,11 @@ impl Coordinator {
     /// The generated client, for calls the worker loop does not make, such as `AnnounceTools`.
     pub fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    /// The generated client for events of webhooks, on the same connections.
+    pub fn notices(&self) -> Notices {
+        self.notices.clone()
     }
 
     /// What beats say of the tool catalog.

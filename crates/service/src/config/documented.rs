@@ -94,7 +94,7 @@ impl Page<'_> {
                 .map(|(key, _)| key)
                 .partition(|key| {
                     let at = [inner.as_slice(), &[key.as_str()]].concat();
-                    self.schema.at(at.iter().copied()).is_some_and(is_list_of_tables)
+                    self.schema.at(at.iter().copied()).is_some_and(is_list_of_tables) && !self.is_list_of_secrets(&at)
                 });
         for key in plain {
             let at = [inner.as_slice(), &[key.as_str()]].concat();
@@ -133,11 +133,18 @@ impl Page<'_> {
             .is_some_and(|f| f == "secret")
     }
 
+    fn is_list_of_secrets(&self, path: &[&str]) -> bool {
+        self.is_secret(&[path, &["0"]].concat())
+    }
+
     /// What a value looks like that has no default.
     fn shape(&self, path: &[&str]) -> String {
         let node = self.schema.at(path.iter().copied());
         if self.is_secret(path) {
             return "{ env = \"NAME\" }".to_owned();
+        }
+        if self.is_list_of_secrets(path) {
+            return "[{ env = \"NAME\" }]".to_owned();
         }
         if let Some(choices) = node.and_then(|node| node.get("enum")).and_then(Value::as_array) {
             let choices: Vec<String> = choices

@@ -34,6 +34,11 @@ const LISTS: &[List] = &[
         by: "name",
         inner: &[],
     },
+    List {
+        path: "webhooks",
+        by: "name",
+        inner: &[],
+    },
 ];
 
 /// What is wrong with a list as such: its path and why.

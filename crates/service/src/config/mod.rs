@@ -36,6 +36,7 @@ mod schema;
 mod secret;
 mod service;
 mod tools;
+mod webhooks;
 mod worker;
 
 #[cfg(test)]
@@ -68,13 +69,17 @@ pub use mcp::{Decisions, McpConfig};
 pub use mcp_servers::{McpEndpoint, McpServerConfig, McpToolConfig};
 pub use nats::NatsConfig;
 pub use pagination::{PaginationConfig, PaginationKind};
-pub use policy::{BudgetConfig, GrantConfig, OnExhausted, PolicyConfig};
+pub use policy::{
+    AssigneesConfig, AutoApprovalConfig, BudgetConfig, EscalationConfig, GrantConfig, OnExhausted, PolicyConfig,
+    RiskLevel,
+};
 pub use probe::ProbeConfig;
 pub use quality::{DeliverableConfig, DimensionConfig, QualityConfig};
 pub use retry::RetryConfig;
 pub use secret::{Secret, SecretError};
 pub use service::ServiceConfig;
 pub use tools::{RegisteredState, ToolProfile, ToolsConfig};
+pub use webhooks::{EVENTS, WebhookConfig};
 pub use worker::WorkerConfig;
 
 use schemars::JsonSchema;
@@ -118,6 +123,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Events for subscribers.
     pub events: EventsConfig,
+    /// Receivers that are told of events.
+    pub webhooks: Vec<WebhookConfig>,
     /// Which tools an executor offers.
     pub tools: ToolsConfig,
     /// What is remembered of finished tasks.
@@ -162,6 +169,7 @@ impl Config {
         self.policy.check(is_channel, &mut checks);
         self.limits.check(&mut checks);
         self.tools.check(&self.llm, &mut checks);
+        WebhookConfig::check_all(&self.webhooks, &mut checks);
         checks
     }
 }

@@ -53,7 +53,10 @@ pub(super) fn display(path: &[String]) -> String {
 
 fn is_list(path: &[String]) -> bool {
     match path {
-        [one] => matches!(one.as_str(), "agents" | "apis" | "channels" | "mcp_servers"),
+        [one] => matches!(
+            one.as_str(),
+            "agents" | "apis" | "channels" | "mcp_servers" | "webhooks"
+        ),
         [apis, _, endpoints] => apis == "apis" && endpoints == "endpoints",
         _ => false,
     }

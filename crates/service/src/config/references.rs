@@ -1,9 +1,9 @@
-//! Secrets of tools and channels that are referred to and are not there.
+//! Secrets of tools, channels and webhooks that are referred to and are not there.
 
-use super::{ApiConfig, ChannelConfig, Config, Fault, Faults, McpServerConfig, Secret, headers};
+use super::{ApiConfig, ChannelConfig, Config, Fault, Faults, McpServerConfig, Secret, WebhookConfig, headers};
 
 impl Config {
-    /// Checks that every secret of tools and channels can be read here; for the process that serves them.
+    /// Checks that every secret of tools, channels and webhooks can be read here; for the process that serves them.
     ///
     /// # Errors
     /// The references that lead nowhere.
@@ -11,7 +11,9 @@ impl Config {
         let apis = self.apis.iter().flat_map(of_api);
         let channels = self.channels.iter().flat_map(of_channel);
         let servers = self.mcp_servers.iter().flat_map(of_server);
-        let faults: Vec<Fault> = apis.chain(channels).chain(servers).filter_map(missing).collect();
+        let webhooks = self.webhooks.iter().flat_map(of_webhook);
+        let all = apis.chain(channels).chain(servers).chain(webhooks);
+        let faults: Vec<Fault> = all.filter_map(missing).collect();
         if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
     }
 }
@@ -57,4 +59,9 @@ fn of_channel(channel: &ChannelConfig) -> Vec<(String, &Secret)> {
     let own = headers::secrets(&channel.headers);
     let own = own.map(|(name, secret)| (format!("{at}.headers.{name}"), secret));
     secret.chain(auth).chain(own).collect()
+}
+
+fn of_webhook(webhook: &WebhookConfig) -> impl Iterator<Item = (String, &Secret)> {
+    let at = format!("webhooks[{}].secrets", webhook.name);
+    webhook.secrets.iter().map(move |secret| (at.clone(), secret))
 }

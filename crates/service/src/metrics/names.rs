@@ -92,3 +92,13 @@ pub const CUSTOM_MODEL_IMPROVEMENT: Metric = Metric {
     name: "orchestrator_custom_model_improvement",
     help: "Difference in mean overall quality between tasks with a custom model and tasks without.",
 };
+/// Coordinator: events for webhooks.
+pub const WEBHOOK_EVENTS: Metric = Metric {
+    name: "orchestrator_webhook_events_total",
+    help: "Events posted to a webhook, by what became of it: delivered, failed (tried again later), given_up, gone.",
+};
+/// Coordinator: events for webhooks that are not delivered yet.
+pub const WEBHOOK_WAITING: Metric = Metric {
+    name: "orchestrator_webhook_waiting",
+    help: "Events a webhook has not taken yet; each coordinator counts all.",
+};

@@ -1,5 +1,6 @@
 //! The working copy a decision is made on.
 
+use super::escalation;
 use super::{Env, Snapshot};
 use crate::decision::{Changes, Event, GateDecision, GateRow, Lookup, NewPayload, Reply, Transition};
 use crate::hash::Fingerprint;
@@ -216,6 +217,7 @@ impl<'a> Context<'a> {
         let opened_at = self.now();
         let ttl = Millis::from_secs_f64(self.submission.policy.gate_ttl_seconds);
         let expires_at = (kind != GateKind::Attention).then(|| opened_at + ttl);
+        let chain = &self.submission.policy.escalation;
         let gate = Gate {
             serial,
             kind,
@@ -223,16 +225,65 @@ impl<'a> Context<'a> {
             content_hash,
             opened_at,
             expires_at,
+            assignee: escalation::first(&self.submission, kind),
+            handed_on: 0,
+            hand_on_at: escalation::due(chain, 0, opened_at, expires_at),
         };
-        self.changes.gates.push(self.gate_row(&gate, None));
+        self.tell_open(&gate);
         self.task.gates.push(gate);
-        let data = json!({
-            "gate_id": self.task.id.gate(serial).to_string(),
-            "kind": kind.as_str(),
-            "step_key": step.map(|s| self.step_key(s)),
-            "content_hash": content_hash.to_string(),
+    }
+
+    /// Somebody else is to answer a gate that stays open.
+    pub fn reassign(&mut self, gate: Gate) {
+        self.touch();
+        self.tell_open(&gate);
+        if let Some(open) = self.task.gates.iter_mut().find(|g| g.serial == gate.serial) {
+            *open = gate;
+        }
+    }
+
+    /// Told again of a gate that was handed on: under its id, and how often.
+    fn tell_open(&mut self, gate: &Gate) {
+        self.changes.gates.push(self.gate_row(gate, None));
+        let mut data = json!({
+            "gate_id": self.task.id.gate(gate.serial).to_string(),
+            "kind": gate.kind.as_str(),
+            "step_key": gate.step.map(|s| self.step_key(s)),
+            "content_hash": gate.content_hash.to_string(),
         });
+        if let Value::Object(data) = &mut data {
+            data.extend(gate.assignee.iter().map(|name| ("assignee".to_owned(), json!(name))));
+            let handed_on = Some(gate.handed_on).filter(|n| *n > 0);
+            data.extend(handed_on.map(|n| ("escalation".to_owned(), json!(n))));
+        }
         self.emit(EventKind::GateOpened, data);
+    }
+
+    /// Policy lets through what a gate would have been about: it is on record, and nobody is told to look.
+    pub fn decide_unasked(&mut self, kind: GateKind, step: Option<u16>, content_hash: Fingerprint, policy: &str) {
+        let serial = self.serial();
+        let at = self.now();
+        let gate = Gate {
+            serial,
+            kind,
+            step,
+            content_hash,
+            opened_at: at,
+            expires_at: None,
+            assignee: None,
+            handed_on: 0,
+            hand_on_at: None,
+        };
+        self.task.gates.push(gate);
+        let decided = Decided {
+            serial,
+            kind,
+            actor: policy.to_owned(),
+            at,
+            action: Action::Approve,
+            request: Fingerprint::of([]),
+        };
+        self.close_gate(serial, &decided, None, false);
     }
 
     /// Closes an open gate; `expired` when nobody decided in time.
@@ -290,6 +341,7 @@ impl<'a> Context<'a> {
             opened_at: gate.opened_at,
             expires_at: gate.expires_at,
             content_hash: gate.content_hash,
+            assignee: gate.assignee.clone(),
             decided,
         }
     }

@@ -1,5 +1,6 @@
 //! Formatting, approval and publication: from settled outputs to what is out there.
 
+use super::auto_approval;
 use super::context::Context;
 use super::effects::{self, Leftover};
 use super::{assessing, steps};
@@ -64,13 +65,9 @@ fn after_formatting(cx: &mut Context<'_>) {
         repair_or_ask(cx, faulty);
         return;
     }
-    let policy = &cx.submission.policy;
-    let quality = cx.task.quality.as_ref();
-    let good = quality.is_some_and(|q| q.passed && q.overall >= policy.auto_approve_min_quality);
-    if policy.auto_approve && good {
-        approve(cx, None, "policy");
-    } else {
-        cx.set_stage(Status::AwaitingApproval);
+    match auto_approval::publication(&cx.submission.policy, &cx.task) {
+        Some(policy) => approve(cx, None, &policy),
+        None => cx.set_stage(Status::AwaitingApproval),
     }
 }
 

@@ -6,11 +6,13 @@
 mod advance;
 mod asking;
 mod assessing;
+mod auto_approval;
 mod context;
 mod control;
 mod delivering;
 mod dispatch;
 mod effects;
+mod escalation;
 mod gates;
 mod money;
 mod planning;
@@ -19,6 +21,8 @@ mod steps;
 mod timers;
 mod versions;
 
+pub use auto_approval::{is_policy, publication as policy_that_lets_out};
+pub use delivering::RESULT;
 pub use dispatch::{ReadyJob, dispatch, note_published, ready_jobs};
 pub use gates::{actions_of, allowed_actions};
 

@@ -1,6 +1,7 @@
 //! Steps: which may run, which are done, and which must run again because their input changed.
 
 use super::asking::{self, Turn};
+use super::auto_approval;
 use super::context::Context;
 use super::effects::{self, Leftover};
 use super::versions;
@@ -98,9 +99,15 @@ fn settle(cx: &mut Context<'_>, index: u16, deps: &[u16]) -> bool {
 
 fn start(cx: &mut Context<'_>, index: u16, hash: Fingerprint) {
     cx.touch();
+    // Before it is its turn: what expired once goes to a human.
+    let allowed = auto_approval::call(cx, index);
     if let Turn::Ask(question) = asking::turn(cx, index, hash) {
-        cx.open_gate(GateKind::Step, Some(index), question);
-        return;
+        let Some(policy) = allowed else {
+            cx.open_gate(GateKind::Step, Some(index), question);
+            return;
+        };
+        cx.decide_unasked(GateKind::Step, Some(index), question, &policy);
+        asking::let_through(cx, index, None);
     }
     let round = cx.task.round;
     versions::before_change(&mut cx.task, index);

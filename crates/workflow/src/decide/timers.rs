@@ -1,7 +1,7 @@
 //! What is due: leases, gates, deadlines, licences, and queued jobs that are silent.
 
 use super::context::Context;
-use super::{QUEUE_SILENCE, asking, effects, gates, runs};
+use super::{QUEUE_SILENCE, asking, effects, escalation, gates, runs};
 use crate::decision::Lookup;
 use crate::hash::Fingerprint;
 use crate::ids::Serial;
@@ -17,6 +17,7 @@ pub(super) fn fired(cx: &mut Context<'_>) {
         leases(cx);
     }
     effects::expire(cx);
+    escalation::hand_on(cx);
     expire_gates(cx);
     deadline(cx);
     silent(cx, QUEUE_SILENCE);

@@ -12,8 +12,8 @@ use std::time::Duration;
 /// Most that are shown; older ones come first.
 const SHOWN: u32 = 200;
 
-pub async fn list(caller: &Caller) -> Result<()> {
-    let page = caller.client.approvals(Some(SHOWN), None).await?;
+pub async fn list(caller: &Caller, assignee: Option<String>) -> Result<()> {
+    let page = caller.client.approvals(Some(SHOWN), None, assignee).await?;
     caller.print(&json!(page), inbox)
 }
 
@@ -22,7 +22,7 @@ fn inbox(page: &Value, look: Look) -> String {
     if waiting.is_empty() {
         return "nothing waits for a decision".to_owned();
     }
-    let row = |gate: &Value| -> [Cell; 7] {
+    let row = |gate: &Value| -> [Cell; 8] {
         let age = gate.get("age_seconds").and_then(Value::as_f64).unwrap_or_default();
         let age = Duration::try_from_secs_f64(age).unwrap_or_default();
         let about = match field(gate, "reason") {
@@ -37,6 +37,7 @@ fn inbox(page: &Value, look: Look) -> String {
             about.into(),
             duration(age).into(),
             Cell { text: risk, tone },
+            field(gate, "assignee").into(),
             moment(&field(gate, "expires_at")).into(),
             field(gate, "request").into(),
         ]
@@ -47,6 +48,7 @@ fn inbox(page: &Value, look: Look) -> String {
         optional("about"),
         whole("age"),
         whole("risk"),
+        optional("assignee"),
         optional("expires (UTC)"),
         elastic("request"),
     ];
@@ -70,7 +72,12 @@ pub fn describe(approval: &Value, look: Look, program: &str) -> String {
         field(approval, "gate_id"),
         look.paint(Tone::Warn, &field(approval, "kind"))
     )];
-    for (label, name) in [("request", "request"), ("asks", "summary"), ("reasoning", "reasoning")] {
+    for (label, name) in [
+        ("request", "request"),
+        ("asks", "summary"),
+        ("reasoning", "reasoning"),
+        ("assignee", "assignee"),
+    ] {
         let text = field(approval, name);
         if !text.is_empty() {
             lines.push(format!("{} {text}", look.paint(Tone::Faint, &format!("{label:<9}"))));

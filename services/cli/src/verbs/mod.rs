@@ -89,10 +89,12 @@ async fn dispatch(caller: &Caller, command: Command) -> Result<()> {
         Command::Status { task } => status::run(caller, &caller.task(&task).await?).await,
         Command::List(arguments) => list::run(caller, arguments).await,
         Command::Watch { task, after } => watch::run(caller, &caller.task(&task).await?, after).await,
-        Command::Approvals { task: None, .. } => approvals::list(caller).await,
-        Command::Approvals { task: Some(task), gate } => {
-            approvals::show(caller, &caller.task(&task).await?, gate.as_deref()).await
-        }
+        Command::Approvals {
+            task: None, assignee, ..
+        } => approvals::list(caller, assignee).await,
+        Command::Approvals {
+            task: Some(task), gate, ..
+        } => approvals::show(caller, &caller.task(&task).await?, gate.as_deref()).await,
         Command::Approve(arguments) => decide::approve(caller, arguments).await,
         Command::Reject { gate, reason } => decide::reject(caller, gate, reason).await,
         Command::Revise { gate, feedback } => decide::revise(caller, gate, feedback).await,

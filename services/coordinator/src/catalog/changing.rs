@@ -1,6 +1,7 @@
 //! Writing what became of a tool, with what is told of it.
 
 use super::transitions::Change;
+use crate::notices::Subscriptions;
 use crate::store::StoreError;
 use crate::store::catalog::telling::{self, ToolEvent};
 use crate::store::catalog::{ToolRow, signals, writing};
@@ -22,6 +23,7 @@ pub struct Telling<'a> {
     /// W3C trace context, or empty.
     pub traceparent: &'a str,
     pub at: Timestamp,
+    pub subscriptions: &'a Subscriptions,
 }
 
 /// Writes rows, their events and the signal to executors; how many rows: a new id may have been taken meanwhile.
@@ -44,7 +46,7 @@ pub async fn apply(
     written.extend(writing::update(connection, &rows(false)).await?);
     changes.retain(|change| written.contains(&change.row.tool_id));
     let events: Vec<_> = changes.iter().flat_map(|change| events(change, telling)).collect();
-    telling::store(connection, &events).await?;
+    telling::store(connection, events).await?;
     if changes.iter().any(|change| change.definitions) {
         signals::definitions_changed(connection).await?;
     }
@@ -81,6 +83,7 @@ fn event(row: &ToolRow, kind: EventKind, sequence: i64, telling: &Telling<'_>) -
         sequence,
         subject: telling.names.event_subject(kind, telling.tenant),
         body: body.to_json().ok()?,
+        notices: telling.subscriptions.notices(kind, stream, number),
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod asking;
 mod cursor;
+pub mod notices;
 mod paging;
 pub mod problems;
 pub mod tasks;

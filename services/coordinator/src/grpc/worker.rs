@@ -73,7 +73,7 @@ impl Workers {
     }
 }
 
-fn parse<T: std::str::FromStr>(text: &str, what: &'static str) -> Result<T, Status> {
+pub(super) fn parse<T: std::str::FromStr>(text: &str, what: &'static str) -> Result<T, Status> {
     text.parse()
         .map_err(|_| Status::invalid_argument(format!("{what} is not valid")))
 }
@@ -83,7 +83,7 @@ fn away(_: sqlx::Error) -> Status {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn unavailable(error: StoreError) -> Status {
+pub(super) fn unavailable(error: StoreError) -> Status {
     tracing::warn!(
         error = &error as &dyn std::error::Error,
         "a worker's question could not be answered"

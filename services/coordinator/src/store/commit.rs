@@ -5,7 +5,8 @@
 //! won, and a lost race leaves no trace.
 
 use super::runs::{self, RunRow};
-use super::{StoreError, to_db};
+use super::{StoreError, notices, to_db};
+use crate::notices::NewNotice;
 use chrono::{DateTime, Utc};
 use outbox::Told;
 use sqlx::postgres::PgConnection;
@@ -24,6 +25,7 @@ pub struct Rows {
     pub changed: Vec<ChangedTask>,
     pub payloads: Vec<(TaskId, u32, &'static str, std::sync::Arc<str>)>,
     pub events: Vec<EventRow>,
+    pub notices: Vec<NewNotice>,
     pub gates: Vec<(TaskId, String, GateRow)>,
     pub effects: Vec<(TaskId, EffectRow)>,
     pub costs: Vec<(TaskId, CostRow)>,
@@ -43,6 +45,7 @@ impl Rows {
         self.changed.extend(other.changed);
         self.payloads.extend(other.payloads);
         self.events.extend(other.events);
+        self.notices.extend(other.notices);
         self.gates.extend(other.gates);
         self.effects.extend(other.effects);
         self.costs.extend(other.costs);
@@ -214,10 +217,10 @@ SELECT (SELECT batch FROM batch) AS batch, clock_timestamp() AS clock,
     1 / (CASE WHEN (SELECT count(*) FROM updated) = $39::bigint THEN 1 ELSE 0 END) AS guard";
 
 const GATES: &str = "
-INSERT INTO gate (id, task_id, tenant, kind, step_key, content_hash, opened_at, expires_at, action, actor, decided_at, feedback)
+INSERT INTO gate (id, task_id, tenant, kind, step_key, content_hash, opened_at, expires_at, action, actor, decided_at, feedback, assignee)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-    $8::timestamptz[], $9::text[], $10::text[], $11::timestamptz[], $12::text[])
-ON CONFLICT (id) DO UPDATE SET action = excluded.action, actor = excluded.actor, decided_at = excluded.decided_at,
+    $8::timestamptz[], $9::text[], $10::text[], $11::timestamptz[], $12::text[], $13::text[])
+ON CONFLICT (id) DO UPDATE SET assignee = excluded.assignee, action = excluded.action, actor = excluded.actor, decided_at = excluded.decided_at,
     feedback = excluded.feedback";
 
 const EFFECTS: &str = "
@@ -238,14 +241,20 @@ ON CONFLICT (job_id, run_id) DO UPDATE SET usd_micros = excluded.usd_micros, inp
 
 /// Writes a batch, whole or not at all.
 ///
-/// Gates, effects, costs and runs that called something are rare; a batch that has some takes a transaction of several
-/// statements, every other one is a single round trip.
+/// Gates, effects, costs, runs that called something and what webhooks are told of are rare; a batch that has some takes
+/// a transaction of several statements, every other one is a single round trip.
 ///
 /// # Errors
 /// A conflict where somebody else was first; an outage where nobody knows what was written.
 pub async fn commit(connection: &mut PgConnection, rows: &Rows) -> Result<Committed, StoreError> {
-    let rare = !(rows.gates.is_empty() && rows.effects.is_empty() && rows.costs.is_empty() && rows.runs.is_empty());
-    if !rare {
+    let rare = [
+        rows.gates.len(),
+        rows.effects.len(),
+        rows.costs.len(),
+        rows.runs.len(),
+        rows.notices.len(),
+    ];
+    if rare == [0; 5] {
         return statement(connection, rows).await;
     }
     let mut transaction = sqlx::Connection::begin(connection)
@@ -264,6 +273,7 @@ pub async fn commit(connection: &mut PgConnection, rows: &Rows) -> Result<Commit
     if !rows.runs.is_empty() {
         committed.new_runs = runs::keep(&mut transaction, &rows.runs).await?;
     }
+    notices::add(&mut transaction, &rows.notices).await?;
     transaction.commit().await.map_err(StoreError::at("commit"))?;
     Ok(committed)
 }
@@ -358,6 +368,7 @@ async fn gates(connection: &mut PgConnection, rows: &Rows) -> Result<(), StoreEr
         .bind(each(g, |(_, _, r)| r.decided.as_ref().map(|d| d.actor.clone())))
         .bind(each(g, |(_, _, r)| r.decided.as_ref().map(|d| to_db(d.at))))
         .bind(each(g, |(_, _, r)| r.decided.as_ref().and_then(|d| d.feedback.clone())))
+        .bind(each(g, |(_, _, r)| r.assignee.clone()))
         .execute(connection)
         .await
         .map_err(StoreError::at("write gates"))?;

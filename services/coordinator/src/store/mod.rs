@@ -6,6 +6,7 @@ pub mod commit;
 pub mod idempotency;
 pub mod lanes;
 pub mod load;
+pub mod notices;
 pub mod outbox;
 pub mod payloads;
 pub mod quarantine;

@@ -47,6 +47,7 @@ pub fn approval(facts: &Facts, gate: &Gate, effects: &[EffectLine], input_schema
         "content_hash": gate.content_hash,
         "opened_at": moment(gate.opened_at),
         "expires_at": gate.expires_at.map(moment),
+        "assignee": gate.assignee,
         "allowed_actions": gates::actions(task, gate),
     });
     let step = gates::step_key(facts.plan.as_ref(), gate);

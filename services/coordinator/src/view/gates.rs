@@ -18,7 +18,7 @@ pub(super) fn step_key<'p>(plan: Option<&'p FrozenPlan>, gate: &Gate) -> Option<
     Some(step.key.as_str())
 }
 
-/// `[{gate_id, kind, step_key?, opened_at, expires_at, content_hash, allowed_actions}]`, oldest first.
+/// `[{gate_id, kind, step_key?, opened_at, expires_at, assignee, content_hash, allowed_actions}]`, oldest first.
 pub(super) fn open(facts: &Facts) -> Value {
     let mut gates: Vec<&Gate> = facts.task.gates.iter().collect();
     gates.sort_unstable_by_key(|g| (g.opened_at, g.serial));
@@ -31,6 +31,7 @@ fn describe(facts: &Facts, gate: &Gate) -> Value {
         "kind": gate.kind,
         "opened_at": moment(gate.opened_at),
         "expires_at": gate.expires_at.map(moment),
+        "assignee": gate.assignee,
         "content_hash": gate.content_hash,
         "allowed_actions": actions(&facts.task, gate),
     });

@@ -1,9 +1,10 @@
 //! Pages and their entries.
 
 use super::status::{attention, progress};
-use super::{Risk, moment, put};
+use super::{moment, put};
 use crate::store::tasks::lists::{Listed, Waiting};
 use serde_json::{Value, json};
+use workflow::risk::Risk;
 use workflow::state::Gate;
 use workflow::time::Timestamp;
 use workflow::vocabulary::GateKind;
@@ -45,6 +46,7 @@ pub fn inbox_entry(waiting: &Waiting, gate: &Gate, step_key: Option<&str>, risk:
         "age_seconds": (now - gate.opened_at).as_secs_f64().max(0.0),
         "opened_at": moment(gate.opened_at),
         "expires_at": gate.expires_at.map(moment),
+        "assignee": gate.assignee,
         "risk": risk,
     });
     put(&mut document, "step_key", step_key.map(Value::from));

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use workflow::decide::policy_that_lets_out;
 use workflow::plan::Plan;
 use workflow::state::{PayloadNo, Task};
 use workflow::vocabulary::{Action, GateKind, Status};
@@ -114,12 +115,13 @@ pub(super) fn automatic_approval(facts: &Facts) -> Option<Value> {
         matches!(d.kind, GateKind::Publication | GateKind::Attention)
             && matches!(d.action, Action::Approve | Action::Edit)
     };
-    let auto =
-        facts.submission.policy.auto_approve && task.status == Status::Completed && !task.decided.iter().any(looked);
+    let policy = &facts.submission.policy;
+    let auto = policy.auto_approve && task.status == Status::Completed && !task.decided.iter().any(looked);
     auto.then(|| {
+        let actor = policy_that_lets_out(policy, task);
         json!({
             "gate_id": null, "kind": GateKind::Publication, "step_key": null, "opened_at": null,
-            "action": Action::Approve, "actor": "policy", "decided_at": null, "feedback": null,
+            "action": Action::Approve, "actor": actor.as_deref().unwrap_or("policy"), "decided_at": null, "feedback": null,
         })
     })
 }

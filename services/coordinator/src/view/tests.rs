@@ -9,6 +9,7 @@ use uuid::Uuid;
 use workflow::decision::{EffectReply, Refusal, Reply};
 use workflow::ids::RunId;
 use workflow::input::{Body, EffectRequest, Input};
+use workflow::risk::{Outside, Risk, risk};
 use workflow::state::Unit;
 use workflow::time::Millis;
 use workflow::vocabulary::{Action, EffectClass};
@@ -70,6 +71,7 @@ fn the_status_has_the_members_of_the_contract() {
         "open_gates": [{
             "gate_id": gate_id, "kind": "publication",
             "opened_at": "2023-11-14T22:13:25.000Z", "expires_at": "2023-11-14T23:13:25.000Z",
+            "assignee": null,
             "content_hash": gate.content_hash.to_string(),
             "allowed_actions": ["approve", "edit", "revise", "reject", "cancel"],
         }],

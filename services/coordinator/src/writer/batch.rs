@@ -129,6 +129,8 @@ fn add_rows(
             .push((id, payload.no.0, payload.kind, Arc::clone(&payload.body.text)));
     }
     for event in &draft.changes.events {
+        rows.notices
+            .extend(shared.subscriptions.notices(event.kind, id, event.sequence));
         rows.events
             .push(announce::event_row(&draft.entry, event, &traceparent, shared).map_err(corrupt)?);
     }

@@ -70,6 +70,8 @@ pub struct Shared {
     pub paces: crate::work::pace::Paces,
     /// What runs of tools took and is not summed yet.
     pub measures: crate::catalog::measures::Measures,
+    /// Which webhooks are told of what.
+    pub subscriptions: crate::notices::Subscriptions,
 }
 
 impl Shared {

@@ -65,9 +65,7 @@ pub(crate) enum Reason {
     #[error(transparent)]
     Client(#[from] outbound::BuildError),
     #[error(transparent)]
-    Secret(#[from] service::config::SecretError),
-    #[error("the secret is not `whsec_` and base64")]
-    SecretForm,
+    Secret(#[from] crate::signing::SigningError),
     #[error(transparent)]
     Server(#[from] RunFailure),
     #[error(transparent)]

@@ -5,13 +5,13 @@ use super::{Channel, Publication, Reason};
 use crate::deliverable::Deliverable;
 use crate::effects::{EffectPort, Intent, Licensed, Sender, Sent, Stop, perform};
 use crate::failure::RunFailure;
+use crate::signing::{self, SigningError};
 use crate::tools::http_endpoint::{Verdict, ended, judge, refusal};
 use async_trait::async_trait;
-use outbound::{AllowList, Client, HeaderMap, HeaderValue, Limits, Method, Request, Unlisted, Url, header};
+use outbound::{AllowList, Client, HeaderValue, Limits, Method, Request, Unlisted, Url, header};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use service::config::{ChannelConfig, Secret};
-use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP};
 use std::time::Duration;
 use tokio::time::Instant;
 use workflow::ids::TaskId;
@@ -24,7 +24,7 @@ const MAX_ANSWER_BYTES: usize = 64 << 10;
 pub struct Webhook {
     client: Client,
     url: Url,
-    secret: Option<Secret>,
+    secrets: Vec<Secret>,
     class: EffectClass,
     timeout: Duration,
     key_ttl: Duration,
@@ -47,12 +47,12 @@ impl Webhook {
             ..Limits::default()
         };
         if let Some(secret) = &channel.secret {
-            signer(&secret.resolve()?)?;
+            signing::check(secret)?;
         }
         Ok(Self {
             client: Client::new(allow, limits)?,
             url: Url::parse(channel.url()).map_err(|_| Reason::Url)?,
-            secret: channel.secret.clone(),
+            secrets: channel.secret.iter().cloned().collect(),
             class: super::class(channel),
             timeout: Duration::from_secs_f64(channel.timeout_seconds),
             key_ttl: Duration::from_secs_f64(channel.key_ttl_seconds),
@@ -118,30 +118,22 @@ impl Post<'_> {
             .content
             .thaw(|| body(self.task, frozen.timestamp, self.deliverable))?;
         let left = licensed.send_before.saturating_duration_since(Instant::now());
+        let mut headers = signing::headers(&licensed.key, frozen.timestamp, &body, &self.webhook.secrets)?;
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Ok(Request {
-            headers: self.headers(&licensed.key, frozen.timestamp, &body)?,
+            headers,
             body: body.into(),
             ..Request::new(Method::POST, url, left.min(self.webhook.timeout))
         })
     }
+}
 
-    fn headers(&self, key: &str, timestamp: i64, body: &str) -> Result<HeaderMap, RunFailure> {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let key_value = HeaderValue::from_str(key).map_err(|_| unusable("key"))?;
-        headers.insert(HEADER_WEBHOOK_ID, key_value);
-        headers.insert(HEADER_WEBHOOK_TIMESTAMP, HeaderValue::from(timestamp));
-        if let Some(secret) = &self.webhook.secret {
-            let secret = secret
-                .resolve()
-                .map_err(|error| RunFailure::transient("secret", error.to_string()))?;
-            let signature = signer(&secret)
-                .ok()
-                .and_then(|signer| signer.sign(key, timestamp, body.as_bytes()).ok())
-                .and_then(|signature| HeaderValue::from_str(&signature).ok());
-            headers.insert(HEADER_WEBHOOK_SIGNATURE, signature.ok_or_else(|| unusable("secret"))?);
+impl From<SigningError> for RunFailure {
+    fn from(error: SigningError) -> Self {
+        match error {
+            SigningError::Unreadable(source) => Self::transient("secret", source.to_string()),
+            SigningError::Id | SigningError::Form => unusable("secret"),
         }
-        Ok(headers)
     }
 }
 
@@ -150,10 +142,6 @@ fn without_query(url: &Url) -> String {
     let mut shown = url.clone();
     shown.set_query(None);
     shown.into()
-}
-
-fn signer(secret: &str) -> Result<standardwebhooks::Webhook, Reason> {
-    standardwebhooks::Webhook::new(secret).map_err(|_| Reason::SecretForm)
 }
 
 fn unusable(what: &str) -> RunFailure {

@@ -9,8 +9,11 @@ use axum::extract::State;
 use axum::response::Response;
 use std::sync::Arc;
 
-/// A page of what waits for a human, oldest first.
+const ASSIGNEE_CHARACTERS: usize = 64;
+
+/// A page of what waits for a human, oldest first; `assignee`: of one who is to answer it.
 pub async fn list(State(app): State<Arc<Application>>, caller: Caller, query: Parameters) -> Result<Response, Refusal> {
     let page = Page::of(&query)?;
-    app.approvals(caller, page).await.map(reply::document)
+    let assignee = query.text("assignee", ASSIGNEE_CHARACTERS)?;
+    app.approvals(caller, page, assignee).await.map(reply::document)
 }

@@ -49,7 +49,7 @@ async fn the_client_speaks_every_verb() {
     assert_eq!(client.tool("shop.stock").await.unwrap()["category"], "api");
     assert_eq!(client.tools(&ToolFilter::default()).await.unwrap().items.len(), 1);
     assert!(client.plan_schema().await.unwrap().is_object());
-    assert_eq!(client.approvals(Some(5), None).await.unwrap().items.len(), 0);
+    assert_eq!(client.approvals(Some(5), None, None).await.unwrap().items.len(), 0);
     assert_eq!(
         client.approval(id, None).await.unwrap_err().code(),
         Some("gate_ambiguous")

@@ -2,6 +2,7 @@
 
 use crate::record::json;
 use serde_json::Value;
+use workflow::decide::is_policy;
 
 /// What figures are made of, beside status and quality.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
@@ -71,7 +72,7 @@ fn verdict(gate: &Value) -> Option<Verdict> {
 }
 
 fn overridden(gates: &Value, passed: Option<bool>) -> Option<bool> {
-    let by_human = |gate: &&Value| !matches!(member(gate, "actor"), "policy" | "expiry");
+    let by_human = |gate: &&Value| !is_policy(member(gate, "actor")) && member(gate, "actor") != "expiry";
     let verdicts: Vec<Verdict> = list(gates).iter().filter(by_human).filter_map(verdict).collect();
     let last = verdicts.last()?;
     let otherwise = match last {

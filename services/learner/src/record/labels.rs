@@ -4,6 +4,7 @@ use super::json;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use workflow::decide::is_policy;
 
 /// How a task ended and what people decided.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -128,7 +129,7 @@ fn decision(gate: &Value) -> Option<Decision> {
 
 fn decider(gate: &Value) -> DecidedBy {
     match gate.get("actor").and_then(Value::as_str) {
-        Some("policy") => DecidedBy::Policy,
+        Some(actor) if is_policy(actor) => DecidedBy::Policy,
         Some("expiry") => DecidedBy::Expiry,
         _ => DecidedBy::Human,
     }

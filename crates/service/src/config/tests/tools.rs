@@ -284,3 +284,89 @@ fn an_http_channel_is_whole_and_other_kinds_have_nothing_of_it() {
     }
     assert_eq!(found.len(), 8, "{found:#?}");
 }
+
+#[test]
+fn a_webhook_is_signed_and_told_of_events_that_there_are() {
+    let folder = Folder::new();
+    let good = folder.file(
+        "good.toml",
+        r#"
+        [[webhooks]]
+        name = "inbox"
+        url = "https://hooks.example/inbox"
+        secrets = [{ env = "NO_SUCH_VARIABLE_HERE" }, { file = "/nowhere/old" }]
+        "#,
+    );
+    let config = load(&environment(&[("ORCHESTRATOR_CONFIG", &good)])).unwrap();
+    assert!(config.webhooks[0].wants("gate.opened") && !config.webhooks[0].wants("gate.decided"));
+    let missing = config.check_tool_secrets().unwrap_err();
+    assert!(missing.0.iter().all(|fault| fault.key == "webhooks[inbox].secrets"));
+    assert_eq!(missing.0.len(), 2);
+    let bad = folder.file(
+        "bad.toml",
+        r#"
+        [[webhooks]]
+        name = "in box"
+        url = "https://hooks.example/inbox"
+        secrets = ["whsec_plain"]
+        events = ["gate.opend"]
+        [[webhooks]]
+        name = "unsigned"
+        url = "hooks.example"
+        secrets = []
+        "#,
+    );
+    let found = faults(&environment(&[("ORCHESTRATOR_CONFIG", &bad)]));
+    for key in [
+        "webhooks[in box].name",
+        "webhooks[in box].secrets[0]",
+        "webhooks[in box].events",
+        "webhooks[unsigned].url",
+        "webhooks[unsigned].secrets",
+    ] {
+        assert!(found.iter().any(|fault| fault.key == key), "{key}: {found:?}");
+    }
+}
+
+#[test]
+fn a_rule_of_automatic_approval_says_what_it_is_about_and_is_no_weaker_than_the_rest() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "rules.toml",
+        r#"
+        [policy]
+        auto_approve = true
+        escalation = [{ after_seconds = 60, assignee = "a" }, { after_seconds = 60, assignee = "b" }]
+        [[policy.auto_approval]]
+        name = "good"
+        max_risk = "medium"
+        min_quality = 0.9
+        [[policy.auto_approval]]
+        name = "good"
+        channels = ["fax"]
+        min_quality = 0.5
+        [[policy.auto_approval]]
+        name = "calls"
+        tools = ["shop.order"]
+        min_quality = 0.9
+        [[policy.auto_approval]]
+        name = "odd"
+        max_risk = "none"
+        "#,
+    );
+    let found = faults(&environment(&[("ORCHESTRATOR_CONFIG", &file)]));
+    let keys: Vec<&str> = found.iter().map(|fault| fault.key.as_str()).collect();
+    for (at, key) in [
+        (1, "name"),
+        (1, "channels"),
+        (1, "min_quality"),
+        (2, "tools"),
+        (3, "max_risk"),
+    ] {
+        let key = format!(".{key}");
+        let found = keys.iter().any(|k| k.contains(&at.to_string()) && k.ends_with(&key));
+        assert!(found, "{at}{key}: {keys:?}");
+    }
+    assert!(keys.contains(&"policy.escalation"), "{keys:?}");
+    assert!(!keys.iter().any(|k| k.contains(".0.") || k.contains("[0]")), "{keys:?}");
+}

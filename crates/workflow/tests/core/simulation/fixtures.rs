@@ -83,6 +83,8 @@ pub fn submission(random: &mut Random) -> Submission {
             plan_review: random.chance(15),
             auto_approve: random.chance(50),
             auto_approve_min_quality: 0.5,
+            auto_approval: Vec::new(),
+            channel_effects: BTreeMap::new(),
             on_exhausted: if random.chance(20) {
                 OnExhausted::Fail
             } else {
@@ -92,6 +94,8 @@ pub fn submission(random: &mut Random) -> Submission {
             max_tokens: None,
             max_duration_seconds: random.chance(20).then_some(120.0),
             gate_ttl_seconds: if random.chance(20) { 30.0 } else { 100_000.0 },
+            assignees: BTreeMap::new(),
+            escalation: Vec::new(),
             job_timeout_seconds: 60.0,
             model_timeout_seconds: 60.0,
             grant_usd_micros: 5,

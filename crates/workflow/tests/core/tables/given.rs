@@ -125,11 +125,15 @@ impl Given {
             plan_review: false,
             auto_approve: false,
             auto_approve_min_quality: 0.5,
+            auto_approval: Vec::new(),
+            channel_effects: BTreeMap::new(),
             on_exhausted: OnExhausted::NeedsAttention,
             max_cost_usd_micros: None,
             max_tokens: None,
             max_duration_seconds: None,
             gate_ttl_seconds: 3600.0,
+            assignees: BTreeMap::new(),
+            escalation: Vec::new(),
             job_timeout_seconds: 60.0,
             model_timeout_seconds: 60.0,
             grant_usd_micros: JOB_GRANT,
@@ -163,6 +167,11 @@ impl Given {
 
     pub fn channels(mut self, channels: &[&str]) -> Self {
         self.submission.channels = channels.iter().map(|c| (*c).to_owned()).collect();
+        self
+    }
+
+    pub fn metadata(mut self, name: &str, value: &str) -> Self {
+        self.submission.metadata.insert(name.to_owned(), value.to_owned());
         self
     }
 

@@ -6,13 +6,14 @@ use crate::grpc::paging::{cut, limit, one_more};
 use crate::grpc::problems;
 use crate::store::tasks::lists::{self, Filter, Waiting};
 use crate::store::{StoreError, load};
-use crate::view::{self, Outside, risk};
+use crate::view;
 use contracts::coordinator::{Document, ListEventsRequest, ListRequest, ListTasksRequest};
 use serde_json::Value;
 use std::collections::HashMap;
 use tonic::{Response, Status};
 use workflow::ids::TaskId;
 use workflow::plan::FrozenPlan;
+use workflow::risk::{Outside, risk};
 use workflow::state::{Gate, PayloadNo};
 use workflow::vocabulary::{EffectClass, GateKind};
 
@@ -35,7 +36,14 @@ impl Tasks {
         let caller = asking::caller(request.caller)?;
         let after = Timed::Gates.read(&request.cursor)?;
         let limit = limit(request.limit);
-        let rows = lists::waiting(&self.shared.pool, &caller.tenant, after, one_more(limit)).await;
+        let rows = lists::waiting(
+            &self.shared.pool,
+            &caller.tenant,
+            &request.assignee,
+            after,
+            one_more(limit),
+        )
+        .await;
         let mut rows = rows.map_err(problems::stored)?;
         let next = cut(&mut rows, limit, |w| Timed::Gates.write(w.opened_at, w.gate.0));
         let documents = self.documents_of(&rows).await.map_err(problems::stored)?;

@@ -1,5 +1,6 @@
 //! The service over a real writer, Postgres and NATS; the test itself is the worker.
 
+mod escalation;
 mod forking;
 pub(in crate::grpc) mod world;
 mod writing;
@@ -265,6 +266,7 @@ async fn the_inbox_shows_every_open_gate_with_its_risk_page_by_page() {
     let edit = json!({ "approved": true, "gate_id": gate, "edits": { "blog": "x" } });
     assert_eq!(code(world.decide(&second, edit).await), (422, "validation".to_owned()));
     let foreign = ListRequest {
+        assignee: String::new(),
         caller: caller("a"),
         limit: 1,
         cursor: "t00000000000000000000000000000000".to_owned(),

@@ -128,6 +128,7 @@ impl Tools {
             tenant: &tenant,
             traceparent: &traceparent,
             at: self.shared.clock.now(),
+            subscriptions: &self.shared.subscriptions,
         };
         let written = apply(connection, vec![change], &telling).await;
         written.map_err(problems::stored)

@@ -80,6 +80,7 @@ impl Workers {
             tenant: &tenant,
             traceparent: "",
             at: now,
+            subscriptions: &self.shared.subscriptions,
         };
         let by = By {
             actor: worker_id,

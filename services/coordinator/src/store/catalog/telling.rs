@@ -2,7 +2,8 @@
 //!
 //! They lie in the same table as the events of tasks, under an id made of the tool's.
 
-use crate::store::StoreError;
+use crate::notices::NewNotice;
+use crate::store::{StoreError, notices};
 use sqlx::postgres::PgConnection;
 use workflow::ids::TaskId;
 
@@ -13,13 +14,15 @@ pub struct ToolEvent {
     pub sequence: i64,
     pub subject: String,
     pub body: String,
+    /// Webhooks that are told of it.
+    pub notices: Vec<NewNotice>,
 }
 
 /// Stores events.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn store(connection: &mut PgConnection, events: &[ToolEvent]) -> Result<(), StoreError> {
+pub async fn store(connection: &mut PgConnection, events: Vec<ToolEvent>) -> Result<(), StoreError> {
     if events.is_empty() {
         return Ok(());
     }
@@ -34,8 +37,9 @@ pub async fn store(connection: &mut PgConnection, events: &[ToolEvent]) -> Resul
     .bind(events.iter().map(|event| event.sequence).collect::<Vec<_>>())
     .bind(texts(|event| &event.subject))
     .bind(texts(|event| &event.body))
-    .execute(connection)
+    .execute(&mut *connection)
     .await
     .map_err(StoreError::at("store the events of tools"))?;
-    Ok(())
+    let told: Vec<NewNotice> = events.into_iter().flat_map(|event| event.notices).collect();
+    notices::add(connection, &told).await
 }

@@ -65,13 +65,14 @@ pub async fn tasks(
     rows.into_iter().map(listed).collect()
 }
 
-/// Open gates after `after`, oldest first.
+/// Open gates after `after`, oldest first; of one who is to answer them, or of anybody.
 ///
 /// # Errors
 /// When the database does not answer, or holds what cannot be read.
 pub async fn waiting(
     pool: &PgPool,
     tenant: &str,
+    assignee: &str,
     after: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
 ) -> Result<Vec<Waiting>, StoreError> {
@@ -81,12 +82,14 @@ pub async fn waiting(
         "SELECT g.id, g.opened_at, t.id, t.version, t.state, t.request
          FROM gate g JOIN task t ON t.id = g.task_id
          WHERE g.tenant = $1 AND g.decided_at IS NULL AND NOT t.done AND (g.opened_at, g.id) > ($2, $3)
+             AND ($5 = '' OR g.assignee = $5)
          ORDER BY g.opened_at, g.id LIMIT $4",
     )
     .bind(tenant)
     .bind(opened)
     .bind(last)
     .bind(limit)
+    .bind(assignee)
     .fetch_all(pool)
     .await
     .map_err(StoreError::at("list open gates"))?;

@@ -189,10 +189,10 @@ async fn open_gates_are_listed_oldest_first_until_they_are_decided() {
     keep(&pool, "a", &late).await;
     keep(&pool, "a", &waiting(3)).await;
     keep(&pool, "b", &waiting(4)).await;
-    let first = lists::waiting(&pool, "a", None, 1).await.unwrap();
+    let first = lists::waiting(&pool, "a", "", None, 1).await.unwrap();
     assert_eq!(first[0].of.task.id, story::task_id(3));
     let after = Some((first[0].opened_at, first[0].gate.0));
-    let rest = lists::waiting(&pool, "a", after, 9).await.unwrap();
+    let rest = lists::waiting(&pool, "a", "", after, 9).await.unwrap();
     assert_eq!(
         rest.iter().map(|w| w.of.task.id).collect::<Vec<_>>(),
         [story::task_id(2)]

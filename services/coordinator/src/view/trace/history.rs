@@ -4,6 +4,7 @@ use super::attempts::Attempt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use workflow::decide::is_policy;
 
 /// An event, as far as a trace needs it.
 #[derive(Deserialize)]
@@ -55,7 +56,7 @@ impl History {
             } else if note.kind.starts_with("io.orchestrator.step.") {
                 let of_step = attempts.entry((version, note.text("key").to_owned())).or_default();
                 tell(of_step, note);
-            } else if note.is("gate.opened") && note.text("kind") == "step" {
+            } else if note.is("gate.opened") && note.text("kind") == "step" && note.number("escalation") == 0 {
                 let asked = attempts.get_mut(&(version, note.text("step_key").to_owned()));
                 if let Some(last) = asked.and_then(|of_step| of_step.last_mut()) {
                     last.asked(&note.time);
@@ -129,6 +130,8 @@ fn decision(note: &Note) -> Option<Value> {
             "needs_attention",
             format!("{}: {}", note.text("reason"), note.text("detail")),
         )
+    } else if note.is("task.publishing") && is_policy(note.text("approved_by")) {
+        (note.value("approved_by").clone(), "approve".to_owned(), Value::Null)
     } else if note.is("task.paused") {
         by_actor("pause")
     } else if note.is("task.resumed") {

@@ -46,7 +46,7 @@ pub fn list_described() -> Described {
 
 pub async fn list(app: &Application, caller: Caller, arguments: Map<String, Value>) -> Result<Value, Refusal> {
     let page = arguments::page(arguments)?;
-    read(&app.approvals(caller, page).await?, "the list")
+    read(&app.approvals(caller, page, String::new()).await?, "the list")
 }
 
 pub fn one_described() -> Described {

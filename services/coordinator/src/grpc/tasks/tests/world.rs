@@ -17,7 +17,7 @@ use contracts::coordinator::{
 use contracts::problem::Problem;
 use contracts::work::{JobResult, Released, job_result};
 use serde_json::{Value, json};
-use service::config::Config;
+use service::config::{Config, WebhookConfig};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -44,6 +44,11 @@ pub(in crate::grpc) const LIMIT: Duration = Duration::from_secs(20);
 
 impl World {
     pub(in crate::grpc) async fn new() -> Self {
+        Self::with_webhooks(json!([])).await
+    }
+
+    pub(in crate::grpc) async fn with_webhooks(webhooks: Value) -> Self {
+        let webhooks: Vec<WebhookConfig> = serde_json::from_value(webhooks).unwrap();
         let database = testkit::Postgres::shared().await.unwrap().database().await.unwrap();
         let pool = store::pool(&database.url, 4).unwrap();
         store::migrate(&pool).await.unwrap();
@@ -81,6 +86,7 @@ impl World {
             metrics: Metrics::new(&service::metrics::Registry::default()),
             paces: crate::work::pace::Paces::default(),
             measures: crate::catalog::measures::Measures::default(),
+            subscriptions: crate::notices::Subscriptions::new(&webhooks),
         });
         shared.catalog.refresh(&pool).await.unwrap();
         let stop = CancellationToken::new();
@@ -167,7 +173,12 @@ impl World {
     }
 
     pub(in crate::grpc) async fn approvals(&self, limit: u32, cursor: &str) -> Value {
+        self.approvals_of("", limit, cursor).await
+    }
+
+    pub(in crate::grpc) async fn approvals_of(&self, assignee: &str, limit: u32, cursor: &str) -> Value {
         let request = ListRequest {
+            assignee: assignee.to_owned(),
             caller: caller(self.tenant),
             limit,
             cursor: cursor.to_owned(),

@@ -1,12 +1,12 @@
 //! How much can go wrong outside when a gate is let through.
 
-use serde::Serialize;
-use workflow::plan::{FrozenPlan, FrozenStep};
-use workflow::state::{EffectState, Gate, Task};
-use workflow::vocabulary::{AttentionReason, EffectClass, GateKind};
+use crate::plan::{FrozenPlan, FrozenStep};
+use crate::state::{EffectState, Gate, Task};
+use crate::vocabulary::{AttentionReason, EffectClass, GateKind};
+use serde::{Deserialize, Serialize};
 
-/// For sorting an inbox by eye.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+/// For sorting an inbox by eye, and for rules of automatic approval.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Risk {
     /// Nothing goes out.
@@ -26,11 +26,13 @@ pub struct Outside<'a> {
     pub channel: &'a dyn Fn(&str) -> Option<EffectClass>,
 }
 
-/// The deliverable of a task without channels.
-const RESULT: &str = "result";
-
 /// The risk of letting a gate through.
 pub fn risk(task: &Task, gate: &Gate, outside: Outside<'_>) -> Risk {
+    of(task, gate.kind, gate.step, outside)
+}
+
+/// The same of a gate of this kind, about this step, that may not be open.
+pub fn of(task: &Task, kind: GateKind, about: Option<u16>, outside: Outside<'_>) -> Risk {
     let unknown = task
         .effects
         .iter()
@@ -38,11 +40,11 @@ pub fn risk(task: &Task, gate: &Gate, outside: Outside<'_>) -> Risk {
     if unknown {
         return Risk::High;
     }
-    match gate.kind {
-        GateKind::Step => step(outside.plan, gate).map_or(Risk::High, |s| of(s.effects)),
+    match kind {
+        GateKind::Step => step(outside.plan, about).map_or(Risk::High, |s| of_class(s.effects)),
         GateKind::Plan => {
             let steps = outside.plan.iter().flat_map(|p| &p.steps);
-            steps.map(|s| of(s.effects)).max().unwrap_or(Risk::Low)
+            steps.map(|s| of_class(s.effects)).max().unwrap_or(Risk::Low)
         }
         GateKind::Publication => publication(task, outside),
         GateKind::Attention => match task.attention.as_ref().map(|a| a.reason) {
@@ -53,14 +55,14 @@ pub fn risk(task: &Task, gate: &Gate, outside: Outside<'_>) -> Risk {
     }
 }
 
-fn step<'p>(plan: Option<&'p FrozenPlan>, gate: &Gate) -> Option<&'p FrozenStep> {
-    plan?.steps.get(usize::from(gate.step?))
+fn step(plan: Option<&FrozenPlan>, about: Option<u16>) -> Option<&FrozenStep> {
+    plan?.steps.get(usize::from(about?))
 }
 
 fn publication(task: &Task, outside: Outside<'_>) -> Risk {
     let one = |channel: &str| match (outside.channel)(channel) {
-        Some(class) => of(class).max(Risk::Medium),
-        None if channel == RESULT => Risk::Low,
+        Some(class) => of_class(class).max(Risk::Medium),
+        None if channel == crate::decide::RESULT => Risk::Low,
         None => Risk::High,
     };
     task.deliveries
@@ -70,7 +72,7 @@ fn publication(task: &Task, outside: Outside<'_>) -> Risk {
         .unwrap_or(Risk::Low)
 }
 
-fn of(class: EffectClass) -> Risk {
+fn of_class(class: EffectClass) -> Risk {
     match class {
         EffectClass::ReadOnly => Risk::Low,
         EffectClass::Keyed | EffectClass::Queryable => Risk::Medium,
