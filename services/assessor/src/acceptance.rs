@@ -143,8 +143,9 @@ fn out_of_order(value: &Value, by: &str, wrong: Ordering) -> Option<String> {
         match found::compared(before, after) {
             Some(order) if order != wrong => {}
             Some(_) => {
+                let (before, after) = (shown(before), shown(after));
                 return Some(format!(
-                    "item {position} stands on the wrong side of the next, by {by:?}"
+                    "item {position} has {before}, and the next one {after}: that is the wrong order"
                 ));
             }
             None => return Some(format!("items {position} and the next cannot be compared by {by:?}")),

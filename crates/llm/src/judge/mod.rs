@@ -101,7 +101,8 @@ fn measure(dimension: &str, sample: &Sample<'_>) -> Option<Finding> {
         _ => return None,
     };
     Some(Finding {
-        score: (found.score.clamp(0.0, 1.0) * 1000.0).round() / 1000.0,
+        // Never the negative zero.
+        score: (found.score.clamp(0.0, 1.0) * 1000.0).round() / 1000.0 + 0.0,
         ..found
     })
 }

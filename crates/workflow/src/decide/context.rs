@@ -225,7 +225,7 @@ impl<'a> Context<'a> {
             content_hash,
             opened_at,
             expires_at,
-            assignee: escalation::first(&self.submission, kind),
+            assignee: escalation::first(self.submission, kind),
             handed_on: 0,
             hand_on_at: escalation::due(chain, 0, opened_at, expires_at),
         };

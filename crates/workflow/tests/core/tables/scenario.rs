@@ -122,8 +122,18 @@ impl Scenario {
 
     /// Somebody decides on a tool.
     pub fn put(&mut self, tool_id: &str, state: ToolState) {
+        self.put_in(tool_id, state, state == ToolState::Suspended);
+    }
+
+    /// The definition of a tool changed, and nobody has decided.
+    pub fn changed(&mut self, tool_id: &str) {
+        self.put_in(tool_id, ToolState::Suspended, false);
+    }
+
+    fn put_in(&mut self, tool_id: &str, state: ToolState, stopped: bool) {
         let spec = self.catalog.of(TENANT).get(tool_id).unwrap().spec.clone();
-        self.catalog.insert(Arc::new(CatalogTool::new(spec, state).unwrap()));
+        let tool = CatalogTool::new(spec, state).unwrap();
+        self.catalog.insert(Arc::new(CatalogTool { stopped, ..tool }));
     }
 
     fn write(&mut self, transition: Transition) {

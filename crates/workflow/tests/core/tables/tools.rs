@@ -109,8 +109,24 @@ fn nothing_is_published_with_a_tool_that_is_out_of_use() {
         Reply::Effect(EffectReply::Refused("tool_suspended"))
     );
     assert!(s.task.effects.is_empty());
-    // Channels publish with tools that no plan may name, too.
-    let reply = s.input(&with("not.of.the.catalog"));
+    // What only changed is published with as it was approved; executors see to that.
+    s.changed("once");
+    let reply = s.input(&with("once"));
+    assert!(matches!(reply, Reply::Effect(EffectReply::Send { .. })), "{reply:?}");
+}
+
+#[test]
+fn channels_publish_with_tools_that_no_plan_may_name_too() {
+    let mut s = Given::plan("a").channels(&["blog"]).start();
+    s.work();
+    s.answer(Action::Approve);
+    let run = s.run("publish blog");
+    let tool = Some("not.of.the.catalog".to_owned());
+    let asked = EffectRequest {
+        tool,
+        ..wish(&run, EffectClass::Once)
+    };
+    let reply = s.input(&Input::EffectBegun(asked));
     assert!(matches!(reply, Reply::Effect(EffectReply::Send { .. })), "{reply:?}");
 }
 

@@ -166,11 +166,16 @@ fn legible(schema: Value) -> Value {
     }
 }
 
-/// An object as the parts of a list of tools: each is read alone, so that one that is none does not cost the others.
+/// An object as the parts of a list of tools: each is read alone, so that one that is none does not cost the others. Those
+/// that can be called as tasks of the protocol alone are left out: nobody here calls tools so.
 pub fn tools_of(list: &Map<String, Value>) -> Option<Vec<Tool>> {
     let tools = list.get("tools")?.as_array()?;
+    let callable = |tool: &&Value| {
+        let support = tool.pointer("/execution/taskSupport");
+        support.is_none_or(|support| support != "required")
+    };
     let read = |tool: &Value| serde_json::from_value(tool.clone()).ok();
-    Some(tools.iter().filter_map(read).collect())
+    Some(tools.iter().filter(callable).filter_map(read).collect())
 }
 
 #[cfg(test)]
@@ -190,6 +195,16 @@ mod tests {
             "annotations": {"readOnlyHint": true, "idempotentHint": true}}),
         )
         .unwrap()
+    }
+
+    #[test]
+    fn tools_that_are_called_as_tasks_alone_are_left_out() {
+        let tool = |name: &str, support: &str| json!({"name": name, "inputSchema": {"type": "object"}, "execution": {"taskSupport": support}});
+        let list =
+            json!({"tools": [tool("a", "required"), tool("b", "optional"), {"no": "tool"}, tool("c", "forbidden")]});
+        let read = tools_of(list.as_object().unwrap()).unwrap();
+        let names: Vec<&str> = read.iter().map(|tool| tool.name.as_ref()).collect();
+        assert_eq!(names, ["b", "c"]);
     }
 
     #[test]
