@@ -12,12 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(60);
+const RULE: &str = "\n[[quality.deliverables]]\nchannels = [\"linkedin\"]\nrequired = [\"VAT\"]\n";
 
 #[test]
 fn bad_results_are_repaired_or_put_before_a_human() -> Result<()> {
     hold(
         "repair",
-        |_| {},
+        |options| options.config.push_str(RULE),
         behaviours![
             only_the_bad_step_and_its_dependents_run_again,
             a_human_approves_a_task_that_stays_bad,
@@ -26,6 +27,7 @@ fn bad_results_are_repaired_or_put_before_a_human() -> Result<()> {
             a_human_rejects_a_task_that_stays_bad,
             revising_at_the_end_repairs_and_asks_again,
             a_fork_calls_only_the_tools_whose_inputs_differ,
+            a_rule_for_what_goes_out_is_kept_or_shown_to_a_human,
         ],
     )
 }
@@ -263,4 +265,40 @@ async fn revising_at_the_end_repairs_and_asks_again(world: Arc<World>) -> Result
     rest.decide(&task, &json!({"approved": true})).await?.expect(200)?;
     rest.until(&task, &["completed"], LIMIT).await?;
     Ok(())
+}
+
+/// What the feedback says is what is missing, so that a step that repeats it mends it.
+async fn a_rule_for_what_goes_out_is_kept_or_shown_to_a_human(world: Arc<World>) -> Result<()> {
+    let body = |max_refinements: u32| {
+        let mut write = null_step("write", &json!({"title": "Tea", "content": "Tea. {{feedback}}"}), &[]);
+        write["channel"] = json!("linkedin");
+        json!({
+            "request": "Announce tea", "plan": {"steps": [write]}, "quality_threshold": 0.0, "auto_approve": true,
+            "max_refinements": max_refinements, "preferences": {"channels": ["linkedin"]},
+        })
+    };
+    let task = world.rest.submit(&body(1)).await?;
+    let done = world.rest.until(&task, &["completed"], LIMIT).await?;
+    ensure!(done["refinements"] == 1, "{}", shortened(&done));
+    ensure!(
+        done.text("/deliverables/0/content")?.contains("VAT"),
+        "{}",
+        shortened(&done)
+    );
+    ensure!(done.pointer("/deliverables/0/faults").is_none(), "{}", shortened(&done));
+
+    let task = world.rest.submit(&body(0)).await?;
+    world.rest.until(&task, &["awaiting_approval"], LIMIT).await?;
+    let approval = world.rest.approval(&task).await?;
+    ensure!(
+        approval.text("/deliverables/0/faults")?.contains("VAT"),
+        "{}",
+        shortened(&approval)
+    );
+    world
+        .rest
+        .decide(&task, &json!({"approved": true}))
+        .await?
+        .expect(200)?;
+    world.rest.until(&task, &["completed"], LIMIT).await.map(drop)
 }

@@ -207,7 +207,12 @@ impl PolicyConfig {
             self.check_rule(at, rule, &is_channel, checks);
         }
         let times = self.escalation.iter().map(|level| level.after_seconds);
-        if !times.clone().is_sorted_by(|a, b| a < b) || times.clone().next_back().is_some_and(|last| last >= self.gate_ttl_seconds) {
+        if !times.clone().is_sorted_by(|a, b| a < b)
+            || times
+                .clone()
+                .next_back()
+                .is_some_and(|last| last >= self.gate_ttl_seconds)
+        {
             checks.add(
                 "policy.escalation",
                 "each comes after the one before, and before gate_ttl_seconds",

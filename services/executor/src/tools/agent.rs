@@ -162,6 +162,18 @@ impl Tool for Agent {
     async fn call(&self, call: Call<'_>) -> Result<Output, Stop> {
         let context: Context = serde_json::from_str(call.submission_json)
             .map_err(|error| RunFailure::permanent("internal", format!("the submission cannot be read: {error}")))?;
+        let names_tools = || {
+            self.agent
+                .tools
+                .iter()
+                .any(|tool_id| self.registry.for_agents(tool_id).is_some())
+        };
+        if !self.registry.in_force.is_known() && names_tools() {
+            // Without them it would do its work on less than it should; it is handed back.
+            return Err(
+                RunFailure::permanent("tool_unknown", "nobody has said yet which of its tools are in use").into(),
+            );
+        }
         let shelf = Shelf::of(&self.agent.tools, &self.registry, &call);
         let ask = WriteAsk {
             agent: &self.agent,
