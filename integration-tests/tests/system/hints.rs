@@ -20,9 +20,9 @@ fn needs_the_hint(asked: &Value, well: &str) -> Option<Say> {
     told.then(|| Say::Words(well.replace("AI trends", &format!("AI trends in {HINT}"))))
 }
 
-fn body(max_refinements: usize) -> Value {
+fn body(max_refinements: usize, tier: Option<&str>) -> Value {
     let write = json!({
-        "key": "write", "tool_id": "writer_agent", "arguments": {"topic": "a painting"},
+        "key": "write", "tool_id": "writer_agent", "arguments": {"topic": "a painting"}, "tier": tier,
         "acceptance": [{"pointer": "/text", "contains": HINT}],
     });
     json!({
@@ -42,13 +42,14 @@ fn feedback_beats_re_running_without_it() -> Result<()> {
         server.tempered(needs_the_hint);
         let config = format!(
             "[llm.providers.scripted]\nkind = \"openai\"\nbase_url = \"{}\"\nmodel = \"m\"\n\
-             [llm.roles]\nplanner = \"scripted\"\nwriter = \"scripted\"\njudge = \"null\"\n",
+             [llm.roles]\nplanner = \"scripted\"\nwriter = \"scripted\"\njudge = \"null\"\n\
+             [llm.tiers]\nsmall = \"scripted/s\"\n",
             server.url()
         );
         let system = System::start(Options::new("hints", config)).await?;
         let rest = Rest::new(&system.dev()?.rest_url)?;
 
-        let task = rest.submit(&body(ROUNDS)).await?;
+        let task = rest.submit(&body(ROUNDS, Some("small"))).await?;
         let done = rest.until(&task, &["completed"], LIMIT).await?;
         ensure!(done["refinements"] == 1, "{}", shortened(&done));
         let text = step(&done, "write")?["output"].to_string();
@@ -58,8 +59,10 @@ fn feedback_beats_re_running_without_it() -> Result<()> {
             "{} calls with feedback",
             server.asked().len()
         );
+        let small = |asked: &testkit::Asked| asked.body["model"] == "s";
+        ensure!(server.asked().iter().all(small), "the step's tier was not asked");
 
-        let task = rest.submit(&body(0)).await?;
+        let task = rest.submit(&body(0, None)).await?;
         rest.until(&task, &["needs_attention"], LIMIT).await?;
         for round in 1..=ROUNDS {
             let again = json!({"from_step": "write"});
@@ -71,6 +74,10 @@ fn feedback_beats_re_running_without_it() -> Result<()> {
                 shortened(&bad)
             );
             let calls = server.asked().len() - 2;
+            ensure!(
+                server.asked().last().is_some_and(|asked| !small(asked)),
+                "not the agent's own tier"
+            );
             ensure!(calls == 1 + round, "{calls} calls without feedback");
         }
         system.stop()

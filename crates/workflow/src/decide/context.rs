@@ -362,6 +362,7 @@ impl<'a> Context<'a> {
         self.close_all_gates(Action::Cancel, "end", Fingerprint::of([]));
         self.task.status = status;
         self.task.interrupted = None;
+        self.task.best = None;
         self.task.finished_at = Some(self.now());
         self.emit_with(kind, data, attach);
     }

@@ -10,7 +10,7 @@ mod validate;
 
 pub use form::{signature, similarity};
 pub use frozen::{FrozenPlan, FrozenStep};
-pub use model::{AcceptanceCheck, Plan, PlanStep, SUBMISSION, ValueOf, When};
+pub use model::{AcceptanceCheck, Plan, PlanStep, SUBMISSION, Tier, ValueOf, When};
 pub use schema::plan_schema;
 pub use slots::{MalformedReference, Reference, Slots, is_template};
 pub use validate::{PlanFault, PlanLimits, compile_acceptance_schema, freeze};

@@ -55,6 +55,9 @@ pub struct PlanStep {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub acceptance: Vec<AcceptanceCheck>,
+    /// Size of the model that an agent's step asks, instead of the agent's own; tools that ask no model ignore it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
     /// Instead of the tool's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryPolicy>,
@@ -62,6 +65,29 @@ pub struct PlanStep {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.1, max = 86400.0))]
     pub timeout_seconds: Option<f64>,
+}
+
+/// Size of a model.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// Fast and cheap.
+    Small,
+    /// For most work.
+    Standard,
+    /// For what is hard.
+    Large,
+}
+
+impl Tier {
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Small => "small",
+            Self::Standard => "standard",
+            Self::Large => "large",
+        }
+    }
 }
 
 /// A condition on another step's output, or, without `$step`, on the submission

@@ -91,6 +91,7 @@ fn intention(document: &mut Value, definition: &PlanStep, frozen: &FrozenStep) {
     put(document, "channel", definition.channel.as_ref().map(|c| json!(c)));
     let checks = Some(&definition.acceptance).filter(|checks| !checks.is_empty());
     put(document, "acceptance", checks.map(|checks| json!(checks)));
+    put(document, "tier", definition.tier.map(|tier| json!(tier)));
     put(document, "effects", Some(json!(frozen.effects)));
     put(document, "requires_approval", Some(json!(frozen.requires_approval)));
 }

@@ -308,6 +308,7 @@ fn step_spec(entry: &Entry, index: u16, room: &mut Room) -> StepSpec {
         effects: frozen.effects.as_str().to_owned(),
         ask: frozen.requires_approval && approved.is_none(),
         approved: approved.map(|body| room.payload(body)),
+        tier: definition.tier.map(|tier| tier.as_str().to_owned()).unwrap_or_default(),
     }
 }
 

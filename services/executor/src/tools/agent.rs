@@ -175,8 +175,13 @@ impl Tool for Agent {
             );
         }
         let shelf = Shelf::of(&self.agent.tools, &self.registry, &call);
+        let sized = call.tier.map(|tier| llm::Agent {
+            tier,
+            ..self.agent.clone()
+        });
+        let agent = sized.as_ref().unwrap_or(&self.agent);
         let ask = WriteAsk {
-            agent: &self.agent,
+            agent,
             tools: &shelf,
             arguments: &call.arguments,
             context: &context,

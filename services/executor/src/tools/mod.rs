@@ -34,6 +34,8 @@ pub struct Call<'a> {
     pub responses: Option<&'a Value>,
     /// What the tool gave along with that question.
     pub request_state: Option<&'a str>,
+    /// Size of the model to ask, instead of the tool's own.
+    pub tier: Option<llm::Tier>,
     /// The run: its deadline, and the ledger for effects that are not read-only.
     pub run: &'a dyn EffectPort,
 }

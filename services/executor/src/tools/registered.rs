@@ -109,6 +109,7 @@ mod tests {
 
     async fn call(served: &Served, arguments: Value) -> Result<Value, String> {
         let call = Call {
+            tier: None,
             arguments: arguments.as_object().cloned().unwrap_or_else(Map::new),
             submission_json: "{}",
             feedback: &[],

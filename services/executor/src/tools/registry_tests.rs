@@ -35,6 +35,7 @@ fn object(value: Value) -> Map<String, Value> {
 
 async fn output(tool: &Served, arguments: Value) -> Value {
     let call = Call {
+        tier: None,
         arguments: tool.checked(object(arguments)).unwrap(),
         submission_json: r#"{"request": "Write a blog post about green tea", "preferences": {"tone": "friendly"}}"#,
         feedback: &[],

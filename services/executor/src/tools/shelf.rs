@@ -70,6 +70,7 @@ impl ToolBox for Shelf<'_> {
         let served = self.in_use(tool_id)?;
         let arguments = served.checked(arguments).map_err(|failure| failure.to_string())?;
         let call = Call {
+            tier: None,
             arguments,
             submission_json: self.submission_json,
             feedback: &[],

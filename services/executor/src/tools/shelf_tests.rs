@@ -116,6 +116,7 @@ fn calls(calls: &[(&str, Value)]) -> Reply {
 async fn run(registry: &Registry, tool_id: &str, arguments: Value) -> Result<Output, Stop> {
     let served = registry.get(tool_id).unwrap();
     let call = Call {
+        tier: None,
         arguments: served.checked(arguments.as_object().unwrap().clone()).unwrap(),
         submission_json: r#"{"request": "how many kettles?"}"#,
         feedback: &[],

@@ -113,6 +113,7 @@ fn resolved(tools: &Registry, job: &JobContext, step: &StepSpec) -> Result<Resul
 
 async fn call(planned: &Planned, job: &JobContext, step: &StepSpec, calls: &mut Vec<work::Call>) -> Result<Done, Stop> {
     let call = Call {
+        tier: tier(&step.tier),
         arguments: planned.arguments.clone(),
         submission_json: &job.submission,
         feedback: &step.feedback,
@@ -127,6 +128,16 @@ async fn call(planned: &Planned, job: &JobContext, step: &StepSpec, calls: &mut 
             Ok(Done::Asks(awaiting))
         }
         Err(stop) => Err(stop),
+    }
+}
+
+/// None: the tool's own.
+fn tier(name: &str) -> Option<llm::Tier> {
+    match name {
+        "small" => Some(llm::Tier::Small),
+        "standard" => Some(llm::Tier::Standard),
+        "large" => Some(llm::Tier::Large),
+        _ => None,
     }
 }
 

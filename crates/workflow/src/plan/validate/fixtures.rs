@@ -67,7 +67,7 @@ pub(crate) fn blog_plan() -> Value {
         "steps": [
             {"key": "research", "title": "Research", "tool_id": "null", "arguments": {"q": "{{ request }}"},
              "reason": "facts first", "retry": {"max_attempts": 5, "non_retryable": ["denied"]}, "timeout_seconds": 30},
-            {"key": "draft", "tool_id": "writer",
+            {"key": "draft", "tool_id": "writer", "tier": "small",
              "arguments": {"topic": {"$step": "research", "pointer": "/q"}, "words": 300},
              "acceptance": [
                 {"pointer": "/text", "min_length": 100, "max_length": 10_000, "contains": "AI", "not_contains": "lorem"},

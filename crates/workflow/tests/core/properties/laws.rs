@@ -12,6 +12,9 @@ use workflow::vocabulary::{EffectClass, GateKind, Status, StepStatus};
 
 /// Bytes of a task of five steps, without the record of decisions, effects and lost runs.
 const COMPACT: usize = 2048;
+/// Bytes of a version that is better than the one being made, and of each step of it that has changed since.
+const A_VERSION: usize = 160;
+const A_STEP: usize = 200;
 
 /// After each write.
 pub fn hold(before: &Task, s: &Scenario) {
@@ -116,7 +119,8 @@ fn survives_storage(s: &Scenario) {
     lasting.estimates.clear();
     lasting.plan_feedback.clear();
     let size = serde_json::to_string(&lasting).unwrap().len();
-    assert!(size < COMPACT, "the state takes {size} bytes: {text}");
+    let best = lasting.best.map_or(0, |best| A_VERSION + best.steps.len() * A_STEP);
+    assert!(size < COMPACT + best, "the state takes {size} bytes: {text}");
 }
 
 /// Jobs and gates have numbers that were never used before, and keep them.

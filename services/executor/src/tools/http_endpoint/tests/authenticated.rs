@@ -41,6 +41,7 @@ async fn a_reply_that_echoes_a_secret_is_redacted_in_output_ledger_and_message()
 
     let led_away = tool_of(&base_url, auth, json!({"path": "/moved"}));
     let asked = Call {
+        tier: None,
         arguments: Map::new(),
         submission_json: "{}",
         feedback: &[],

@@ -101,6 +101,7 @@ async fn call(offer: &Offer, arguments: Value, ledger: &TestLedger) -> Result<Va
         unreachable!()
     };
     let call = Call {
+        tier: None,
         arguments,
         submission_json: "{}",
         feedback: &[],

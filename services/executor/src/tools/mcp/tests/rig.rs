@@ -94,6 +94,7 @@ pub async fn asked(
 ) -> Result<Value, Stop> {
     let arguments: Map<String, Value> = arguments.as_object().unwrap().clone();
     let call = Call {
+        tier: None,
         arguments: tool.checked(arguments)?,
         submission_json: "{}",
         feedback: &[],

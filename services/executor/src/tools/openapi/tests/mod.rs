@@ -167,6 +167,7 @@ async fn call(registry: &Registry, tool_id: &str, arguments: Value, ledger: &Tes
         .checked(arguments.as_object().unwrap().clone())
         .map_err(|failure| failure.code)?;
     let call = Call {
+        tier: None,
         arguments,
         submission_json: "{}",
         feedback: &[],
