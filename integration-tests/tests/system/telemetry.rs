@@ -161,11 +161,12 @@ async fn figures_and_lines(world: &World, collector: &Collector) -> Result<()> {
         let line = arrived
             .logs
             .iter()
-            .find(|log| log.body == "a run failed")
+            // On a slow machine runs of other tasks fail, too.
+            .find(|log| log.body == "a run failed" && log.attributes.get("task_id") == Some(&task))
             .context("no line")?;
         let told = |name: &str| line.attributes.get(name).map(String::as_str).unwrap_or_default();
         ensure!(
-            told("task_id") == task && told("trace_id") == OTHER_TRACE && line.trace_id == OTHER_TRACE,
+            told("trace_id") == OTHER_TRACE && line.trace_id == OTHER_TRACE,
             "{line:?}"
         );
         ensure!(line.service == "orchestrator-executor", "{line:?}");
