@@ -1,8 +1,8 @@
 //! What may go out: rules over formatted deliverables, decided without a model. Pure.
 
+use crate::links::{leads_to, links};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use url::{Host, Url};
 
 /// What the deliverables of some channels must keep.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -52,7 +52,9 @@ fn faults_of(rule: &DeliverableRule, title: &str, content: &str) -> Vec<String> 
         }
     }
     if !rule.link_hosts.is_empty() {
-        let strange = links(content).filter(|link| !leads_to(link, &rule.link_hosts));
+        let strange = links(content)
+            .into_iter()
+            .filter(|link| !leads_to(link, &rule.link_hosts));
         found.extend(strange.map(|link| {
             format!(
                 "the link {link:?} leads to another place than {}",
@@ -89,38 +91,6 @@ fn stands_in(folded_text: &str, phrase: &str) -> bool {
             let after = folded_text.get(at + found.len()..).and_then(|text| text.chars().next());
             is_edge(before) && is_edge(after)
         })
-}
-
-/// What browsers would follow: `http:`, `https:` and what begins with two slashes in a link.
-fn links(text: &str) -> impl Iterator<Item = &str> {
-    let lower = text.to_ascii_lowercase();
-    let mut starts: Vec<usize> = ["http://", "https://", "](//", "=\"//", "='//"]
-        .into_iter()
-        .flat_map(|start| lower.match_indices(start).map(|(at, _)| at).collect::<Vec<_>>())
-        .collect();
-    starts.sort_unstable();
-    starts.into_iter().filter_map(|at| {
-        let rest = text.get(at..)?.trim_start_matches(['=', '"', '\'', ']', '(']);
-        let end = rest.find(|c: char| c.is_whitespace() || "<>\"'`()[]".contains(c));
-        let link = rest.get(..end.unwrap_or(rest.len()))?;
-        Some(link.trim_end_matches(['.', ',', ';', ':', '!', '?']))
-    })
-}
-
-fn leads_to(link: &str, hosts: &[String]) -> bool {
-    let absolute = if link.starts_with("//") {
-        format!("https:{link}")
-    } else {
-        link.to_owned()
-    };
-    let Ok(url) = Url::parse(&absolute) else { return false };
-    let Some(Host::Domain(host)) = url.host() else {
-        return false;
-    };
-    hosts.iter().map(|allowed| allowed.to_lowercase()).any(|allowed| {
-        host.strip_suffix(allowed.as_str())
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    })
 }
 
 #[cfg(test)]
@@ -164,34 +134,5 @@ mod tests {
             faults(&[rule(json!({"required": ["a"]}))], "blog", "{\"$blob\":\"ab\"}").len(),
             1
         );
-    }
-
-    #[test]
-    fn no_spelling_of_a_link_leads_elsewhere() {
-        let rules = [rule(json!({"link_hosts": ["shop.example"]}))];
-        for link in [
-            "https://evil.example",
-            "HTTPS://EVIL.example/",
-            "https://shop.example@evil.example/",
-            "https://shop.example.evil.example",
-            "https://evilshop.example",
-            "https:\\\\evil.example\\https://evil.example",
-            "[a](//evil.example)",
-            "<a href=\"//evil.example\">",
-            "http://127.0.0.1/",
-            "http://[::1]/",
-            "https://shop.example:443@[::1]/",
-        ] {
-            let document = json!({"title": "", "content": format!("see {link} now")}).to_string();
-            assert!(!faults(&rules, "blog", &document).is_empty(), "{link}");
-        }
-        for link in [
-            "https://SHOP.example:8443/x",
-            "[a](//www.shop.example)",
-            "(https://shop.example)",
-        ] {
-            let document = json!({"title": "", "content": format!("see {link} now")}).to_string();
-            assert_eq!(faults(&rules, "blog", &document), Vec::<String>::new(), "{link}");
-        }
     }
 }

@@ -10,6 +10,7 @@ pub mod fork;
 pub mod hash;
 pub mod ids;
 pub mod input;
+pub mod links;
 pub mod obligations;
 pub mod plan;
 pub mod risk;

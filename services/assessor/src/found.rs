@@ -17,7 +17,10 @@ pub fn numbers(value: &Value) -> BTreeSet<String> {
 /// The web addresses in the texts of a value.
 pub fn links(value: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    each_text(value, &mut |text| found.extend(links_of(text)));
+    each_text(value, &mut |text| {
+        let links = workflow::links::links(text).into_iter();
+        found.extend(links.map(|link| link.trim_end_matches('/').to_owned()));
+    });
     found
 }
 
@@ -50,19 +53,4 @@ fn plain(figure: &str) -> String {
         Ok(number) if number.is_finite() => number.to_string(),
         _ => figure.to_owned(),
     }
-}
-
-fn links_of(text: &str) -> impl Iterator<Item = String> {
-    let starts = ["http://", "https://"]
-        .into_iter()
-        .flat_map(|scheme| text.match_indices(scheme));
-    starts.filter_map(|(at, _)| {
-        let rest = text.get(at..)?;
-        let end = rest.find(|c: char| c.is_whitespace() || "<>\"'`()[]{}|\\^".contains(c));
-        let link = rest.get(..end.unwrap_or(rest.len()))?;
-        Some(
-            link.trim_end_matches(['.', ',', ';', ':', '!', '?', '*', '_', '/'])
-                .to_owned(),
-        )
-    })
 }
