@@ -33,6 +33,8 @@ pub(super) fn assessed(cx: &mut Context<'_>, assessment: &Assessment, document: 
     cx.task.quality = Some(quality.clone());
     if verdict.passed {
         cx.task.best = None;
+        // What steps were told and did not come to heed is of a version that is no more.
+        cx.task.steps.iter_mut().for_each(|step| step.feedback = None);
         cx.task.deliveries.clear();
         cx.set_stage(Status::Formatting);
         cx.emit(EventKind::TaskAssessed, data);

@@ -124,6 +124,19 @@ fn of_failed_checks_the_earliest_is_to_blame_and_the_others_are_told() {
 }
 
 #[test]
+fn what_a_step_was_told_and_did_not_come_to_heed_ends_with_its_version() {
+    let mut s = diamond(3);
+    s.judge(failing(1.0, &[("b", "no price"), ("d", "no total")]));
+    s.outputs("b", "\"b 0\"");
+    assert_eq!(
+        (s.queued(), feedback(&s, "d")),
+        (vec!["assess".to_owned()], "\"no total\"".to_owned())
+    );
+    s.judge(score(1.0));
+    assert_eq!((s.status(), s.step("d").feedback), (Status::Formatting, None));
+}
+
+#[test]
 fn what_cannot_run_again_is_no_cause_that_others_wait_for() {
     let mut s = Given::plan("a:once b<a").start();
     s.sends_and_ends("a", EffectClass::Once);
