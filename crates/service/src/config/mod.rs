@@ -165,7 +165,7 @@ impl Config {
         ApiConfig::check_all(&self.apis, &mut checks);
         McpServerConfig::check_all(&self.mcp_servers, &self.apis, &self.agents, &mut checks);
         ChannelConfig::check_all(&self.channels, &self.mcp_servers, &mut checks);
-        self.quality.check(&mut checks);
+        self.quality.check(&is_channel, &mut checks);
         self.policy.check(is_channel, &mut checks);
         self.limits.check(&mut checks);
         self.tools.check(&self.llm, &mut checks);

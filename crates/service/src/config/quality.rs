@@ -86,9 +86,42 @@ impl QualityConfig {
         weighs.map(|(name, dimension)| (name.as_str(), *dimension))
     }
 
-    pub(super) fn check(&self, checks: &mut Checks) {
+    pub(super) fn check(&self, is_channel: impl Fn(&str) -> bool, checks: &mut Checks) {
+        for (at, rule) in self.deliverables.iter().enumerate() {
+            rule.check(&format!("quality.deliverables.{at}"), &is_channel, checks);
+        }
         if self.judged().next().is_none() {
             checks.add("quality.dimensions", "none has a weight above 0", "give one a weight");
+        }
+    }
+}
+
+impl DeliverableConfig {
+    fn check(&self, key: &str, is_channel: impl Fn(&str) -> bool, checks: &mut Checks) {
+        // Results that go nowhere have a name, too.
+        for name in self
+            .channels
+            .iter()
+            .filter(|name| *name != "result" && !is_channel(name))
+        {
+            let reason = format!("there is no channel `{name}`");
+            let fix = "add it under [[channels]] or take it out";
+            checks.add(&format!("{key}.channels"), reason, fix);
+        }
+        for (name, texts) in [
+            ("forbidden", &self.forbidden),
+            ("required", &self.required),
+            ("link_hosts", &self.link_hosts),
+        ] {
+            if texts.iter().any(|text| text.trim().is_empty()) {
+                checks.add(&format!("{key}.{name}"), "one of them is empty", "take it out");
+            }
+        }
+        if let (Some(least), Some(most)) = (self.min_length, self.max_length)
+            && least > most
+        {
+            let reason = "below min_length, so that nothing could pass";
+            checks.add(&format!("{key}.max_length"), reason, "raise it, or lower min_length");
         }
     }
 }

@@ -370,3 +370,30 @@ fn a_rule_of_automatic_approval_says_what_it_is_about_and_is_no_weaker_than_the_
     assert!(keys.contains(&"policy.escalation"), "{keys:?}");
     assert!(!keys.iter().any(|k| k.contains(".0.") || k.contains("[0]")), "{keys:?}");
 }
+
+#[test]
+fn a_rule_for_deliverables_that_could_never_hold_or_fit_is_refused() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "deliverables.toml",
+        r#"
+        [[channels]]
+        name = "blog"
+        kind = "null"
+        [[quality.deliverables]]
+        channels = ["blog", "result"]
+        required = ["VAT"]
+        [[quality.deliverables]]
+        channels = ["blgo"]
+        forbidden = [" "]
+        link_hosts = [""]
+        min_length = 2
+        max_length = 1
+        "#,
+    );
+    let found = faults(&environment(&[("ORCHESTRATOR_CONFIG", &file)]));
+    let keys: Vec<&str> = found.iter().map(|fault| fault.key.as_str()).collect();
+    let expected =
+        ["channels", "forbidden", "link_hosts", "max_length"].map(|name| format!("quality.deliverables[1].{name}"));
+    assert_eq!(keys, expected);
+}
