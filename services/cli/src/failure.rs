@@ -114,7 +114,7 @@ fn fix_of_problem(problem: &Problem, program: &str) -> Option<String> {
         }
         "not_awaiting_approval" => format!("{program} approvals    # what waits for a decision"),
         "already_decided" | "wrong_state" | "action_not_allowed" => format!("{program} status last    # or its id"),
-        "approval_stale" => "look at it again (tools show) and name the version_hash of what waits now".to_owned(),
+        "approval_stale" => "look at it again, and name the hash of what waits now".to_owned(),
         "already_terminal" => format!("an ended task stays as it is; submit the request again: {program} submit …"),
         "auto_approve_not_allowed" => {
             "leave --auto-approve out and decide yourself, or write `auto_approve = true` under [policy] in a file named by ORCHESTRATOR_CONFIG, then: make down && make up"
