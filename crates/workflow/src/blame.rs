@@ -61,9 +61,16 @@ fn is_checked(plan: &FrozenPlan, index: u16) -> bool {
 
 fn by_index(plan: &FrozenPlan, by_key: &BTreeMap<String, String>) -> Feedback {
     let known = (0_u16..).zip(&plan.plan.steps);
-    known
-        .filter_map(|(index, step)| Some((index, by_key.get(&step.key)?.clone())))
-        .collect()
+    let said = known.filter_map(|(index, step)| Some((index, by_key.get(&step.key)?)));
+    let mut found = Feedback::new();
+    for (maker, text) in said.flat_map(|(index, text)| plan.makers(index).into_iter().map(move |maker| (maker, text))) {
+        let all = found.entry(maker).or_default();
+        if !all.is_empty() {
+            all.push('\n');
+        }
+        all.push_str(text);
+    }
+    found
 }
 
 /// All steps whose output goes into a step's, directly or through others.

@@ -30,6 +30,8 @@ pub struct Reusable {
     pub input: Fingerprint,
     /// The output.
     pub output: Body,
+    /// Items in it, where it is a list.
+    pub items: Option<u16>,
 }
 
 /// A step of the other task whose output may be taken over.
@@ -41,6 +43,8 @@ pub struct Offer {
     pub input: Fingerprint,
     /// Where its output lies there.
     pub output: Output,
+    /// Items in it, where it is a list.
+    pub items: Option<u16>,
 }
 
 /// The task that is forked.
@@ -71,6 +75,7 @@ pub fn offers(source: Source<'_>, from: Option<u16>, asked: &Submission, catalog
             key: offered.then(|| definition.key.clone())?,
             input: step.input_hash?,
             output: step.output?,
+            items: step.items,
         })
     };
     indices.filter_map(offer).collect()

@@ -44,7 +44,12 @@ pub fn of(task: &Task, kind: GateKind, about: Option<u16>, outside: Outside<'_>)
         GateKind::Step => step(outside.plan, about).map_or(Risk::High, |s| of_class(s.effects)),
         GateKind::Plan => {
             let steps = outside.plan.iter().flat_map(|p| &p.steps);
-            steps.map(|s| of_class(s.effects)).max().unwrap_or(Risk::Low)
+            let items = outside.plan.iter().flat_map(|p| &p.fan_outs).map(|fan| &fan.frozen);
+            steps
+                .chain(items)
+                .map(|s| of_class(s.effects))
+                .max()
+                .unwrap_or(Risk::Low)
         }
         GateKind::Publication => publication(task, outside),
         GateKind::Attention => match task.attention.as_ref().map(|a| a.reason) {

@@ -4,20 +4,22 @@ use crate::grpc::problems::field;
 use contracts::api::{Budget, ForkRequest, ProcessRequest, StepOverride};
 use contracts::problem::Problem;
 use serde_json::{Map, Value};
-use workflow::plan::{Plan, PlanStep};
+use workflow::plan::{FrozenPlan, Plan, PlanStep};
 use workflow::submission::{Policy, Submission};
 
 /// The request of the new task. Everything is checked once more as if a client had sent it.
 ///
 /// # Errors
 /// 422 `unknown_step` where the plan has no such step.
-pub fn asked(source: &Submission, plan: &Plan, fork: &ForkRequest) -> Result<ProcessRequest, Box<Problem>> {
-    let has = |key: &str| plan.steps.iter().any(|step| step.key == key);
-    if let Some(key) = fork.from_step.as_deref().filter(|key| !has(key)) {
+pub fn asked(source: &Submission, plan: &FrozenPlan, fork: &ForkRequest) -> Result<ProcessRequest, Box<Problem>> {
+    let has = |plan: &Plan, key: &str| plan.steps.iter().any(|step| step.key == key);
+    // An item of a list, too, can be where it starts.
+    if let Some(key) = fork.from_step.as_deref().filter(|key| !has(&plan.plan, key)) {
         return Err(unknown_step("/from_step", key));
     }
+    let plan = plan.document();
     let overrides = &fork.overrides;
-    if let Some(key) = overrides.steps.keys().find(|key| !has(key)) {
+    if let Some(key) = overrides.steps.keys().find(|key| !has(plan, key)) {
         let place = key.replace('~', "~0").replace('/', "~1");
         return Err(unknown_step(&format!("/overrides/steps/{place}"), key));
     }

@@ -238,6 +238,13 @@ fn input((task, job, run): Names, result: JobResult) -> Option<(TaskId, Input)> 
             Some(body) => succeeded(Outcome::Output(body)),
             None => failed(protocol("the output is not JSON")),
         },
+        job_result::Outcome::Listed(listed) => match body::from_payload(listed.output) {
+            Some(output) => succeeded(Outcome::Listed {
+                output,
+                items: listed.items,
+            }),
+            None => failed(protocol("the list is not JSON")),
+        },
         job_result::Outcome::Skipped(skipped) => succeeded(Outcome::Skipped {
             reason: cut(&skipped.reason, 500),
         }),

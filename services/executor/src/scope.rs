@@ -2,10 +2,12 @@
 
 use crate::failure::RunFailure;
 use crate::template::{Place, render, to_template};
+use contracts::work::ItemOf;
 use minijinja::value::Value as TemplateValue;
 use serde_json::Value;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use workflow::plan::ITEMS;
 
 /// Outputs by step key.
 pub type Outputs = BTreeMap<String, Value>;
@@ -17,6 +19,8 @@ pub struct Scope<'a> {
     submission: OnceCell<Value>,
     outputs: &'a Outputs,
     feedback: &'a [String],
+    /// Where a step runs once an item: its item.
+    item: Option<&'a Value>,
     /// Built for the first template only: most arguments are literal.
     context: OnceCell<TemplateValue>,
 }
@@ -29,8 +33,19 @@ impl<'a> Scope<'a> {
             submission: OnceCell::new(),
             outputs,
             feedback,
+            item: None,
             context: OnceCell::new(),
         }
+    }
+
+    /// The same for a step of one item of a list.
+    pub fn of_item(mut self, item: Option<&ItemOf>) -> Self {
+        let value = |item: &ItemOf| {
+            let items = self.outputs.get(&item.list)?.get(ITEMS)?;
+            items.get(usize::try_from(item.place).ok()?)
+        };
+        self.item = item.and_then(value);
+        self
     }
 
     /// The value at `pointer` in a step's output, or in the submission.
@@ -73,13 +88,15 @@ impl<'a> Scope<'a> {
         let request = self.submission().get("request").and_then(Value::as_str);
         let steps = self.outputs.iter();
         let steps = TemplateValue::from_pairs(steps.map(|(key, output)| (key.as_str(), to_template(output))));
-        TemplateValue::from_pairs([
+        let known = [
             ("request", TemplateValue::from(request.unwrap_or_default())),
             ("preferences", member("preferences")),
             ("business_metrics", metrics.clone()),
             ("metrics", metrics),
             ("feedback", TemplateValue::from(self.feedback.join("\n"))),
             ("steps", steps),
-        ])
+        ];
+        let item = self.item.map(|item| ("item", to_template(item)));
+        TemplateValue::from_pairs(known.into_iter().chain(item))
     }
 }

@@ -5,7 +5,7 @@ use super::job::{Ended, ItemContext, inline};
 use contracts::coordinator::{GetPayloadRequest, PutPayloadRequest, RunningJob};
 use contracts::work::job::Spec;
 use contracts::work::job_result::Outcome;
-use contracts::work::{Awaiting, BlobRef, Job, Payload, payload};
+use contracts::work::{Awaiting, BlobRef, Job, Listed, Payload, payload};
 use std::sync::Arc;
 use tokio::time::Instant;
 use tonic::Status;
@@ -60,6 +60,9 @@ pub(super) async fn store_large(
         Some(Outcome::Awaiting(Awaiting {
             question: Some(payload),
             ..
+        })) => payload,
+        Some(Outcome::Listed(Listed {
+            output: Some(payload), ..
         })) => payload,
         _ => return Ok(()),
     };

@@ -107,7 +107,7 @@ fn repair_or_ask(cx: &mut Context<'_>, faulty: Vec<(String, String)>) {
 fn made_of(cx: &Context<'_>, channel: &str) -> Vec<u16> {
     let plan = cx.plan.iter().flat_map(|plan| (0_u16..).zip(&plan.plan.steps));
     let own = plan.filter(|(_, step)| step.channel.as_deref() == Some(channel));
-    let own: Vec<u16> = own.map(|(index, _)| index).collect();
+    let own: Vec<u16> = own.flat_map(|(index, _)| steps::makers(cx, index)).collect();
     if own.is_empty() { steps::sinks(cx) } else { own }
 }
 

@@ -13,6 +13,7 @@ mod delivering;
 mod dispatch;
 mod effects;
 mod escalation;
+mod fan_out;
 mod gates;
 mod money;
 mod planning;

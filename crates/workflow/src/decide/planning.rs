@@ -137,16 +137,15 @@ pub(super) fn replace(cx: &mut Context<'_>, frozen: FrozenPlan) {
         .collect();
     let intent = cx.task.plan.as_ref().and_then(|plan| plan.intent);
     make_current(cx, frozen, intent);
-    let order = cx.plan.as_ref().map_or_else(Vec::new, |plan| plan.order.clone());
-    for index in order {
+    steps::each_in_order(cx, |cx, index| {
         let Some(known) = before.get(&cx.step_key(index)) else {
-            continue;
+            return;
         };
         let same = known.status == StepStatus::Succeeded && known.input_hash == Some(steps::input_hash(cx, index));
         if let Some(step) = cx.task.steps.get_mut(usize::from(index)).filter(|_| same) {
             step.clone_from(known);
         }
-    }
+    });
     tell(cx);
     execute(cx);
 }
@@ -178,6 +177,14 @@ fn install(cx: &mut Context<'_>, frozen: FrozenPlan, document: Option<&Body>, re
 
 /// The plan is the task's now, and nothing of it has run.
 fn make_current(cx: &mut Context<'_>, frozen: FrozenPlan, intent: Option<PayloadNo>) {
+    cx.task.steps = frozen.steps.iter().map(|_| fresh_step()).collect();
+    cx.task.quality = None;
+    cx.task.best = None;
+    keep(cx, frozen, intent);
+}
+
+/// The plan is stored, and the one in force.
+pub(super) fn keep(cx: &mut Context<'_>, frozen: FrozenPlan, intent: Option<PayloadNo>) {
     let text = serde_json::to_string(&frozen).unwrap_or_default();
     let payload = cx.payload("plan", Body::new(text));
     cx.task.plan = Some(PlanRef {
@@ -185,9 +192,6 @@ fn make_current(cx: &mut Context<'_>, frozen: FrozenPlan, intent: Option<Payload
         payload,
         intent,
     });
-    cx.task.steps = frozen.steps.iter().map(|_| fresh_step()).collect();
-    cx.task.quality = None;
-    cx.task.best = None;
     let frozen = Arc::new(frozen);
     cx.changes.plan = Some(Arc::clone(&frozen));
     cx.plan = Some(frozen);
@@ -199,7 +203,7 @@ fn tell(cx: &mut Context<'_>) {
         "version": plan.version,
         "origin": plan.origin.as_str(),
         "summary": plan.plan.summary,
-        "steps": plan.steps.len(),
+        "steps": plan.document().steps.len(),
     });
     cx.emit(EventKind::TaskPlanned, data);
 }
@@ -217,13 +221,14 @@ pub(super) fn execute(cx: &mut Context<'_>) {
     cx.emit(EventKind::TaskExecuting, json!({ "steps": cx.task.steps.len() }));
 }
 
-fn fresh_step() -> Step {
+pub(super) fn fresh_step() -> Step {
     Step {
         status: StepStatus::Pending,
         round: 0,
         attempt: 0,
         input_hash: None,
         output: None,
+        items: None,
         reused: false,
         feedback: None,
         asked: None,

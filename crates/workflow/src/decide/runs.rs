@@ -1,7 +1,9 @@
 //! Runs of jobs: who holds one, how it ended, and what a lost one means.
 
 use super::context::Context;
-use super::{LEASE, LOSSES_ALONE, LOSSES_BEFORE_ALONE, asking, assessing, delivering, effects, planning, steps};
+use super::{
+    LEASE, LOSSES_ALONE, LOSSES_BEFORE_ALONE, asking, assessing, delivering, effects, fan_out, planning, steps,
+};
 use crate::decision::{CostRow, Reply};
 use crate::ids::{JobId, RunId, Serial};
 use crate::input::{Cost, Failure, Outcome, Postponed};
@@ -106,7 +108,10 @@ pub(super) fn succeeded(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: Ru
         cx.reply = Reply::Ignored("no such dispatch");
         return;
     }
-    if let Some(failure) = misfit(found.unit, outcome).or_else(|| asking::unfit(cx, found.unit, outcome)) {
+    let unfit = misfit(found.unit, outcome)
+        .or_else(|| fan_out::unfit(cx, found.unit, outcome))
+        .or_else(|| asking::unfit(cx, found.unit, outcome));
+    if let Some(failure) = unfit {
         return failed(cx, job, dispatch, run, cost, &failure);
     }
     let ended = take(cx, at, dispatch, run, cost);
@@ -118,6 +123,10 @@ pub(super) fn succeeded(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: Ru
     match (ended.unit, outcome) {
         (Unit::Plan, Outcome::Planned { plan, document }) => planning::planned(cx, plan, document),
         (Unit::Step(i), Outcome::Output(body)) => steps::succeeded(cx, i, attempt, body),
+        (Unit::Step(i), Outcome::Listed { output, items }) => {
+            steps::succeeded(cx, i, attempt, output);
+            fan_out::listed(cx, i, *items);
+        }
         (Unit::Step(i), Outcome::Awaiting { kind, question }) => asking::asked(cx, i, attempt, *kind, question),
         (Unit::Step(i), Outcome::Skipped { reason }) => steps::skip(cx, i, reason),
         (Unit::Assess, Outcome::Assessed { assessment, document }) => assessing::assessed(cx, assessment, document),
@@ -133,7 +142,7 @@ fn misfit(unit: Unit, outcome: &Outcome) -> Option<Failure> {
         (Unit::Plan, Outcome::Planned { .. })
             | (
                 Unit::Step(_),
-                Outcome::Output(_) | Outcome::Awaiting { .. } | Outcome::Skipped { .. }
+                Outcome::Output(_) | Outcome::Listed { .. } | Outcome::Awaiting { .. } | Outcome::Skipped { .. }
             )
             | (Unit::Assess, Outcome::Assessed { .. })
             | (Unit::Format(_), Outcome::Deliverable(_))

@@ -4,6 +4,7 @@ use super::asking::{self, Turn};
 use super::auto_approval;
 use super::context::Context;
 use super::effects::{self, Leftover};
+use super::fan_out;
 use super::versions;
 use crate::fork::Reuse;
 use crate::hash::Fingerprint;
@@ -31,7 +32,7 @@ pub(super) fn schedule(cx: &mut Context<'_>) {
             continue;
         }
         if let Some(slot) = settled.get_mut(usize::from(index)) {
-            *slot = settle(cx, index, &frozen.deps);
+            *slot = settle(cx, index);
         }
     }
     if settled.iter().all(|s| *s) {
@@ -61,7 +62,7 @@ pub(super) fn schedule(cx: &mut Context<'_>) {
 }
 
 /// Whether the step is settled, after starting it where it can start. Everything before it is.
-fn settle(cx: &mut Context<'_>, index: u16, deps: &[u16]) -> bool {
+fn settle(cx: &mut Context<'_>, index: u16) -> bool {
     let hash = input_hash(cx, index);
     let Some(step) = cx.task.steps.get(usize::from(index)) else {
         return false;
@@ -79,8 +80,12 @@ fn settle(cx: &mut Context<'_>, index: u16, deps: &[u16]) -> bool {
     if cx.has_job(Unit::Step(index)) {
         return false;
     }
-    if any_skipped(cx, deps) {
+    if is_without(cx, index) {
         skip(cx, index, "a step it depends on was skipped");
+        return true;
+    }
+    if fan_out::is_beyond(cx, index) {
+        skip(cx, index, "the list has no such item any more");
         return true;
     }
     match effects::leftover(cx, Unit::Step(index)) {
@@ -138,9 +143,15 @@ fn close_gate(cx: &mut Context<'_>, index: u16) {
     cx.close_gate(serial, &decided, None, false);
 }
 
-fn any_skipped(cx: &Context<'_>, steps: &[u16]) -> bool {
+/// Something it cannot do without was skipped. What is gathered does without single items.
+fn is_without(cx: &Context<'_>, index: u16) -> bool {
     let status = |d: &u16| cx.task.steps.get(usize::from(*d)).map(|s| s.status);
-    steps.iter().any(|d| status(d) == Some(StepStatus::Skipped))
+    let skipped = |d: &u16| status(d) == Some(StepStatus::Skipped);
+    let Some(plan) = &cx.plan else { return false };
+    match plan.gathered_by(index) {
+        Some(fan) => skipped(&fan.list),
+        None => cx.frozen(index).is_some_and(|frozen| frozen.deps.iter().any(skipped)),
+    }
 }
 
 /// Hash of what a step's output follows from: its definition, the outputs it takes, and whether
@@ -149,7 +160,7 @@ pub(super) fn input_hash(cx: &Context<'_>, index: u16) -> Fingerprint {
     let Some(frozen) = cx.frozen(index) else {
         return Fingerprint::of([]);
     };
-    let skipped = any_skipped(cx, &frozen.deps);
+    let skipped = is_without(cx, index);
     if frozen.inputs.is_empty() && !skipped {
         return frozen.hash;
     }
@@ -207,28 +218,36 @@ pub(super) fn skip(cx: &mut Context<'_>, index: u16, reason: &str) {
 ///
 /// A later step is looked at after those it takes from, so that it stands only on what was taken over too.
 pub(super) fn take_over(cx: &mut Context<'_>, reuse: &Reuse) -> Vec<u16> {
-    let Some(plan) = cx.plan.clone() else {
-        return Vec::new();
-    };
     let mut taken = Vec::new();
-    for &index in &plan.order {
+    each_in_order(cx, |cx, index| {
         let Some(known) = reuse.steps.get(&cx.step_key(index)) else {
-            continue;
+            return;
         };
         if known.input != input_hash(cx, index) {
-            continue;
+            return;
         }
         let (now, output) = (cx.now(), cx.output("output", &known.output, None));
         if let Some(step) = cx.task.steps.get_mut(usize::from(index)) {
             step.status = StepStatus::Succeeded;
             step.input_hash = Some(known.input);
             step.output = Some(output);
+            step.items = known.items;
             step.reused = true;
             step.finished_at = Some(now);
             taken.push(index);
         }
-    }
+    });
     taken
+}
+
+/// Goes through the steps, dependencies first, with the items of each list that is there by then.
+pub(super) fn each_in_order(cx: &mut Context<'_>, mut visit: impl FnMut(&mut Context<'_>, u16)) {
+    let mut place = 0;
+    while let Some(&index) = cx.plan.as_ref().and_then(|plan| plan.order.get(place)) {
+        visit(cx, index);
+        fan_out::join(cx, index);
+        place += 1;
+    }
 }
 
 /// Sends a step into its next run, with what should be different.
@@ -268,9 +287,15 @@ pub(super) fn acted_elsewhere(cx: &Context<'_>, index: u16) -> bool {
             .is_some_and(|frozen| frozen.effects != EffectClass::ReadOnly)
 }
 
-/// Steps whose output no other step takes.
+/// The makers of what no other step takes.
 pub(super) fn sinks(cx: &Context<'_>) -> Vec<u16> {
     let Some(plan) = &cx.plan else { return Vec::new() };
     let taken = |i: u16| plan.steps.iter().any(|s| s.inputs.contains(&i));
-    plan.order.iter().copied().filter(|&i| !taken(i)).collect()
+    let sinks = plan.order.iter().copied().filter(|&i| !taken(i));
+    sinks.flat_map(|index| plan.makers(index)).collect()
+}
+
+/// The steps that run again where this step's output should be another.
+pub(super) fn makers(cx: &Context<'_>, index: u16) -> Vec<u16> {
+    cx.plan.as_ref().map_or_else(|| vec![index], |plan| plan.makers(index))
 }

@@ -59,6 +59,12 @@ fn edges(plan: &Plan) -> Vec<Edge> {
                 link(reference.step, format!("data {place} {}", reference.pointer));
             }
         }
+        let list = step.for_each.as_ref().map(|each| Slots::of_value(&each.items));
+        for (_, reference) in list.into_iter().flat_map(|slots| slots.references) {
+            if let Ok(reference) = reference {
+                link(reference.step, format!("each {}", reference.pointer));
+            }
+        }
         if let Some(when) = &step.when {
             when.step
                 .iter()
@@ -84,7 +90,8 @@ fn label(step: &PlanStep) -> Fingerprint {
     let mut arguments = String::new();
     let members = step.arguments.iter().map(|(name, value)| (name.as_str(), value));
     shape_of_members(members, &mut arguments);
-    let marks = [u8::from(step.channel.is_some()), u8::from(step.when.is_some())];
+    let mut marks = vec![u8::from(step.channel.is_some()), u8::from(step.when.is_some())];
+    marks.extend(step.for_each.as_ref().map(|_| 1));
     Fingerprint::of([step.tool_id.as_bytes(), arguments.as_bytes(), &marks])
 }
 
@@ -125,6 +132,7 @@ fn shape(value: &Value, text: &mut String) {
             text.push(']');
         }
         Value::Object(members) if members.contains_key("$step") => text.push('@'),
+        Value::Object(members) if members.contains_key("$item") => text.push('%'),
         Value::Object(members) => shape_of_members(members.iter().map(|(name, value)| (name.as_str(), value)), text),
     }
 }

@@ -1,5 +1,6 @@
 //! A plan that passed validation, with what execution needs of the catalog copied in.
 
+use super::fan_out::FanOut;
 use super::model::Plan;
 use crate::hash::Fingerprint;
 use crate::tool::RetryPolicy;
@@ -13,7 +14,7 @@ pub struct FrozenPlan {
     pub version: u32,
     /// Who made it.
     pub origin: PlanOrigin,
-    /// The document.
+    /// What is executed: the document, with what steps that run once an item became.
     pub plan: Plan,
     /// In the order of `plan.steps`.
     pub steps: Vec<FrozenStep>,
@@ -21,18 +22,25 @@ pub struct FrozenPlan {
     pub order: Vec<u16>,
     /// Hash of the document and of the tool definitions it relies on.
     pub hash: Fingerprint,
+    /// The document, where `plan` is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authored: Option<Box<Plan>>,
+    /// Steps of the document that run once an item.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fan_outs: Vec<FanOut>,
 }
 
 impl FrozenPlan {
-    /// The step and everything that depends on it.
+    /// The step, its items where it has some, and everything that depends on them.
     pub fn with_dependents(&self, index: u16) -> Vec<u16> {
         let mut found = vec![index];
+        found.extend(self.gathered_by(index).iter().flat_map(|fan| &fan.items));
         for &candidate in &self.order {
             let deps = self
                 .steps
                 .get(usize::from(candidate))
                 .map_or(&[][..], |step| &step.deps);
-            if candidate != index && deps.iter().any(|dep| found.contains(dep)) {
+            if !found.contains(&candidate) && deps.iter().any(|dep| found.contains(dep)) {
                 found.push(candidate);
             }
         }

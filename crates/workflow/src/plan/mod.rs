@@ -1,5 +1,6 @@
 //! Plans: the document, its published schema, its validation and its frozen form.
 
+mod fan_out;
 mod form;
 mod frozen;
 mod model;
@@ -8,9 +9,10 @@ mod schema;
 mod slots;
 mod validate;
 
+pub use fan_out::{FanOut, GATHERER, ITEMS};
 pub use form::{signature, similarity};
 pub use frozen::{FrozenPlan, FrozenStep};
-pub use model::{AcceptanceCheck, Plan, PlanStep, SUBMISSION, Tier, ValueOf, When};
+pub use model::{AcceptanceCheck, ForEach, Plan, PlanStep, SUBMISSION, Tier, ValueOf, When};
 pub use schema::plan_schema;
-pub use slots::{MalformedReference, Reference, Slots, is_template};
+pub use slots::{MalformedItem, MalformedReference, Reference, Slots, is_template};
 pub use validate::{PlanFault, PlanLimits, compile_acceptance_schema, freeze};

@@ -36,6 +36,11 @@ pub struct PlanStep {
     /// the dependency; strings may be templates over request, preferences, metrics and feedback.
     #[serde(default)]
     pub arguments: Map<String, Value>,
+    /// Runs the tool once for each item of a list, all at the same time. The step's output is
+    /// `{"items": [what came of each, in the order of the list]}`. `when` and `depends_on` are about the whole; checks,
+    /// retries and the timeout are each item's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_each: Option<ForEach>,
     /// Keys of steps that must end first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200))]
@@ -65,6 +70,18 @@ pub struct PlanStep {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.1, max = 86400.0))]
     pub timeout_seconds: Option<f64>,
+}
+
+/// A list, and how long it may be.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForEach {
+    /// The list: `{"$step": key, "pointer": JSON pointer}` to an array in another step's output, or an array that is
+    /// written out. In the step's arguments `{"$item": JSON pointer}` takes a value of the item, `{"$item": ""}` the item.
+    pub items: Value,
+    /// Longest list, 1-64. A longer one fails the step before any item runs.
+    #[schemars(range(min = 1, max = 64))]
+    pub max_items: u16,
 }
 
 /// Size of a model.

@@ -32,6 +32,27 @@ impl<'a> Reference<'a> {
     }
 }
 
+/// Stands, in a step that runs once an item, for the item: `{"$item": "/title"}`, with a JSON pointer into it.
+const ITEM: &str = "$item";
+
+impl<'a> Reference<'a> {
+    /// The pointer of the reference to the item that `value` is; none when it is an ordinary value, one without the
+    /// member `$item`.
+    pub fn item(value: &'a Value) -> Option<Result<&'a str, MalformedItem>> {
+        let members = value.as_object()?;
+        let pointer = members.get(ITEM)?;
+        Some(match pointer.as_str() {
+            Some(pointer) if members.len() == 1 => Ok(pointer),
+            _ => Err(MalformedItem),
+        })
+    }
+}
+
+/// An object with `$item` that is no reference to the item.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a reference to the item is {{\"$item\": JSON pointer}} with no other members; \"\" is the whole item")]
+pub struct MalformedItem;
+
 /// Whether a text is a template (minijinja) and not taken as it stands.
 pub fn is_template(text: &str) -> bool {
     let mut opens = text.match_indices('{').map(|(at, _)| text.as_bytes().get(at + 1));
@@ -45,6 +66,8 @@ pub struct Slots<'a> {
     pub references: Vec<(String, Result<Reference<'a>, MalformedReference>)>,
     /// In document order.
     pub templates: Vec<(String, &'a str)>,
+    /// References to the item, with the pointer into it; in document order.
+    pub items: Vec<(String, Result<&'a str, MalformedItem>)>,
 }
 
 impl<'a> Slots<'a> {
@@ -60,6 +83,13 @@ impl<'a> Slots<'a> {
         slots
     }
 
+    /// Those of one value.
+    pub fn of_value(value: &'a Value) -> Self {
+        let mut slots = Self::default();
+        slots.collect(value, &mut Vec::new());
+        slots
+    }
+
     /// A template mentions `feedback`.
     pub fn take_feedback(&self) -> bool {
         self.templates.iter().any(|(_, text)| text.contains("feedback"))
@@ -68,6 +98,10 @@ impl<'a> Slots<'a> {
     fn collect(&mut self, value: &'a Value, path: &mut Vec<Segment<'a>>) {
         if let Some(reference) = Reference::parse(value) {
             self.references.push((pointer(path), reference));
+            return;
+        }
+        if let Some(item) = Reference::item(value) {
+            self.items.push((pointer(path), item));
             return;
         }
         match value {

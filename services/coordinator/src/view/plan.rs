@@ -37,13 +37,17 @@ pub(super) fn plan(facts: &Facts, depth: Depth) -> Value {
     let Some(plan) = &facts.plan else { return Value::Null };
     let parts = plan.plan.steps.iter().zip(&plan.steps).zip(&facts.task.steps);
     let steps = parts.enumerate().map(|(index, ((definition, frozen), step))| {
+        // A step that runs once an item is shown as it was written.
+        let fan = u16::try_from(index).ok().and_then(|index| plan.gathered_by(index));
+        let written = fan.and_then(|_| plan.document().steps.get(index));
+        let definition = written.unwrap_or(definition);
         let mut document = progress(facts, plan, index, (definition, frozen, step));
         if depth != Depth::Progress && shows_output(&facts.task, index) {
             let output = step.output.and_then(|o| facts.bodies.value(o.payload));
             put(&mut document, "output", output);
         }
         if depth == Depth::Everything {
-            intention(&mut document, definition, frozen);
+            intention(&mut document, definition, fan.map_or(frozen, |fan| &fan.frozen));
         }
         document
     });
@@ -87,6 +91,11 @@ fn progress(
 
 fn intention(document: &mut Value, definition: &PlanStep, frozen: &FrozenStep) {
     put(document, "arguments", Some(Value::Object(definition.arguments.clone())));
+    put(
+        document,
+        "for_each",
+        definition.for_each.as_ref().map(|each| json!(each)),
+    );
     put(document, "when", definition.when.as_ref().map(|w| json!(w)));
     put(document, "channel", definition.channel.as_ref().map(|c| json!(c)));
     let checks = Some(&definition.acceptance).filter(|checks| !checks.is_empty());

@@ -69,7 +69,7 @@ pub fn record<'a>(facts: &'a Facts, documents: Documents<'_>) -> Record<'a> {
             actor: &submission.actor,
         },
         reasoning: taken(&mut planning, "reasoning"),
-        plan: facts.plan.as_ref().map(|p| &p.plan),
+        plan: facts.plan.as_ref().map(|p| p.document()),
         outputs: outputs(facts),
         assessments: assessments.collect(),
         deliverables: deliveries::deliverables(facts).unwrap_or_else(|| json!([])),

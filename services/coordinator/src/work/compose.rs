@@ -7,14 +7,14 @@ use crate::writer::draft::Entry;
 use bus::Lane;
 use bus::names::{Names, Token};
 use contracts::work::{
-    AssessSpec, FormatSpec, Grant, Input, Job as WorkJob, Payload, PlanSpec, PublishSpec, StepSpec, WorkItem, job,
-    payload,
+    AssessSpec, FormatSpec, Grant, Input, ItemOf, Job as WorkJob, Payload, PlanSpec, PublishSpec, StepSpec, WorkItem,
+    job, payload,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
 use workflow::decide::LOSSES_BEFORE_ALONE;
 use workflow::ids::Serial;
-use workflow::plan::FrozenPlan;
+use workflow::plan::{FanOut, FrozenPlan, FrozenStep, ITEMS, PlanStep};
 use workflow::state::{Job, PayloadNo, Unit};
 use workflow::vocabulary::StepStatus;
 
@@ -175,7 +175,7 @@ fn pool(entry: &Entry, job: &Job) -> String {
     }
 }
 
-fn plan_step(entry: &Entry, index: u16) -> Option<(&workflow::plan::PlanStep, &workflow::plan::FrozenStep)> {
+fn plan_step(entry: &Entry, index: u16) -> Option<(&PlanStep, &FrozenStep)> {
     let plan = entry.plan.as_ref()?;
     plan.plan
         .steps
@@ -295,7 +295,7 @@ fn step_spec(entry: &Entry, index: u16, room: &mut Room) -> StepSpec {
         key: definition.key.clone(),
         tool_id: definition.tool_id.clone(),
         tool_version_hash: frozen.tool_version_hash.to_string(),
-        arguments_json: serde_json::to_string(&definition.arguments).unwrap_or_default(),
+        arguments_json: arguments(entry, index, definition),
         when_json: definition
             .when
             .as_ref()
@@ -309,7 +309,34 @@ fn step_spec(entry: &Entry, index: u16, room: &mut Room) -> StepSpec {
         ask: frozen.requires_approval && approved.is_none(),
         approved: approved.map(|body| room.payload(body)),
         tier: definition.tier.map(|tier| tier.as_str().to_owned()).unwrap_or_default(),
+        max_items: fan(entry, |plan| plan.listed_by(index)).map_or(0, |fan| u32::from(fan.max_items)),
+        item_of: item_of(entry, index),
     }
+}
+
+fn fan<'a>(entry: &'a Entry, find: impl FnOnce(&'a FrozenPlan) -> Option<&'a FanOut>) -> Option<&'a FanOut> {
+    find(entry.plan.as_ref()?)
+}
+
+/// As planned; what is gathered is what became of the items that were not skipped.
+fn arguments(entry: &Entry, index: u16, definition: &PlanStep) -> String {
+    let Some(fan) = fan(entry, |plan| plan.gathered_by(index)) else {
+        return serde_json::to_string(&definition.arguments).unwrap_or_default();
+    };
+    let there = fan.items.iter().filter(|item| output_no(entry, **item).is_some());
+    let keys = there
+        .filter_map(|item| plan_step(entry, *item))
+        .map(|(step, _)| &step.key);
+    let items: Vec<Value> = keys.map(|key| json!({ "$step": key, "pointer": "" })).collect();
+    json!({ ITEMS: items }).to_string()
+}
+
+fn item_of(entry: &Entry, index: u16) -> Option<ItemOf> {
+    let (fan, place) = entry.plan.as_ref()?.item_at(index)?;
+    Some(ItemOf {
+        list: plan_step(entry, fan.list)?.0.key.clone(),
+        place: u32::try_from(place).ok()?,
+    })
 }
 
 fn plan_document(plan: Option<&Arc<FrozenPlan>>) -> String {

@@ -10,10 +10,11 @@ use crate::tools::registry::Registry;
 use crate::tools::served::Served;
 use crate::tools::{Call, Output};
 use crate::when::skip_reason;
-use bus::worker::{Ended, JobContext, json_of};
+use bus::worker::{Ended, JobContext, inline, json_of};
 use contracts::work::job_result::Outcome;
-use contracts::work::{self, Awaiting, Input, Skipped, StepSpec};
-use serde::de::DeserializeOwned;
+use contracts::work::{self, Awaiting, Input, Listed, Skipped, StepSpec};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use workflow::plan::When;
@@ -42,7 +43,7 @@ pub async fn run(executor: &Executor, job: &JobContext, step: &StepSpec) -> Ende
                 .costing(output.usage)
                 .having_called(output.calls)
         }
-        Ok(Done::Called(output)) => Ended::output(output.json)
+        Ok(Done::Called(output)) => succeeded(output.json, step.max_items)
             .costing(output.usage)
             .having_called(output.calls),
         Ok(Done::Skipped(reason)) => Ended::with(Outcome::Skipped(Skipped { reason })),
@@ -52,6 +53,34 @@ pub async fn run(executor: &Executor, job: &JobContext, step: &StepSpec) -> Ende
     // The step's own call comes before what it led to.
     ended.calls.splice(0..0, calls);
     ended
+}
+
+/// With a step's output; of a step that makes a list it must be one.
+fn succeeded(json: String, max_items: u32) -> Ended {
+    if max_items == 0 {
+        return Ended::output(json);
+    }
+    match items_in(&json) {
+        None => Ended::failure("not_a_list", "what for_each names is not an array", false),
+        Some(items) if items > max_items => {
+            let message = format!("the list has {items} items, max_items is {max_items}");
+            Ended::failure("too_many_items", message, false)
+        }
+        Some(items) => Ended::with(Outcome::Listed(Listed {
+            output: Some(inline(json)),
+            items,
+        })),
+    }
+}
+
+/// Items in the list a step made; none where it is no list.
+fn items_in(json: &str) -> Option<u32> {
+    #[derive(Deserialize)]
+    struct List {
+        items: Vec<IgnoredAny>,
+    }
+    let list: List = serde_json::from_str(json).ok()?;
+    u32::try_from(list.items.len()).ok()
 }
 
 async fn done(
@@ -93,7 +122,7 @@ fn let_through(tools: &Registry, step: &StepSpec, approved: &str) -> Result<Plan
 /// The step as planned, with every reference and template resolved; else why it is skipped.
 fn resolved(tools: &Registry, job: &JobContext, step: &StepSpec) -> Result<Result<Planned, String>, RunFailure> {
     let outputs = outputs_of(&step.inputs)?;
-    let scope = Scope::new(&job.submission, &outputs, &step.feedback);
+    let scope = Scope::new(&job.submission, &outputs, &step.feedback).of_item(step.item_of.as_ref());
     if !step.when_json.is_empty() {
         let when: When = parse(&step.when_json, "plan_when")?;
         if let Some(reason) = skip_reason(&when, &scope) {

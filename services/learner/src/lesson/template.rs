@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::RangeInclusive;
-use workflow::plan::{Plan, PlanStep, Reference, is_template};
+use workflow::plan::{ForEach, ITEMS, Plan, PlanStep, Reference, is_template};
 
 /// A plan with more steps, more values or more slots is nothing to show to a planner.
 const MAX_STEPS: usize = 256;
@@ -62,10 +62,15 @@ impl Template {
             .iter()
             .map(|step| filling.members(step.arguments.iter()))
             .collect::<Option<_>>()?;
+        let lists: Vec<Value> = plan
+            .steps
+            .iter()
+            .map(|step| filling.list(step.for_each.as_ref()))
+            .collect::<Option<_>>()?;
         let names = Names::of(&filling.slots)?;
-        let steps = plan.steps.iter().zip(arguments);
+        let steps = plan.steps.iter().zip(arguments.into_iter().zip(lists));
         let steps: Vec<Value> = steps
-            .map(|(step, arguments)| described(step, arguments, &names))
+            .map(|(step, (arguments, list))| described(step, arguments, list, &names))
             .collect();
         let mut document = Map::new();
         if let Some(summary) = &plan.summary {
@@ -83,7 +88,7 @@ impl Template {
     }
 }
 
-fn described(step: &PlanStep, arguments: Value, names: &Names) -> Value {
+fn described(step: &PlanStep, arguments: Value, list: Value, names: &Names) -> Value {
     let mut document = json!({"key": step.key, "tool_id": step.tool_id, "arguments": arguments});
     let text = |text: &Option<String>| text.as_ref().map(|text| json!(names.instead_of_values(text)));
     let optional = [
@@ -95,6 +100,7 @@ fn described(step: &PlanStep, arguments: Value, names: &Names) -> Value {
         ),
         ("channel", step.channel.as_ref().map(|channel| json!(channel))),
         ("when", step.when.as_ref().map(|when| json!(when))),
+        ("for_each", Some(list).filter(|list| !list.is_null())),
     ];
     if let Some(members) = document.as_object_mut() {
         let there = optional
@@ -123,6 +129,14 @@ impl Filling {
         Some(Value::Object(members.collect::<Option<_>>()?))
     }
 
+    /// The list a step goes through and how long it may be; null where it goes through none. None: too large.
+    fn list(&mut self, for_each: Option<&ForEach>) -> Option<Value> {
+        let Some(for_each) = for_each else {
+            return Some(Value::Null);
+        };
+        Some(json!({ "items": self.slotted(ITEMS, &for_each.items)?, "max_items": for_each.max_items }))
+    }
+
     /// None: too large.
     fn slotted(&mut self, name: &str, value: &Value) -> Option<Value> {
         self.nodes += 1;
@@ -131,7 +145,7 @@ impl Filling {
         }
         match value {
             Value::String(text) if is_template(text) => Some(value.clone()),
-            _ if Reference::parse(value).is_some() => Some(value.clone()),
+            _ if Reference::parse(value).is_some() || Reference::item(value).is_some() => Some(value.clone()),
             Value::Array(items) if items.iter().any(is_filled) => {
                 let items = items.iter().map(|item| self.slotted(name, item));
                 Some(Value::Array(items.collect::<Option<_>>()?))

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 pub(super) fn check(index: usize, step: &PlanStep, slots: &Slots<'_>, tool: &CatalogTool, faults: &mut Faults) {
-    if step.arguments.contains_key("$step") {
+    if step.arguments.contains_key("$step") || step.arguments.contains_key("$item") {
         let at = format!("/steps/{index}/arguments");
         faults.push(
             "plan_ref",
@@ -48,8 +48,10 @@ struct OpenPlaces<'s>(BTreeSet<&'s str>);
 impl<'s> OpenPlaces<'s> {
     fn of(slots: &'s Slots<'_>) -> Self {
         let references = slots.references.iter().map(|(place, _)| place.as_str());
+        let items = slots.items.iter().map(|(place, _)| place.as_str());
         Self(
             references
+                .chain(items)
                 .chain(slots.templates.iter().map(|(place, _)| place.as_str()))
                 .collect(),
         )

@@ -95,6 +95,9 @@ impl Meter {
             self.bytes = self.bytes.saturating_add(name.len() + 3);
             self.value(value, || at("arguments"), faults);
         }
+        if let Some(for_each) = &step.for_each {
+            self.value(&for_each.items, || at("for_each/items"), faults);
+        }
         if let Some(when) = &step.when {
             let names = when.pointer.len() + when.step.as_ref().map_or(0, String::len);
             self.bytes = self.bytes.saturating_add(names);

@@ -3,6 +3,7 @@
 mod acceptance;
 mod arguments;
 mod conditions;
+mod fan_outs;
 mod faults;
 mod graph;
 mod keys;
@@ -21,6 +22,7 @@ mod tests;
 pub use acceptance::compile_acceptance_schema;
 pub use faults::PlanFault;
 pub use limits::PlanLimits;
+pub(super) use references::Links;
 
 use super::frozen::{FrozenPlan, FrozenStep};
 use super::model::{Plan, PlanStep};
@@ -30,7 +32,6 @@ use crate::tool::{CatalogTool, TenantCatalog, ToolSource};
 use crate::vocabulary::PlanOrigin;
 use faults::Faults;
 use keys::Keys;
-use references::Links;
 
 /// Validates `plan` and freezes it.
 ///
@@ -67,9 +68,11 @@ pub fn freeze(
         conditions::check(index, step, &mut faults);
         policies::check(index, step, channels, &mut faults);
         acceptance.check(index, step, &keys, &mut faults);
+        fan_outs::check(index, step, &slots, limits, &mut faults);
         tools.push(tool.map(|tool| (tool, slots.take_feedback())));
     }
     let order = graph::order(plan, &links, limits, &mut faults);
+    let gatherer = fan_outs::gatherer(plan, catalog, limits, &mut faults);
 
     if faults.any() {
         return Err(faults.into_vec());
@@ -83,7 +86,7 @@ pub fn freeze(
         };
         match serde_json::to_vec(step) {
             Ok(text) => {
-                steps.push(freeze_step(step, links, tool, mentions_feedback, &text));
+                steps.push(freeze_as(step, links, tool, mentions_feedback, &text));
                 texts.push(text);
             }
             Err(error) => faults.push("plan_arguments", format!("/steps/{index}"), error.to_string()),
@@ -92,17 +95,29 @@ pub fn freeze(
     if faults.any() {
         return Err(faults.into_vec());
     }
-    Ok(FrozenPlan {
+    let mut frozen = FrozenPlan {
         version,
         origin,
         hash: plan_hash(plan, &texts, &steps),
         plan: plan.clone(),
         steps,
         order,
-    })
+        authored: None,
+        fan_outs: Vec::new(),
+    };
+    if let Some(gatherer) = gatherer {
+        frozen.unfold(gatherer);
+    }
+    Ok(frozen)
 }
 
-fn freeze_step(
+/// A step of our own, with a tool that takes no feedback.
+pub(super) fn freeze_step(step: &PlanStep, links: Links, tool: &CatalogTool) -> FrozenStep {
+    let text = serde_json::to_vec(step).unwrap_or_default();
+    freeze_as(step, links, tool, false, &text)
+}
+
+fn freeze_as(
     step: &PlanStep,
     links: Links,
     tool: &CatalogTool,

@@ -8,9 +8,20 @@ use crate::plan::slots::Slots;
 
 /// A step's edges, as indices in ascending order.
 #[derive(Default)]
-pub(super) struct Links {
-    pub(super) deps: Vec<u16>,
-    pub(super) inputs: Vec<u16>,
+pub(in crate::plan) struct Links {
+    pub(in crate::plan) deps: Vec<u16>,
+    pub(in crate::plan) inputs: Vec<u16>,
+}
+
+impl Links {
+    /// What is taken is depended on; both in order, each once.
+    pub(in crate::plan) fn close(&mut self) {
+        self.deps.extend_from_slice(&self.inputs);
+        for list in [&mut self.deps, &mut self.inputs] {
+            list.sort_unstable();
+            list.dedup();
+        }
+    }
 }
 
 pub(super) fn resolve(index: usize, step: &PlanStep, slots: &Slots<'_>, keys: &Keys<'_>, faults: &mut Faults) -> Links {
@@ -31,8 +42,12 @@ pub(super) fn resolve(index: usize, step: &PlanStep, slots: &Slots<'_>, keys: &K
         let at = || format!("/steps/{index}/depends_on/{position}");
         links.deps.extend(find(key, &at, faults));
     }
-    for (place, reference) in &slots.references {
-        let at = || format!("/steps/{index}/arguments{place}");
+    let list = step.for_each.as_ref().map(|each| Slots::of_value(&each.items));
+    let listed = list.iter().flat_map(|slots| &slots.references);
+    let listed = listed.map(|found| ("for_each/items", found));
+    let taken = slots.references.iter().map(|found| ("arguments", found));
+    for (member, (place, reference)) in taken.chain(listed) {
+        let at = || format!("/steps/{index}/{member}{place}");
         match reference {
             Err(malformed) => faults.push("plan_ref", at(), malformed.to_string()),
             Ok(reference) => {
@@ -51,10 +66,6 @@ pub(super) fn resolve(index: usize, step: &PlanStep, slots: &Slots<'_>, keys: &K
         links.inputs.extend(find(key, &at, faults));
     }
 
-    links.deps.extend_from_slice(&links.inputs);
-    for list in [&mut links.deps, &mut links.inputs] {
-        list.sort_unstable();
-        list.dedup();
-    }
+    links.close();
     links
 }

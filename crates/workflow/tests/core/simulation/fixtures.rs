@@ -19,6 +19,7 @@ pub fn catalog() -> Catalog {
         tool("asks", EffectClass::ReadOnly, true, &[]),
         tool("asks_once", EffectClass::Once, true, &[]),
         tool("poison", EffectClass::ReadOnly, false, &[]),
+        tool("null", EffectClass::ReadOnly, false, &[]),
     ];
     tools.into_iter().collect()
 }
@@ -31,7 +32,7 @@ pub fn limits() -> PlanLimits {
     }
 }
 
-/// 1, then three side by side, then 1; some of them have effects, ask first, or are not needed.
+/// 1, then three side by side, then 1; some of them have effects, ask first, or are not needed, one may run once an item.
 pub fn plan_document(random: &mut Random) -> Value {
     let mut tool = |usual: &'static str| match random.below(48) {
         0..4 => "once",
@@ -42,14 +43,20 @@ pub fn plan_document(random: &mut Random) -> Value {
         _ => usual,
     };
     let from = |key: &str| json!({ "v": { "$step": key, "pointer": "" } });
-    json!({ "steps": [
+    let mut plan = json!({ "steps": [
         { "key": "a", "tool_id": tool("pure"), "arguments": {} },
         { "key": "b1", "tool_id": tool("pure"), "arguments": from("a") },
         { "key": "b2", "tool_id": tool("pure"), "arguments": from("a") },
         { "key": "b3", "tool_id": tool("keyed"), "arguments": {}, "depends_on": ["a"] },
         { "key": "c", "tool_id": tool("pure"), "arguments": {
             "x": { "$step": "b1", "pointer": "" }, "y": { "$step": "b2", "pointer": "" }, "z": { "$step": "b3", "pointer": "" } } },
-    ] })
+    ] });
+    if random.chance(25) {
+        let step = &mut plan["steps"][random.below(2) + 2];
+        step["for_each"] = json!({ "items": { "$step": "a", "pointer": "" }, "max_items": 3 });
+        step["arguments"] = json!({ "item": { "$item": "" } });
+    }
+    plan
 }
 
 pub fn submission(random: &mut Random) -> Submission {
@@ -115,6 +122,12 @@ pub fn is_poison(row: Option<&Row>, unit: Unit) -> bool {
     let Unit::Step(i) = unit else { return false };
     row.and_then(|r| r.plan.as_ref()?.plan.steps.get(usize::from(i)))
         .is_some_and(|s| s.tool_id == "poison")
+}
+
+/// The unit is a step whose output is the list of one that runs once an item.
+pub fn makes_list(row: Option<&Row>, unit: Unit) -> bool {
+    let Unit::Step(i) = unit else { return false };
+    row.is_some_and(|row| row.plan.as_ref().is_some_and(|plan| plan.listed_by(i).is_some()))
 }
 
 /// The outside effect a unit has.

@@ -536,6 +536,11 @@ impl World {
             Unit::Step(_) if self.random.chance(5) => Outcome::Skipped {
                 reason: "when".to_owned(),
             },
+            Unit::Step(_) if super::fixtures::makes_list(self.rows.get(&run.task), run.unit) => {
+                // Now and then longer than it may be.
+                let items = u32::try_from(self.random.below(20)).unwrap_or(0) * 4 / 19;
+                crate::tables::acts::list(items, "")
+            }
             Unit::Step(_) => Outcome::Output(Body::new(format!("\"{}\"", self.random.below(4)))),
             Unit::Assess => {
                 let score = self.random.below(100) as f64 / 100.0;

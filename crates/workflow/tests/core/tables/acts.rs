@@ -81,6 +81,12 @@ impl Scenario {
         assert_eq!(self.end(&run, Outcome::Output(Body::new(text))), Reply::Done, "{key}");
     }
 
+    /// The list that the step makes is this long.
+    pub fn lists(&mut self, key: &str, items: u32, text: &str) {
+        let run = self.take(key);
+        assert_eq!(self.end(&run, list(items, text)), Reply::Done, "{key}");
+    }
+
     /// The assessment ends with this judgement.
     pub fn judge(&mut self, assessment: Assessment) {
         let run = self.take("assess");
@@ -107,6 +113,9 @@ impl Scenario {
     pub fn good(&self, unit: Unit) -> Outcome {
         match unit {
             Unit::Plan => planned("a b<a"),
+            Unit::Step(index) if self.makes_list(index) => {
+                list(2, &format!("{} {}", self.label(unit), self.task.round))
+            }
             Unit::Step(index) if self.needs_word(index) => question(AskKind::Approval, &self.label(unit)),
             Unit::Step(_) => Outcome::Output(Body::new(format!("\"{} {}\"", self.label(unit), self.task.round))),
             Unit::Assess => Outcome::Assessed {
@@ -164,6 +173,13 @@ impl Scenario {
     /// A human answers and is heard.
     pub fn answer(&mut self, action: Action) {
         assert_eq!(self.human(says(action)), Reply::Done, "{action}");
+    }
+}
+
+pub fn list(items: u32, text: &str) -> Outcome {
+    Outcome::Listed {
+        output: Body::new(format!("{{\"items\":\"{items} {text}\"}}")),
+        items,
     }
 }
 

@@ -30,7 +30,12 @@ fn fork(source: &Scenario, from: Option<u16>, change: impl FnOnce(&mut Submissio
     let reusable = |offer: Offer| {
         let output = source.payloads[&offer.output.payload].clone();
         let input = offer.input;
-        (offer.key, Reusable { input, output })
+        let reusable = Reusable {
+            input,
+            output,
+            items: offer.items,
+        };
+        (offer.key, reusable)
     };
     let offered = offers(known, from, &asked, CATALOG.of("default"))
         .into_iter()
@@ -178,4 +183,21 @@ fn a_repair_of_what_was_taken_over_is_the_forks_own_work() {
     forked.judge(blaming("b"));
     assert_eq!((forked.queued(), reused(&forked)), (vec!["b".to_owned()], vec!["a"]));
     assert_eq!(forked.step_status("a"), StepStatus::Succeeded);
+}
+
+#[test]
+fn items_are_taken_over_with_their_list() {
+    let source = done("a b*a c<b");
+    let mut forked = fork(&source, Some(source.index("c")), |_| {});
+    assert_eq!(reused(&forked), ["a", "b", "b/list", "b/0", "b/1"]);
+    assert_eq!(forked.queued(), ["c"]);
+    forked.work_until("assess");
+
+    let mut forked = fork(&source, Some(source.index("b")), |_| {});
+    assert_eq!(reused(&forked), ["a", "b/list"], "its items run again");
+    assert_eq!(forked.queued(), ["b/0", "b/1"]);
+    forked.work_until("assess");
+
+    let forked = fork(&source, Some(source.index("b/1")), |_| {});
+    assert_eq!(reused(&forked), ["a", "b/list", "b/0"]);
 }

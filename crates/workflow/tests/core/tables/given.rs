@@ -16,7 +16,7 @@ pub const JOB_GRANT: i64 = 5;
 
 /// `pure`, `keyed`, `once`, `queryable`; `asks` and `asks_once` need a human's word; `picky` does not repeat `bad_input`;
 /// `foreign` is an API's; what `agent` costs
-/// nobody knows; `theirs` is another tenant's.
+/// nobody knows; `null` lists and gathers; `theirs` is another tenant's.
 pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
     let tools = [
         tool("pure", EffectClass::ReadOnly, false, &[]),
@@ -28,6 +28,7 @@ pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
         tool("picky", EffectClass::ReadOnly, false, &["bad_input"]),
         foreign("foreign"),
         unpriced("agent"),
+        tool("null", EffectClass::ReadOnly, false, &[]),
     ];
     let theirs = CatalogTool {
         tenant: "other".to_owned(),
@@ -80,12 +81,14 @@ pub fn tool(id: &str, effects: EffectClass, asks: bool, non_retryable: &[&str]) 
     CatalogTool::new(spec, ToolState::Active).unwrap()
 }
 
-/// `a b<a c:once<a,b d~c`: keys, `:tool` (else `pure`), `<` whose outputs it takes, `~` what it only waits for.
+/// `a b<a c:once<a,b d~c e*a`: keys, `:tool` (else `pure`), `<` whose outputs it takes, `~` what it only waits for, `*`
+/// whose items it runs for.
 pub fn plan(notation: &str) -> Value {
     json!({ "steps": notation.split_whitespace().map(step).collect::<Vec<_>>() })
 }
 
 fn step(text: &str) -> Value {
+    let (text, each) = text.split_once('*').unwrap_or((text, ""));
     let (text, waits) = text.split_once('~').unwrap_or((text, ""));
     let (text, takes) = text.split_once('<').unwrap_or((text, ""));
     let (key, tool) = text.split_once(':').unwrap_or((text, "pure"));
@@ -99,8 +102,16 @@ fn step(text: &str) -> Value {
         .into_iter()
         .map(|k| (k.clone(), json!({ "$step": k, "pointer": "" })))
         .collect();
-    json!({ "key": key, "tool_id": tool, "arguments": arguments, "depends_on": list(waits) })
+    let mut step = json!({ "key": key, "tool_id": tool, "arguments": arguments, "depends_on": list(waits) });
+    if !each.is_empty() {
+        step["arguments"]["item"] = json!({ "$item": "" });
+        step["for_each"] = json!({ "items": { "$step": each, "pointer": "" }, "max_items": MAX_ITEMS });
+    }
+    step
 }
+
+/// Longest list of a step that runs once an item.
+pub const MAX_ITEMS: u16 = 4;
 
 /// A request that is about to be sent.
 pub struct Given {

@@ -9,6 +9,7 @@ mod control;
 mod effects;
 mod escalation;
 mod failures;
+mod fan_out;
 mod forking;
 mod gates;
 pub mod given;

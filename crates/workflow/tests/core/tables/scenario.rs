@@ -187,6 +187,11 @@ impl Scenario {
         RunId(Uuid::from_u128(self.runs))
     }
 
+    /// The step's output is the list of a step that runs once an item.
+    pub fn makes_list(&self, index: u16) -> bool {
+        self.plan.as_ref().is_some_and(|plan| plan.listed_by(index).is_some())
+    }
+
     fn snapshot(&self) -> Snapshot<'_> {
         Snapshot {
             task: &self.task,
@@ -242,17 +247,18 @@ impl Scenario {
         self.jobs(|s| matches!(s, JobState::Running { .. }))
     }
 
-    fn index(&self, key: &str) -> usize {
+    pub fn index(&self, key: &str) -> u16 {
         let plan = self.plan.as_ref().unwrap();
-        plan.plan.steps.iter().position(|s| s.key == key).unwrap()
+        let place = plan.plan.steps.iter().position(|s| s.key == key).unwrap();
+        u16::try_from(place).unwrap()
     }
 
     pub fn step(&self, key: &str) -> &Step {
-        &self.task.steps[self.index(key)]
+        &self.task.steps[usize::from(self.index(key))]
     }
 
     pub fn step_status(&self, key: &str) -> StepStatus {
-        self.task.step_status(u16::try_from(self.index(key)).unwrap())
+        self.task.step_status(self.index(key))
     }
 
     /// The id of the open gate of that kind.

@@ -35,7 +35,7 @@ impl Tasks {
         let from = asking::task_id(&request.task_id)?;
         let fork: api::ForkRequest = asking::json(&request.fork_json)?;
         let (source, plan) = self.source(&caller.tenant, from).await?;
-        let asked = forking::asked(&source.submission, &plan.plan, &fork).map_err(|p| p.to_status())?;
+        let asked = forking::asked(&source.submission, &plan, &fork).map_err(|p| p.to_status())?;
         self.meet_new_tools(&caller.tenant, &asked).await?;
         let traceparent = trace::current().map_or(caller.traceparent, |context| context.to_string());
         let origin = Origin {
@@ -133,8 +133,12 @@ impl Tasks {
                 text: Arc::clone(bodies.get(&offer.output.payload)?),
                 hash: offer.output.hash,
             };
-            let input = offer.input;
-            Some((offer.key, Reusable { input, output }))
+            let reusable = Reusable {
+                input: offer.input,
+                output,
+                items: offer.items,
+            };
+            Some((offer.key, reusable))
         };
         let reuse = Reuse {
             origin: match fork.overrides.steps.is_empty() {

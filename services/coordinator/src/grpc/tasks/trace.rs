@@ -50,7 +50,14 @@ impl Tasks {
                 "intent" => planning = serde_json::from_str(&text).unwrap_or_default(),
                 "plan" => {
                     let planning = std::mem::take(&mut planning);
-                    plans.extend(serde_json::from_str(&text).ok().map(|plan| (plan, planning)));
+                    let Ok(plan) = serde_json::from_str::<FrozenPlan>(&text) else {
+                        continue;
+                    };
+                    match plans.last_mut().filter(|(known, _)| known.version == plan.version) {
+                        // The same with the items of a list that was made since.
+                        Some((known, _)) => *known = plan,
+                        None => plans.push((plan, planning)),
+                    }
                 }
                 _ => assessments.push(serde_json::from_str(&text).unwrap_or_default()),
             }

@@ -103,7 +103,7 @@ fn planning(history: &History, plans: &[(FrozenPlan, Value)], runs: &mut Vec<Run
 fn changes(plans: &[(FrozenPlan, Value)], version: i64) -> Value {
     let steps = |version: i64| {
         let plan = plans.iter().find(|(plan, _)| i64::from(plan.version) == version)?;
-        let steps = plan.0.plan.steps.iter();
+        let steps = plan.0.document().steps.iter();
         Some(
             steps
                 .map(|step| (step.key.as_str(), json!(step)))

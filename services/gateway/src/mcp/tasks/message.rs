@@ -87,7 +87,11 @@ fn steps(telling: &mut Telling, gate: &Value) -> Vec<String> {
                     Some(arguments) => telling.value(arguments, ARGUMENTS),
                     None => telling.too_large(),
                 };
-                format!("- {key}: {tool} (effects: {effects}) with\n{arguments}")
+                let items = match step.get("for_each") {
+                    Some(each) => format!(", once for each of\n{}\n", telling.value(each, ARGUMENTS)),
+                    None => String::new(),
+                };
+                format!("- {key}: {tool} (effects: {effects}){items} with\n{arguments}")
             }
         }
     });

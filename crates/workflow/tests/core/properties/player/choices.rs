@@ -1,6 +1,6 @@
 //! What can be chosen: how a task begins, what is done next, and how it is done.
 
-use crate::tables::acts::{self, blaming, broken, flaky, planned, question, score, unclear, usd};
+use crate::tables::acts::{self, blaming, broken, flaky, list, planned, question, score, unclear, usd};
 use crate::tables::scenario::{Run, Scenario};
 use proptest::prelude::*;
 use workflow::decide::allowed_actions;
@@ -52,7 +52,7 @@ impl Move {
 }
 
 impl Beginning {
-    /// One step, three side by side, one that takes theirs; some have effects or ask first.
+    /// One step, three side by side, one that takes theirs; some have effects or ask first, one may run once an item.
     pub fn notation(&self) -> Option<String> {
         let tool = |i: usize| match self.tools[i] {
             0..20 => "once",
@@ -63,7 +63,8 @@ impl Beginning {
             _ => "pure",
         };
         let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(tool);
-        (!self.planner).then(|| format!("a:{a} b:{b}<a c:{c}<a d:{d}~a e:{e}<b,c~d"))
+        let each = if self.tools[4] % 3 == 0 { "*a" } else { "" };
+        (!self.planner).then(|| format!("a:{a} b:{b}<a{each} c:{c}<a d:{d}~a e:{e}<b,c~d"))
     }
 
     pub fn policy(&self, p: &mut Policy) {
@@ -93,6 +94,7 @@ pub fn ending(s: &Scenario, run: &Run, how: u8) -> Input {
             let postponed = acts::no_model(s.now.0 % 3);
             return acts::released(run, (s.now.0 % 2 == 0).then_some(postponed), usd(1));
         }
+        (6..12, Unit::Step(i)) if s.makes_list(i) => list(u32::from(how % 24) - 6, "of another length"),
         (5, Unit::Step(_)) => Outcome::Skipped {
             reason: "when".to_owned(),
         },

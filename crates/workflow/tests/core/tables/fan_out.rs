@@ -1,0 +1,238 @@
+//! Steps that run once an item of a list.
+
+use super::acts::{blaming, broken, list, retry, score};
+use super::given::{Given, MAX_ITEMS};
+use super::scenario::Scenario;
+use serde_json::json;
+use workflow::decision::Reply;
+use workflow::vocabulary::{Action, AttentionReason, EventKind, GateKind, Status, StepStatus};
+
+/// `a`, then `b` once an item of what `a` made, then `c`; the list of two items is there.
+fn listed() -> Scenario {
+    let mut s = Given::plan("a b*a c<b").start();
+    s.done("a");
+    s.done("b/list");
+    s
+}
+
+#[test]
+fn items_run_side_by_side_and_what_takes_the_step_waits_for_all_of_them() {
+    let mut s = Given::plan("a b*a c<b").start();
+    assert_eq!(s.queued(), ["a"]);
+    s.done("a");
+    assert_eq!(s.queued(), ["b/list"]);
+    s.lists("b/list", 3, "");
+    assert_eq!(s.queued(), ["b/0", "b/1", "b/2"]);
+    s.done("b/2");
+    s.done("b/0");
+    assert_eq!(s.queued(), ["b/1"]);
+    s.done("b/1");
+    assert_eq!(s.queued(), ["b"]);
+    s.done("b");
+    assert_eq!(s.queued(), ["c"]);
+    s.work_until("assess");
+
+    let plan = s.plan.clone().unwrap();
+    let of = |key: &str| plan.plan.steps[usize::from(s.index(key))].clone();
+    assert_eq!(of("b/1").tool_id, "pure");
+    assert_eq!(
+        json!(of("b/1").arguments),
+        json!({"item": {"$step": "b/list", "pointer": "/items/1"}})
+    );
+    let whole = |key: &str| json!({"$step": key, "pointer": ""});
+    assert_eq!(
+        json!(of("b").arguments),
+        json!({"items": [whole("b/0"), whole("b/1"), whole("b/2")]})
+    );
+    assert_eq!(
+        json!(plan.document()),
+        json!(s.submission.plan),
+        "what was written is kept"
+    );
+}
+
+#[test]
+fn no_item_is_a_result_too() {
+    let mut s = Given::plan("a b*a c<b").start();
+    s.done("a");
+    s.lists("b/list", 0, "");
+    assert_eq!(s.queued(), ["b"]);
+    s.work_until("assess");
+    assert_eq!(s.step_status("c"), StepStatus::Succeeded);
+}
+
+#[test]
+fn a_list_that_is_too_long_fails_before_any_item_runs() {
+    let mut s = Given::plan("a b*a c<b").start();
+    s.done("a");
+    let run = s.take("b/list");
+    s.end(&run, list(u32::from(MAX_ITEMS) + 1, ""));
+    assert_eq!(s.queued(), [""; 0]);
+    assert_eq!(s.status(), Status::NeedsAttention);
+    assert_eq!(
+        s.task.attention.as_ref().unwrap().reason,
+        AttentionReason::AttemptsExhausted
+    );
+    assert_eq!(s.step("b/list").error.as_ref().unwrap().code, "too_many_items");
+    assert_eq!(s.task.steps.len(), 4, "nothing joined the plan");
+}
+
+#[test]
+fn who_lists_nothing_or_lists_for_nobody_has_failed() {
+    let mut s = Given::plan("a b*a c<b").start();
+    let run = s.take("a");
+    s.end(&run, list(2, ""));
+    assert_eq!(s.step("a").error.as_ref().unwrap().code, "worker_protocol");
+
+    let mut s = Given::plan("a b*a").start();
+    s.done("a");
+    let run = s.take("b/list");
+    s.end(&run, workflow::input::Outcome::Output(workflow::input::Body::new("{}")));
+    assert_eq!(s.step("b/list").error.as_ref().unwrap().code, "worker_protocol");
+}
+
+#[test]
+fn a_blamed_item_runs_again_alone() {
+    let mut s = listed();
+    s.work_until("assess");
+    s.judge(blaming("b/1"));
+    assert_eq!(s.queued(), ["b/1"]);
+    s.outputs("b/1", "\"better\"");
+    assert_eq!(s.queued(), ["b"]);
+    s.outputs("b", "\"gathered anew\"");
+    assert_eq!(s.queued(), ["c"]);
+    s.done("c");
+    assert_eq!((s.step("b/0").round, s.step("b/1").round), (0, 1));
+}
+
+#[test]
+fn blame_on_the_whole_is_on_its_items_and_blame_on_the_list_on_its_source() {
+    let mut s = listed();
+    s.work_until("assess");
+    s.judge(blaming("b"));
+    assert_eq!(s.queued(), ["b/0", "b/1"]);
+    assert_eq!(s.event(EventKind::TaskRefining)["steps"], json!(["b/0", "b/1"]));
+
+    let mut s = listed();
+    s.work_until("assess");
+    s.judge(blaming("b/list"));
+    assert_eq!(s.queued(), ["a"]);
+
+    let mut s = Given::plan("a b*a").start();
+    s.done("a");
+    s.done("b/list");
+    s.work_until("assess");
+    s.judge(score(0.1));
+    assert_eq!(s.queued(), ["b/0", "b/1"], "nobody is blamed: the last ones are");
+}
+
+#[test]
+fn another_list_has_more_items_or_fewer() {
+    let mut s = listed();
+    s.work_until("assess");
+    s.judge(blaming("a"));
+    s.outputs("a", "\"longer\"");
+    s.lists("b/list", 3, "longer");
+    assert_eq!(s.queued(), ["b/0", "b/1", "b/2"], "each follows from the list");
+    s.work_until("assess");
+    s.judge(blaming("a"));
+    s.outputs("a", "\"shorter\"");
+    s.lists("b/list", 1, "shorter");
+    assert_eq!(s.queued(), ["b/0"]);
+    s.done("b/0");
+    assert_eq!(
+        (s.step_status("b/1"), s.step_status("b/2")),
+        (StepStatus::Skipped, StepStatus::Skipped)
+    );
+    assert_eq!(s.queued(), ["b"], "what is not there any more is gathered without");
+    s.work_until("assess");
+}
+
+#[test]
+fn the_same_list_again_sends_nobody_back_to_work() {
+    let mut s = listed();
+    s.work_until("assess");
+    s.judge(blaming("a"));
+    s.outputs("a", "\"other words\"");
+    s.lists("b/list", 2, "b/list 0");
+    assert_eq!(s.queued(), ["assess"]);
+}
+
+#[test]
+fn without_its_list_the_step_and_what_takes_it_are_skipped() {
+    let mut s = Given::plan("a b*a c<b").start();
+    s.done("a");
+    let run = s.take("b/list");
+    let reason = "the condition does not hold".to_owned();
+    s.end(&run, workflow::input::Outcome::Skipped { reason });
+    assert_eq!(["b", "c"].map(|key| s.step_status(key)), [StepStatus::Skipped; 2]);
+    assert_eq!(s.queued(), ["assess"]);
+}
+
+#[test]
+fn an_item_that_fails_is_a_humans_matter_and_may_be_left_out() {
+    let mut s = listed();
+    let run = s.take("b/0");
+    s.fail(&run, broken());
+    s.work();
+    assert_eq!(s.status(), Status::NeedsAttention);
+    s.answer(Action::Skip);
+    assert_eq!(s.queued(), ["b"]);
+    s.work_until("assess");
+    assert_eq!(
+        (s.step_status("b/0"), s.step_status("c")),
+        (StepStatus::Skipped, StepStatus::Succeeded)
+    );
+
+    let mut s = listed();
+    let run = s.take("b/0");
+    s.fail(&run, broken());
+    s.work();
+    s.input(&retry(Some("b"), false));
+    assert_eq!(s.queued(), ["b/0", "b/1"], "the step as a whole runs again");
+}
+
+#[test]
+fn every_item_asks_before_it_acts() {
+    let mut s = Given::plan("a b:asks_once*a").start();
+    s.done("a");
+    s.done("b/list");
+    s.ask();
+    assert_eq!(
+        s.task.gates.iter().map(|g| (g.kind, g.step)).collect::<Vec<_>>(),
+        [
+            (GateKind::Step, Some(s.index("b/0"))),
+            (GateKind::Step, Some(s.index("b/1"))),
+        ]
+    );
+}
+
+#[test]
+fn a_plan_that_is_reviewed_has_the_risk_of_its_items() {
+    use workflow::risk::{Outside, Risk, risk};
+    for (notation, expected) in [
+        ("a b:once*a", Risk::High),
+        ("a b:keyed*a", Risk::Medium),
+        ("a b*a", Risk::Low),
+    ] {
+        let s = Given::plan(notation).policy(|p| p.plan_review = true).start();
+        let outside = Outside {
+            plan: s.plan.as_deref(),
+            channel: &|_| None,
+        };
+        assert_eq!(risk(&s.task, &s.task.gates[0], outside), expected, "{notation}");
+    }
+}
+
+#[test]
+fn a_repetition_of_the_lists_result_adds_no_items() {
+    let mut s = Given::plan("a b*a").start();
+    s.done("a");
+    let run = s.take("b/list");
+    let other = s.take("b/list");
+    s.end(&run, list(2, ""));
+    let (before, steps) = (s.task.clone(), s.task.steps.len());
+    assert!(matches!(s.end(&run, list(2, "")), Reply::Ignored(_)));
+    assert!(matches!(s.end(&other, list(4, "")), Reply::Ignored(_)));
+    assert_eq!((s.task.steps.len(), s.task.version), (steps, before.version));
+}
