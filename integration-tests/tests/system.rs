@@ -52,6 +52,8 @@ mod mcp_tokens;
 mod models;
 #[path = "system/out_of_use.rs"]
 mod out_of_use;
+#[path = "system/plans.rs"]
+mod plans;
 #[path = "system/readme.rs"]
 mod readme;
 #[path = "system/repair.rs"]

@@ -58,6 +58,15 @@ impl FrozenPlan {
         self.authored.as_deref().unwrap_or(&self.plan)
     }
 
+    /// A step for people: where it gathers, the one that was written.
+    pub fn as_written(&self, index: usize) -> Option<&PlanStep> {
+        let gathers = |index: u16| self.gathered_by(index).is_some();
+        match u16::try_from(index).is_ok_and(gathers) {
+            true => self.document().steps.get(index),
+            false => self.plan.steps.get(index),
+        }
+    }
+
     /// The fan-out whose list this step makes.
     pub fn listed_by(&self, index: u16) -> Option<&FanOut> {
         self.fan_outs.iter().find(|fan| fan.list == index)

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 const ID: &str = "urn:orchestrator:schema:plan:1";
 const DESCRIPTION: &str = "A workflow: steps and what flows between them. An argument value \
      {\"$step\": key, \"pointer\": JSON pointer} takes another step's output and implies the dependency; \
-     a text may be a template over request, preferences, business_metrics and feedback. Beyond this schema \
+     in a step with for_each {\"$item\": JSON pointer} takes a value of the item; a text may be a template over request, preferences, business_metrics and feedback. Beyond this schema \
      a plan must name active tools, give arguments that satisfy their input schemas, refer to its own \
      steps, hold no cycle and keep the configured limits.";
 
@@ -31,7 +31,10 @@ mod tests {
 
     #[test]
     fn a_full_plan_satisfies_the_schema_and_is_read_back_unchanged() {
-        let plan = crate::plan::validate::fixtures::blog_plan();
+        let mut plan = crate::plan::validate::fixtures::blog_plan();
+        plan["steps"].as_array_mut().unwrap().push(json!({
+            "key": "each", "tool_id": "writer", "arguments": {"topic": {"$item": "/title"}},
+            "for_each": {"items": {"$step": "research", "pointer": "/titles"}, "max_items": 8}}));
         let errors: Vec<_> = validator().iter_errors(&plan).map(|e| e.to_string()).collect();
         assert_eq!(errors, Vec::<String>::new());
         let read: Plan = serde_json::from_value(plan).unwrap();
@@ -62,6 +65,8 @@ mod tests {
             step(json!({"when": {"pointer": "", "gt": 1, "lt": 2}})),
             step(json!({"when": {"pointer": "a", "exists": true}})),
             step(json!({"acceptance": [{"pointer": "/a"}]})),
+            step(json!({"for_each": {"items": []}})),
+            step(json!({"for_each": {"items": [], "max_items": 65}})),
         ];
         let validator = validator();
         for plan in bad {

@@ -37,10 +37,8 @@ pub(super) fn plan(facts: &Facts, depth: Depth) -> Value {
     let Some(plan) = &facts.plan else { return Value::Null };
     let parts = plan.plan.steps.iter().zip(&plan.steps).zip(&facts.task.steps);
     let steps = parts.enumerate().map(|(index, ((definition, frozen), step))| {
-        // A step that runs once an item is shown as it was written.
         let fan = u16::try_from(index).ok().and_then(|index| plan.gathered_by(index));
-        let written = fan.and_then(|_| plan.document().steps.get(index));
-        let definition = written.unwrap_or(definition);
+        let definition = plan.as_written(index).unwrap_or(definition);
         let mut document = progress(facts, plan, index, (definition, frozen, step));
         if depth != Depth::Progress && shows_output(&facts.task, index) {
             let output = step.output.and_then(|o| facts.bodies.value(o.payload));

@@ -57,6 +57,12 @@ pub struct PlannedStep {
     pub channel: Option<String>,
     /// JSON: what the output had to satisfy.
     pub acceptance: Option<String>,
+    /// JSON: the list it ran once for each item of, and how long that might be.
+    #[serde(default)]
+    pub for_each: Option<String>,
+    /// small, standard or large: the model it asked, where the plan said so.
+    #[serde(default)]
+    pub tier: Option<String>,
 }
 
 /// What a step came to.
@@ -128,6 +134,8 @@ fn planned_step(step: &Value) -> PlannedStep {
         reason: json::text(step, "/reason"),
         channel: json::text(step, "/channel"),
         acceptance: json::json_text(step, "/acceptance"),
+        for_each: json::json_text(step, "/for_each"),
+        tier: json::text(step, "/tier"),
     }
 }
 

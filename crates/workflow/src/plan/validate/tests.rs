@@ -301,6 +301,91 @@ fn fan_out_and_depth_are_limited() {
 }
 
 #[test]
+fn a_step_goes_through_a_list_that_can_be_one_within_a_bound() {
+    let limits = PlanLimits {
+        max_steps: 20,
+        max_fan_out: 10,
+        max_depth: 4,
+    };
+    let check = |step: Value| {
+        let mut each = json!({"key": "b", "tool_id": "writer"});
+        each.as_object_mut().unwrap().extend(step.as_object().unwrap().clone());
+        let plan = json!({"steps": [{"key": "a", "tool_id": "null"}, each]});
+        let plan: Plan = serde_json::from_value(plan).unwrap();
+        let faults = freeze_plan(&plan, &limits).err().unwrap_or_default();
+        let told = faults.iter().map(|f| format!("{} {}", f.code, f.pointer));
+        told.collect::<Vec<_>>()
+    };
+    let each = |items: Value, max_items: u16| json!({"items": items, "max_items": max_items});
+    let list = || json!({"$step": "a", "pointer": "/list"});
+    let with = |items: Value, max_items: u16| json!({"for_each": each(items, max_items), "arguments": {"topic": {"$item": ""}}});
+    let none = Vec::<String>::new();
+    assert_eq!(check(with(list(), 10)), none);
+    assert_eq!(check(with(json!(["tea", {"$step": "a"}, "{{ request }}"]), 3)), none);
+    // What is written there must be a text, and not too many of them.
+    assert_eq!(
+        check(with(json!(["tea", "milk"]), 1)),
+        ["plan_limits /steps/1/for_each/items"]
+    );
+    for (step, expected) in [
+        (with(list(), 0), "plan_limits /steps/1/for_each/max_items"),
+        (with(list(), 11), "plan_limits /steps/1/for_each/max_items"),
+        (with(json!("a"), 2), "plan_for_each /steps/1/for_each/items"),
+        (
+            with(json!({"$step": "gone"}), 2),
+            "plan_ref /steps/1/for_each/items/$step",
+        ),
+        (with(json!({"$step": "b"}), 2), "plan_ref /steps/1/for_each/items/$step"),
+        (
+            with(json!({"$step": "a/0"}), 2),
+            "plan_ref /steps/1/for_each/items/$step",
+        ),
+        (with(json!([{"$item": ""}]), 2), "plan_ref /steps/1/for_each/items/0"),
+        (
+            json!({"arguments": {"topic": {"$item": ""}}}),
+            "plan_ref /steps/1/arguments/topic",
+        ),
+        (
+            json!({"for_each": each(list(), 2), "arguments": {"topic": {"$item": "no"}}}),
+            "plan_ref /steps/1/arguments/topic",
+        ),
+        (
+            json!({"for_each": each(list(), 2), "arguments": {"topic": {"$item": "", "more": 1}}}),
+            "plan_ref /steps/1/arguments/topic",
+        ),
+        // An item does not make a number of a text's place.
+        (
+            json!({"for_each": each(list(), 2), "arguments": {"topic": {"$item": ""}, "words": "many"}}),
+            "plan_arguments /steps/1/arguments/words",
+        ),
+    ] {
+        assert_eq!(check(step.clone()), [expected], "{step}");
+    }
+}
+
+#[test]
+fn all_items_count_as_steps() {
+    let each = |key: String| {
+        json!({"key": key, "tool_id": "null",
+            "for_each": {"items": {"$step": "a"}, "max_items": 64}})
+    };
+    let plan = |lists: usize| {
+        let lists = (0..lists).map(|n| each(format!("l{n}")));
+        let steps: Vec<Value> = [json!({"key": "a", "tool_id": "null"})]
+            .into_iter()
+            .chain(lists)
+            .collect();
+        freeze_value(&json!({ "steps": steps }))
+    };
+    assert!(plan(3).is_ok());
+    let told: Vec<_> = plan(4).unwrap_err().into_iter().map(|f| f.detail).collect();
+    assert_eq!(
+        told,
+        ["with all items 265 steps, at most 200 are allowed: lower max_items"]
+    );
+}
+
+#[test]
 fn a_hostile_plan_is_refused_before_it_is_looked_at_closely() {
     let steps = |count: usize, step: &PlanStep| Plan {
         summary: None,
