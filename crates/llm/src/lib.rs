@@ -41,7 +41,7 @@ pub use models::{
 };
 pub use null::Null;
 pub use offline::Offline;
-pub use output::{text_of, title_of};
+pub use output::{gathered, text_of, title_of};
 pub use port::{
     Agent, Context, Criteria, Criterion, Engine, Finding, JudgeAsk, JudgedText, Judgement, Made, NoTools, PlanAsk,
     PlanDraft, ToolBox, WriteAsk, open,

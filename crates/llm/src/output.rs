@@ -21,10 +21,20 @@ pub fn text_of(output: &Value) -> Option<String> {
         Value::Object(members) => TEXT_MEMBERS
             .iter()
             .find_map(|name| members.get(*name).and_then(Value::as_str).and_then(filled))
+            .or_else(|| gathered(output))
             .or_else(|| strings(output)),
         Value::Array(_) => strings(output),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
+}
+
+/// The texts of a gathered output `{"items": [...]}`, one after the other. None where it has another shape, or an item has
+/// no text.
+pub fn gathered(output: &Value) -> Option<String> {
+    let members = output.as_object().filter(|members| members.len() == 1)?;
+    let items = members.get("items")?.as_array().filter(|items| !items.is_empty())?;
+    let texts: Vec<String> = items.iter().map(text_of).collect::<Option<_>>()?;
+    Some(texts.join("\n\n"))
 }
 
 /// The title of an output: its member `title`, else the first heading, else the first sentence, shortened.
@@ -78,6 +88,11 @@ mod tests {
             (json!(["one", "two"]), Some("one\n\ntwo")),
             (json!({"n": 1}), None),
             (json!({"text": "  "}), None),
+            (
+                json!({"items": [{"text": "a", "topic": "t"}, {"text": "b"}]}),
+                Some("a\n\nb"),
+            ),
+            (json!({"items": [{"text": "a"}, {"n": 1}]}), Some("a")),
             (json!(null), None),
         ] {
             assert_eq!(text_of(&output).as_deref(), expected, "{output}");

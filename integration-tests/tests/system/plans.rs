@@ -175,6 +175,11 @@ async fn a_plan_is_edited_at_its_gate(world: Arc<World>) -> Result<()> {
     world.rest.until(&task, &["awaiting_plan_review"], LIMIT).await?;
     let seen = world.rest.approval(&task).await?;
     let plan = |titles: &[&str]| each("edit", titles, 3)["plan"].clone();
+    ensure!(
+        seen["plan_document"]["steps"][1]["for_each"] == request["plan"]["steps"][1]["for_each"],
+        "{}",
+        shortened(&seen)
+    );
     // What could not run is refused, and the gate stays.
     let mut broken = plan(&["rye"]);
     broken["steps"][1]["tool_id"] = json!("oracle.gone");

@@ -66,8 +66,9 @@ fn outputs(parts: &[Part], keep: impl Fn(&Part) -> bool) -> Vec<&Value> {
 fn as_it_is(channel: &str, output: &Value, material: &Material<'_>) -> Deliverable {
     let member = || TEXT_MEMBERS.iter().find_map(|name| output.get(name)?.as_str());
     let title = title(&[output], material);
-    match output.as_str().or_else(member) {
-        Some(text) => Deliverable::new(channel, title, text.to_owned(), "text/markdown"),
+    let text = output.as_str().or_else(member).map(str::to_owned);
+    match text.or_else(|| llm::gathered(output)) {
+        Some(text) => Deliverable::new(channel, title, text, "text/markdown"),
         None => Deliverable::new(channel, title, pretty(output), "application/json"),
     }
 }
@@ -119,6 +120,8 @@ mod tests {
                 (text, "text/markdown")
             );
         }
+        let gathered = json!({"items": [{"text": "Green.", "topic": "tea"}, {"text": "Black."}]});
+        assert_eq!(made("blog", &[part("blog", gathered)]).content, "Green.\n\nBlack.");
         let titled = made("blog", &[part("blog", json!({"title": "Tea", "text": "Green."}))]);
         assert_eq!(titled.title, "Tea");
     }

@@ -190,3 +190,29 @@ fn outputs_of(inputs: &[Input]) -> Result<Outputs, RunFailure> {
 fn parse<T: DeserializeOwned>(json: &str, code: &str) -> Result<T, RunFailure> {
     serde_json::from_str(json).map_err(|error| RunFailure::permanent(code, format!("the work item: {error}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_makes_a_list_ends_with_one_that_is_not_too_long() {
+        let ended = |json: &str, max_items| match succeeded(json.to_owned(), max_items).outcome {
+            Some(Outcome::Listed(listed)) => format!("{} items", listed.items),
+            Some(Outcome::Failure(failure)) => failure.code,
+            Some(Outcome::Output(_)) => "output".to_owned(),
+            other => format!("{other:?}"),
+        };
+        for (json, max_items, expected) in [
+            (r#"{"items":[1,"a"]}"#, 0, "output"),
+            (r#"{"items":[1,"a"]}"#, 2, "2 items"),
+            (r#"{"items":[]}"#, 2, "0 items"),
+            (r#"{"items":[1,2,3]}"#, 2, "too_many_items"),
+            (r#"{"items":{"a":1}}"#, 2, "not_a_list"),
+            (r#"{"items":"abc"}"#, 2, "not_a_list"),
+            (r#"{"items":null}"#, 2, "not_a_list"),
+        ] {
+            assert_eq!(ended(json, max_items), expected, "{json} {max_items}");
+        }
+    }
+}
