@@ -142,7 +142,8 @@ fn intended(approval: &Value, look: Look) -> Vec<String> {
     let steps = items(approval.get("plan").unwrap_or(&Value::Null), "steps").iter();
     let lines = steps.filter(|_| reviewed).filter_map(|step| {
         let arguments = present(step, "arguments")?;
-        let text = format!("{} ({}) {arguments}", field(step, "key"), field(step, "effects"));
+        let each = present(step, "for_each").map_or_else(String::new, |each| format!("for each of {each}: "));
+        let text = format!("{} ({}) {each}{arguments}", field(step, "key"), field(step, "effects"));
         Some(format!("  {}", excerpt(&crate::text::harmless(&text), look.room(2))))
     });
     lines.collect()
