@@ -85,7 +85,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     let connections = worker::connect(&ctx).await?;
     let coordinator = connections.coordinator.clone();
     let posting = tokio::spawn(webhooks.run(coordinator.notices(), ctx.shutdown.clone()));
-    let supervised = servers.supervise(&tools, &pool, &discovery);
+    let supervised = servers.supervise(&tools, &pool, &discovery, &ctx.metrics);
     let executor = Arc::new(Executor {
         definitions: Definitions::new(Arc::clone(&ctx.config), coordinator.clone(), tools.clone()),
         discovery,

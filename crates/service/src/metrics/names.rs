@@ -47,6 +47,11 @@ pub const EVENTS_PUBLISHED: Metric = Metric {
     name: "orchestrator_events_published_total",
     help: "Events published and acknowledged.",
 };
+/// Executor: MCP servers.
+pub const MCP_SERVER_UP: Metric = Metric {
+    name: "orchestrator_mcp_server_up",
+    help: "1 while the executor is connected to a configured MCP server and has listed its tools, else 0; by server.",
+};
 /// Workers: jobs in hand.
 pub const JOBS_RUNNING: Metric = Metric {
     name: "orchestrator_jobs_running",

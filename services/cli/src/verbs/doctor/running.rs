@@ -5,6 +5,7 @@ use crate::dev::{DevDocument, Entry};
 use crate::layout::Layout;
 use anyhow::{Context, Result, bail};
 use async_nats::{ConnectOptions, ServerAddr};
+use service::metrics::names::MCP_SERVER_UP;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use std::time::Duration;
@@ -33,6 +34,7 @@ pub async fn check(layout: &Layout, document: &DevDocument) -> Vec<Finding> {
     let mut findings = Vec::new();
     for entry in &document.services {
         findings.push(process(layout, entry).await);
+        findings.extend(mcp_servers(layout, entry).await);
     }
     findings.extend(match limited(streams(&document.endpoints.nats_url)).await {
         Ok(found) => found,
@@ -78,6 +80,48 @@ async fn healthy(url: &str) -> Result<()> {
         bail!("{url} answers {status}");
     }
     Ok(())
+}
+
+/// Configured MCP servers, as an executor tells of them.
+async fn mcp_servers(layout: &Layout, entry: &Entry) -> Vec<Finding> {
+    let url = entry.health_url.as_ref().filter(|_| entry.name.starts_with("executor"));
+    let Some(Ok(url)) = url.map(|url| reqwest::Url::parse(url)) else {
+        return Vec::new();
+    };
+    let Ok(text) = metrics(url).await else {
+        return Vec::new();
+    };
+    let finding = |(server, up)| {
+        let title = format!("mcp server {server}");
+        match up {
+            true => Finding::ok(title, format!("{} is connected", entry.name)),
+            false => Finding::fail(
+                title,
+                format!("{} is not connected; it has no tools", entry.name),
+                format!(
+                    "its log says why: {}; executors try again within a minute",
+                    layout.log(&entry.name).display()
+                ),
+            ),
+        }
+    };
+    servers_in(&text).into_iter().map(finding).collect()
+}
+
+async fn metrics(mut url: reqwest::Url) -> Result<String> {
+    url.set_path("/metrics");
+    let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+    Ok(http.get(url).send().await?.text().await?)
+}
+
+/// Each MCP server in a Prometheus text, and whether it is there. Names of servers need no escapes.
+fn servers_in(metrics: &str) -> Vec<(&str, bool)> {
+    let series = metrics.lines().filter_map(|line| {
+        let labelled = line.strip_prefix(MCP_SERVER_UP.name)?;
+        let (server, value) = labelled.strip_prefix("{server=\"")?.split_once("\"}")?;
+        Some((server, value.trim() == "1"))
+    });
+    series.collect()
 }
 
 /// Each stream and what lies in it. `url` carries the credential that may read.
@@ -148,6 +192,17 @@ async fn database(url: &str) -> Result<Finding> {
 mod tests {
     use super::super::finding::Verdict;
     use super::*;
+
+    #[test]
+    fn mcp_servers_are_found_in_what_an_executor_tells() {
+        let text = "# HELP orchestrator_mcp_server_up x\n# TYPE orchestrator_mcp_server_up gauge\n\
+                    orchestrator_mcp_server_up{server=\"fs\"} 0\norchestrator_mcp_server_up{server=\"time\"} 1\n\
+                    orchestrator_jobs_running 1\n";
+        assert_eq!(servers_in(text), [("fs", false), ("time", true)]);
+        let registry = service::metrics::Registry::default();
+        registry.gauge(MCP_SERVER_UP, &[("server", "time")]).set(1.0);
+        assert_eq!(servers_in(&registry.render()), [("time", true)]);
+    }
 
     #[test]
     fn a_queue_is_a_fault_where_nobody_takes_from_it() {

@@ -40,6 +40,7 @@ use http::{GuardedHttp, UnusableServer};
 pub use result::{Ended, read};
 pub use server::{Pin, Server};
 use service::config::{McpEndpoint, McpServerConfig};
+use service::metrics::names::MCP_SERVER_UP;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,7 +113,13 @@ impl Servers {
     }
 
     /// Keeps them connected, and their tools in the registry. At every discovery they are listed again.
-    pub fn supervise(&self, registry: &Registry, pool: &str, discovery: &Discovery) -> Supervised {
+    pub fn supervise(
+        &self,
+        registry: &Registry,
+        pool: &str,
+        discovery: &Discovery,
+        metrics: &service::metrics::Registry,
+    ) -> Supervised {
         let stop = CancellationToken::new();
         let supervisors = TaskTracker::new();
         for server in self.by_name.values() {
@@ -122,6 +129,7 @@ impl Servers {
                 pool: pool.to_owned(),
                 source: discovery.join(&format!("mcp {}", server.config.name)),
                 asked: None,
+                up: metrics.gauge(MCP_SERVER_UP, &[("server", &server.config.name)]),
                 stop: stop.clone(),
             };
             supervisors.spawn(supervisor.run());

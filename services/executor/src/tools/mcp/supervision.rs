@@ -11,6 +11,7 @@ use crate::discovery::Source;
 use crate::tools::registry::Registry;
 use crate::tools::served::Served;
 use rmcp::model::SubscriptionFilter;
+use service::metrics::Gauge;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
@@ -38,6 +39,8 @@ pub struct Supervisor {
     pub source: Source,
     /// The discovery that has not been answered yet.
     pub asked: Option<u64>,
+    /// 1 while it is connected.
+    pub up: Gauge,
     pub stop: CancellationToken,
 }
 
@@ -66,7 +69,7 @@ impl Supervisor {
         while !self.stop.is_cancelled() {
             let began = Instant::now();
             let connected = self.connected(revisions).await;
-            self.server.live.send_replace(None);
+            self.away();
             self.looked();
             if self.stop.is_cancelled() {
                 return;
@@ -111,10 +114,15 @@ impl Supervisor {
             _ = &mut ended => return Ok(()),
             () = stop.cancelled() => Ok(()),
         };
-        self.server.live.send_replace(None);
+        self.away();
         close.cancel();
         drop(timeout(CLOSING, ended).await);
         outcome
+    }
+
+    fn away(&self) {
+        self.server.live.send_replace(None);
+        self.up.set(0.0);
     }
 
     /// Nothing more can be found of the server for now.
@@ -182,6 +190,7 @@ impl Supervisor {
         self.registry.replace(&format!("mcp {}", server.config.name), served);
         let connection = connection.clone();
         server.live.send_replace(Some(Arc::new(Live { connection, versions })));
+        self.up.set(1.0);
         Ok(())
     }
 }

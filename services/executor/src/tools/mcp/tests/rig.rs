@@ -10,6 +10,8 @@ use crate::tools::registry::{Registry, Tools};
 use crate::tools::served::Served;
 use serde_json::{Map, Value, json};
 use service::config::Config;
+use service::metrics::names::MCP_SERVER_UP;
+use service::metrics::{Gauge, Registry as Metrics};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -22,6 +24,7 @@ pub struct Rig {
     pub registry: Registry,
     pub discovery: Discovery,
     pub servers: Servers,
+    metrics: Metrics,
     supervised: Supervised,
 }
 
@@ -34,13 +37,20 @@ impl Rig {
         let registry = Registry::build(&config, &llm::open("offline").unwrap()).unwrap();
         let servers = Servers::new(&config.mcp_servers, registry.in_force.clone()).unwrap();
         let discovery = Discovery::default();
-        let supervised = servers.supervise(&registry, "default", &discovery);
+        let metrics = Metrics::default();
+        let supervised = servers.supervise(&registry, "default", &discovery, &metrics);
         Self {
             registry,
             discovery,
             servers,
+            metrics,
             supervised,
         }
+    }
+
+    /// 1 while the server is connected.
+    pub fn up(&self, server: &str) -> Gauge {
+        self.metrics.gauge(MCP_SERVER_UP, &[("server", server)])
     }
 
     pub async fn until(&self, holds: impl Fn(&Tools) -> bool) {

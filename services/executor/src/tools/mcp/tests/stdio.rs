@@ -121,7 +121,10 @@ async fn a_server_that_dies_in_a_call_is_started_again_and_works() {
     assert!(rig.registry.get("s.pid").is_ok(), "it stays registered");
     let second = number(&rig.call("s.pid").await.unwrap());
     assert_ne!(first, second);
+    let up = rig.up("s");
+    assert_eq!(up.get(), 1.0);
     rig.end().await;
+    assert_eq!(up.get(), 0.0);
 }
 
 #[tokio::test]
