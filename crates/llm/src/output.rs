@@ -18,9 +18,7 @@ const LABELS: [&str; 6] = ["engine", "channel", "tool_id", "purpose", "content_t
 pub fn text_of(output: &Value) -> Option<String> {
     match output {
         Value::String(text) => filled(text),
-        Value::Object(members) => TEXT_MEMBERS
-            .iter()
-            .find_map(|name| members.get(*name).and_then(Value::as_str).and_then(filled))
+        Value::Object(_) => member_of(output)
             .or_else(|| gathered(output))
             .or_else(|| strings(output)),
         Value::Array(_) => strings(output),
@@ -61,10 +59,20 @@ fn strings(output: &Value) -> Option<String> {
     (!found.is_empty()).then(|| found.join("\n\n"))
 }
 
+/// The text in the member that holds it.
+fn member_of(output: &Value) -> Option<String> {
+    let mut members = TEXT_MEMBERS.iter().filter_map(|name| output.get(*name)?.as_str());
+    members.find_map(filled)
+}
+
 fn collect(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::String(text) => found.extend(filled(text)),
-        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+        // Of items that have a text of their own, such as outputs of other steps, that is what counts.
+        Value::Array(items) => items.iter().for_each(|item| match member_of(item) {
+            Some(text) => found.push(text),
+            None => collect(item, found),
+        }),
         Value::Object(members) => members
             .iter()
             .filter(|(name, _)| !LABELS.contains(&name.as_str()))
@@ -93,6 +101,10 @@ mod tests {
                 Some("a\n\nb"),
             ),
             (json!({"items": [{"text": "a"}, {"n": 1}]}), Some("a")),
+            (
+                json!({"posts": [{"title": "t", "text": "a"}, {"name": "b"}]}),
+                Some("a\n\nb"),
+            ),
             (json!(null), None),
         ] {
             assert_eq!(text_of(&output).as_deref(), expected, "{output}");

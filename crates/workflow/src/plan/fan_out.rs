@@ -58,6 +58,18 @@ impl FrozenPlan {
         self.authored.as_deref().unwrap_or(&self.plan)
     }
 
+    /// Indices of the steps as people read them: in the order of the document, before what is gathered its list and items.
+    pub fn reading_order(&self) -> Vec<usize> {
+        let with_items = |index: usize| {
+            let fan = u16::try_from(index).ok().and_then(|index| self.gathered_by(index));
+            let parts = fan
+                .into_iter()
+                .flat_map(|fan| std::iter::once(&fan.list).chain(&fan.items));
+            parts.map(|part| usize::from(*part)).chain([index]).collect::<Vec<_>>()
+        };
+        (0..self.document().steps.len()).flat_map(with_items).collect()
+    }
+
     /// A step for people: where it gathers, the one that was written.
     pub fn as_written(&self, index: usize) -> Option<&PlanStep> {
         let gathers = |index: u16| self.gathered_by(index).is_some();

@@ -35,10 +35,12 @@ pub(super) fn step_id(task: TaskId, version: u32, index: usize) -> Uuid {
 /// `{version, origin, summary, steps}`; null before there is a plan.
 pub(super) fn plan(facts: &Facts, depth: Depth) -> Value {
     let Some(plan) = &facts.plan else { return Value::Null };
-    let parts = plan.plan.steps.iter().zip(&plan.steps).zip(&facts.task.steps);
-    let steps = parts.enumerate().map(|(index, ((definition, frozen), step))| {
+    let parts = plan.reading_order().into_iter().filter_map(|index| {
+        let (frozen, step) = plan.steps.get(index).zip(facts.task.steps.get(index))?;
+        Some((index, plan.as_written(index)?, frozen, step))
+    });
+    let steps = parts.map(|(index, definition, frozen, step)| {
         let fan = u16::try_from(index).ok().and_then(|index| plan.gathered_by(index));
-        let definition = plan.as_written(index).unwrap_or(definition);
         let mut document = progress(facts, plan, index, (definition, frozen, step));
         if depth != Depth::Progress && shows_output(&facts.task, index) {
             let output = step.output.and_then(|o| facts.bodies.value(o.payload));

@@ -149,7 +149,8 @@ fn steps(facts: &Facts, history: &mut History, plans: &[(FrozenPlan, Value)], ru
     let in_force = facts.plan.as_ref().map(|plan| plan.version);
     let mut steps = Vec::new();
     for (plan, _) in plans {
-        let written = (0..plan.steps.len()).filter_map(|index| Some((index, plan.as_written(index)?)));
+        let order = plan.reading_order().into_iter();
+        let written = order.filter_map(|index| Some((index, plan.as_written(index)?)));
         for (index, step) in written {
             let status = u16::try_from(index)
                 .ok()
