@@ -30,8 +30,8 @@ pub struct Reusable {
     pub input: Fingerprint,
     /// The output.
     pub output: Body,
-    /// Items in it, where it is a list.
-    pub items: Option<u16>,
+    /// Hashes of its items, where it is a list.
+    pub items: Option<Vec<Fingerprint>>,
 }
 
 /// A step of the other task whose output may be taken over.
@@ -43,8 +43,8 @@ pub struct Offer {
     pub input: Fingerprint,
     /// Where its output lies there.
     pub output: Output,
-    /// Items in it, where it is a list.
-    pub items: Option<u16>,
+    /// Hashes of its items, where it is a list.
+    pub items: Option<Vec<Fingerprint>>,
 }
 
 /// The task that is forked.
@@ -75,7 +75,7 @@ pub fn offers(source: Source<'_>, from: Option<u16>, asked: &Submission, catalog
             key: offered.then(|| definition.key.clone())?,
             input: step.input_hash?,
             output: step.output?,
-            items: step.items,
+            items: step.items.clone(),
         })
     };
     indices.filter_map(offer).collect()

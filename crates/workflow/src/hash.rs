@@ -22,6 +22,12 @@ impl Fingerprint {
         Self(u128::from_be_bytes(head))
     }
 
+    /// Of its 32 hex digits; none of another text.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        u128::from_str_radix(text, 16).ok().filter(|_| digits).map(Self)
+    }
+
     /// The bytes, for hashing on.
     pub fn to_bytes(self) -> [u8; 16] {
         self.0.to_be_bytes()

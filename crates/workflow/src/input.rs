@@ -148,8 +148,8 @@ pub enum Outcome {
     Planned { plan: Value, document: Body },
     /// A step's output.
     Output(Body),
-    /// The output of a step that makes a list, and how many items are in it.
-    Listed { output: Body, items: u32 },
+    /// The output of a step that makes a list, and the hash of each item in it.
+    Listed { output: Body, items: Vec<Fingerprint> },
     /// A step's question; a human's answer comes with its next job.
     Awaiting { kind: AskKind, question: Body },
     /// A step's condition was false.

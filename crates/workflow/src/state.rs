@@ -158,9 +158,9 @@ pub struct Step {
     /// Its output.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Output>,
-    /// Items in the list it made, where that is what it is for.
+    /// Hashes of the items of the list it made, where that is what it is for.
     #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
-    pub items: Option<u16>,
+    pub items: Option<Vec<Fingerprint>>,
     /// The output is another task's, taken over when this one was forked.
     #[serde(rename = "u", default, skip_serializing_if = "std::ops::Not::not")]
     pub reused: bool,

@@ -70,7 +70,13 @@ fn outputs<'a>(plan: &'a Plan, spec: &AssessSpec) -> Result<Vec<(&'a PlanStep, V
 /// are written stand in for it, so that even plain data is measured by what it takes up of the request.
 fn texts(plan: &Plan, outputs: &[(&PlanStep, Value)]) -> Vec<JudgedText> {
     let judged = |(step, output): &(&PlanStep, Value)| Some(self::judged(plan, step, llm::text_of(output)?));
-    let texts: Vec<JudgedText> = outputs.iter().filter_map(judged).collect();
+    let mut texts: Vec<JudgedText> = outputs.iter().filter_map(judged).collect();
+    let gathered: Vec<String> = texts
+        .iter()
+        .filter_map(|text| Some(gatherer(plan, &text.step_key)?.key.clone()))
+        .collect();
+    // The texts of its items stand for what is gathered of them.
+    texts.retain(|text| !gathered.contains(&text.step_key));
     if texts.iter().any(|text| text.visible) {
         return texts;
     }
@@ -81,12 +87,13 @@ fn texts(plan: &Plan, outputs: &[(&PlanStep, Value)]) -> Vec<JudgedText> {
 }
 
 fn judged(plan: &Plan, step: &PlanStep, text: String) -> JudgedText {
+    let shown = gatherer(plan, &step.key).unwrap_or(step);
     JudgedText {
         step_key: step.key.clone(),
         tool_id: step.tool_id.clone(),
-        channel: step.channel.clone().unwrap_or_default(),
+        channel: shown.channel.clone().unwrap_or_default(),
         text,
-        visible: is_visible(plan, step),
+        visible: is_visible(plan, shown),
         repairable: is_repairable(step),
         upstream: references(step).into_iter().map(str::to_owned).collect(),
     }
@@ -109,6 +116,13 @@ fn is_visible(plan: &Plan, step: &PlanStep) -> bool {
         .iter()
         .filter(|other| references(other).contains(step.key.as_str()));
     step.channel.is_some() || consumers.all(|consumer| consumer.channel.is_some())
+}
+
+/// Where the step is of an item of a list (`posts/1`): the one that gathers it (`posts`).
+fn gatherer<'a>(plan: &'a Plan, key: &str) -> Option<&'a PlanStep> {
+    let (gatherer, place) = key.split_once('/')?;
+    place.parse::<u16>().ok()?;
+    plan.steps.iter().find(|step| step.key == gatherer)
 }
 
 /// `null` returns its arguments: another run gives the same, unless feedback is one of them.

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tracing::warn;
 use workflow::decide::LEASE;
+use workflow::hash::Fingerprint;
 use workflow::ids::{JobId, RunId, TaskId};
 use workflow::input::{Assessment, Body, Cost, Failure, Input, Outcome, Postponed};
 use workflow::state::Money;
@@ -238,12 +239,9 @@ fn input((task, job, run): Names, result: JobResult) -> Option<(TaskId, Input)> 
             Some(body) => succeeded(Outcome::Output(body)),
             None => failed(protocol("the output is not JSON")),
         },
-        job_result::Outcome::Listed(listed) => match body::from_payload(listed.output) {
-            Some(output) => succeeded(Outcome::Listed {
-                output,
-                items: listed.items,
-            }),
-            None => failed(protocol("the list is not JSON")),
+        job_result::Outcome::Listed(listed) => match (body::from_payload(listed.output), hashes(&listed.item_hashes)) {
+            (Some(output), Some(items)) => succeeded(Outcome::Listed { output, items }),
+            _ => failed(protocol("the list is not JSON, or lacks the hashes of its items")),
         },
         job_result::Outcome::Skipped(skipped) => succeeded(Outcome::Skipped {
             reason: cut(&skipped.reason, 500),
@@ -283,6 +281,11 @@ fn input((task, job, run): Names, result: JobResult) -> Option<(TaskId, Input)> 
         },
     };
     Some((task, input))
+}
+
+/// None: one of them is no hash.
+fn hashes(texts: &[String]) -> Option<Vec<Fingerprint>> {
+    texts.iter().map(|text| Fingerprint::parse(text)).collect()
 }
 
 /// A question that can be shown and answered. Of a large one only its hash is known here.

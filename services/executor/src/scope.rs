@@ -12,6 +12,13 @@ use workflow::plan::ITEMS;
 /// Outputs by step key.
 pub type Outputs = BTreeMap<String, Value>;
 
+/// The item a step is of.
+struct Item<'a> {
+    /// Key of the step that made the list.
+    list: &'a str,
+    value: &'a Value,
+}
+
 /// What a step may read.
 pub struct Scope<'a> {
     submission_json: &'a str,
@@ -20,7 +27,7 @@ pub struct Scope<'a> {
     outputs: &'a Outputs,
     feedback: &'a [String],
     /// Where a step runs once an item: its item.
-    item: Option<&'a Value>,
+    item: Option<Item<'a>>,
     /// Built for the first template only: most arguments are literal.
     context: OnceCell<TemplateValue>,
 }
@@ -40,11 +47,12 @@ impl<'a> Scope<'a> {
 
     /// The same for a step of one item of a list.
     pub fn of_item(mut self, item: Option<&ItemOf>) -> Self {
-        let value = |item: &ItemOf| {
-            let items = self.outputs.get(&item.list)?.get(ITEMS)?;
-            items.get(usize::try_from(item.place).ok()?)
+        let found = |item: &ItemOf| {
+            let (list, output) = self.outputs.get_key_value(&item.list)?;
+            let value = output.get(ITEMS)?.get(usize::try_from(item.place).ok()?)?;
+            Some(Item { list, value })
         };
-        self.item = item.and_then(value);
+        self.item = item.and_then(found);
         self
     }
 
@@ -86,7 +94,9 @@ impl<'a> Scope<'a> {
         };
         let metrics = member("business_metrics");
         let request = self.submission().get("request").and_then(Value::as_str);
-        let steps = self.outputs.iter();
+        // Of a list its item alone is taken: the others may change meanwhile.
+        let list = self.item.as_ref().map(|item| item.list);
+        let steps = self.outputs.iter().filter(|(key, _)| Some(key.as_str()) != list);
         let steps = TemplateValue::from_pairs(steps.map(|(key, output)| (key.as_str(), to_template(output))));
         let known = [
             ("request", TemplateValue::from(request.unwrap_or_default())),
@@ -96,7 +106,7 @@ impl<'a> Scope<'a> {
             ("feedback", TemplateValue::from(self.feedback.join("\n"))),
             ("steps", steps),
         ];
-        let item = self.item.map(|item| ("item", to_template(item)));
+        let item = self.item.as_ref().map(|item| ("item", to_template(item.value)));
         TemplateValue::from_pairs(known.into_iter().chain(item))
     }
 }

@@ -1,7 +1,7 @@
 //! Cancel, pause, resume, retry, and the way back from `needs_attention`.
 
 use super::context::Context;
-use super::{assessing, planning, steps};
+use super::{assessing, fan_out, planning, steps};
 use crate::decision::{Refusal, Reply};
 use crate::hash::Fingerprint;
 use crate::input::Body;
@@ -124,7 +124,7 @@ pub(super) fn retry(
             again.extend(failed_steps(cx));
             for index in again {
                 // What acted in another task acts again only where a human says so.
-                if send_again || !steps::acted_elsewhere(cx, index) {
+                if send_again || !(steps::acted_elsewhere(cx, index) || fan_out::items_acted(cx, index)) {
                     steps::rerun(cx, index, None);
                 }
             }

@@ -211,14 +211,17 @@ fn tell(cx: &mut Context<'_>) {
 /// A step that acted outside in the other task would act again.
 fn repeats(cx: &Context<'_>, reuse: &Reuse, taken: &[u16]) -> bool {
     let taken: BTreeSet<String> = taken.iter().map(|&index| cx.step_key(index)).collect();
-    let planned = |key: &&String| cx.step_index(key).is_some();
+    // Which items there will be is not known yet.
+    let written = |key: &str| key.split_once('/').map_or(key, |(step, _)| step).to_owned();
+    let planned = |key: &&String| cx.step_index(&written(key)).is_some();
     reuse.effects.difference(&taken).any(|key| planned(&key))
 }
 
 /// The plan stands; its steps may run.
 pub(super) fn execute(cx: &mut Context<'_>) {
     cx.set_stage(Status::Executing);
-    cx.emit(EventKind::TaskExecuting, json!({ "steps": cx.task.steps.len() }));
+    let written = cx.plan.as_ref().map_or(0, |plan| plan.document().steps.len());
+    cx.emit(EventKind::TaskExecuting, json!({ "steps": written }));
 }
 
 pub(super) fn fresh_step() -> Step {

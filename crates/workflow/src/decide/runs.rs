@@ -125,7 +125,7 @@ pub(super) fn succeeded(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: Ru
         (Unit::Step(i), Outcome::Output(body)) => steps::succeeded(cx, i, attempt, body),
         (Unit::Step(i), Outcome::Listed { output, items }) => {
             steps::succeeded(cx, i, attempt, output);
-            fan_out::listed(cx, i, *items);
+            fan_out::listed(cx, i, items);
         }
         (Unit::Step(i), Outcome::Awaiting { kind, question }) => asking::asked(cx, i, attempt, *kind, question),
         (Unit::Step(i), Outcome::Skipped { reason }) => steps::skip(cx, i, reason),

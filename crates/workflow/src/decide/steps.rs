@@ -149,7 +149,7 @@ fn is_without(cx: &Context<'_>, index: u16) -> bool {
     let skipped = |d: &u16| status(d) == Some(StepStatus::Skipped);
     let Some(plan) = &cx.plan else { return false };
     match plan.gathered_by(index) {
-        Some(fan) => skipped(&fan.list),
+        Some(fan) => fan.frozen.deps.iter().any(skipped),
         None => cx.frozen(index).is_some_and(|frozen| frozen.deps.iter().any(skipped)),
     }
 }
@@ -169,11 +169,9 @@ pub(super) fn input_hash(cx: &Context<'_>, index: u16) -> Fingerprint {
         .inputs
         .iter()
         .map(|&i| {
-            cx.task
-                .steps
-                .get(usize::from(i))
-                .and_then(|s| s.output)
-                .map_or([0; 16], |o| o.hash.to_bytes())
+            let output = || cx.task.steps.get(usize::from(i))?.output.map(|o| o.hash);
+            let taken = fan_out::item_taken(cx, index, i).or_else(output);
+            taken.map_or([0; 16], Fingerprint::to_bytes)
         })
         .collect();
     let parts = std::iter::once(own.as_slice()).chain(outputs.iter().map(<[u8; 16]>::as_slice));
@@ -231,7 +229,7 @@ pub(super) fn take_over(cx: &mut Context<'_>, reuse: &Reuse) -> Vec<u16> {
             step.status = StepStatus::Succeeded;
             step.input_hash = Some(known.input);
             step.output = Some(output);
-            step.items = known.items;
+            step.items.clone_from(&known.items);
             step.reused = true;
             step.finished_at = Some(now);
             taken.push(index);
@@ -273,9 +271,15 @@ pub(super) fn tell(cx: &mut Context<'_>, index: u16, feedback: PayloadNo) {
     }
 }
 
-/// Whether a repair may run the step again: it never had an outside effect, here or where its output comes from.
+/// Whether a repair may run the step again: neither it nor an item of its list ever had an outside effect, here or where
+/// its output comes from, and nobody has left it out.
 pub(super) fn repairable(cx: &Context<'_>, index: u16) -> bool {
-    !cx.task.effects.iter().any(|e| e.unit == Unit::Step(index)) && !acted_elsewhere(cx, index)
+    !has_acted(cx, index) && !fan_out::items_acted(cx, index) && !fan_out::is_left_out(cx, index)
+}
+
+/// It acted outside, in this task or in the one its output was taken from.
+pub(super) fn has_acted(cx: &Context<'_>, index: u16) -> bool {
+    cx.task.effects.iter().any(|e| e.unit == Unit::Step(index)) || acted_elsewhere(cx, index)
 }
 
 /// It acted outside in the task its output was taken from.

@@ -96,18 +96,37 @@ impl FrozenPlan {
     }
 
     /// The steps that run again where this step's output should be another: of what is gathered its items, of a list what
-    /// it is taken from. Else the step itself.
+    /// it is taken from, or where it is written out its items. Else the step itself.
     pub fn makers(&self, index: u16) -> Vec<u16> {
-        let gathered = self.gathered_by(index).map(|fan| fan.items.clone());
-        let list = self.listed_by(index).and_then(|_| self.steps.get(usize::from(index)));
-        let makers = gathered.or_else(|| list.map(|list| list.inputs.clone()));
-        makers.filter(|found| !found.is_empty()).unwrap_or_else(|| vec![index])
+        let made = match (self.gathered_by(index), self.listed_by(index)) {
+            (Some(fan), _) => fan.items.clone(),
+            (None, Some(fan)) => {
+                // Sources stand before their lists: this comes to an end.
+                let sources = self.taken_by(fan.list).into_iter().filter(|source| *source != index);
+                let makers: Vec<u16> = sources.flat_map(|source| self.makers(source)).collect();
+                if makers.is_empty() { fan.items.clone() } else { makers }
+            }
+            (None, None) => Vec::new(),
+        };
+        if made.is_empty() { vec![index] } else { made }
+    }
+
+    /// Indices of the steps whose outputs a step's arguments take.
+    fn taken_by(&self, index: u16) -> Vec<u16> {
+        let Some(step) = self.plan.steps.get(usize::from(index)) else {
+            return Vec::new();
+        };
+        let slots = Slots::of(&step.arguments);
+        let keys = slots.references.iter().filter_map(|(_, found)| Some(found.ok()?.step));
+        let place = |key: &str| self.plan.steps.iter().position(|step| step.key == key);
+        keys.filter_map(|key| u16::try_from(place(key)?).ok()).collect()
     }
 
     /// The plan with steps for at least `count` items; none where it has them.
     pub fn with_items(&self, list: u16, count: u16) -> Option<Self> {
-        let known = self.listed_by(list)?.items.len();
-        let missing = usize::from(count).checked_sub(known).filter(|missing| *missing > 0)?;
+        let fan = self.listed_by(list)?;
+        let (known, wanted) = (fan.items.len(), usize::from(count.min(fan.max_items)));
+        let missing = wanted.checked_sub(known).filter(|missing| *missing > 0)?;
         let mut plan = self.clone();
         for place in known..known + missing {
             plan.add_item(list, place);
@@ -168,13 +187,19 @@ impl FrozenPlan {
         let keys = self.plan.steps.iter().map(|step| step.key.clone());
         let places: BTreeMap<String, u16> = keys.chain([making.key.clone()]).zip(0_u16..).collect();
         let index_of = |key: &str| places.get(key).copied();
-        let item = links(&item_step(&each, 0), index_of);
+        let mut item = links(&item_step(&each, 0), index_of);
+        // Templates find the item there.
+        item.inputs.push(list);
+        item.close();
         let whole = Links {
-            deps: vec![list],
+            // Where there is no item, too, it waits for what decides whether it is skipped.
+            deps: item.deps.clone(),
             // Another list is gathered anew, with as many items as before.
             inputs: vec![list],
         };
-        let made = freeze_step(&making, links(&making, index_of), gatherer);
+        let mut made = freeze_step(&making, links(&making, index_of), gatherer);
+        // A list that may be longer is another one.
+        made.hash = Fingerprint::of([made.hash.to_bytes().as_slice(), &for_each.max_items.to_be_bytes()]);
         let gathered = freeze_step(&gathering, whole, gatherer);
         self.fan_outs.push(FanOut {
             list,

@@ -12,6 +12,8 @@ use serde_json::Value;
 pub struct Part {
     /// The channel the step was tagged with, or empty.
     pub channel: String,
+    /// It only puts together what others made.
+    pub gathered: bool,
     /// Its output.
     pub output: Value,
 }
@@ -33,7 +35,7 @@ const TEXT_MEMBERS: [&str; 3] = ["text", "content", "markdown"];
 pub fn deliverable(channel: &str, material: &Material<'_>) -> Deliverable {
     let tagged = material.parts.iter().rev().find(|part| part.channel == channel);
     if let Some(part) = tagged {
-        return as_it_is(channel, &part.output, material);
+        return as_it_is(channel, part, material);
     }
     let untagged: Vec<&Value> = outputs(material.parts, |part| part.channel.is_empty());
     // What was written for other channels is better than nothing.
@@ -63,11 +65,12 @@ fn outputs(parts: &[Part], keep: impl Fn(&Part) -> bool) -> Vec<&Value> {
         .collect()
 }
 
-fn as_it_is(channel: &str, output: &Value, material: &Material<'_>) -> Deliverable {
+fn as_it_is(channel: &str, part: &Part, material: &Material<'_>) -> Deliverable {
+    let output = &part.output;
     let member = || TEXT_MEMBERS.iter().find_map(|name| output.get(name)?.as_str());
     let title = title(&[output], material);
     let text = output.as_str().or_else(member).map(str::to_owned);
-    match text.or_else(|| llm::gathered(output)) {
+    match text.or_else(|| llm::gathered(output).filter(|_| part.gathered)) {
         Some(text) => Deliverable::new(channel, title, text, "text/markdown"),
         None => Deliverable::new(channel, title, pretty(output), "application/json"),
     }
@@ -92,6 +95,7 @@ mod tests {
     fn part(channel: &str, output: Value) -> Part {
         Part {
             channel: channel.to_owned(),
+            gathered: false,
             output,
         }
     }
@@ -121,7 +125,10 @@ mod tests {
             );
         }
         let gathered = json!({"items": [{"text": "Green.", "topic": "tea"}, {"text": "Black."}]});
-        assert_eq!(made("blog", &[part("blog", gathered)]).content, "Green.\n\nBlack.");
+        let mut gathered = part("blog", gathered);
+        assert_eq!(made("blog", &[gathered.clone()]).content_type, "application/json");
+        gathered.gathered = true;
+        assert_eq!(made("blog", &[gathered]).content, "Green.\n\nBlack.");
         let titled = made("blog", &[part("blog", json!({"title": "Tea", "text": "Green."}))]);
         assert_eq!(titled.title, "Tea");
     }

@@ -14,9 +14,10 @@ use bus::worker::{Ended, JobContext, inline, json_of};
 use contracts::work::job_result::Outcome;
 use contracts::work::{self, Awaiting, Input, Listed, Skipped, StepSpec};
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::sync::Arc;
+use workflow::hash::Fingerprint;
 use workflow::plan::When;
 
 /// How a step ended well.
@@ -62,25 +63,26 @@ fn succeeded(json: String, max_items: u32) -> Ended {
     }
     match items_in(&json) {
         None => Ended::failure("not_a_list", "what for_each names is not an array", false),
-        Some(items) if items > max_items => {
-            let message = format!("the list has {items} items, max_items is {max_items}");
+        Some(items) if items.len() > usize::try_from(max_items).unwrap_or(usize::MAX) => {
+            let message = format!("the list has {} items, max_items is {max_items}", items.len());
             Ended::failure("too_many_items", message, false)
         }
         Some(items) => Ended::with(Outcome::Listed(Listed {
             output: Some(inline(json)),
-            items,
+            item_hashes: items,
         })),
     }
 }
 
-/// Items in the list a step made; none where it is no list.
-fn items_in(json: &str) -> Option<u32> {
+/// Hash of each item in the list a step made; none where it is no list.
+fn items_in(json: &str) -> Option<Vec<String>> {
     #[derive(Deserialize)]
     struct List {
-        items: Vec<IgnoredAny>,
+        items: Vec<Value>,
     }
     let list: List = serde_json::from_str(json).ok()?;
-    u32::try_from(list.items.len()).ok()
+    let hash = |item: &Value| Fingerprint::of([item.to_string().as_bytes()]).to_string();
+    Some(list.items.iter().map(hash).collect())
 }
 
 async fn done(
@@ -198,7 +200,7 @@ mod tests {
     #[test]
     fn what_makes_a_list_ends_with_one_that_is_not_too_long() {
         let ended = |json: &str, max_items| match succeeded(json.to_owned(), max_items).outcome {
-            Some(Outcome::Listed(listed)) => format!("{} items", listed.items),
+            Some(Outcome::Listed(listed)) => format!("{} items", listed.item_hashes.len()),
             Some(Outcome::Failure(failure)) => failure.code,
             Some(Outcome::Output(_)) => "output".to_owned(),
             other => format!("{other:?}"),

@@ -5,6 +5,7 @@ use bus::worker::{Ended, JobContext, json_of};
 use contracts::work::FormatSpec;
 use serde::Deserialize;
 use serde_json::json;
+use workflow::plan::GATHERER;
 
 #[derive(Deserialize, Default)]
 struct Asked {
@@ -18,6 +19,7 @@ pub fn run(job: &JobContext, spec: &FormatSpec) -> Ended {
         match serde_json::from_str(json_of(input.output.as_ref())) {
             Ok(output) => parts.push(Part {
                 channel: input.channel.clone(),
+                gathered: input.tool_id == GATHERER,
                 output,
             }),
             Err(error) => {

@@ -1,7 +1,7 @@
 //! Reading the fields of an object one by one.
 
 use super::faults::{Faults, Kind};
-use super::names::unfit_name;
+use super::names::{MAX_STEP_KEY, unfit_name, unreadable};
 use crate::json::kind;
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
@@ -63,6 +63,15 @@ impl<'f> Fields<'f> {
             }
             other => self.wrong(name, "a string", &other),
         }
+    }
+
+    /// Key of a step.
+    pub fn step_key(&mut self, name: &str) -> Option<String> {
+        let key = self.text(name, 1..=MAX_STEP_KEY)?;
+        if let Some(why) = unreadable(&key) {
+            self.fault(name, why);
+        }
+        Some(key)
     }
 
     /// A finite number within a range.

@@ -2,7 +2,6 @@
 
 use super::faults::Faults;
 use super::fields::{Fields, pointer};
-use super::names::{MAX_NAME, unfit_name};
 use super::{preferences, process};
 use crate::json::kind;
 use crate::refusal::Refusal;
@@ -21,10 +20,7 @@ const TOOL_ID_CHARACTERS: usize = 200;
 pub fn read(body: Map<String, Value>) -> Result<ForkRequest, Refusal> {
     let mut faults = Faults::default();
     let mut fields = Fields::new(body, "", &mut faults);
-    let from_step = fields.text("from_step", 1..=MAX_NAME);
-    if let Some(why) = from_step.as_deref().filter(|s| !s.is_empty()).and_then(unfit_name) {
-        fields.fault("from_step", why);
-    }
+    let from_step = fields.step_key("from_step");
     let document = ForkRequest {
         from_step,
         overrides: overrides(&mut fields).unwrap_or_default(),

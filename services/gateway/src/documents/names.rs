@@ -2,12 +2,19 @@
 
 /// Most characters of a name.
 pub const MAX_NAME: usize = 64;
+/// Most characters of a step's key: one of a plan, with the place of an item behind it (`posts/63`).
+pub const MAX_STEP_KEY: usize = MAX_NAME + 8;
 
 /// Why a text cannot be a name; `None` when it can.
 pub fn unfit_name(text: &str) -> Option<&'static str> {
     if text.is_empty() || text.chars().nth(MAX_NAME).is_some() {
         return Some("must have 1 to 64 characters");
     }
+    unreadable(text)
+}
+
+/// Why a text cannot be read as what it seems to be; `None` when it can.
+pub fn unreadable(text: &str) -> Option<&'static str> {
     if text.trim() != text {
         return Some("must not begin or end with white space");
     }

@@ -2,7 +2,6 @@
 
 use super::faults::Faults;
 use super::fields::Fields;
-use super::names::{MAX_NAME, unfit_name};
 use super::process::budget;
 use crate::refusal::Refusal;
 use contracts::api::RetryRequest;
@@ -15,10 +14,7 @@ use serde_json::{Map, Value};
 pub fn read(body: Map<String, Value>) -> Result<RetryRequest, Refusal> {
     let mut faults = Faults::default();
     let mut fields = Fields::new(body, "", &mut faults);
-    let from_step = fields.text("from_step", 1..=MAX_NAME);
-    if let Some(why) = from_step.as_deref().filter(|s| !s.is_empty()).and_then(unfit_name) {
-        fields.fault("from_step", why);
-    }
+    let from_step = fields.step_key("from_step");
     let document = RetryRequest {
         from_step,
         raise_budget: budget(&mut fields, "raise_budget"),

@@ -194,7 +194,9 @@ fn is_filled(value: &Value) -> bool {
     match value {
         Value::String(text) => is_template(text),
         Value::Array(items) => items.iter().any(is_filled),
-        Value::Object(members) => members.contains_key("$step") || members.values().any(is_filled),
+        Value::Object(members) => {
+            ["$step", "$item"].iter().any(|name| members.contains_key(*name)) || members.values().any(is_filled)
+        }
         _ => false,
     }
 }

@@ -49,7 +49,7 @@ pub struct TrainingRecord {
     pub context: Context,
     /// The last plan; null where there never was one.
     pub plan: Option<Plan>,
-    /// What the plan's steps came to, in its order.
+    /// What the plan's steps came to, in its order; before a step that runs once an item its list and its items.
     pub steps: Vec<Step>,
     /// The judgement; null: never judged.
     pub quality: Option<Quality>,

@@ -23,7 +23,7 @@ pub(super) fn order(plan: &Plan, links: &[Links], limits: &PlanLimits, faults: &
             faults.push("plan_limits", format!("/steps/{index}"), detail);
         }
     }
-    let sorted = graph.sort();
+    let sorted = graph.sort(plan);
     if sorted.order.len() < links.len() {
         name_cycles(plan, links, &sorted.waiting_for, faults);
     }
@@ -70,19 +70,24 @@ impl<'l> Graph<'l> {
         Self { links, dependents }
     }
 
-    fn sort(&self) -> Sorted {
+    fn sort(&self, plan: &Plan) -> Sorted {
+        // With its list and its items one behind the other.
+        let length = |index: usize| match plan.steps.get(index).and_then(|step| step.for_each.as_ref()) {
+            Some(_) => 3,
+            None => 1,
+        };
         let mut waiting_for: Vec<usize> = self.links.iter().map(|links| links.deps.len()).collect();
-        let mut depth = vec![1_usize; self.links.len()];
+        let mut depth: Vec<usize> = (0..self.links.len()).map(length).collect();
         let mut order = Vec::with_capacity(self.links.len());
         let free = (0_u16..).zip(&waiting_for).filter(|(_, count)| **count == 0);
         let mut free: BinaryHeap<Reverse<u16>> = free.map(|(index, _)| Reverse(index)).collect();
         while let Some(Reverse(index)) = free.pop() {
             order.push(index);
-            let below = depth.get(usize::from(index)).copied().unwrap_or(1) + 1;
+            let above = depth.get(usize::from(index)).copied().unwrap_or(1);
             for dependent in self.dependents.get(usize::from(index)).into_iter().flatten() {
                 let place = usize::from(*dependent);
                 if let (Some(count), Some(depth)) = (waiting_for.get_mut(place), depth.get_mut(place)) {
-                    *depth = below.max(*depth);
+                    *depth = (above + length(place)).max(*depth);
                     *count -= 1;
                     if *count == 0 {
                         free.push(Reverse(*dependent));

@@ -60,7 +60,7 @@ pub(super) fn check(plan: &Plan, limits: &PlanLimits, faults: &mut Faults) {
             return;
         }
         if meter.bytes > MAX_DOCUMENT_BYTES {
-            let detail = format!("the document is larger than {MAX_DOCUMENT_BYTES} bytes");
+            let detail = format!("the document is larger than {MAX_DOCUMENT_BYTES} bytes, each item of a list counted");
             faults.push("plan_limits", String::new(), detail);
             return;
         }
@@ -74,7 +74,15 @@ struct Meter {
 }
 
 impl Meter {
+    /// As often as its items may be: each becomes a step with all that is written here.
     fn step(&mut self, index: usize, step: &PlanStep, faults: &mut Faults) {
+        let before = self.bytes;
+        self.once(index, step, faults);
+        let items = step.for_each.as_ref().map_or(0, |each| usize::from(each.max_items));
+        self.bytes = self.bytes.saturating_add((self.bytes - before).saturating_mul(items));
+    }
+
+    fn once(&mut self, index: usize, step: &PlanStep, faults: &mut Faults) {
         let at = |member: &str| format!("/steps/{index}/{member}");
         let (title, reason) = (step.title.as_deref(), step.reason.as_deref());
         self.bytes = self.bytes.saturating_add(step.key.len() + step.tool_id.len());

@@ -2,7 +2,7 @@
 
 use super::fixtures::{blog_plan, catalog, freeze_plan, freeze_value};
 use super::{PlanLimits, compile_acceptance_schema, freeze};
-use crate::plan::{Plan, PlanStep};
+use crate::plan::{ForEach, Plan, PlanStep};
 use crate::vocabulary::{EffectClass, PlanOrigin};
 use serde_json::{Map, Value, json};
 
@@ -297,6 +297,16 @@ fn fan_out_and_depth_are_limited() {
     assert_eq!(check((0..5).map(chain).collect()), ["plan_limits /steps/4"]);
     assert_eq!(check((0..4).map(fan).collect()), Vec::<String>::new());
     assert_eq!(check((0..5).map(fan).collect()), ["plan_limits /steps/0"]);
+    // With its list and its items a step stands for three.
+    let each = |n: usize| PlanStep {
+        for_each: Some(ForEach {
+            items: json!([]),
+            max_items: 1,
+        }),
+        ..chain(n)
+    };
+    assert_eq!(check(vec![chain(0), each(1)]), Vec::<String>::new());
+    assert_eq!(check(vec![chain(0), each(1), chain(2)]), ["plan_limits /steps/2"]);
     assert_eq!(check(Vec::new()), ["plan_empty /steps"]);
 }
 
@@ -378,6 +388,17 @@ fn all_items_count_as_steps() {
         freeze_value(&json!({ "steps": steps }))
     };
     assert!(plan(3).is_ok());
+    let wordy = json!({"steps": [{"key": "a", "tool_id": "null", "arguments": {"x": "y".repeat(8_000)},
+        "for_each": {"items": [], "max_items": 64}}]});
+    let told: Vec<_> = freeze_value(&wordy)
+        .unwrap_err()
+        .into_iter()
+        .map(|f| f.detail)
+        .collect();
+    assert_eq!(
+        told,
+        ["the document is larger than 262144 bytes, each item of a list counted"]
+    );
     let told: Vec<_> = plan(4).unwrap_err().into_iter().map(|f| f.detail).collect();
     assert_eq!(
         told,

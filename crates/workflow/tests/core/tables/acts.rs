@@ -177,9 +177,14 @@ impl Scenario {
 }
 
 pub fn list(items: u32, text: &str) -> Outcome {
+    let items: Vec<String> = (0..items).map(|place| format!("{place} {text}")).collect();
+    list_of(&items.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+pub fn list_of(items: &[&str]) -> Outcome {
     Outcome::Listed {
-        output: Body::new(format!("{{\"items\":\"{items} {text}\"}}")),
-        items,
+        output: Body::new(format!("{{\"items\":{items:?}}}")),
+        items: items.iter().map(|item| Fingerprint::of([item.as_bytes()])).collect(),
     }
 }
 

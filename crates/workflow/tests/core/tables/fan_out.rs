@@ -1,11 +1,12 @@
 //! Steps that run once an item of a list.
 
-use super::acts::{blaming, broken, list, retry, score};
+use super::acts::{blaming, broken, list, list_of, retry, score};
 use super::given::{Given, MAX_ITEMS};
 use super::scenario::Scenario;
-use serde_json::json;
+use serde_json::{Value, json};
 use workflow::decision::Reply;
-use workflow::vocabulary::{Action, AttentionReason, EventKind, GateKind, Status, StepStatus};
+use workflow::state::EffectState;
+use workflow::vocabulary::{Action, AttentionReason, EffectClass, EventKind, GateKind, Status, StepStatus};
 
 /// `a`, then `b` once an item of what `a` made, then `c`; the list of two items is there.
 fn listed() -> Scenario {
@@ -235,4 +236,112 @@ fn a_repetition_of_the_lists_result_adds_no_items() {
     assert!(matches!(s.end(&run, list(2, "")), Reply::Ignored(_)));
     assert!(matches!(s.end(&other, list(4, "")), Reply::Ignored(_)));
     assert_eq!((s.task.steps.len(), s.task.version), (steps, before.version));
+}
+
+#[test]
+fn items_that_stay_the_same_do_not_run_again() {
+    let make = |s: &mut Scenario, items: &[&str]| {
+        let run = s.take("b/list");
+        assert_eq!(s.end(&run, list_of(items)), Reply::Done);
+    };
+    let mut s = Given::plan("a b*a c<b").start();
+    s.done("a");
+    make(&mut s, &["tea", "milk"]);
+    s.work_until("assess");
+    s.judge(blaming("a"));
+    s.outputs("a", "\"one is another, one more\"");
+    make(&mut s, &["tea", "oat", "rye"]);
+    assert_eq!(s.queued(), ["b/1", "b/2"]);
+    s.work_until("assess");
+    assert_eq!((s.step("b/0").round, s.step("b/1").round), (0, 1));
+}
+
+#[test]
+fn a_list_stands_when_one_of_its_items_has_acted() {
+    let act = |s: &mut Scenario| {
+        for key in ["b/0", "b/1"] {
+            s.sends_and_ends(key, EffectClass::Once);
+        }
+        s.work_until("assess");
+    };
+    let mut s = Given::plan("a b:once*a").start();
+    s.done("a");
+    s.done("b/list");
+    act(&mut s);
+    s.judge(blaming("a"));
+    s.outputs("a", "\"other items\"");
+    assert_eq!(s.queued(), ["assess"], "nothing acts for other items");
+    assert_eq!(s.ledger.iter().filter(|row| row.state == EffectState::Sent).count(), 2);
+
+    // Nor where a human wants it from the beginning, but does not say that it may act again.
+    let mut s = Given::plan("a b:once*a").policy(|p| p.max_refinements = 0).start();
+    s.done("a");
+    s.done("b/list");
+    act(&mut s);
+    s.judge(score(0.1));
+    assert_eq!(s.status(), Status::NeedsAttention);
+    s.input(&retry(Some("a"), false));
+    s.outputs("a", "\"other items\"");
+    assert!(s.queued().iter().all(|label| label != "b/list"), "{:?}", s.queued());
+}
+
+#[test]
+fn what_a_human_left_out_stays_out_of_repairs() {
+    let mut s = Given::plan("a b*a").start();
+    s.done("a");
+    s.done("b/list");
+    let run = s.take("b/0");
+    s.fail(&run, broken());
+    s.work();
+    s.answer(Action::Skip);
+    s.work_until("assess");
+    s.judge(score(0.1));
+    assert_eq!(s.queued(), ["b/1"]);
+}
+
+#[test]
+fn what_its_arguments_lack_skips_the_whole() {
+    // Of `b`, which is skipped, nothing can be taken.
+    let mut s = Given::plan("a b c<b*a d<c").start();
+    let run = s.take("b");
+    let reason = "the condition does not hold".to_owned();
+    s.end(&run, workflow::input::Outcome::Skipped { reason });
+    s.work_until("assess");
+    assert_eq!(
+        ["c/0", "c", "d"].map(|key| s.step_status(key)),
+        [StepStatus::Skipped; 3]
+    );
+}
+
+#[test]
+fn an_items_list_is_among_its_inputs_whatever_its_arguments_say() {
+    let template = json!({"purpose": "About {{ item }}"});
+    let mut s = Given::plan("a b*a")
+        .with_step("b", |step| step["arguments"] = template)
+        .start();
+    s.done("a");
+    s.done("b/list");
+    let plan = s.plan.clone().unwrap();
+    assert_eq!(plan.steps[usize::from(s.index("b/0"))].inputs, [s.index("b/list")]);
+}
+
+#[test]
+fn a_list_of_gathered_items_is_blamed_on_those_who_made_them() {
+    let mut s = Given::plan("a b*a c*b").start();
+    s.done("a");
+    s.done("b/list");
+    s.work_until("assess");
+    s.judge(blaming("c/list"));
+    assert_eq!(s.queued(), ["b/0", "b/1"]);
+}
+
+#[test]
+fn a_shorter_bound_makes_another_list() {
+    let hash = |most: u16| {
+        let bound = |step: &mut Value| step["for_each"]["max_items"] = json!(most);
+        let s = Given::plan("a b*a").with_step("b", bound).start();
+        s.plan.as_ref().unwrap().steps[usize::from(s.index("b/list"))].hash
+    };
+    assert_ne!(hash(2), hash(3));
+    assert_eq!(hash(2), hash(2));
 }

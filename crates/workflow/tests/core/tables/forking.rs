@@ -201,3 +201,21 @@ fn items_are_taken_over_with_their_list() {
     let forked = fork(&source, Some(source.index("b/1")), |_| {});
     assert_eq!(reused(&forked), ["a", "b/list", "b/0"]);
 }
+
+#[test]
+fn items_that_acted_there_are_reviewed_before_they_act_again() {
+    let mut source = Given::plan("a b:once*a").start();
+    source.done("a");
+    source.done("b/list");
+    for key in ["b/0", "b/1"] {
+        source.sends_and_ends(key, EffectClass::Once);
+    }
+    source.work_until("assess");
+    for change in [
+        |_: &mut Submission| {},
+        |s: &mut Submission| s.request = "another".to_owned(),
+    ] {
+        let forked = fork(&source, Some(0), change);
+        assert_eq!(forked.status(), Status::AwaitingPlanReview);
+    }
+}

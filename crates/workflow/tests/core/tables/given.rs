@@ -176,6 +176,15 @@ impl Given {
         given
     }
 
+    /// Changes a step of the client's plan.
+    pub fn with_step(mut self, key: &str, change: impl FnOnce(&mut Value)) -> Self {
+        let mut plan = json!(self.submission.plan);
+        let steps = plan["steps"].as_array_mut().unwrap();
+        change(steps.iter_mut().find(|step| step["key"] == key).unwrap());
+        self.submission.plan = Some(serde_json::from_value(plan).unwrap());
+        self
+    }
+
     pub fn channels(mut self, channels: &[&str]) -> Self {
         self.submission.channels = channels.iter().map(|c| (*c).to_owned()).collect();
         self
