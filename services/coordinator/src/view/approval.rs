@@ -55,6 +55,7 @@ pub fn approval(facts: &Facts, gate: &Gate, effects: &[EffectLine], input_schema
     // What an edit begins from: the document as its schema has it.
     let to_edit = facts.plan.as_ref().filter(|_| gate.kind == GateKind::Plan);
     put(&mut document, "plan_document", to_edit.map(|plan| json!(plan.plan)));
+    put(&mut document, "withheld", gate.withheld.clone().map(Value::from));
     put(&mut document, "attention", status::attention(task));
     calls::put_call(&mut document, facts, gate, input_schema);
     if !effects.is_empty() {

@@ -225,7 +225,7 @@ pub fn changes_nothing(before: &Task, transition: &Transition, input: &Input) {
     let changes = &transition.changes;
     let rows = changes.payloads.len() + changes.events.len() + changes.gates.len() + changes.effects.len();
     assert!(
-        rows == 0 && changes.plan.is_none(),
+        rows == 0 && changes.plan.is_none() && changes.labels.is_empty(),
         "applied again, {input:?} writes {changes:?}"
     );
     if let Some(after) = &transition.task {

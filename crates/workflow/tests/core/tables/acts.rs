@@ -316,6 +316,8 @@ pub fn says(action: Action) -> Decision {
         raise_budget: None,
         approved: None,
         plan: None,
+        dimensions: Vec::new(),
+        by_model: false,
     }
 }
 

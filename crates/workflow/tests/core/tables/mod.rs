@@ -2,6 +2,7 @@
 
 mod acceptance;
 pub mod acts;
+mod agreement;
 mod asking;
 mod attention;
 mod auto_approval;
@@ -12,6 +13,7 @@ mod failures;
 mod forking;
 mod gates;
 pub mod given;
+mod labels;
 mod leases;
 mod money;
 mod planning;
