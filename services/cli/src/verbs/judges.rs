@@ -27,7 +27,7 @@ fn describe(document: &Value, look: Look) -> String {
         whole("agreement"),
         optional("interval"),
         whole("kappa"),
-        optional("interval"),
+        optional("its interval"),
         elastic("prompts"),
     ];
     let mut lines = vec![table(look, columns, &rows), String::new()];

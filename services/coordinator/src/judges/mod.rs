@@ -63,10 +63,15 @@ impl SharedJudges {
 
     /// Counts now and then, for ever: other replicas take decisions too, and old ones cease to count.
     pub async fn keep_counting(&self, pool: &PgPool, metrics: &Metrics) {
+        let mut shown = None;
         loop {
             let since = Instant::now();
             match self.refresh(pool).await {
-                Ok(judges) => metrics.judges(&judges),
+                Ok(judges) if shown.as_ref() == Some(&judges) => {}
+                Ok(judges) => {
+                    metrics.judges(&judges);
+                    shown = Some(judges);
+                }
                 Err(error) => warn!(
                     error = &error as &dyn std::error::Error,
                     "what people said of judgements could not be counted"
