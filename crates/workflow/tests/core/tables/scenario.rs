@@ -111,6 +111,7 @@ impl Scenario {
         let transition = self.decide(input);
         let reply = transition.reply.clone();
         laws::licence(self, input, &transition);
+        laws::people_alone_label(input, &transition);
         self.lookups = transition.lookups.clone();
         self.write(transition);
         self.move_on();

@@ -29,6 +29,9 @@ impl Tasks {
         let caller = asking::caller(request.caller)?;
         let id = asking::task_id(&request.task_id)?;
         let at = said_at(&request.said_at)?;
+        if !(1..=5).contains(&request.rating) {
+            return Err(Problem::new(422, "validation", "a rating is from 1 to 5").to_status());
+        }
         let (task, _) = self.find(&caller.tenant, id).await?;
         let Some(quality) = task.quality.as_ref().filter(|quality| quality.at <= at) else {
             return Ok(false);

@@ -215,6 +215,7 @@ async fn of_what_a_person_says_of_the_same_score_the_last_counts_in_whatever_ord
     let figures = &judges(&world).await["items"][0]["figures"];
     assert!(figures.get("clarity").is_none(), "taken back is not said: {figures}");
     assert_eq!(figures["tone"]["counts"]["only_judge_good"], 1);
+    assert_eq!(rate(&world, &id, "tone", 0, at(9)).await.unwrap_err().status, 422);
     world.tenant = "b";
     assert_eq!(rate(&world, &id, "tone", 5, at(9)).await.unwrap_err().status, 404);
     world.tenant = "a";
