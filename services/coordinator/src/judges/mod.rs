@@ -19,8 +19,8 @@ const SHARE: u32 = 20;
 /// What was counted last, for all parts of the process.
 pub struct SharedJudges {
     current: RwLock<Arc<Judges>>,
-    /// Of two who count, the second must not put back what the first counted before it.
-    counting: tokio::sync::Mutex<()>,
+    /// When the last counting began. Of two who count, the second must not put back what the first counted before it.
+    counting: tokio::sync::Mutex<Option<Instant>>,
     /// Days that count.
     days: u32,
     floor: Option<Floor>,
@@ -50,13 +50,20 @@ impl SharedJudges {
         self.days
     }
 
-    /// Counts, and answers what is in force from now on.
+    /// Counts, and answers what is in force from now on. However many ask at once, they share a counting that began after
+    /// they did.
     ///
     /// # Errors
     /// When the database does not answer; then what was counted before stays in force.
     pub async fn refresh(&self, pool: &PgPool) -> Result<Arc<Judges>, StoreError> {
-        let _turn = self.counting.lock().await;
+        let asked = Instant::now();
+        let mut last = self.counting.lock().await;
+        if last.is_some_and(|began| began >= asked) {
+            return Ok(self.current());
+        }
+        let began = Instant::now();
         let counted = Arc::new(store::labels::count(pool, self.days, self.floor).await?);
+        *last = Some(began);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&counted);
         Ok(counted)
     }
