@@ -32,6 +32,8 @@ mod http_apis;
 mod injection;
 #[path = "system/injection_mcp.rs"]
 mod injection_mcp;
+#[path = "system/judges.rs"]
+mod judges;
 #[path = "system/learning.rs"]
 mod learning;
 #[path = "system/lifecycle.rs"]

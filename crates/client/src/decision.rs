@@ -23,6 +23,14 @@ impl Client {
         self.post(&format!("/approve/{}", segment(task_id)), decision).await
     }
 
+    /// How far people agree with whoever judges their tasks.
+    ///
+    /// # Errors
+    /// What the gateway refuses, or that it does not answer.
+    pub async fn judges(&self) -> Result<Value, ClientError> {
+        self.get("/judges").await
+    }
+
     /// A page of everything that waits for a human, oldest first; `assignee`: of one who is to answer it.
     ///
     /// # Errors

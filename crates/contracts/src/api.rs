@@ -91,6 +91,9 @@ pub struct ApproveRequest {
     /// The `content_hash` the human saw; another one now: 409.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_hash: Option<String>,
+    /// For a result: the quality dimensions it is not good enough in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dimensions: Vec<String>,
     /// One of the gate's `allowed_actions`, where `approved` does not say enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<workflow::vocabulary::Action>,

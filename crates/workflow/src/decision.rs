@@ -4,11 +4,12 @@ use crate::hash::Fingerprint;
 use crate::ids::{GateId, JobId, RunId, Serial};
 use crate::input::{Body, Cost};
 use crate::plan::{FrozenPlan, PlanFault};
-use crate::state::{EffectState, PayloadNo, Stored, Task, Unit};
+use crate::state::{EffectState, PayloadNo, Quality, Stored, Task, Unit};
 use crate::time::{Millis, Timestamp};
 use crate::tool::OutOfUse;
 use crate::vocabulary::{Action, EffectClass, EventKind, GateKind};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The whole consequence of one input.
@@ -39,6 +40,8 @@ pub struct Changes {
     pub effects: Vec<EffectRow>,
     /// What runs cost; written even when nothing else changes.
     pub costs: Vec<CostRow>,
+    /// What people said of judgements.
+    pub labels: Vec<Label>,
     /// The plan that is in force from now on.
     pub plan: Option<Arc<FrozenPlan>>,
 }
@@ -119,6 +122,17 @@ pub struct CostRow {
     pub at: Timestamp,
 }
 
+/// What a person's decision says of a judgement. The same person's next word on it takes its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Label {
+    /// Which.
+    pub quality: Quality,
+    pub actor: String,
+    pub at: Timestamp,
+    /// By dimension, [`OVERALL`](crate::judge::OVERALL) among them, whether it is good enough.
+    pub good: BTreeMap<String, bool>,
+}
+
 /// A queued message to look up.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lookup {
@@ -194,6 +208,8 @@ pub enum Refusal {
     ActionNotAllowed { action: Action, allowed: Vec<Action> },
     /// A channel that is not among the deliverables.
     UnknownChannel(String),
+    /// A dimension the task is not judged in.
+    UnknownDimension(String),
     /// No such step.
     UnknownStep(String),
     /// The status does not allow it.

@@ -2,6 +2,7 @@
 
 use crate::hash::Fingerprint;
 use crate::ids::{GateId, JobId, RunId};
+use crate::judge::Judge;
 use crate::plan::Plan;
 use crate::state::{Money, Stored};
 use crate::submission::Submission;
@@ -171,6 +172,9 @@ pub struct Assessment {
     pub blamed: BTreeMap<String, String>,
     /// Steps whose acceptance checks failed, by key, with what failed.
     pub failed_checks: BTreeMap<String, String>,
+    /// Whose it is.
+    #[serde(default)]
+    pub judge: Judge,
 }
 
 /// How a run ended badly.
@@ -228,6 +232,12 @@ pub struct Decision {
     /// For a plan's gate, with `edit`: the plan to run instead.
     #[serde(default)]
     pub plan: Option<Plan>,
+    /// For a result: the quality dimensions it is not good enough in.
+    #[serde(default)]
+    pub dimensions: Vec<String>,
+    /// A model may have said so for somebody: that is no person's word on a judgement.
+    #[serde(default)]
+    pub by_model: bool,
 }
 
 /// A worker's wish to send.

@@ -2,6 +2,7 @@
 //! machine of a task. No async, no clock, no IO, no randomness: everything comes in as an argument
 //! and every consequence goes out as data.
 
+pub mod agreement;
 pub mod blame;
 pub mod decide;
 pub mod decision;
@@ -10,6 +11,7 @@ pub mod fork;
 pub mod hash;
 pub mod ids;
 pub mod input;
+pub mod judge;
 pub mod links;
 pub mod obligations;
 pub mod plan;

@@ -6,6 +6,7 @@
 
 use crate::hash::Fingerprint;
 use crate::ids::{JobId, RunId, Serial, TaskId};
+use crate::judge::Judge;
 use crate::time::Timestamp;
 use crate::vocabulary::{AskKind, AttentionReason, EffectClass, GateKind, Phase, Status, StepStatus, WorkKind};
 use serde::{Deserialize, Serialize};
@@ -370,6 +371,9 @@ pub struct Gate {
     /// When it is handed on next.
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub hand_on_at: Option<Timestamp>,
+    /// Why policy did not answer it, where it would have.
+    #[serde(rename = "y", default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<String>,
 }
 
 /// A gate that was decided.
@@ -524,6 +528,12 @@ pub struct Quality {
     /// Steps it blames, by index.
     #[serde(rename = "b", default, skip_serializing_if = "Vec::is_empty")]
     pub blamed: Vec<u16>,
+    /// Whose it is.
+    #[serde(rename = "j", default, skip_serializing_if = "Judge::is_unknown")]
+    pub judge: Judge,
+    /// When it came.
+    #[serde(rename = "t", default)]
+    pub at: Timestamp,
 }
 
 /// A version of all outputs, as it was judged.

@@ -1,6 +1,7 @@
 //! What a client asked for and the policy it runs under; frozen when the task is accepted.
 
 use crate::deliverable::DeliverableRule;
+use crate::judge::OVERALL;
 use crate::plan::Plan;
 use crate::risk::Risk;
 use crate::vocabulary::{EffectClass, GateKind};
@@ -126,6 +127,16 @@ pub struct Policy {
     pub step_events: bool,
     /// Higher is dispatched first; 0 is normal.
     pub priority: i16,
+}
+
+impl Policy {
+    /// The least score of a dimension, or of the whole, that is good enough; none: nobody asked for it.
+    pub fn bar(&self, dimension: &str) -> Option<f64> {
+        if dimension == OVERALL {
+            return Some(self.threshold);
+        }
+        Some(self.dimensions.get(dimension)?.floor.min(self.threshold))
+    }
 }
 
 /// Of tasks from before there was a time of its own.

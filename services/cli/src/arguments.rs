@@ -115,12 +115,16 @@ pub enum Command {
         /// Why
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
+        #[command(flatten)]
+        short: ShortOf,
     },
     /// Send back with feedback
     Revise {
         #[command(flatten)]
         gate: GateArguments,
         feedback: String,
+        #[command(flatten)]
+        short: ShortOf,
     },
     /// End a task
     Cancel {
@@ -161,6 +165,8 @@ pub enum Command {
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3650))]
         days: Option<u32>,
     },
+    /// Show how far people agree with the models that judge, and which may approve by their scores
+    Judges,
     /// Check this machine, the configuration, the models, and what runs
     Doctor,
     /// Print the completions of a shell; put them where it looks for them
@@ -169,6 +175,14 @@ pub enum Command {
 
 /// How tasks are named on a command line: the id, its beginning or end, or `last`.
 const TASK: &str = "TASK";
+
+/// In what a result is not good enough.
+#[derive(Debug, Args)]
+pub struct ShortOf {
+    /// A quality dimension the result is not good enough in, such as tone; may be repeated
+    #[arg(long = "dimension", value_name = "NAME")]
+    pub dimensions: Vec<String>,
+}
 
 #[derive(Debug, Args)]
 pub struct FeedbackArguments {
@@ -336,6 +350,8 @@ pub struct ApproveArguments {
     /// Approve only if the content is still what you saw
     #[arg(long, value_name = "HASH")]
     pub content_hash: Option<String>,
+    #[command(flatten)]
+    pub short: ShortOf,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ mod catalog;
 mod clock;
 mod forking;
 mod grpc;
+mod judges;
 mod lanes;
 mod metrics;
 mod notices;
@@ -59,6 +60,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         pool: pool.clone(),
         clock,
         catalog: SharedCatalog::default(),
+        judges: judges::SharedJudges::new(&config.quality.judge_floor),
         limits: plan_limits(&config),
         inbox,
         lane: lanes::home(&ctx.instance),
@@ -72,6 +74,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         subscriptions: notices::Subscriptions::new(&config.webhooks),
     });
     shared.catalog.refresh(&pool).await?;
+    shared.judges.refresh(&pool).await?;
     shared.subscriptions.refresh(&pool).await?;
     let background = spawn_background(&ctx, &shared, beats_in);
     let settings = WriterConfig {
@@ -161,6 +164,7 @@ fn spawn_background(
         tokio::spawn(sweep::watch_connection(Arc::clone(shared))),
         tokio::spawn(refresh_catalog(Arc::clone(shared))),
         tokio::spawn(sum_measures(Arc::clone(shared))),
+        tokio::spawn(count_labels(Arc::clone(shared))),
         tokio::spawn(notices::keeping::run(Arc::clone(shared))),
         tokio::spawn(relay.run()),
         tokio::spawn(report_readiness(ctx.clone(), Arc::clone(shared))),
@@ -188,6 +192,10 @@ async fn refresh_catalog(shared: Arc<Shared>) {
 
 async fn sum_measures(shared: Arc<Shared>) {
     shared.measures.keep_flushing(&shared.pool).await;
+}
+
+async fn count_labels(shared: Arc<Shared>) {
+    shared.judges.keep_counting(&shared.pool, &shared.metrics).await;
 }
 
 /// NATS away is no reason not to accept tasks; without the database nothing can be accepted.

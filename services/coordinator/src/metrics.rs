@@ -3,7 +3,13 @@
 use crate::work::account::{Account, KeptCall};
 use contracts::gen_ai as attribute;
 use service::metrics::{Counter, Registry, gen_ai, names};
+use std::collections::BTreeMap;
 use std::time::Duration;
+use workflow::agreement::Counts;
+use workflow::judge::{Figures, Judge, Judges};
+
+/// Judges with series of their own.
+const MOST_JUDGES: usize = 16;
 
 /// Handles on the coordinator's counters.
 #[derive(Clone, Debug)]
@@ -71,6 +77,30 @@ impl Metrics {
             .set(events);
     }
 
+    /// How far people agree with judges, whoever's they are. Of more judges than are shown those with most labels count.
+    pub fn judges(&self, judges: &Judges) {
+        let series = [names::JUDGE_AGREEMENT, names::JUDGE_KAPPA, names::JUDGE_LABELS];
+        series.into_iter().for_each(|metric| self.registry.forget(metric));
+        for (judge, figures) in most_labelled(judges) {
+            let (models, prompts) = (judge.models.join("+"), judge.prompts.join("+"));
+            for (dimension, counts) in figures {
+                let labels = [
+                    ("model", &*models),
+                    ("prompt", &*prompts),
+                    ("dimension", dimension.as_str()),
+                ];
+                #[expect(clippy::cast_precision_loss, reason = "counts of decisions are far below 2^52")]
+                let n = counts.n() as f64;
+                let values = [counts.agreement().value, counts.kappa().value, Some(n)];
+                for (metric, value) in series.into_iter().zip(values) {
+                    if let Some(value) = value {
+                        self.registry.gauge(metric, &labels).set(value);
+                    }
+                }
+            }
+        }
+    }
+
     /// What a run called, of models and tools.
     pub fn called(&self, account: &Account) {
         for call in &account.calls {
@@ -116,6 +146,22 @@ impl Metrics {
             .histogram(gen_ai::EXECUTE_TOOL_DURATION, &labels)
             .record(call.duration_seconds);
     }
+}
+
+/// All tenants together.
+fn most_labelled(judges: &Judges) -> Vec<(&Judge, Figures)> {
+    let mut sums: BTreeMap<&Judge, Figures> = BTreeMap::new();
+    for (judge, figures) in judges.all() {
+        let sum = sums.entry(judge).or_default();
+        for (dimension, counts) in figures {
+            let known = sum.entry(dimension.clone()).or_default();
+            *known = known.plus(*counts);
+        }
+    }
+    let mut sums: Vec<(&Judge, Figures)> = sums.into_iter().collect();
+    sums.sort_by_key(|(_, figures)| std::cmp::Reverse(figures.values().map(Counts::n).sum::<u64>()));
+    sums.truncate(MOST_JUDGES);
+    sums
 }
 
 /// With one more label, unless it says nothing.

@@ -23,6 +23,7 @@ use workflow::decide::LEASE;
 use workflow::hash::Fingerprint;
 use workflow::ids::{JobId, RunId, TaskId};
 use workflow::input::{Assessment, Body, Cost, Failure, Input, Outcome, Postponed};
+use workflow::judge::Judge;
 use workflow::state::Money;
 use workflow::time::Millis;
 use workflow::vocabulary::{AskKind, WorkKind};
@@ -394,7 +395,21 @@ fn assessment(text: &str) -> Option<Assessment> {
         scores: scores.collect(),
         blamed: blamed.collect(),
         failed_checks,
+        judge: judge(&document),
     })
+}
+
+/// Whose it is, as the assessor says.
+fn judge(document: &Value) -> Judge {
+    let names = |member: &str| {
+        let names = document.get("judge").and_then(|judge| judge.get(member));
+        names
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+    };
+    Judge::named(names("models"), names("prompts"))
 }
 
 fn text_of(value: &Value) -> String {

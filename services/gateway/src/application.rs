@@ -10,8 +10,8 @@ use crate::query::Parameters;
 use crate::refusal::Refusal;
 use contracts::api::{ApproveRequest, ForkRequest, ProcessRequest};
 use contracts::coordinator::{
-    self, ApprovalRequest, ControlRequest, DecideRequest, Document, ForkResponse, ListEventsRequest, ListRequest,
-    ListTasksRequest, SubmitRequest, SubmitResponse, TaskRequest,
+    self, ApprovalRequest, ControlRequest, DecideRequest, Document, ForkResponse, JudgesRequest, ListEventsRequest,
+    ListRequest, ListTasksRequest, SubmitRequest, SubmitResponse, TaskRequest,
 };
 use contracts::learner::{ExportChunk, ExportDocument, GetExportRequest, StartExportRequest};
 use serde::Serialize;
@@ -155,10 +155,34 @@ impl Application {
     /// # Errors
     /// As [`Self::submit`].
     pub async fn decide(&self, caller: Caller, task: Uuid, decision: &ApproveRequest) -> Result<Document, Refusal> {
+        self.answer(caller, task, decision, false).await
+    }
+
+    /// The same from a model that says it for somebody.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn decide_by_model(
+        &self,
+        caller: Caller,
+        task: Uuid,
+        decision: &ApproveRequest,
+    ) -> Result<Document, Refusal> {
+        self.answer(caller, task, decision, true).await
+    }
+
+    async fn answer(
+        &self,
+        caller: Caller,
+        task: Uuid,
+        decision: &ApproveRequest,
+        by_model: bool,
+    ) -> Result<Document, Refusal> {
         let request = DecideRequest {
             caller: Some(caller.to_message()),
             task_id: task.to_string(),
             decision_json: to_json(decision)?,
+            by_model,
         };
         self.coordinator.decide(request).await
     }
@@ -254,6 +278,15 @@ impl Application {
             limit,
         };
         self.coordinator.events(request).await
+    }
+
+    /// How far people agree with judges.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn judges(&self, caller: Caller) -> Result<Document, Refusal> {
+        let caller = Some(caller.to_message());
+        self.coordinator.judges(JudgesRequest { caller }).await
     }
 
     /// Starts an export of training data.

@@ -4,8 +4,9 @@ use crate::refusal::Refusal;
 use contracts::coordinator::task_service_client::TaskServiceClient;
 use contracts::coordinator::tool_service_client::ToolServiceClient;
 use contracts::coordinator::{
-    ApprovalRequest, ControlRequest, DecideRequest, Document, ForkRequest, ForkResponse, ListEventsRequest,
-    ListRequest, ListTasksRequest, SubmitRequest, SubmitResponse, TaskRequest,
+    ApprovalRequest, ControlRequest, DecideRequest, Document, ForkRequest, ForkResponse, JudgesRequest,
+    ListEventsRequest, ListRequest, ListTasksRequest, RateJudgementRequest, RateJudgementResponse, SubmitRequest,
+    SubmitResponse, TaskRequest,
 };
 use contracts::problem::Problem;
 use contracts::trace;
@@ -198,6 +199,24 @@ impl Coordinator {
     pub async fn decide(&self, request: DecideRequest) -> Result<Document, Refusal> {
         let call = |mut client: Client, request| async move { client.decide(request).await };
         self.ask(Repeat::Unsafe, request, call).await
+    }
+
+    /// A word on a judgement; repeated it changes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn rate_judgement(&self, request: RateJudgementRequest) -> Result<RateJudgementResponse, Refusal> {
+        let call = |mut client: Client, request| async move { client.rate_judgement(request).await };
+        self.ask(Repeat::Safe, request, call).await
+    }
+
+    /// How far people agree with judges.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn judges(&self, request: JudgesRequest) -> Result<Document, Refusal> {
+        let call = |mut client: Client, request| async move { client.get_judges(request).await };
+        self.ask(Repeat::Safe, request, call).await
     }
 
     /// A page of tasks.

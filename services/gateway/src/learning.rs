@@ -5,6 +5,7 @@ use crate::caller::{Caller, TENANT};
 use crate::documents::feedback::Feedback;
 use crate::idempotency::IdempotencyKey;
 use crate::refusal::Refusal;
+use contracts::coordinator::RateJudgementRequest;
 use contracts::learner::{
     GetMetricsRequest, GetPatternRequest, LearningDocument, ListPatternsRequest, RecordFeedbackRequest,
 };
@@ -74,7 +75,34 @@ impl Application {
             feedback_json: to_json(feedback)?,
             idempotency_key: key.0.unwrap_or_default(),
         };
-        self.learner.record_feedback(request).await
+        let noted = self.learner.record_feedback(request).await?;
+        self.rate_judgement(caller, task, feedback, &noted).await?;
+        Ok(noted)
+    }
+
+    /// A rating of a dimension of the whole is a word on the judgement, too. Where that is not noted the caller hears of
+    /// it, and says it again; under the time it was first said it counts once.
+    async fn rate_judgement(
+        &self,
+        caller: Caller,
+        task: Uuid,
+        feedback: &Feedback,
+        noted: &LearningDocument,
+    ) -> Result<(), Refusal> {
+        let said = feedback.rating.zip(feedback.dimension.clone());
+        let Some((rating, dimension)) = said.filter(|_| feedback.step_id.is_none()) else {
+            return Ok(());
+        };
+        let noted: Value = serde_json::from_str(&noted.json).map_err(|_| unreadable("the feedback"))?;
+        let said_at = noted.get("created_at").and_then(Value::as_str);
+        let request = RateJudgementRequest {
+            caller: Some(caller.to_message()),
+            task_id: task.to_string(),
+            dimension,
+            rating: u32::try_from(rating).unwrap_or_default(),
+            said_at: said_at.unwrap_or_default().to_owned(),
+        };
+        self.coordinator.rate_judgement(request).await.map(drop)
     }
 
     async fn check_step(&self, caller: Caller, task: Uuid, step: &str) -> Result<(), Refusal> {

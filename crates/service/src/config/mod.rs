@@ -74,7 +74,7 @@ pub use policy::{
     RiskLevel,
 };
 pub use probe::ProbeConfig;
-pub use quality::{DeliverableConfig, DimensionConfig, QualityConfig};
+pub use quality::{DeliverableConfig, DimensionConfig, JudgeFloorConfig, QualityConfig};
 pub use retry::RetryConfig;
 pub use secret::{Secret, SecretError};
 pub use service::ServiceConfig;

@@ -22,6 +22,35 @@ pub struct QualityConfig {
     /// Repair rounds before a human is asked.
     #[schemars(range(max = 20))]
     pub max_refinements: u32,
+    /// How far people must agree with a judge for policy to approve by its scores.
+    pub judge_floor: JudgeFloorConfig,
+}
+
+/// How far people must agree with a judge; measured for each tenant, judge model and version of its prompts.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct JudgeFloorConfig {
+    /// Share of people's decisions about results, 0-1, in which the judge said the same. Below it nothing is approved by
+    /// policy on that judge's word. Absent: no floor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub agreement: Option<f64>,
+    /// Decisions from which on a share tells something; with fewer a judge may approve.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub min_labels: u32,
+    /// Days of decisions that count.
+    #[schemars(range(min = 1, max = 3650))]
+    pub window_days: u32,
+}
+
+impl Default for JudgeFloorConfig {
+    fn default() -> Self {
+        Self {
+            agreement: None,
+            min_labels: 20,
+            window_days: 30,
+        }
+    }
 }
 
 /// A rule for deliverables.
@@ -75,6 +104,7 @@ impl Default for QualityConfig {
                 .collect(),
             deliverables: Vec::new(),
             max_refinements: 2,
+            judge_floor: JudgeFloorConfig::default(),
         }
     }
 }
@@ -89,6 +119,13 @@ impl QualityConfig {
     pub(super) fn check(&self, is_channel: impl Fn(&str) -> bool, checks: &mut Checks) {
         for (at, rule) in self.deliverables.iter().enumerate() {
             rule.check(&format!("quality.deliverables.{at}"), &is_channel, checks);
+        }
+        if self.dimensions.contains_key("overall") {
+            checks.add(
+                "quality.dimensions.overall",
+                "is what the whole is called",
+                "call it something else",
+            );
         }
         if self.judged().next().is_none() {
             checks.add("quality.dimensions", "none has a weight above 0", "give one a weight");

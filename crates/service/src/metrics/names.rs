@@ -107,3 +107,18 @@ pub const WEBHOOK_WAITING: Metric = Metric {
     name: "orchestrator_webhook_waiting",
     help: "Events a webhook has not taken yet; each coordinator counts all.",
 };
+/// Coordinator: how far people agree with judges.
+pub const JUDGE_AGREEMENT: Metric = Metric {
+    name: "orchestrator_judge_agreement_ratio",
+    help: "Share of people's words on a judge's scores that say the same, 0-1; each coordinator counts all.",
+};
+/// Coordinator: the same without what chance brings.
+pub const JUDGE_KAPPA: Metric = Metric {
+    name: "orchestrator_judge_kappa",
+    help: "Cohen's kappa of a judge and people, -1 to 1; absent where it cannot be told.",
+};
+/// Coordinator: what that rests on.
+pub const JUDGE_LABELS: Metric = Metric {
+    name: "orchestrator_judge_labels",
+    help: "People's words on a judge's scores in the window of days.",
+};

@@ -22,6 +22,8 @@ pub(super) fn assessed(cx: &mut Context<'_>, assessment: &Assessment, document: 
         overall: verdict.overall,
         passed: verdict.passed,
         blamed: found.blamed.keys().copied().filter(|_| !verdict.passed).collect(),
+        judge: assessment.judge.clone(),
+        at: cx.now(),
     };
     let mut data = json!({
         "overall": verdict.overall,

@@ -44,6 +44,17 @@ pub fn publication(policy: &Policy, task: &Task) -> Option<String> {
     enough.then(|| name(rule))
 }
 
+/// Why policy does not let out what it would: the score it goes by is of a judge that people do not agree with. None: it
+/// does, or would not anyway.
+pub(super) fn withheld(cx: &Context<'_>) -> Option<String> {
+    publication(&cx.submission.policy, &cx.task)?;
+    if cx.task.deliveries.iter().any(|delivery| !delivery.faults.is_empty()) {
+        return None;
+    }
+    let quality = cx.task.quality.as_ref()?;
+    cx.env.judges.distrust(&cx.task.tenant, &quality.judge)
+}
+
 /// Who lets the call through that a step asks about; none: a human is asked.
 pub(super) fn call(cx: &Context<'_>, index: u16) -> Option<String> {
     let policy = &cx.submission.policy;

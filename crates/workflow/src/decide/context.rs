@@ -213,6 +213,11 @@ impl<'a> Context<'a> {
     }
 
     pub fn open_gate(&mut self, kind: GateKind, step: Option<u16>, content_hash: Fingerprint) {
+        self.open(kind, step, content_hash, None);
+    }
+
+    /// `withheld`: why policy does not answer it.
+    pub fn open(&mut self, kind: GateKind, step: Option<u16>, content_hash: Fingerprint, withheld: Option<String>) {
         let serial = self.serial();
         let opened_at = self.now();
         let ttl = Millis::from_secs_f64(self.submission.policy.gate_ttl_seconds);
@@ -228,6 +233,7 @@ impl<'a> Context<'a> {
             assignee: escalation::first(self.submission, kind),
             handed_on: 0,
             hand_on_at: escalation::due(chain, 0, opened_at, expires_at),
+            withheld,
         };
         self.tell_open(&gate);
         self.task.gates.push(gate);
@@ -255,6 +261,7 @@ impl<'a> Context<'a> {
             data.extend(gate.assignee.iter().map(|name| ("assignee".to_owned(), json!(name))));
             let handed_on = Some(gate.handed_on).filter(|n| *n > 0);
             data.extend(handed_on.map(|n| ("escalation".to_owned(), json!(n))));
+            data.extend(gate.withheld.iter().map(|why| ("withheld".to_owned(), json!(why))));
         }
         self.emit(EventKind::GateOpened, data);
     }
@@ -273,6 +280,7 @@ impl<'a> Context<'a> {
             assignee: None,
             handed_on: 0,
             hand_on_at: None,
+            withheld: None,
         };
         self.task.gates.push(gate);
         let decided = Decided {

@@ -65,7 +65,8 @@ fn after_formatting(cx: &mut Context<'_>) {
         repair_or_ask(cx, faulty);
         return;
     }
-    match auto_approval::publication(&cx.submission.policy, &cx.task) {
+    let policy = auto_approval::publication(&cx.submission.policy, &cx.task);
+    match policy.filter(|_| auto_approval::withheld(cx).is_none()) {
         Some(policy) => approve(cx, None, &policy),
         None => cx.set_stage(Status::AwaitingApproval),
     }
@@ -116,7 +117,8 @@ pub(super) fn ensure_gate(cx: &mut Context<'_>) {
         return;
     }
     let hash = content_hash(cx);
-    cx.open_gate(GateKind::Publication, None, hash);
+    let withheld = auto_approval::withheld(cx);
+    cx.open(GateKind::Publication, None, hash, withheld);
     cx.emit(
         EventKind::TaskAwaitingApproval,
         json!({ "content_hash": hash.to_string() }),

@@ -1,7 +1,7 @@
 //! Human decisions: one lock, the first commit wins, the others learn who did.
 
 use super::context::Context;
-use super::{asking, assessing, control, delivering, effects, planning, steps};
+use super::{asking, assessing, control, delivering, effects, labels, planning, steps};
 use crate::decision::{Refusal, Reply};
 use crate::hash::Fingerprint;
 use crate::ids::{GateId, Serial};
@@ -159,6 +159,9 @@ fn unfit(cx: &Context<'_>, gate: &Gate, decision: &Decision) -> Option<Refusal> 
     if let Some(out_of_use) = out_of_use {
         return Some(Refusal::ToolOutOfUse(out_of_use));
     }
+    if let Some(refusal) = labels::unfit(cx, gate, decision) {
+        return Some(refusal);
+    }
     let edits_plan = gate.kind == GateKind::Plan && decision.action == Action::Edit;
     match &decision.plan {
         Some(plan) if edits_plan => return planning::edited(cx, plan).err().map(Refusal::PlanInvalid),
@@ -187,6 +190,7 @@ fn unfit(cx: &Context<'_>, gate: &Gate, decision: &Decision) -> Option<Refusal> 
 }
 
 fn apply(cx: &mut Context<'_>, gate: &Gate, decision: &Decision) {
+    labels::note(cx, gate, decision);
     close(cx, gate.serial, gate.kind, decision);
     match decision.action {
         Action::Reject => return reject(cx, decision),

@@ -15,6 +15,7 @@ mod effects;
 mod escalation;
 mod fan_out;
 mod gates;
+mod labels;
 mod money;
 mod planning;
 mod runs;
@@ -31,6 +32,7 @@ use crate::decision::{Refusal, Reply, Transition};
 use crate::fork::Reuse;
 use crate::ids::TaskId;
 use crate::input::Input;
+use crate::judge::Judges;
 use crate::plan::{FrozenPlan, PlanLimits};
 use crate::state::Task;
 use crate::submission::Submission;
@@ -68,6 +70,8 @@ pub struct Env<'a> {
     pub now: Timestamp,
     /// All tools; a task sees its tenant's part.
     pub catalog: &'a Catalog,
+    /// How far people agree with judges; a task sees its tenant's part.
+    pub judges: &'a Judges,
     /// Limits plans keep.
     pub limits: &'a PlanLimits,
     /// Leases may end: results are read in time, and everybody has had a lease's time to be heard.

@@ -93,6 +93,7 @@ async fn accused(plan: &Plan, frozen: &FrozenPlan, run: &Run, healthy: &Run) -> 
         scores: BTreeMap::from([("accuracy".to_owned(), score)]),
         blamed,
         failed_checks: checks.collect(),
+        ..Assessment::default()
     };
     let found = blame(frozen, &assessment, score >= 0.7, |_| true);
     found

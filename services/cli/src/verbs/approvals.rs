@@ -77,6 +77,7 @@ pub fn describe(approval: &Value, look: Look, program: &str) -> String {
         ("asks", "summary"),
         ("reasoning", "reasoning"),
         ("assignee", "assignee"),
+        ("withheld", "withheld"),
     ] {
         let text = field(approval, name);
         if !text.is_empty() {

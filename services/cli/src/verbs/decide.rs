@@ -2,7 +2,7 @@
 
 use super::Caller;
 use super::submit::read_plan;
-use crate::arguments::{ApproveArguments, GateArguments};
+use crate::arguments::{ApproveArguments, GateArguments, ShortOf};
 use crate::text::field;
 use anyhow::{Context, Result};
 use client::ApproveRequest;
@@ -24,13 +24,14 @@ pub async fn approve(caller: &Caller, arguments: ApproveArguments) -> Result<()>
         responses: arguments.responses.map(|given| given.0),
         plan: arguments.plan.as_deref().map(read_plan).transpose()?,
         content_hash: arguments.content_hash,
+        dimensions: arguments.short.dimensions,
         action: arguments.action.map(Action::from),
         ..ApproveRequest::default()
     };
     send(caller, arguments.gate, decision).await
 }
 
-pub async fn reject(caller: &Caller, gate: GateArguments, reason: Option<String>) -> Result<()> {
+pub async fn reject(caller: &Caller, gate: GateArguments, reason: Option<String>, short: ShortOf) -> Result<()> {
     // Without naming the action, feedback would make it a revision.
     let action = reason.is_some().then_some(Action::Reject);
     send(
@@ -39,18 +40,20 @@ pub async fn reject(caller: &Caller, gate: GateArguments, reason: Option<String>
         ApproveRequest {
             feedback: reason,
             action,
+            dimensions: short.dimensions,
             ..ApproveRequest::default()
         },
     )
     .await
 }
 
-pub async fn revise(caller: &Caller, gate: GateArguments, feedback: String) -> Result<()> {
+pub async fn revise(caller: &Caller, gate: GateArguments, feedback: String, short: ShortOf) -> Result<()> {
     send(
         caller,
         gate,
         ApproveRequest {
             feedback: Some(feedback),
+            dimensions: short.dimensions,
             ..ApproveRequest::default()
         },
     )

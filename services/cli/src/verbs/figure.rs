@@ -9,6 +9,8 @@ pub enum Unit {
     /// A fraction 0-1, shown as percent.
     Rate,
     Usd,
+    /// As it is.
+    Number,
 }
 
 /// The value, whether it came with its measurement or alone; `-` where there is none.
@@ -45,5 +47,6 @@ fn written(number: f64, unit: Unit) -> String {
     match unit {
         Unit::Rate => format!("{:.1} %", number * 100.0),
         Unit::Usd => format!("${number:.4}"),
+        Unit::Number => format!("{number:.2}"),
     }
 }

@@ -8,6 +8,7 @@ mod export;
 mod feedback;
 mod figure;
 mod fork;
+mod judges;
 mod list;
 mod metrics;
 mod patterns;
@@ -96,8 +97,8 @@ async fn dispatch(caller: &Caller, command: Command) -> Result<()> {
             task: Some(task), gate, ..
         } => approvals::show(caller, &caller.task(&task).await?, gate.as_deref()).await,
         Command::Approve(arguments) => decide::approve(caller, arguments).await,
-        Command::Reject { gate, reason } => decide::reject(caller, gate, reason).await,
-        Command::Revise { gate, feedback } => decide::revise(caller, gate, feedback).await,
+        Command::Reject { gate, reason, short } => decide::reject(caller, gate, reason, short).await,
+        Command::Revise { gate, feedback, short } => decide::revise(caller, gate, feedback, short).await,
         Command::Cancel { task } => control::cancel(caller, &caller.task(&task).await?).await,
         Command::Pause { task } => control::pause(caller, &caller.task(&task).await?).await,
         Command::Resume { task } => control::resume(caller, &caller.task(&task).await?).await,
@@ -107,6 +108,7 @@ async fn dispatch(caller: &Caller, command: Command) -> Result<()> {
         Command::Trace { task } => trace::run(caller, &caller.task(&task).await?).await,
         Command::Patterns { pattern_id } => patterns::run(caller, pattern_id.as_deref()).await,
         Command::Metrics { days } => metrics::run(caller, days).await,
+        Command::Judges => judges::run(caller).await,
         Command::Tools(arguments) => tools::run(caller, arguments).await,
         Command::Export(arguments) => export::run(caller, arguments).await,
         Command::Dev(_)

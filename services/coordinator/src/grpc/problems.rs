@@ -50,6 +50,12 @@ pub fn refused(refusal: Refusal) -> Problem {
             "unknown_channel",
             format!("there is no deliverable for a channel {channel:?}"),
         ),
+        Refusal::UnknownDimension(name) => field(
+            422,
+            "unknown_dimension",
+            "/dimensions",
+            format!("the task is not judged in {name:?}; GET /status tells its dimensions"),
+        ),
         Refusal::UnknownStep(key) => field(
             422,
             "unknown_step",
@@ -250,6 +256,7 @@ mod tests {
             (Refusal::ApprovalStale, 409, "approval_stale"),
             (not_allowed, 409, "action_not_allowed"),
             (Refusal::UnknownChannel("fax".to_owned()), 422, "unknown_channel"),
+            (Refusal::UnknownDimension("x".to_owned()), 422, "unknown_dimension"),
             (Refusal::UnknownStep("x".to_owned()), 422, "unknown_step"),
             (Refusal::WrongState("no"), 409, "wrong_state"),
             (out_of_use(ToolState::Suspended), 409, "tool_suspended"),

@@ -5,6 +5,7 @@ mod decide;
 mod decision;
 mod facts;
 mod fork;
+mod judges;
 mod lists;
 mod records;
 mod submit;
@@ -16,8 +17,8 @@ use crate::writer::Shared;
 use contracts::coordinator::task_service_server::TaskService;
 use contracts::coordinator::{
     ApprovalRequest, ControlRequest, DecideRequest, Document, ForkRequest, ForkResponse, GetRecordsRequest,
-    ListEventsRequest, ListFinishedRequest, ListFinishedResponse, ListRequest, ListTasksRequest, SubmitRequest,
-    SubmitResponse, TaskRequest,
+    JudgesRequest, ListEventsRequest, ListFinishedRequest, ListFinishedResponse, ListRequest, ListTasksRequest,
+    RateJudgementRequest, RateJudgementResponse, SubmitRequest, SubmitResponse, TaskRequest,
 };
 use serde_json::Value;
 use service::config::Config;
@@ -62,6 +63,18 @@ impl TaskService for Tasks {
 
     async fn decide(&self, request: Request<DecideRequest>) -> Result<Response<Document>, Status> {
         self.take_decision(request.into_inner()).await
+    }
+
+    async fn rate_judgement(
+        &self,
+        request: Request<RateJudgementRequest>,
+    ) -> Result<Response<RateJudgementResponse>, Status> {
+        let labelled = self.rate(request.into_inner()).await?;
+        Ok(Response::new(RateJudgementResponse { labelled }))
+    }
+
+    async fn get_judges(&self, request: Request<JudgesRequest>) -> Result<Response<Document>, Status> {
+        self.show_judges(request.into_inner()).await
     }
 
     async fn list_tasks(&self, request: Request<ListTasksRequest>) -> Result<Response<Document>, Status> {

@@ -4,6 +4,7 @@
 //! divides by zero, so that nothing of the batch is written: the inserts need no join with what was
 //! won, and a lost race leaves no trace.
 
+use super::labels::{self, LabelRow};
 use super::runs::{self, RunRow};
 use super::{StoreError, notices, to_db};
 use crate::notices::NewNotice;
@@ -29,6 +30,7 @@ pub struct Rows {
     pub gates: Vec<(TaskId, String, GateRow)>,
     pub effects: Vec<(TaskId, EffectRow)>,
     pub costs: Vec<(TaskId, CostRow)>,
+    pub labels: Vec<LabelRow>,
     pub runs: Vec<RunRow>,
     pub acknowledged: Vec<BatchAck>,
 }
@@ -49,10 +51,11 @@ impl Rows {
         self.gates.extend(other.gates);
         self.effects.extend(other.effects);
         self.costs.extend(other.costs);
+        self.labels.extend(other.labels);
         self.runs.extend(other.runs);
     }
 
-    /// A gate, effect or cost that is written twice in a batch is written once, last; tasks are locked
+    /// A gate, effect, cost or label that is written twice in a batch is written once, last; tasks are locked
     /// in the order of their ids, as every batch does.
     pub fn fold(&mut self) {
         self.changed.sort_unstable_by_key(|row| row.task.id);
@@ -72,6 +75,8 @@ impl Rows {
         keep_last(&mut self.effects, |(_, row)| seen.insert((row.job, row.ordinal)));
         let mut seen = HashSet::new();
         keep_last(&mut self.costs, |(_, row)| seen.insert((row.job, row.run)));
+        let mut seen = HashSet::new();
+        keep_last(&mut self.labels, |row| seen.insert(row.key()));
     }
 }
 
@@ -241,7 +246,7 @@ ON CONFLICT (job_id, run_id) DO UPDATE SET usd_micros = excluded.usd_micros, inp
 
 /// Writes a batch, whole or not at all.
 ///
-/// Gates, effects, costs, runs that called something and what webhooks are told of are rare; a batch that has some takes
+/// Gates, effects, costs, labels, runs that called something and what webhooks are told of are rare; a batch that has some takes
 /// a transaction of several statements, every other one is a single round trip.
 ///
 /// # Errors
@@ -251,10 +256,11 @@ pub async fn commit(connection: &mut PgConnection, rows: &Rows) -> Result<Commit
         rows.gates.len(),
         rows.effects.len(),
         rows.costs.len(),
+        rows.labels.len(),
         rows.runs.len(),
         rows.notices.len(),
     ];
-    if rare == [0; 5] {
+    if rare == [0; 6] {
         return statement(connection, rows).await;
     }
     let mut transaction = sqlx::Connection::begin(connection)
@@ -273,6 +279,7 @@ pub async fn commit(connection: &mut PgConnection, rows: &Rows) -> Result<Commit
     if !rows.runs.is_empty() {
         committed.new_runs = runs::keep(&mut transaction, &rows.runs).await?;
     }
+    labels::keep(&mut transaction, &rows.labels).await?;
     notices::add(&mut transaction, &rows.notices).await?;
     transaction.commit().await.map_err(StoreError::at("commit"))?;
     Ok(committed)

@@ -4,6 +4,7 @@ pub mod beats;
 pub mod catalog;
 pub mod commit;
 pub mod idempotency;
+pub mod labels;
 pub mod lanes;
 pub mod load;
 pub mod notices;

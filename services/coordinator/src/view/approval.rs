@@ -59,6 +59,7 @@ pub fn approval(facts: &Facts, gate: &Gate, effects: &[EffectLine], input_schema
         "plan_document",
         to_edit.map(|plan| json!(plan.document())),
     );
+    put(&mut document, "withheld", gate.withheld.clone().map(Value::from));
     put(&mut document, "attention", status::attention(task));
     calls::put_call(&mut document, facts, gate, input_schema);
     if !effects.is_empty() {

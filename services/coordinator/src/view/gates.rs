@@ -18,7 +18,7 @@ pub(super) fn step_key<'p>(plan: Option<&'p FrozenPlan>, gate: &Gate) -> Option<
     Some(step.key.as_str())
 }
 
-/// `[{gate_id, kind, step_key?, opened_at, expires_at, assignee, content_hash, allowed_actions}]`, oldest first.
+/// `[{gate_id, kind, step_key?, opened_at, expires_at, assignee, content_hash, allowed_actions, withheld?}]`, oldest first.
 pub(super) fn open(facts: &Facts) -> Value {
     let mut gates: Vec<&Gate> = facts.task.gates.iter().collect();
     gates.sort_unstable_by_key(|g| (g.opened_at, g.serial));
@@ -37,5 +37,6 @@ fn describe(facts: &Facts, gate: &Gate) -> Value {
     });
     let step = step_key(facts.plan.as_ref(), gate);
     super::put(&mut document, "step_key", step.map(Value::from));
+    super::put(&mut document, "withheld", gate.withheld.clone().map(Value::from));
     document
 }

@@ -50,6 +50,7 @@ pub fn inbox_entry(waiting: &Waiting, gate: &Gate, step_key: Option<&str>, risk:
         "risk": risk,
     });
     put(&mut document, "step_key", step_key.map(Value::from));
+    put(&mut document, "withheld", gate.withheld.clone().map(Value::from));
     if let (GateKind::Attention, Some(attention)) = (gate.kind, &task.attention) {
         put(&mut document, "reason", Some(json!(attention.reason)));
         put(&mut document, "detail", Some(json!(attention.detail)));

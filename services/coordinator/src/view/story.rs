@@ -10,6 +10,7 @@ use workflow::decide::{Env, Snapshot, accept, decide, dispatch, ready_jobs};
 use workflow::decision::{Changes, Reply, Transition};
 use workflow::ids::{JobId, RunId, TaskId};
 use workflow::input::{Assessment, Body, Cost, Decision, Failure, Input, Outcome};
+use workflow::judge::{Judge, Judges};
 use workflow::plan::{FrozenPlan, PlanLimits};
 use workflow::state::{Task, Unit};
 use workflow::submission::{Dimension, OnExhausted, Policy, Submission};
@@ -17,6 +18,8 @@ use workflow::time::{Millis, Timestamp};
 use workflow::tool::{Catalog, CatalogTool, RetryPolicy, ToolSource, ToolSpecification};
 use workflow::vocabulary::{Action, AskKind, EffectClass, ToolState};
 
+/// Nobody has said anything of a judge.
+static NO_JUDGES: Judges = Judges::new(None);
 /// Each input comes a second after the one before.
 const START: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -130,6 +133,7 @@ impl Story {
         let env = Env {
             now: START,
             catalog: &catalog,
+            judges: &NO_JUDGES,
             limits: &limits,
             leases_end: true,
         };
@@ -170,6 +174,7 @@ impl Story {
         let env = Env {
             now: self.now,
             catalog: &catalog,
+            judges: &NO_JUDGES,
             limits: &limits,
             leases_end: true,
         };
@@ -271,6 +276,8 @@ pub fn decision(action: Action, name: i64) -> Decision {
         raise_budget: None,
         approved: None,
         plan: None,
+        dimensions: Vec::new(),
+        by_model: false,
     }
 }
 
@@ -322,6 +329,7 @@ pub fn well(unit: Unit, key: &str, score: f64) -> Outcome {
                 scores: BTreeMap::from([("clarity".to_owned(), score), ("tone".to_owned(), score)]),
                 blamed: BTreeMap::from([("draft".to_owned(), "longer".to_owned())]),
                 failed_checks: BTreeMap::new(),
+                judge: Judge::named(["offline"].into_iter(), std::iter::empty()),
             },
             document: Body::new(
                 json!({

@@ -4,6 +4,7 @@ use super::announce;
 use super::draft::Draft;
 use super::groups::Group;
 use super::inbox::Envelope;
+use crate::judges::labels;
 use crate::store::StoreError;
 use crate::store::commit::{self, ChangedTask, Columns, NewTask, Rows};
 use std::collections::HashMap;
@@ -133,6 +134,15 @@ fn add_rows(
             .extend(shared.subscriptions.notices(event.kind, id, event.sequence));
         rows.events
             .push(announce::event_row(&draft.entry, event, &traceparent, shared).map_err(corrupt)?);
+    }
+    for label in &draft.changes.labels {
+        let of = labels::Of {
+            task: &draft.entry.task,
+            policy: &draft.entry.submission.policy,
+            quality: &label.quality,
+            document: draft.body(label.quality.payload),
+        };
+        rows.labels.extend(labels::decided(of, label));
     }
     let tenant = &draft.entry.task.tenant;
     rows.gates

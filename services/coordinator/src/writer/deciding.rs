@@ -1,10 +1,10 @@
 //! From inputs to drafts: load, decide, give room to what is ready.
 
-use super::Writer;
 use super::batch::Key;
 use super::draft::Draft;
 use super::groups::Group;
 use super::inbox::{Answer, Ask, Submit};
+use super::{Seen, Writer};
 use crate::store::{self, StoreError, idempotency};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use workflow::vocabulary::Status;
 impl Writer {
     /// Decides every group and answers its slots. `fresh`: on rows that are read now.
     pub(super) async fn decide(&mut self, groups: &mut [Group], fresh: bool) -> Result<Vec<Draft>, StoreError> {
-        let catalog = self.shared.catalog.current();
+        let seen = self.shared.seen();
         let mut keys = self.keys(groups).await?;
         let mut drafts: Vec<Draft> = Vec::with_capacity(groups.len());
         let mut to_load: Vec<usize> = Vec::new();
@@ -25,10 +25,10 @@ impl Writer {
             match (group.is_submission(), cached) {
                 // After an attempt of which nobody knows whether it was written, the task may be there.
                 (true, _) if fresh => to_load.push(place),
-                (true, _) => drafts.extend(submit(group, &mut keys, &self.shared.env(&catalog))),
+                (true, _) => drafts.extend(submit(group, &mut keys, &self.shared.env(&seen))),
                 (false, Some(entry)) => {
                     let mut draft = Draft::on(entry);
-                    decide_all(group, &mut draft, &self.shared.env(&catalog));
+                    decide_all(group, &mut draft, &self.shared.env(&seen));
                     if settles_without_write(group, &draft) {
                         self.remembered.insert(group.task, draft.entry.task);
                         to_load.push(place);
@@ -40,10 +40,10 @@ impl Writer {
             }
         }
         if !to_load.is_empty() {
-            self.load(groups, &to_load, &mut keys, &mut drafts, &catalog).await?;
+            self.load(groups, &to_load, &mut keys, &mut drafts, &seen).await?;
         }
         for draft in &mut drafts {
-            self.dispatch(draft, &catalog);
+            self.dispatch(draft, &seen);
         }
         self.fetch_attachments(&mut drafts).await?;
         Ok(drafts)
@@ -85,13 +85,13 @@ impl Writer {
         places: &[usize],
         keys: &mut Keys,
         drafts: &mut Vec<Draft>,
-        catalog: &workflow::tool::Catalog,
+        seen: &Seen,
     ) -> Result<(), StoreError> {
         let ids: Vec<TaskId> = places.iter().filter_map(|p| groups.get(*p)).map(|g| g.task).collect();
         let loaded = store::load::tasks(self.reader().await?, &ids).await?;
         let mut loaded: HashMap<TaskId, store::load::Loaded> = loaded.into_iter().map(|l| (l.task.id, l)).collect();
         let shared = Arc::clone(&self.shared);
-        let env = shared.env(catalog);
+        let env = shared.env(seen);
         for place in places {
             let Some(group) = groups.get_mut(*place) else { continue };
             match loaded.remove(&group.task) {
@@ -116,10 +116,10 @@ impl Writer {
     }
 
     /// Gives ready jobs the room there is; the rest waits for its turn.
-    fn dispatch(&mut self, draft: &mut Draft, catalog: &workflow::tool::Catalog) {
+    fn dispatch(&mut self, draft: &mut Draft, seen: &Seen) {
         self.window.settle(&draft.entry.task);
         let shared = Arc::clone(&self.shared);
-        let env = shared.env(catalog);
+        let env = shared.env(seen);
         let ready = draft.ready(env.now);
         if ready.is_empty() {
             self.window.had_its_turn(draft.entry.task.id);
@@ -149,14 +149,16 @@ impl Writer {
         }
     }
 
-    /// Bodies that events carry and that are not in memory.
+    /// Bodies that events carry, or that people spoke about, and that are not in memory.
     async fn fetch_attachments(&mut self, drafts: &mut [Draft]) -> Result<(), StoreError> {
         let missing: Vec<_> = drafts
             .iter()
             .flat_map(|d| {
                 let attached = d.changes.events.iter().flat_map(|e| &e.attach).flat_map(|(_, nos)| nos);
-                attached
-                    .filter(|no| !d.entry.bodies.contains_key(no))
+                let judged = d.changes.labels.iter().map(|label| &label.quality.payload);
+                let missing = attached.filter(|no| !d.entry.bodies.contains_key(no));
+                missing
+                    .chain(judged.filter(|no| d.body(**no).is_none()))
                     .map(|no| (d.id(), *no))
             })
             .collect();

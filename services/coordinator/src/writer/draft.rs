@@ -152,6 +152,13 @@ impl Draft {
         reply
     }
 
+    /// A body that is in memory, or about to be written.
+    pub fn body(&self, no: PayloadNo) -> Option<&str> {
+        let new = || self.changes.payloads.iter().find(|payload| payload.no == no);
+        let known = self.entry.bodies.get(&no).map(|text| &**text);
+        known.or_else(|| new().map(|payload| &*payload.body.text))
+    }
+
     /// What a result says of the step's tool; none where the tool was not called, or its job has ended.
     pub fn observe(&self, input: &Input, took: Duration) -> Option<Observation> {
         let (job, cost, succeeded) = match input {
@@ -269,6 +276,7 @@ impl Draft {
         self.changes.gates.extend(changes.gates);
         self.changes.effects.extend(changes.effects);
         self.changes.costs.extend(changes.costs);
+        self.changes.labels.extend(changes.labels);
     }
 }
 

@@ -53,6 +53,7 @@ pub struct Shared {
     pub pool: PgPool,
     pub clock: Arc<DatabaseClock>,
     pub catalog: SharedCatalog,
+    pub judges: crate::judges::SharedJudges,
     pub limits: PlanLimits,
     pub inbox: Inbox,
     /// The lane results of our items come back on.
@@ -75,15 +76,30 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// What is known now of what others change.
+    fn seen(&self) -> Seen {
+        Seen {
+            catalog: self.catalog.current(),
+            judges: self.judges.current(),
+        }
+    }
+
     /// What a decision made now is made with.
-    fn env<'a>(&'a self, catalog: &'a workflow::tool::Catalog) -> Env<'a> {
+    fn env<'a>(&'a self, seen: &'a Seen) -> Env<'a> {
         Env {
             now: self.clock.now(),
-            catalog,
+            catalog: &seen.catalog,
+            judges: &seen.judges,
             limits: &self.limits,
             leases_end: self.leases_end.load(Ordering::Relaxed),
         }
     }
+}
+
+/// What others change, as it was read last.
+struct Seen {
+    catalog: Arc<workflow::tool::Catalog>,
+    judges: Arc<workflow::judge::Judges>,
 }
 
 /// The writer's settings.

@@ -16,6 +16,7 @@ use workflow::vocabulary::Action;
 pub const MAX_CHANNELS: usize = 32;
 pub const FEEDBACK_CHARACTERS: usize = 16_384;
 const HASH_CHARACTERS: usize = 128;
+const MAX_DIMENSIONS: usize = 64;
 
 /// Reads and checks a decision.
 ///
@@ -34,6 +35,7 @@ pub fn read(body: Map<String, Value>) -> Result<ApproveRequest, Refusal> {
         responses: fields.object("responses"),
         plan: plan::read(&mut fields, "plan"),
         content_hash: fields.text("content_hash", 1..=HASH_CHARACTERS),
+        dimensions: fields.names("dimensions", MAX_DIMENSIONS).unwrap_or_default(),
         action: action(&mut fields),
     };
     fields.finish();

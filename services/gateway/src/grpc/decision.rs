@@ -24,6 +24,9 @@ pub fn to_json(message: DecideApprovalRequest, max_depth: usize) -> Result<Map<S
     if let Some(list) = message.publish_to_channels {
         body.insert("publish_to_channels".to_owned(), Value::from(list.channels));
     }
+    if !message.dimensions.is_empty() {
+        body.insert("dimensions".to_owned(), Value::from(message.dimensions));
+    }
     let edits = message
         .edits
         .into_iter()

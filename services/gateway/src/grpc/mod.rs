@@ -2,6 +2,7 @@
 //! development.
 
 mod decision;
+mod judges;
 mod learning;
 mod limits;
 mod orchestrator;

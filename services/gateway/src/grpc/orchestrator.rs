@@ -1,6 +1,6 @@
 //! The four verbs, over the same application and the same checks as REST.
 
-use super::{decision, submission, task};
+use super::{decision, judges, submission, task};
 use crate::application::{Application, unreadable};
 use crate::caller::{Caller, TRACEPARENT};
 use crate::documents;
@@ -12,8 +12,8 @@ use crate::refusal::Refusal;
 use contracts::trace;
 use contracts::v1::orchestrator_service_server::OrchestratorService;
 use contracts::v1::{
-    DecideApprovalRequest, ForkTaskRequest, ForkTaskResponse, GetTaskRequest, SubmitTaskRequest, SubmitTaskResponse,
-    Task, TaskEvent, TaskTrace, WatchTaskRequest,
+    DecideApprovalRequest, ForkTaskRequest, ForkTaskResponse, GetJudgesRequest, GetTaskRequest, Judges,
+    SubmitTaskRequest, SubmitTaskResponse, Task, TaskEvent, TaskTrace, WatchTaskRequest,
 };
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
@@ -102,6 +102,10 @@ impl Orchestrator {
         self.task(caller, &id.to_string()).await
     }
 
+    async fn judges(&self, caller: Caller) -> Result<Judges, Refusal> {
+        judges::from_json(self.app.judges(caller).await?.json)
+    }
+
     async fn watch(
         &self,
         caller: Caller,
@@ -145,6 +149,11 @@ impl OrchestratorService for Orchestrator {
     async fn get_trace(&self, request: Request<GetTaskRequest>) -> Result<Response<TaskTrace>, Status> {
         let caller = caller(&request);
         answer(caller, self.trace(caller, &request.into_inner().task_id).await)
+    }
+
+    async fn get_judges(&self, request: Request<GetJudgesRequest>) -> Result<Response<Judges>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.judges(caller).await)
     }
 
     async fn decide_approval(&self, request: Request<DecideApprovalRequest>) -> Result<Response<Task>, Status> {

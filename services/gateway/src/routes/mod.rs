@@ -5,6 +5,7 @@ mod approvals;
 mod approve;
 mod events;
 mod fork;
+mod judges;
 mod learning;
 mod plan_schema;
 mod process;
@@ -59,6 +60,7 @@ pub fn router(app: Arc<Application>, health: Health) -> Router {
         .route("/learning-patterns", get(learning::list))
         .route("/learning-patterns/{pattern_id}", get(learning::show))
         .route("/metrics", get(learning::metrics))
+        .route("/judges", get(judges::show))
         .route("/training-data/export", post(training_data::start))
         .route("/training-data/exports/{export_id}", get(training_data::show))
         .route("/training-data/exports/{export_id}/file", get(training_data::file))

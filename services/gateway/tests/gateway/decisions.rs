@@ -52,6 +52,16 @@ async fn a_decision_that_is_none_decides_nothing() {
         ),
         (json!({"approved": true, "feedback": 5}), "validation", "/feedback"),
         (
+            json!({"approved": true, "dimensions": "tone"}),
+            "validation",
+            "/dimensions",
+        ),
+        (
+            json!({"approved": true, "dimensions": ["tone", "tone"]}),
+            "validation",
+            "/dimensions/1",
+        ),
+        (
             json!({"approved": true, "feedback": "x".repeat(16_385)}),
             "validation",
             "/feedback",

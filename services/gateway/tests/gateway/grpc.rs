@@ -4,7 +4,8 @@ use crate::fake::{Gateway, MANY_FAULTS};
 use contracts::problem::Problem;
 use contracts::v1::orchestrator_service_client::OrchestratorServiceClient;
 use contracts::v1::{
-    Budget, ChannelList, DecideApprovalRequest, ForkTaskRequest, GetTaskRequest, SubmitTaskRequest, WatchTaskRequest,
+    Budget, ChannelList, DecideApprovalRequest, ForkTaskRequest, GetJudgesRequest, GetTaskRequest, SubmitTaskRequest,
+    WatchTaskRequest,
 };
 use futures::TryStreamExt;
 use serde_json::{Value, json};
@@ -87,14 +88,21 @@ async fn a_task_is_submitted_read_and_decided() {
         task_id: id.clone(),
         approved: true,
         publish_to_channels: Some(ChannelList::default()),
+        dimensions: vec!["tone".to_owned()],
         ..DecideApprovalRequest::default()
     };
     let task = client.decide_approval(decision.clone()).await.unwrap().into_inner();
     assert_eq!(task.task_id, id);
     assert_eq!(
         gateway.coordinator.decisions.lock().unwrap()[0].1,
-        json!({"approved": true, "publish_to_channels": []})
+        json!({"approved": true, "publish_to_channels": [], "dimensions": ["tone"]})
     );
+    let told = client.get_judges(GetJudgesRequest {}).await.unwrap().into_inner();
+    let judge = &told.judges[0];
+    assert_eq!((judge.agreement, judge.kappa, judge.decisions), (Some(0.25), None, 4));
+    assert_eq!((judge.may_approve, judge.reason.as_str()), (false, "few agree"));
+    let over_rest: Value = gateway.get("/judges").await.json();
+    assert_eq!(serde_json::from_str::<Value>(&told.document_json).unwrap(), over_rest);
     let second = client.decide_approval(decision).await.unwrap_err();
     assert_eq!(
         problem(&second),

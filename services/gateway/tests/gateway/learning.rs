@@ -91,6 +91,15 @@ async fn feedback_is_checked_noted_and_repeatable() {
         json!({"rating": 4, "comment": "good", "dimension": "tone", "step_id": null})
     );
 
+    // A word on the judgement, too: each time it is said, under the time it was first said.
+    let ratings = gateway.coordinator.ratings.lock().unwrap().clone();
+    assert_eq!(ratings.len(), 2);
+    let rated = &ratings[1];
+    assert_eq!(
+        (rated.dimension.as_str(), rated.rating, rated.said_at.as_str()),
+        ("tone", 4, "2030-01-01T00:00:00Z")
+    );
+
     for (body, code, pointer) in [
         (json!({}), "validation", ""),
         (json!({"comment": "  "}), "validation", ""),

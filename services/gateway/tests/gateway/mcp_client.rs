@@ -98,7 +98,8 @@ async fn every_tool_works_with_a_handshake_and_without() {
         assert_eq!(problem(&client, "decide", decision).await["decided_by"], "local");
         assert_eq!(
             gateway.coordinator.decisions.lock().unwrap()[..],
-            [(id, json!({"approved": true, "content_hash": "ab"}))]
+            [(id, json!({"approved": true, "content_hash": "ab", "by_model": true}))],
+            "a model may have said so"
         );
         assert_eq!(document(&client, "cancel_request", named).await["status"], "cancel");
         assert_eq!(document(&client, "list_tools", json!({})).await["next_cursor"], "more");

@@ -126,6 +126,15 @@ impl TaskService for FakeCoordinator {
     async fn get_approval(&self, _: Request<ApprovalRequest>) -> Result<Response<Document>, Status> {
         Err(Status::unimplemented(""))
     }
+    async fn rate_judgement(
+        &self,
+        _: Request<RateJudgementRequest>,
+    ) -> Result<Response<RateJudgementResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+    async fn get_judges(&self, _: Request<JudgesRequest>) -> Result<Response<Document>, Status> {
+        Err(Status::unimplemented(""))
+    }
     async fn decide(&self, _: Request<DecideRequest>) -> Result<Response<Document>, Status> {
         Err(Status::unimplemented(""))
     }

@@ -397,3 +397,29 @@ fn a_rule_for_deliverables_that_could_never_hold_or_fit_is_refused() {
         ["channels", "forbidden", "link_hosts", "max_length"].map(|name| format!("quality.deliverables[1].{name}"));
     assert_eq!(keys, expected);
 }
+
+#[test]
+fn a_floor_of_judges_is_a_share_of_some_and_the_whole_is_no_dimension() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "judges.toml",
+        r#"
+        [quality.dimensions.overall]
+        weight = 1.0
+        [quality.judge_floor]
+        agreement = 70
+        min_labels = 0
+        window_days = 0
+        "#,
+    );
+    let found = faults(&environment(&[("ORCHESTRATOR_CONFIG", &file)]));
+    let keys: Vec<&str> = found.iter().map(|fault| fault.key.as_str()).collect();
+    for key in [
+        "quality.dimensions.overall",
+        "quality.judge_floor.agreement",
+        "quality.judge_floor.min_labels",
+        "quality.judge_floor.window_days",
+    ] {
+        assert!(keys.contains(&key), "{key} in {keys:?}");
+    }
+}

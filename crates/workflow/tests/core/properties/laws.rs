@@ -221,12 +221,22 @@ pub fn nothing_begins_that_is_out_of_use(s: &Scenario, dispatched: &Transition) 
     }
 }
 
+/// A judgement is labelled by a decision that counts, once, and by nothing else.
+pub fn people_alone_label(input: &Input, transition: &Transition) {
+    let most = match (input, &transition.reply) {
+        (Input::GateDecided(decision), Reply::Done) if !decision.by_model => 1,
+        _ => 0,
+    };
+    let labels = &transition.changes.labels;
+    assert!(labels.len() <= most, "{input:?} labels {labels:?}");
+}
+
 /// What an input that was applied before, or that nothing waits for, may do to the state: extend a lease.
 pub fn changes_nothing(before: &Task, transition: &Transition, input: &Input) {
     let changes = &transition.changes;
     let rows = changes.payloads.len() + changes.events.len() + changes.gates.len() + changes.effects.len();
     assert!(
-        rows == 0 && changes.plan.is_none(),
+        rows == 0 && changes.plan.is_none() && changes.labels.is_empty(),
         "applied again, {input:?} writes {changes:?}"
     );
     if let Some(after) = &transition.task {

@@ -9,12 +9,16 @@ use workflow::decide::{Env, Snapshot, accept, decide, dispatch, ready_jobs};
 use workflow::decision::{EffectReply, Lookup, Refusal, Reply, Transition};
 use workflow::ids::{JobId, RunId, Serial, TaskId};
 use workflow::input::{Assessment, Body, Cost, Decision, EffectEnd, EffectRequest, Failure, Found, Input, Outcome};
+use workflow::judge::Judges;
 use workflow::plan::{FrozenPlan, PlanLimits};
 use workflow::state::{Stored, Task, Unit};
 use workflow::submission::Submission;
 use workflow::time::{Millis, Timestamp};
 use workflow::tool::{Catalog, CatalogTool};
 use workflow::vocabulary::{Action, AskKind, AttentionReason, EffectClass, GateKind, Status, ToolState};
+
+/// Nobody has said anything of a judge.
+static NOBODYS: Judges = Judges::new(None);
 
 /// A row of the database.
 #[derive(Clone)]
@@ -129,6 +133,7 @@ impl World {
         let env = Env {
             now: self.now,
             catalog: &catalog,
+            judges: &NOBODYS,
             limits: &limits,
             leases_end: true,
         };
@@ -180,6 +185,7 @@ impl World {
         decide(&Env {
             now: self.now,
             catalog: &self.catalog,
+            judges: &NOBODYS,
             limits: &self.limits,
             leases_end: true,
         })
@@ -552,7 +558,7 @@ impl World {
                     } else {
                         BTreeMap::new()
                     },
-                    failed_checks: BTreeMap::new(),
+                    ..Assessment::default()
                 };
                 Outcome::Assessed {
                     assessment,
@@ -659,6 +665,8 @@ impl World {
             raise_budget: None,
             approved: crate::properties::answers(action, asks).then(|| "{\"arguments\":{}}".to_owned()),
             plan: crate::tables::acts::own_plan(kind, action),
+            dimensions: Vec::new(),
+            by_model: false,
         };
         let reply = self.apply(coordinator, task, &Input::GateDecided(decision.clone()));
         // The second click of another human learns who won.

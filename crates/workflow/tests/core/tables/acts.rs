@@ -337,6 +337,8 @@ pub fn says(action: Action) -> Decision {
         raise_budget: None,
         approved: None,
         plan: None,
+        dimensions: Vec::new(),
+        by_model: false,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod acceptance;
 pub mod acts;
+mod agreement;
 mod asking;
 mod attention;
 mod auto_approval;
@@ -13,6 +14,7 @@ mod fan_out;
 mod forking;
 mod gates;
 pub mod given;
+mod labels;
 mod leases;
 mod money;
 mod planning;

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
 use workflow::decide::{Env, Snapshot, accept, decide, dispatch, fork, ready_jobs};
-use workflow::decision::{CostRow, EffectRow, Event, GateRow, Lookup, Refusal, Reply, Transition};
+use workflow::decision::{CostRow, EffectRow, Event, GateRow, Label, Lookup, Refusal, Reply, Transition};
 use workflow::fork::Reuse;
 use workflow::ids::{GateId, JobId, RunId, Serial, TaskId};
 use workflow::input::{Body, Input};
+use workflow::judge::Judges;
 use workflow::plan::{FrozenPlan, PlanLimits};
 use workflow::state::{Job, JobState, PayloadNo, Step, Task, Unit};
 use workflow::submission::Submission;
@@ -23,6 +24,8 @@ const LIMITS: PlanLimits = PlanLimits {
     max_depth: 50,
 };
 const START: Timestamp = Timestamp(1_800_000_000_000);
+/// Nobody has said anything of a judge.
+static NOBODYS: Judges = Judges::new(None);
 const TENANT: &str = "default";
 const TASK: TaskId = TaskId(Uuid::from_u128(0x0192_0000_0000_7abc_8def_0123_0000_0000));
 
@@ -32,6 +35,7 @@ pub struct Scenario {
     pub submission: Submission,
     pub plan: Option<Arc<FrozenPlan>>,
     pub catalog: Catalog,
+    pub judges: Judges,
     pub now: Timestamp,
     /// Everybody has had a lease's time to be heard.
     pub leases_end: bool,
@@ -42,6 +46,7 @@ pub struct Scenario {
     pub gates: Vec<GateRow>,
     pub ledger: Vec<EffectRow>,
     pub costs: Vec<CostRow>,
+    pub labels: Vec<Label>,
     /// Dispatches that were to be published: job and k.
     pub published: Vec<(String, u32)>,
     /// What the latest input asked to look up.
@@ -63,13 +68,13 @@ pub struct Run {
 
 impl Scenario {
     pub fn accepted(submission: Submission) -> Result<Self, Refusal> {
-        let transition = accept(TASK, TENANT, &submission, &env(&CATALOG, START, true))?;
+        let transition = accept(TASK, TENANT, &submission, &env(&CATALOG, &NOBODYS, START, true))?;
         Ok(Self::begun(submission, transition))
     }
 
     /// A task that takes over what another one has done.
     pub fn forked(submission: Submission, reuse: &Reuse) -> Self {
-        let transition = fork(TASK, TENANT, &submission, reuse, &env(&CATALOG, START, true)).unwrap();
+        let transition = fork(TASK, TENANT, &submission, reuse, &env(&CATALOG, &NOBODYS, START, true)).unwrap();
         Self::begun(submission, transition)
     }
 
@@ -79,6 +84,7 @@ impl Scenario {
             submission,
             plan: None,
             catalog: CATALOG.clone(),
+            judges: NOBODYS.clone(),
             now: START,
             leases_end: true,
             room: true,
@@ -87,6 +93,7 @@ impl Scenario {
             gates: Vec::new(),
             ledger: Vec::new(),
             costs: Vec::new(),
+            labels: Vec::new(),
             published: Vec::new(),
             lookups: Vec::new(),
             serials: BTreeMap::new(),
@@ -104,6 +111,7 @@ impl Scenario {
         let transition = self.decide(input);
         let reply = transition.reply.clone();
         laws::licence(self, input, &transition);
+        laws::people_alone_label(input, &transition);
         self.lookups = transition.lookups.clone();
         self.write(transition);
         self.move_on();
@@ -117,7 +125,7 @@ impl Scenario {
     }
 
     fn env(&self) -> Env<'_> {
-        env(&self.catalog, self.now, self.leases_end)
+        env(&self.catalog, &self.judges, self.now, self.leases_end)
     }
 
     /// Somebody decides on a tool.
@@ -141,6 +149,7 @@ impl Scenario {
         self.costs.extend(changes.costs);
         let Some(task) = transition.task else {
             let rows = changes.payloads.len() + changes.events.len() + changes.gates.len() + changes.effects.len();
+            let rows = rows + changes.labels.len();
             assert_eq!(rows, 0, "rows without a guarded write");
             return;
         };
@@ -152,6 +161,7 @@ impl Scenario {
             .extend(changes.payloads.into_iter().map(|p| (p.no, p.body)));
         self.gates.extend(changes.gates);
         self.ledger.extend(changes.effects);
+        self.labels.extend(changes.labels);
         let published = transition.publish.iter().filter_map(|s| self.by_serial(*s));
         let published: Vec<_> = published.map(|j| (self.label(j.unit), j.dispatch)).collect();
         self.published.extend(published);
@@ -300,10 +310,11 @@ impl Scenario {
     }
 }
 
-fn env(catalog: &Catalog, now: Timestamp, leases_end: bool) -> Env<'_> {
+fn env<'a>(catalog: &'a Catalog, judges: &'a Judges, now: Timestamp, leases_end: bool) -> Env<'a> {
     Env {
         now,
         catalog,
+        judges,
         limits: &LIMITS,
         leases_end,
     }

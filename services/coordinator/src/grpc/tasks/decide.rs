@@ -35,6 +35,7 @@ impl Tasks {
         } else {
             decision.edits = self.edits(&caller.tenant, id, &mut decision, &asked.edits).await?;
         }
+        decision.by_model = request.by_model;
         let retries = decision.action == Action::Retry;
         let answer = self.say(id, Input::GateDecided(decision), retries).await?;
         problems::settled(answer)?;

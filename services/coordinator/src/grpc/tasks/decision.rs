@@ -64,6 +64,8 @@ pub fn read(asked: &ApproveRequest, actor: &str, request: Fingerprint) -> Result
         raise_budget: None,
         approved: None,
         plan: asked.plan.clone(),
+        dimensions: asked.dimensions.clone(),
+        by_model: false,
     })
 }
 

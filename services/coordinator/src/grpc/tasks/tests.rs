@@ -2,6 +2,7 @@
 
 mod escalation;
 mod forking;
+mod judging;
 pub(in crate::grpc) mod world;
 mod writing;
 
@@ -182,6 +183,7 @@ async fn another_tenants_task_does_not_exist_and_no_id_is_told_apart() {
                 caller: caller.clone(),
                 task_id: task_id.clone(),
                 decision_json,
+                ..Default::default()
             };
             let control = ControlRequest {
                 caller: caller.clone(),

@@ -132,6 +132,8 @@ fn decision(note: &Note) -> Option<Value> {
         )
     } else if note.is("task.publishing") && is_policy(note.text("approved_by")) {
         (note.value("approved_by").clone(), "approve".to_owned(), Value::Null)
+    } else if note.is("gate.opened") && note.value("withheld").is_string() && note.number("escalation") == 0 {
+        by_policy("ask", note.text("withheld").to_owned())
     } else if note.is("task.paused") {
         by_actor("pause")
     } else if note.is("task.resumed") {

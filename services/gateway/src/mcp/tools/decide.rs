@@ -87,5 +87,5 @@ pub async fn run(app: &Application, caller: Caller, mut arguments: Map<String, V
     decisions::allow_tool(app.mcp.decisions)?;
     let task = arguments::take_task(&mut arguments)?;
     let decision = documents::approve::read(arguments)?;
-    read(&app.decide(caller, task, &decision).await?, "the task")
+    read(&app.decide_by_model(caller, task, &decision).await?, "the task")
 }

@@ -205,6 +205,8 @@ mod tests {
             responses: json!({"q1": {"ok": true}}).as_object().cloned(),
             plan: serde_json::from_value(json!({"steps": [{"key": "a", "tool_id": "null"}]})).ok(),
             content_hash: Some("ab".to_owned()),
+            // A model's word labels nothing.
+            dimensions: Vec::new(),
             action: Some(workflow::vocabulary::Action::Approve),
         };
         let mut arguments = serde_json::to_value(&document).unwrap();

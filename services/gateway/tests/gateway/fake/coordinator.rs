@@ -22,6 +22,7 @@ pub struct FakeCoordinator {
     pub forks: Mutex<Vec<ForkRequest>>,
     pub lists: Mutex<Vec<ListTasksRequest>>,
     pub event_reads: Mutex<u32>,
+    pub ratings: Mutex<Vec<RateJudgementRequest>>,
     pub catalog: super::catalog::FakeCatalog,
     tasks: Mutex<HashMap<String, Task>>,
 }
@@ -207,9 +208,30 @@ impl TaskService for FakeCoordinator {
                 .with("decided_at", "2030-01-01T00:00:00Z");
             return Err(problem.to_status());
         }
-        let decision = serde_json::from_str(&request.decision_json).unwrap();
+        let mut decision: Value = serde_json::from_str(&request.decision_json).unwrap();
+        if request.by_model {
+            decision["by_model"] = true.into();
+        }
         self.decisions.lock().unwrap().push((request.task_id.clone(), decision));
         document(json!({"task_id": request.task_id, "status": "publishing"}))
+    }
+
+    async fn rate_judgement(
+        &self,
+        request: Request<RateJudgementRequest>,
+    ) -> Result<Response<RateJudgementResponse>, Status> {
+        self.ratings.lock().unwrap().push(request.into_inner());
+        Ok(Response::new(RateJudgementResponse { labelled: true }))
+    }
+
+    async fn get_judges(&self, _: Request<JudgesRequest>) -> Result<Response<Document>, Status> {
+        let measured = |value: Option<f64>| json!({"value": value, "n": 4, "interval": null, "window": {"days": 30}});
+        let overall = json!({"n": 4, "agreement": measured(Some(0.25)), "kappa": measured(None)});
+        let judge = json!({
+            "models": ["openai/small"], "prompts": ["judge@2"], "may_approve": false, "reason": "few agree",
+            "figures": {"overall": overall},
+        });
+        list(&[judge], None)
     }
 
     async fn fork(&self, request: Request<ForkRequest>) -> Result<Response<ForkResponse>, Status> {

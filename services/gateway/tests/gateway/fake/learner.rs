@@ -108,7 +108,8 @@ impl LearnerService for FakeLearner {
         let mut feedback = self.feedback.lock().unwrap();
         let key = &request.idempotency_key;
         let replayed = !key.is_empty() && feedback.iter().any(|known| known.idempotency_key == *key);
-        let json = json!({"task_id": request.task_id, "actor": request.actor}).to_string();
+        let json = json!({"task_id": request.task_id, "actor": request.actor, "created_at": "2030-01-01T00:00:00Z"})
+            .to_string();
         feedback.push(request);
         Ok(Response::new(LearningDocument { json, replayed }))
     }

@@ -17,7 +17,7 @@ use contracts::coordinator::{
 use contracts::problem::Problem;
 use contracts::work::{JobResult, Released, job_result};
 use serde_json::{Value, json};
-use service::config::{Config, WebhookConfig};
+use service::config::Config;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -48,7 +48,19 @@ impl World {
     }
 
     pub(in crate::grpc) async fn with_webhooks(webhooks: Value) -> Self {
-        let webhooks: Vec<WebhookConfig> = serde_json::from_value(webhooks).unwrap();
+        Self::with(json!({ "webhooks": webhooks })).await
+    }
+
+    /// With sections beside, or instead of, those that are always there.
+    pub(in crate::grpc) async fn with(sections: Value) -> Self {
+        let mut config = json!({
+            "channels": [{ "name": "blog", "kind": "null" }], "policy": { "channels": ["blog"] },
+            "quality": { "dimensions": { "clarity": { "weight": 1.0 }, "tone": { "weight": 1.0 } } },
+        });
+        for (name, section) in sections.as_object().unwrap() {
+            config[name] = section.clone();
+        }
+        let config: Config = serde_json::from_value(config).unwrap();
         let database = testkit::Postgres::shared().await.unwrap().database().await.unwrap();
         let pool = store::pool(&database.url, 4).unwrap();
         store::migrate(&pool).await.unwrap();
@@ -72,6 +84,7 @@ impl World {
             .unwrap();
         let (inbox, envelopes) = Inbox::new();
         let shared = Arc::new(Shared {
+            judges: crate::judges::SharedJudges::new(&config.quality.judge_floor),
             bus,
             pool: pool.clone(),
             clock: Arc::new(DatabaseClock::new(now)),
@@ -86,7 +99,7 @@ impl World {
             metrics: Metrics::new(&service::metrics::Registry::default()),
             paces: crate::work::pace::Paces::default(),
             measures: crate::catalog::measures::Measures::default(),
-            subscriptions: crate::notices::Subscriptions::new(&webhooks),
+            subscriptions: crate::notices::Subscriptions::new(&config.webhooks),
         });
         shared.catalog.refresh(&pool).await.unwrap();
         let stop = CancellationToken::new();
@@ -96,11 +109,6 @@ impl World {
             cached_tasks: 100,
         };
         tokio::spawn(Writer::new(Arc::clone(&shared), settings).run(envelopes, stop.clone()));
-        let config: Config = serde_json::from_value(json!({
-            "channels": [{ "name": "blog", "kind": "null" }], "policy": { "channels": ["blog"] },
-            "quality": { "dimensions": { "clarity": { "weight": 1.0 }, "tone": { "weight": 1.0 } } },
-        }))
-        .unwrap();
         Self {
             tasks: Tasks {
                 shared,
@@ -154,10 +162,20 @@ impl World {
     }
 
     pub(in crate::grpc) async fn decide(&self, task_id: &str, decision: Value) -> Result<Value, Box<Problem>> {
+        self.decide_as(caller(self.tenant), task_id, decision).await
+    }
+
+    pub(in crate::grpc) async fn decide_as(
+        &self,
+        caller: Option<Caller>,
+        task_id: &str,
+        decision: Value,
+    ) -> Result<Value, Box<Problem>> {
         let request = DecideRequest {
-            caller: caller(self.tenant),
+            caller,
             task_id: task_id.to_owned(),
             decision_json: decision.to_string(),
+            by_model: false,
         };
         document(self.tasks.decide(Request::new(request)).await)
     }
