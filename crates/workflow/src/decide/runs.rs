@@ -116,7 +116,14 @@ pub(super) fn succeeded(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: Ru
         _ => effects::confirm(cx, ended.serial),
     }
     match (ended.unit, outcome) {
-        (Unit::Plan, Outcome::Planned { plan, document }) => planning::planned(cx, plan, document),
+        (
+            Unit::Plan,
+            Outcome::Planned {
+                plan,
+                document,
+                forecast,
+            },
+        ) => planning::planned(cx, plan, document, *forecast),
         (Unit::Step(i), Outcome::Output(body)) => steps::succeeded(cx, i, attempt, body),
         (Unit::Step(i), Outcome::Awaiting { kind, question }) => asking::asked(cx, i, attempt, *kind, question),
         (Unit::Step(i), Outcome::Skipped { reason }) => steps::skip(cx, i, reason),

@@ -242,6 +242,7 @@ pub fn planned(notation: &str) -> Outcome {
     Outcome::Planned {
         plan: given::plan(notation),
         document: Body::new("{}"),
+        forecast: None,
     }
 }
 
