@@ -62,7 +62,7 @@ impl Patterns {
             patterns: patterns.filter(|_| !held_out).collect(),
             preferences_json: "{}".to_owned(),
             held_out,
-            withheld: scores(withheld).filter(|_| !held_out),
+            withheld: scores(withheld),
         })
     }
 

@@ -7,7 +7,7 @@
 use crate::choice::{Choice, Rated, choose};
 use crate::forecast::{Outlook, outlook};
 use crate::memory::{Recalled, followed};
-use crate::planning::{Asking, Attempt, reasons};
+use crate::planning::{Asking, Unplanned, reasons};
 use crate::quality::{self, Quality};
 use crate::trim::Dropped;
 use llm::{Answer, Call, CallKind, KnownPattern, Memory, PlanDraft, Usage};
@@ -60,15 +60,12 @@ pub struct Candidate {
 /// Plans, and chooses where there is a choice.
 ///
 /// # Errors
-/// The attempt that led to no plan.
-pub async fn deliberate(asking: &Asking<'_>, recalled: &Recalled) -> Result<Deliberated, Attempt> {
+/// Why there is no plan.
+pub async fn deliberate(asking: &Asking<'_>, recalled: &Recalled) -> Result<Deliberated, Unplanned> {
     let memory = recalled.memory();
     let known = Known::of(recalled);
-    let first = match asking.attempt(&offered(asking, memory, &known)).await {
-        Attempt::Planned(answer) => Made::of(answer, asking, memory, &known),
-        other => return Err(other),
-    };
-    let mut made = vec![first];
+    let first = asking.attempt(&offered(asking, memory, &known)).await?;
+    let mut made = vec![Made::of(first, asking, memory, &known)];
     if asking.engine.is_free() {
         make_others(asking, memory, &known, &mut made).await;
     }
@@ -190,7 +187,7 @@ async fn make_others(asking: &Asking<'_>, memory: &Memory, known: &Known, made: 
         others.push(with(memory, |_| false));
     }
     for other in &others {
-        let Attempt::Planned(answer) = asking.attempt(other).await else {
+        let Ok(answer) = asking.attempt(other).await else {
             continue;
         };
         let mut next = Made::of(answer, asking, memory, known);
@@ -210,6 +207,17 @@ fn not_made(asking: &Asking<'_>, memory: &Memory, known: &Known, made: &[Made]) 
     let uses = made.first().map_or(&[][..], |first| &first.answer.value.patterns);
     let is_made = |id: Option<&str>| made.iter().any(|made| made.pattern_id.as_deref() == id);
     let mut others = Vec::new();
+    if !is_made(None) {
+        others.push(Candidate {
+            pattern_id: None,
+            forecast: Forecast {
+                quality: known.scratch,
+                ..Forecast::default()
+            },
+            chosen: false,
+            reason: why_not_from_scratch(asking, known).to_owned(),
+        });
+    }
     for pattern in memory
         .patterns
         .iter()
@@ -230,18 +238,15 @@ fn not_made(asking: &Asking<'_>, memory: &Memory, known: &Known, made: &[Made]) 
             reason: reason.unwrap_or_else(|| "not followed".to_owned()),
         });
     }
-    if !is_made(None) {
-        others.push(Candidate {
-            pattern_id: None,
-            forecast: Forecast {
-                quality: known.scratch,
-                ..Forecast::default()
-            },
-            chosen: false,
-            reason: "not made: it would not be clearly better, and asking a model again costs".to_owned(),
-        });
-    }
     others
+}
+
+fn why_not_from_scratch(asking: &Asking<'_>, known: &Known) -> &'static str {
+    match known.scratch {
+        _ if asking.engine.is_free() => "not made: without a pattern no plan came of it",
+        Some(_) => "not made: it would not be clearly better, and asking a model again costs",
+        None => "not made: nobody knows how good it would be, and asking a model again costs",
+    }
 }
 
 /// The chosen one, which pays for all. Where all would be refused, the first: the coordinator says why where people

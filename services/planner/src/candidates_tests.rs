@@ -212,16 +212,16 @@ async fn a_model_is_asked_once_and_not_shown_what_is_clearly_worse() {
     let told = shown(&found.candidates);
     assert_eq!((told[0].0, told[0].1), ("p2", true));
     assert!(
-        told[1].0 == "p1" && told[1].2.starts_with("not shown to the model"),
+        told[2].0 == "p1" && told[2].2.starts_with("not shown to the model"),
         "{told:?}"
     );
     assert_eq!(
-        found.candidates[1].forecast.outlook.cost_usd.likely,
+        found.candidates[2].forecast.outlook.cost_usd.likely,
         Some(0.1),
         "of its template"
     );
-    assert!(told[2].0 == "scratch" && told[2].2.starts_with("not made"), "{told:?}");
-    assert!(found.candidates[2].forecast.quality.is_some());
+    assert!(told[1].0 == "scratch" && told[1].2.starts_with("not made"), "{told:?}");
+    assert!(found.candidates[1].forecast.quality.is_some());
 
     // One lucky task less than the others: shown, and what the model says of it is told.
     let engine = Following::default();
@@ -235,6 +235,6 @@ async fn a_model_is_asked_once_and_not_shown_what_is_clearly_worse() {
     .await;
     assert_eq!(*engine.shown.lock().unwrap(), [["p1", "p2"]]);
     let told = shown(&found.candidates);
-    assert_eq!(told[1], ("p2", false, "not followed: another fits"));
+    assert_eq!(told[2], ("p2", false, "not followed: another fits"));
     assert_eq!(found.answer.usage.calls, 1);
 }

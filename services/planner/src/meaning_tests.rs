@@ -2,7 +2,7 @@
 
 use crate::catalog::{Tools, read};
 use crate::meaning::{Meaning, NoMeaning};
-use crate::planning::{Asking, Attempt};
+use crate::planning::Asking;
 use crate::verified::Verifier;
 use async_trait::async_trait;
 use llm::{
@@ -124,10 +124,7 @@ async fn searched(meaning: &Meaning, tools: &Arc<Tools>) -> (Vec<BTreeSet<String
         context: &context,
         feedback: &[],
     };
-    let attempted = asking.attempt(&Memory::default()).await;
-    let Attempt::Planned(answer) = attempted else {
-        panic!("{attempted:?}")
-    };
+    let answer = asking.attempt(&Memory::default()).await.unwrap();
     let mut told = answer.calls.into_iter().filter(|call| call.name == "tool_search");
     let call = told.next().unwrap();
     assert_eq!(

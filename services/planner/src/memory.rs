@@ -157,14 +157,19 @@ pub fn read(answer: RecallResponse) -> Recalled {
         patterns,
         preferences: serde_json::from_str::<Map<String, Value>>(&answer.preferences_json).unwrap_or_default(),
     };
+    let withheld = answer.withheld.and_then(checked);
     if answer.held_out || memory == Memory::default() {
-        return Recalled::nothing(State::Empty);
+        // How good such plans are is no help in making one.
+        return Recalled {
+            withheld,
+            ..Recalled::nothing(State::Empty)
+        };
     }
     Recalled {
         state: State::Used,
         memory,
         scores,
-        withheld: answer.withheld.and_then(checked),
+        withheld,
     }
 }
 

@@ -112,6 +112,7 @@ async fn what_is_remembered_is_told_and_nothing_to_a_task_held_out() {
     assert_eq!(odd.scores(), [None], "no number is no score");
     let held_out = learner.recall("t2", "default", &context("held out"), &[]).await;
     assert_eq!((held_out.as_str(), held_out.memory()), ("empty", &Memory::default()));
+    assert_eq!((held_out.scores(), held_out.withheld()), (&[][..], recalled.withheld()));
 }
 
 #[tokio::test]

@@ -20,11 +20,9 @@ const ASKS: usize = 2;
 const TOOL_PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// How one attempt went.
+/// Why there is no plan to hand in.
 #[derive(Debug)]
-pub enum Attempt {
-    /// There is a plan; the coordinator judges it again.
-    Planned(Answer<PlanDraft>),
+pub enum Unplanned {
     /// A tool is lacking that may come: what there is to report if it does not.
     ToolLacking(Result<Answer<PlanDraft>, Failed>),
     /// The engine gave no plan.
@@ -78,9 +76,8 @@ impl Planning<'_> {
             let planned = |deliberated| told::ended(self.engine, recalled, deliberated);
             match llm::by(worker::give_up_at(self.deadline), deliberate(&asking, recalled)).await {
                 Ok(deliberated) => return planned(deliberated),
-                Err(Attempt::Planned(answer)) => return planned(Deliberated::only(answer)),
-                Err(Attempt::Failed(failed)) => return worker::ended(failed),
-                Err(Attempt::ToolLacking(report)) => match self.changed(&current, patience).await {
+                Err(Unplanned::Failed(failed)) => return worker::ended(failed),
+                Err(Unplanned::ToolLacking(report)) => match self.changed(&current, patience).await {
                     Some(other) => tools = other,
                     None => return report.map_or_else(worker::ended, |answer| planned(Deliberated::only(answer))),
                 },
@@ -133,8 +130,12 @@ impl Asking<'_> {
         self.verifier.check(plan_json, self.tools, self.context)
     }
 
-    /// Asks the engine, and once more where its plan would be refused.
-    pub async fn attempt(&self, memory: &Memory) -> Attempt {
+    /// Asks the engine, and once more where its plan would be refused. One that would be refused again is handed in all
+    /// the same: the coordinator says why where people see it.
+    ///
+    /// # Errors
+    /// Why there is no plan.
+    pub async fn attempt(&self, memory: &Memory) -> Result<Answer<PlanDraft>, Unplanned> {
         let mut feedback = self.feedback.to_vec();
         let (similarity, told) = near(self.engine, &self.tools.cards, self.meaning, &self.context.request).await;
         let mut cost = Cost {
@@ -153,19 +154,19 @@ impl Asking<'_> {
             let answer = match cost.of(shown(self.engine, ask, &similarity).await) {
                 Ok(answer) => answer,
                 Err(failed) if matches!(failed.error, EngineError::NoTool(_)) => {
-                    return Attempt::ToolLacking(Err(failed));
+                    return Err(Unplanned::ToolLacking(Err(failed)));
                 }
-                Err(failed) => return Attempt::Failed(failed),
+                Err(failed) => return Err(Unplanned::Failed(failed)),
             };
             let Err(faults) = self.check(&answer.value.plan_json) else {
-                return Attempt::Planned(answer);
+                return Ok(answer);
             };
             if asked == ASKS {
                 let lacking = faults.iter().any(|fault| fault.code == "plan_tool");
                 return if lacking {
-                    Attempt::ToolLacking(Ok(answer))
+                    Err(Unplanned::ToolLacking(Ok(answer)))
                 } else {
-                    Attempt::Planned(answer)
+                    Ok(answer)
                 };
             }
             feedback.push(format!(
