@@ -210,7 +210,7 @@ async fn a_model_is_asked_once_and_not_shown_what_is_clearly_worse() {
     let found = decided(&engine, &recalled(&patterns, scores(50, 0.85))).await;
     assert_eq!(*engine.shown.lock().unwrap(), [["p2"]]);
     let told = shown(&found.candidates);
-    assert_eq!((told[0].0, told[0].1), ("p2", true));
+    assert_eq!(told[0], ("p2", true, "the only one that was made"));
     assert!(
         told[2].0 == "p1" && told[2].2.starts_with("not shown to the model"),
         "{told:?}"

@@ -76,7 +76,10 @@ impl<'c> Race<'c> {
         Self {
             candidates,
             out: candidates.iter().map(|rated| rated.out.clone()).collect(),
-            decided_by: "the only one that can be taken",
+            decided_by: match candidates {
+                [_] => "the only one that was made",
+                _ => "the only one that can be taken",
+            },
         }
     }
 
