@@ -113,13 +113,13 @@ mod tests {
             reason: "y\0".repeat(100_000),
         };
         let order = DroppedOrder {
-            step_key: "k".repeat(100_000),
+            step_key: "k".repeat(1_000),
             waits_for: String::new(),
         };
         let planned = PlanOutcome {
             forecast: Some(odd),
-            candidates: vec![long; 1000],
-            dropped_orders: vec![order; 100_000],
+            candidates: vec![long; 20],
+            dropped_orders: vec![order; 5_000],
             ..PlanOutcome::default()
         };
         let found = Value::Object(members(&planned));

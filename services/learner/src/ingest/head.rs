@@ -70,7 +70,11 @@ pub fn read(task: TaskId, record: Record, least: f64) -> Result<NewRecord, Unusa
     Ok(NewRecord {
         task,
         facts: Facts {
-            foreseen: teaches.then(|| foreseen(&record.json)).unwrap_or_default(),
+            foreseen: if teaches {
+                foreseen(&record.json)
+            } else {
+                Foreseen::default()
+            },
             ..Facts::of(
                 raw.task.refinements.as_u64().unwrap_or_default(),
                 usd,

@@ -57,7 +57,11 @@ fn facts_of(raw: &str, passed: Option<bool>) -> Facts {
     let gates = raw.get("gates").unwrap_or(&Value::Null);
     let teaches = raw.get("engine").and_then(Value::as_str) != Some("null");
     Facts {
-        foreseen: teaches.then(|| Foreseen::of(&raw)).unwrap_or_default(),
+        foreseen: if teaches {
+            Foreseen::of(&raw)
+        } else {
+            Foreseen::default()
+        },
         ..Facts::of(refinements.unwrap_or_default(), usd, gates, passed)
     }
 }
