@@ -1,5 +1,6 @@
 //! What waits for what in a plan that may not be valid: a pattern's has slots where values go.
 
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use workflow::plan::{Plan, PlanStep, Slots};
 
@@ -18,14 +19,18 @@ impl Flow {
             .zip(&plan.steps)
             .map(|(at, step)| (step.key.as_str(), at))
             .collect();
-        let found =
-            |keys: Vec<&str>| -> BTreeSet<usize> { keys.iter().filter_map(|key| places.get(key).copied()).collect() };
-        let data: Vec<BTreeSet<usize>> = plan.steps.iter().map(|step| found(taken_from(step))).collect();
+        let place = |key: &String| places.get(key.as_str()).copied();
+        let data = plan
+            .steps
+            .iter()
+            .map(|step| taken_from(step).iter().filter_map(place).collect());
+        let data: Vec<BTreeSet<usize>> = data.collect();
         let stated = plan
             .steps
             .iter()
-            .map(|step| found(step.depends_on.iter().map(String::as_str).collect()));
-        let order = stated.zip(&data).map(|(stated, data)| &stated - data).collect();
+            .map(|step| step.depends_on.iter().filter_map(place).collect());
+        let stated: Vec<BTreeSet<usize>> = stated.collect();
+        let order = stated.iter().zip(&data).map(|(stated, data)| stated - data).collect();
         Self { data, order }
     }
 
@@ -60,11 +65,17 @@ impl Flow {
     }
 }
 
-fn taken_from(step: &PlanStep) -> Vec<&str> {
-    let references = Slots::of(&step.arguments).references.into_iter();
-    let referred = references
-        .filter_map(|(_, reference)| reference.ok())
-        .map(|reference| reference.step);
-    let condition = step.when.as_ref().and_then(|when| when.step.as_deref());
-    referred.chain(condition).collect()
+/// Keys of the steps something of which is taken, in whatever member: all are looked into but what is checked afterwards.
+fn taken_from(step: &PlanStep) -> BTreeSet<String> {
+    let Ok(Value::Object(mut members)) = serde_json::to_value(step) else {
+        return BTreeSet::new();
+    };
+    members.remove("acceptance");
+    let references = Slots::of(&members).references.into_iter();
+    let referred = references.filter_map(|(_, reference)| reference.ok());
+    let condition = step.when.as_ref().and_then(|when| when.step.clone());
+    referred
+        .map(|reference| reference.step.to_owned())
+        .chain(condition)
+        .collect()
 }
