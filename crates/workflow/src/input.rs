@@ -1,5 +1,6 @@
 //! What can happen to a task.
 
+use crate::forecast::Forecast;
 use crate::hash::Fingerprint;
 use crate::ids::{GateId, JobId, RunId};
 use crate::judge::Judge;
@@ -145,8 +146,13 @@ pub struct Postponed {
 /// How a run ended well. The kind must fit the job.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// A plan, not validated yet; `document` holds intent, reasoning, memory and engine.
-    Planned { plan: Value, document: Body },
+    /// A plan, not validated yet; `document` holds intent, reasoning, memory, engine and what is expected of the plan.
+    Planned {
+        plan: Value,
+        document: Body,
+        /// Told with the plan.
+        forecast: Option<Forecast>,
+    },
     /// A step's output.
     Output(Body),
     /// The output of a step that makes a list, and the hash of each item in it.

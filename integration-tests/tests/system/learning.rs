@@ -48,6 +48,36 @@ async fn patterns(world: &World) -> Result<Vec<Value>> {
     Ok(answer["patterns"].as_array().cloned().unwrap_or_default())
 }
 
+/// The plan says what was expected of it, what else there was, and why that was not taken.
+fn won_over_scratch(status: &Value) -> Result<()> {
+    let plan = &status["plan"];
+    ensure!(
+        plan["forecast"]["quality"]["n"].as_u64() >= Some(1),
+        "{}",
+        plan["forecast"]
+    );
+    ensure!(
+        plan["forecast"]["cost_usd"]["expected"] == 0.0,
+        "offline work is free: {}",
+        plan["forecast"]
+    );
+    let candidates = plan["candidates"].as_array().context("no candidates")?;
+    let (chosen, others): (Vec<&Value>, Vec<&Value>) = candidates.iter().partition(|one| one["chosen"] == true);
+    ensure!(
+        chosen.len() == 1 && chosen[0]["pattern_id"] == status["patterns_used"][0],
+        "{candidates:?}"
+    );
+    let scratch = others
+        .iter()
+        .find(|one| one["source"] == "scratch")
+        .context("nothing from scratch")?;
+    ensure!(
+        scratch["reason"].as_str().is_some_and(|reason| reason.len() > 8),
+        "{scratch}"
+    );
+    Ok(())
+}
+
 async fn later_plans_follow_what_was_learned(world: Arc<World>) -> Result<()> {
     let (first, status) = completed(&world, "Write a blog post about AI trends for our shop, friendly tone").await?;
     ensure!(
@@ -68,10 +98,18 @@ async fn later_plans_follow_what_was_learned(world: Arc<World>) -> Result<()> {
         let (_, status) = completed(&world, text).await?;
         if status["patterns_used"].as_array().is_some_and(|used| !used.is_empty()) {
             ensure!(status["memory"] == "used", "a pattern out of nowhere: {status}");
+            won_over_scratch(&status)?;
             used += 1;
         }
     }
     ensure!(used >= 1, "of {} later plans none follows the first", LATER.len());
+    eventually("forecasts are compared with what came of them", LIMIT, || async {
+        let metrics = world.rest.get("/metrics").await?.expect(200)?;
+        let error = &metrics["forecast_quality_error"];
+        ensure!(error["n"].as_u64() >= Some(1) && error["value"].is_number(), "{error}");
+        Ok(())
+    })
+    .await?;
     eventually("adoption is told by what was executed", LIMIT, || async {
         let metrics = world.rest.get("/metrics").await?.expect(200)?;
         let adoption = &metrics["pattern_adoption"];

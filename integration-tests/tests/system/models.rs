@@ -76,6 +76,64 @@ fn a_planning_and_a_judgement_wait_for_their_model_and_for_its_limit_and_say_so(
     })
 }
 
+#[test]
+fn a_planners_sizes_of_models_are_asked_and_its_steps_do_not_wait_for_nothing() -> Result<()> {
+    run(async {
+        let server = ModelServer::start().await?;
+        let config = format!(
+            "[llm.providers.scripted]\nkind = \"openai\"\nbase_url = \"{}\"\nmodel = \"own\"\n\
+             [llm.roles]\nplanner = \"scripted/plans\"\nwriter = \"scripted\"\njudge = \"offline\"\n\
+             [llm.tiers]\nsmall = \"scripted/little\"\nlarge = \"scripted/big\"\n",
+            server.url()
+        );
+        let (system, rest) = start("sizes", config, 1).await?;
+        server.next([Say::Words(sized_plan().to_string())]);
+        let task = rest.submit(&sample()).await?;
+        let document = rest.until(&task, &["completed"], LIMIT).await?;
+        let asked = server.asked();
+        let models: Vec<&str> = asked.iter().filter_map(|call| call.body["model"].as_str()).collect();
+        ensure!(models.first() == Some(&"plans"), "{models:?}");
+        for model in ["little", "big"] {
+            ensure!(models.contains(&model), "{model} was not asked: {models:?}");
+        }
+        ensure!(!models.contains(&"own"), "both steps name a size: {models:?}");
+        let plan = &document["plan"];
+        ensure!(
+            plan["dropped_orders"] == json!([{"step": "post", "waits_for": "facts"}]),
+            "{plan}"
+        );
+        ensure!(plan["steps"][1]["depends_on"] == json!([]), "{plan}");
+        // Nothing was measured of models of these sizes.
+        ensure!(
+            plan["forecast"]["cost_usd"] == json!({"expected": null, "at_most": null}),
+            "{plan}"
+        );
+        let history = rest.history(&task).await?;
+        let planned = history
+            .iter()
+            .find(|event| event["type"] == "io.orchestrator.task.planned.v1");
+        let told = planned.context("no plan was told")?["data"]["forecast"].clone();
+        ensure!(
+            told == json!({"quality": null, "cost_usd": null, "duration_seconds": null}),
+            "{told}"
+        );
+        system.stop()
+    })
+}
+
+/// Two writers side by side, one of which is said to wait for the other.
+fn sized_plan() -> Value {
+    let step = |key: &str, tier: &str, after: &[&str], channel: &str| {
+        json!({"key": key, "title": key, "tool_id": "writer_agent", "channel": channel, "tier": tier, "depends_on": after,
+            "tool_input": {"topic": "AI trends"}, "reason": "It is asked for.", "verify": []})
+    };
+    json!({
+        "intent": {"business_context": "a shop", "goal": "a post", "preferences": [], "requirements": [], "success_criteria": []},
+        "plan": {"summary": "Write.", "steps": [step("facts", "small", &[], ""), step("post", "large", &["facts"], "blog")]},
+        "reasoning": "Two texts.",
+    })
+}
+
 async fn waits(rest: &Rest, task: &str, status: &str, is_told: impl Fn(&Value) -> bool) -> Result<()> {
     let path = format!("/status/{task}");
     eventually(&format!("{status} waits"), LIMIT, || async {

@@ -4,6 +4,7 @@
 mod beats;
 mod catalog;
 mod clock;
+mod expectation;
 mod forking;
 mod grpc;
 mod judges;

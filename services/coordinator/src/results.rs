@@ -1,5 +1,6 @@
 //! Work results: from a lane's messages to inputs, and back to acknowledgements.
 
+use crate::expectation;
 use crate::work::account::Account;
 use crate::work::body;
 use crate::work::pace::Paces;
@@ -349,16 +350,20 @@ fn cost(usage: Usage) -> Cost {
 fn planned_outcome(planned: &contracts::work::PlanOutcome) -> Option<Outcome> {
     let plan: Value = serde_json::from_str(&planned.plan_json).ok()?;
     let intent: Value = serde_json::from_str(&planned.intent_json).unwrap_or(Value::Null);
-    let document = json!({
+    let mut document = json!({
         "intent": intent,
         "reasoning": planned.reasoning,
         "patterns_used": planned.patterns_used,
         "memory": planned.memory,
         "engine": planned.engine,
     });
+    if let Value::Object(document) = &mut document {
+        document.extend(expectation::members(planned));
+    }
     Some(Outcome::Planned {
         plan,
         document: Body::new(document.to_string()),
+        forecast: expectation::told(planned),
     })
 }
 

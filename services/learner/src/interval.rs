@@ -34,13 +34,17 @@ impl Sample {
         (self.n > 0).then(|| self.sum / self.n as f64)
     }
 
-    /// Of the mean; none of fewer than two values.
-    fn standard_error(&self) -> Option<f64> {
+    /// Standard deviation; none of fewer than two values.
+    pub fn deviation(&self) -> Option<f64> {
         let n = self.n as f64;
         let mean = self.mean().filter(|_| self.n > 1)?;
         // Rounding may leave a little less than nothing.
-        let variance = ((self.squares - n * mean * mean) / (n - 1.0)).max(0.0);
-        Some((variance / n).sqrt())
+        Some(((self.squares - n * mean * mean) / (n - 1.0)).max(0.0).sqrt())
+    }
+
+    /// Of the mean; none of fewer than two values.
+    fn standard_error(&self) -> Option<f64> {
+        Some(self.deviation()? / (self.n as f64).sqrt())
     }
 }
 
@@ -72,21 +76,52 @@ pub fn mean(sample: Sample, bounds: [f64; 2]) -> Estimate {
     }
 }
 
-/// What was spent for each success: the whole sum of `all`, failures included, over the number of successes. The
-/// interval is that of a ratio of means (delta method). `n` counts successes.
-pub fn per_success(all: Sample, successes: Sample) -> Estimate {
-    if successes.n == 0 {
+/// Sums of a sample of pairs.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub struct Pairs {
+    /// What something is measured by.
+    pub of: Sample,
+    /// What is measured.
+    pub values: Sample,
+    /// Sum of the products of both.
+    pub products: f64,
+}
+
+/// Sum of the values over the sum of what they are measured by, with the interval of a ratio of means (delta method).
+/// None where there is nothing to measure by.
+pub fn ratio(pairs: Pairs) -> Estimate {
+    let (n, of, values) = (pairs.of.n as f64, pairs.of, pairs.values);
+    if pairs.of.n == 0 || of.sum <= 0.0 {
         return Estimate::default();
     }
-    let (n, hits) = (all.n as f64, successes.n as f64);
-    let ratio = all.sum / hits;
-    let residuals = (all.squares - 2.0 * ratio * successes.sum + ratio * ratio * hits).max(0.0);
-    let error = (residuals / (n * (n - 1.0))).sqrt() / (hits / n);
+    let ratio = values.sum / of.sum;
+    // Rounding may leave a little less than nothing.
+    let residuals = (values.squares - 2.0 * ratio * pairs.products + ratio * ratio * of.squares).max(0.0);
+    let error = (residuals / (n * (n - 1.0))).sqrt() / (of.sum / n);
     let half = quantile(n - 1.0).map(|t| t * error);
     Estimate {
         value: Some(ratio),
-        n: successes.n,
+        n: pairs.of.n,
         interval: half.map(|half| around(ratio, half, [0.0, f64::MAX])),
+    }
+}
+
+/// What was spent for each success: the whole sum of `all`, failures included, over the number of successes. `n` counts
+/// successes.
+pub fn per_success(all: Sample, successes: Sample) -> Estimate {
+    let hits = successes.n as f64;
+    let pairs = Pairs {
+        of: Sample {
+            n: all.n,
+            sum: hits,
+            squares: hits,
+        },
+        values: all,
+        products: successes.sum,
+    };
+    Estimate {
+        n: successes.n,
+        ..ratio(pairs)
     }
 }
 
@@ -167,6 +202,30 @@ mod tests {
         let half = 4.3027 * (8.0_f64 / 6.0).sqrt() / (2.0 / 3.0);
         near(found.interval, [0.0, 3.0 + half]);
         assert_eq!(per_success(sample(&[1.0]), sample(&[])), Estimate::default());
+    }
+
+    #[test]
+    fn a_ratio_of_sums_counts_large_ones_more_and_needs_something_to_measure_by() {
+        // 2 for 1, and 3 for 3: 5 for 4, residuals 0.75 and -0.75; t(1) = 12.706.
+        let pairs = Pairs {
+            of: sample(&[1.0, 3.0]),
+            values: sample(&[2.0, 3.0]),
+            products: 2.0 + 9.0,
+        };
+        let found = ratio(pairs);
+        assert_eq!((found.value, found.n), (Some(1.25), 2));
+        let half = 12.706 * (1.125_f64 / 2.0).sqrt() / 2.0;
+        near(found.interval, [0.0, 1.25 + half]);
+        let free = Pairs {
+            of: sample(&[0.0, 0.0]),
+            values: sample(&[1.0, 0.0]),
+            products: 0.0,
+        };
+        assert_eq!(
+            ratio(free),
+            Estimate::default(),
+            "nothing was foreseen to cost anything"
+        );
     }
 
     #[test]

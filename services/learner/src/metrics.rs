@@ -1,7 +1,7 @@
 //! The figures that tell how well the system works, as a document and for Prometheus.
 
 use crate::figure::{Figure, Window};
-use crate::interval::{Estimate, mean, per_success, share};
+use crate::interval::{Estimate, mean, per_success, ratio, share};
 use crate::store::{Store, StoreError, Sums};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -37,6 +37,9 @@ pub async fn document(store: &Store, tenant: &str, days: u32, now: DateTime<Utc>
         "refinement_rate": figure(share(sums.refined, sums.quality.n)),
         "escalation_rate": figure(share(sums.escalated, sums.ended)),
         "override_rate": figure(share(sums.overridden, sums.decided)),
+        "forecast_cost_ratio": figure(ratio(sums.foreseen_usd)),
+        "forecast_duration_ratio": figure(ratio(sums.foreseen_seconds)),
+        "forecast_quality_error": figure(mean(sums.quality_beyond, [-1.0, 1.0])),
     }))
 }
 
@@ -104,13 +107,16 @@ impl Gauges {
     async fn read(&self) -> Result<(), StoreError> {
         let now = DateTime::from_timestamp_millis(service::clock::now_ms()).unwrap_or_default();
         let sums = self.store.sums(None, now - TimeDelta::days(self.days.into())).await?;
-        self.show(&Five::of(&sums));
+        self.show(&Five::of(&sums), &sums);
         Ok(())
     }
 
     /// A figure that was never measured has no gauge: absent is not 0.
-    fn show(&self, five: &Five) {
-        let figures: [(Metric, Estimate); 5] = [
+    fn show(&self, five: &Five, sums: &Sums) {
+        let figures: [(Metric, Estimate); 8] = [
+            (names::FORECAST_COST_RATIO, ratio(sums.foreseen_usd)),
+            (names::FORECAST_DURATION_RATIO, ratio(sums.foreseen_seconds)),
+            (names::FORECAST_QUALITY_ERROR, mean(sums.quality_beyond, [-1.0, 1.0])),
             (names::SUCCESS_RATIO, five.success),
             (names::QUALITY_SCORE, five.quality),
             (names::COST_PER_SUCCESS, five.cost),

@@ -1,9 +1,9 @@
 //! Patterns as documents, and what a planning recalls of them.
 
 use crate::figure::{Figure, Window};
-use crate::interval::{difference, mean, share};
+use crate::interval::{Sample, difference, mean, share};
 use crate::store::{Compared, PatternRow, Question, Store, StoreError};
-use contracts::learner::{Pattern, RecallRequest, RecallResponse};
+use contracts::learner::{Pattern, RecallRequest, RecallResponse, Scores};
 use serde_json::{Value, json};
 use service::config::LearningConfig;
 use uuid::Uuid;
@@ -41,9 +41,11 @@ impl Patterns {
         };
         let fitting = self.store.fitting(&question).await?;
         let held_out = held_out(task, self.config.hold_out_share);
+        let mut withheld = Sample::default();
         if !fitting.is_empty() {
             let ids: Vec<Uuid> = fitting.iter().map(|pattern| pattern.pattern).collect();
             self.store.note_offer(task, &ids, held_out).await?;
+            withheld = self.store.withheld(&ids).await?;
         }
         let patterns = fitting.into_iter().map(|pattern| Pattern {
             pattern_id: pattern.pattern.to_string(),
@@ -52,13 +54,15 @@ impl Patterns {
             slots_json: pattern.slots,
             evidence: pattern.evidence.unsigned_abs(),
             tasks: pattern.tasks.unsigned_abs(),
-            quality: pattern.quality,
+            quality: pattern.quality.mean(),
             note: String::new(),
+            scores: scores(pattern.quality),
         });
         Ok(RecallResponse {
             patterns: patterns.filter(|_| !held_out).collect(),
             preferences_json: "{}".to_owned(),
             held_out,
+            withheld: scores(withheld),
         })
     }
 
@@ -132,6 +136,14 @@ pub fn held_out(task: Uuid, share: f64) -> bool {
         .take(6)
         .fold(0_u64, |head, byte| head << 8 | u64::from(*byte));
     (head as f64) < share * (1_u64 << 48) as f64
+}
+
+fn scores(sample: Sample) -> Option<Scores> {
+    Some(Scores {
+        n: sample.n,
+        mean: sample.mean()?,
+        deviation: sample.deviation(),
+    })
 }
 
 /// The request, how and where its result is wanted.

@@ -3,7 +3,8 @@
 use bus::worker::{CallError, Coordinator};
 use contracts::coordinator::ListToolsRequest;
 use llm::ToolCard;
-use std::collections::HashMap;
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -18,13 +19,15 @@ const RENEWED: Duration = Duration::from_millis(100);
 /// Tenants that are remembered; who planned longest ago is forgotten for another.
 const TENANTS: usize = 256;
 
-/// What a tenant sees of the catalog, in the two forms planning needs.
+/// What a tenant sees of the catalog, in the forms planning needs.
 #[derive(Default)]
 pub struct Tools {
     /// For engines.
     pub cards: Vec<ToolCard>,
-    /// For validation.
+    /// For validation, with estimates that were measured where they were.
     pub catalog: Catalog,
+    /// By tool: what was measured beside its estimates.
+    pub measured: BTreeMap<String, Measured>,
 }
 
 /// What is known of the catalog.
@@ -154,6 +157,28 @@ impl Tenants {
     }
 }
 
+/// What was measured of a tool, as it stands beside its definition.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Measured {
+    /// Share of attempts that went well, 0-1.
+    pub success_rate: Option<f64>,
+    /// By size of the model: runs of steps that named one.
+    pub sizes: BTreeMap<String, OfSize>,
+}
+
+/// What runs with a model of one size take.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+pub struct OfSize {
+    /// USD.
+    pub estimated_cost: Option<f64>,
+    /// Seconds.
+    pub estimated_duration: Option<f64>,
+    /// As for the tool.
+    pub success_rate: Option<f64>,
+}
+
 /// A tool this build cannot read is one it does not plan with.
 pub fn read(documents: &[String]) -> Tools {
     let mut tools = Tools::default();
@@ -169,8 +194,10 @@ pub fn read(documents: &[String]) -> Tools {
             );
             continue;
         };
+        let measured = serde_json::from_str::<Measured>(document).unwrap_or_default();
         match CatalogTool::new(spec, ToolState::Active) {
             Ok(tool) => {
+                tools.measured.insert(tool.spec.tool_id.clone(), measured);
                 tools.catalog.insert(Arc::new(tool));
                 tools.cards.push(card);
             }

@@ -2,9 +2,17 @@
 //!
 //! Stateless. What it makes is untrusted: the coordinator validates it again with the same function.
 
+mod candidates;
+#[cfg(test)]
+mod candidates_tests;
 mod catalog;
 #[cfg(test)]
 mod catalog_tests;
+mod choice;
+mod flow;
+mod forecast;
+#[cfg(test)]
+mod forecast_tests;
 mod meaning;
 #[cfg(test)]
 mod meaning_tests;
@@ -14,7 +22,12 @@ mod memory_tests;
 mod planning;
 #[cfg(test)]
 mod planning_tests;
+mod quality;
 mod search;
+mod told;
+mod trim;
+#[cfg(test)]
+mod trim_tests;
 mod verified;
 
 use anyhow::Context as _;

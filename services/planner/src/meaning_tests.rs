@@ -2,7 +2,7 @@
 
 use crate::catalog::{Tools, read};
 use crate::meaning::{Meaning, NoMeaning};
-use crate::planning::{Attempt, attempt};
+use crate::planning::Asking;
 use crate::verified::Verifier;
 use async_trait::async_trait;
 use llm::{
@@ -116,19 +116,15 @@ async fn searched(meaning: &Meaning, tools: &Arc<Tools>) -> (Vec<BTreeSet<String
         ..Context::default()
     };
     let (engine, verifier) = (Looking::default(), Verifier::new(PlanLimits::default()));
-    let attempted = attempt(
-        &engine,
+    let asking = Asking {
+        engine: &engine,
         tools,
-        &verifier,
-        Some(meaning),
-        &context,
-        &Memory::default(),
-        &[],
-    )
-    .await;
-    let Attempt::Planned(answer) = attempted else {
-        panic!("{attempted:?}")
+        verifier: &verifier,
+        meaning: Some(meaning),
+        context: &context,
+        feedback: &[],
     };
+    let answer = asking.attempt(&Memory::default()).await.unwrap();
     let mut told = answer.calls.into_iter().filter(|call| call.name == "tool_search");
     let call = told.next().unwrap();
     assert_eq!(

@@ -1,7 +1,8 @@
 //! What the learner remembers, asked for each planning and never waited for long.
 
+use crate::quality::Scores;
 use contracts::learner::learner_service_client::LearnerServiceClient;
-use contracts::learner::{Pattern, RecallRequest, RecallResponse};
+use contracts::learner::{self, Pattern, RecallRequest, RecallResponse};
 use contracts::trace;
 use llm::{Context, KnownPattern, Memory, PatternUse, ToolCard};
 use serde_json::{Map, Value};
@@ -27,6 +28,10 @@ const FOLLOWED: f64 = 0.4;
 pub struct Recalled {
     state: State,
     memory: Memory,
+    /// Of each of memory's patterns.
+    scores: Vec<Option<Scores>>,
+    /// Of tasks that these patterns were withheld from.
+    withheld: Option<Scores>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +54,8 @@ impl Recalled {
         Self {
             state,
             memory: Memory::default(),
+            scores: Vec::new(),
+            withheld: None,
         }
     }
 
@@ -64,6 +71,16 @@ impl Recalled {
     /// For the engine.
     pub fn memory(&self) -> &Memory {
         &self.memory
+    }
+
+    /// How good tasks were that ran each of memory's patterns.
+    pub fn scores(&self) -> &[Option<Scores>] {
+        &self.scores
+    }
+
+    /// How good tasks were that these patterns were withheld from.
+    pub fn withheld(&self) -> Option<Scores> {
+        self.withheld
     }
 }
 
@@ -132,23 +149,38 @@ fn is_outage(status: &Status) -> bool {
     !matches!(status.code(), Code::InvalidArgument | Code::NotFound)
 }
 
-fn read(answer: RecallResponse) -> Recalled {
+/// What an answer has.
+pub fn read(answer: RecallResponse) -> Recalled {
+    let read = answer.patterns.into_iter().filter_map(pattern);
+    let (patterns, scores) = read.unzip();
     let memory = Memory {
-        patterns: answer.patterns.into_iter().filter_map(pattern).collect(),
+        patterns,
         preferences: serde_json::from_str::<Map<String, Value>>(&answer.preferences_json).unwrap_or_default(),
     };
+    let withheld = answer.withheld.and_then(checked);
     if answer.held_out || memory == Memory::default() {
-        return Recalled::nothing(State::Empty);
+        // How good such plans are is no help in making one.
+        return Recalled {
+            withheld,
+            ..Recalled::nothing(State::Empty)
+        };
     }
     Recalled {
         state: State::Used,
         memory,
+        scores,
+        withheld,
     }
 }
 
+fn checked(scores: learner::Scores) -> Option<Scores> {
+    Scores::checked(scores.n, scores.mean, scores.deviation)
+}
+
 /// A pattern that cannot be read is one that is not offered.
-fn pattern(pattern: Pattern) -> Option<KnownPattern> {
-    Some(KnownPattern {
+fn pattern(pattern: Pattern) -> Option<(KnownPattern, Option<Scores>)> {
+    let scores = pattern.scores.and_then(checked);
+    let pattern = KnownPattern {
         plan: serde_json::from_str(&pattern.plan_json).ok()?,
         pattern_id: pattern.pattern_id,
         intent: pattern.intent,
@@ -157,7 +189,8 @@ fn pattern(pattern: Pattern) -> Option<KnownPattern> {
         success_rate: (pattern.tasks > 1).then(|| pattern.evidence as f64 / pattern.tasks as f64),
         quality: pattern.quality,
         note: pattern.note,
-    })
+    };
+    Some((pattern, scores))
 }
 
 /// Patterns that a plan really follows: those the engine says it used, among those it was offered, that have enough

@@ -27,6 +27,11 @@ impl LearnerService for OnePattern {
             plan_json: plan.to_owned(),
             evidence: 3,
             tasks: 4,
+            scores: Some(Scores {
+                n: 4,
+                mean: if id == "t3" { f64::NAN } else { 0.9 },
+                deviation: Some(0.05),
+            }),
             ..Pattern::default()
         };
         let known = vec![pattern(&request.task_id, PATTERN), pattern("broken", "{")];
@@ -34,6 +39,11 @@ impl LearnerService for OnePattern {
             patterns: if held_out { Vec::new() } else { known },
             preferences_json: "{}".to_owned(),
             held_out,
+            withheld: Some(Scores {
+                n: 7,
+                mean: 0.8,
+                deviation: Some(0.1),
+            }),
         }))
     }
 
@@ -95,8 +105,14 @@ async fn what_is_remembered_is_told_and_nothing_to_a_task_held_out() {
         (pattern.pattern_id.as_str(), pattern.evidence, pattern.success_rate),
         ("t1", 3, Some(0.75))
     );
+    let scores = |n, mean, deviation| crate::quality::Scores { n, mean, deviation };
+    assert_eq!(recalled.scores(), [Some(scores(4, 0.9, 0.05))], "of what can be read");
+    assert_eq!(recalled.withheld(), Some(scores(7, 0.8, 0.1)));
+    let odd = learner.recall("t3", "default", &context("write"), &[]).await;
+    assert_eq!(odd.scores(), [None], "no number is no score");
     let held_out = learner.recall("t2", "default", &context("held out"), &[]).await;
     assert_eq!((held_out.as_str(), held_out.memory()), ("empty", &Memory::default()));
+    assert_eq!((held_out.scores(), held_out.withheld()), (&[][..], recalled.withheld()));
 }
 
 #[tokio::test]

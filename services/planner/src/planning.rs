@@ -1,12 +1,13 @@
 //! One planning: ask the engine, check its plan, ask once more with the reasons.
 
+use crate::candidates::{Deliberated, deliberate};
 use crate::catalog::{KnownTools, Tools};
 use crate::meaning::Meaning;
-use crate::memory::{self, Learner, Recalled};
+use crate::memory::{Learner, Recalled};
 use crate::search::fitting;
-use crate::verified::Verifier;
+use crate::told;
+use crate::verified::{Checked, Verifier};
 use bus::worker::{CallError, Ended};
-use contracts::work::{PlanOutcome, job_result};
 use llm::{Answer, Call, CallKind, Context, Engine, EngineError, Failed, Memory, PlanAsk, PlanDraft, ToolCard, Usage};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +20,9 @@ const ASKS: usize = 2;
 const TOOL_PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// How one attempt went.
+/// Why there is no plan to hand in.
 #[derive(Debug)]
-pub enum Attempt {
-    /// There is a plan; the coordinator judges it again.
-    Planned(Answer<PlanDraft>),
+pub enum Unplanned {
     /// A tool is lacking that may come: what there is to report if it does not.
     ToolLacking(Result<Answer<PlanDraft>, Failed>),
     /// The engine gave no plan.
@@ -66,16 +65,21 @@ impl Planning<'_> {
                 Some(recalled) => recalled,
                 none => none.insert(self.recall(&current).await),
             };
-            let memory = recalled.memory();
-            let (context, feedback) = (self.context, self.feedback);
-            let (verifier, meaning) = (self.verifier, self.meaning);
-            let attempted = attempt(self.engine, &current, verifier, meaning, context, memory, feedback);
-            match llm::by(worker::give_up_at(self.deadline), attempted).await {
-                Attempt::Planned(answer) => return planned(self.engine, recalled, answer),
-                Attempt::Failed(failed) => return worker::ended(failed),
-                Attempt::ToolLacking(report) => match self.changed(&current, patience).await {
+            let asking = Asking {
+                engine: self.engine,
+                tools: &current,
+                verifier: self.verifier,
+                meaning: self.meaning,
+                context: self.context,
+                feedback: self.feedback,
+            };
+            let planned = |deliberated| told::ended(self.engine, recalled, deliberated);
+            match llm::by(worker::give_up_at(self.deadline), deliberate(&asking, recalled)).await {
+                Ok(deliberated) => return planned(deliberated),
+                Err(Unplanned::Failed(failed)) => return worker::ended(failed),
+                Err(Unplanned::ToolLacking(report)) => match self.changed(&current, patience).await {
                     Some(other) => tools = other,
-                    None => return report.map_or_else(worker::ended, |answer| planned(self.engine, recalled, answer)),
+                    None => return report.map_or_else(worker::ended, |answer| planned(Deliberated::only(answer))),
                 },
             }
         }
@@ -104,58 +108,78 @@ impl Planning<'_> {
     }
 }
 
-/// Asks the engine, and once more where its plan would be refused.
-pub async fn attempt(
-    engine: &dyn Engine,
-    tools: &Arc<Tools>,
-    verifier: &Verifier,
-    meaning: Option<&Meaning>,
-    context: &Context,
-    memory: &Memory,
-    feedback: &[String],
-) -> Attempt {
-    let mut feedback = feedback.to_vec();
-    let (similarity, told) = near(engine, &tools.cards, meaning, &context.request).await;
-    let mut cost = Cost {
-        usage: Usage::default(),
-        calls: told.into_iter().collect(),
-    };
-    let mut asked = 0;
-    loop {
-        asked += 1;
-        let ask = PlanAsk {
-            context,
-            tools: &tools.cards,
-            memory,
-            feedback: &feedback,
+/// What is asked of an engine, whatever it is shown of memory.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    pub engine: &'a dyn Engine,
+    pub tools: &'a Arc<Tools>,
+    pub verifier: &'a Verifier,
+    /// None: tools are found by words alone.
+    pub meaning: Option<&'a Meaning>,
+    pub context: &'a Context,
+    /// What was said of earlier plans.
+    pub feedback: &'a [String],
+}
+
+impl Asking<'_> {
+    /// What is known of a plan that would be taken.
+    ///
+    /// # Errors
+    /// Why it would be refused.
+    pub fn check(&self, plan_json: &str) -> Result<Arc<Checked>, Vec<PlanFault>> {
+        self.verifier.check(plan_json, self.tools, self.context)
+    }
+
+    /// Asks the engine, and once more where its plan would be refused. One that would be refused again is handed in all
+    /// the same: the coordinator says why where people see it.
+    ///
+    /// # Errors
+    /// Why there is no plan.
+    pub async fn attempt(&self, memory: &Memory) -> Result<Answer<PlanDraft>, Unplanned> {
+        let mut feedback = self.feedback.to_vec();
+        let (similarity, told) = near(self.engine, &self.tools.cards, self.meaning, &self.context.request).await;
+        let mut cost = Cost {
+            usage: Usage::default(),
+            calls: told.into_iter().collect(),
         };
-        let answer = match cost.of(shown(engine, ask, &similarity).await) {
-            Ok(answer) => answer,
-            Err(failed) if matches!(failed.error, EngineError::NoTool(_)) => return Attempt::ToolLacking(Err(failed)),
-            Err(failed) => return Attempt::Failed(failed),
-        };
-        let faults = verifier.faults(&answer.value.plan_json, tools, context);
-        if faults.is_empty() {
-            return Attempt::Planned(answer);
-        }
-        if asked == ASKS {
-            let lacking = faults.iter().any(|fault| fault.code == "plan_tool");
-            return if lacking {
-                Attempt::ToolLacking(Ok(answer))
-            } else {
-                Attempt::Planned(answer)
+        let mut asked = 0;
+        loop {
+            asked += 1;
+            let ask = PlanAsk {
+                context: self.context,
+                tools: &self.tools.cards,
+                memory,
+                feedback: &feedback,
             };
+            let answer = match cost.of(shown(self.engine, ask, &similarity).await) {
+                Ok(answer) => answer,
+                Err(failed) if matches!(failed.error, EngineError::NoTool(_)) => {
+                    return Err(Unplanned::ToolLacking(Err(failed)));
+                }
+                Err(failed) => return Err(Unplanned::Failed(failed)),
+            };
+            let Err(faults) = self.check(&answer.value.plan_json) else {
+                return Ok(answer);
+            };
+            if asked == ASKS {
+                let lacking = faults.iter().any(|fault| fault.code == "plan_tool");
+                return if lacking {
+                    Err(Unplanned::ToolLacking(Ok(answer)))
+                } else {
+                    Ok(answer)
+                };
+            }
+            feedback.push(format!(
+                "{}; the refused plan: {}",
+                reasons(&faults),
+                answer.value.plan_json
+            ));
+            cost = Cost {
+                usage: answer.usage,
+                calls: answer.calls,
+            };
+            cost.calls.push(asked_again(&faults));
         }
-        feedback.push(format!(
-            "{}; the refused plan: {}",
-            reasons(&faults),
-            answer.value.plan_json
-        ));
-        cost = Cost {
-            usage: answer.usage,
-            calls: answer.calls,
-        };
-        cost.calls.push(asked_again(&faults));
     }
 }
 
@@ -246,25 +270,10 @@ fn asked_again(faults: &[PlanFault]) -> Call {
 }
 
 /// As the coordinator writes them.
-fn reasons(faults: &[PlanFault]) -> String {
+pub fn reasons(faults: &[PlanFault]) -> String {
     let lines: Vec<String> = faults
         .iter()
         .map(|fault| format!("{} at {:?}: {}", fault.code, fault.pointer, fault.detail))
         .collect();
     format!("the plan is refused: {}", lines.join("; "))
-}
-
-fn planned(engine: &dyn Engine, recalled: &Recalled, answer: Answer<PlanDraft>) -> Ended {
-    let draft = answer.value;
-    let patterns_used = memory::followed(&draft.plan_json, recalled.memory(), &draft.patterns);
-    Ended::with(job_result::Outcome::Planned(PlanOutcome {
-        intent_json: draft.intent_json.into_owned(),
-        plan_json: draft.plan_json.into_owned(),
-        reasoning: draft.reasoning.into_owned(),
-        patterns_used,
-        memory: recalled.as_str().to_owned(),
-        engine: engine.name().to_owned(),
-    }))
-    .costing(worker::usage(answer.usage))
-    .having_called(worker::calls(answer.calls))
 }

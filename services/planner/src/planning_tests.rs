@@ -1,7 +1,7 @@
 //! Plannings against the real validation.
 
 use crate::catalog::{Tools, read};
-use crate::planning::{Attempt, attempt};
+use crate::planning::{Asking, Unplanned};
 use crate::verified::Verifier;
 use async_trait::async_trait;
 use llm::{
@@ -10,7 +10,7 @@ use llm::{
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
-use workflow::plan::PlanLimits;
+use workflow::plan::{PlanFault, PlanLimits};
 
 fn tools(cards: Vec<llm::ToolCard>) -> Arc<Tools> {
     let documents: Vec<String> = cards.iter().map(|card| json!(card).to_string()).collect();
@@ -25,6 +25,25 @@ fn all_tools() -> Arc<Tools> {
 
 fn verifier() -> Verifier {
     Verifier::new(PlanLimits::default())
+}
+
+type Attempt = Result<Answer<PlanDraft>, Unplanned>;
+
+async fn attempt(engine: &dyn Engine, tools: &Arc<Tools>, context: &Context, feedback: &[String]) -> Attempt {
+    let verifier = verifier();
+    let asking = Asking {
+        engine,
+        tools,
+        verifier: &verifier,
+        meaning: None,
+        context,
+        feedback,
+    };
+    asking.attempt(&Memory::default()).await
+}
+
+fn faults(verifier: &Verifier, plan_json: &str, tools: &Arc<Tools>, context: &Context) -> Vec<PlanFault> {
+    verifier.check(plan_json, tools, context).err().unwrap_or_default()
 }
 
 fn context(request: &str, channels: &[&str]) -> Context {
@@ -57,7 +76,7 @@ async fn offline_plans_are_valid_at_once_whatever_is_asked() {
                 feedback: &[],
             };
             let draft = Offline.plan(ask).await.unwrap().value;
-            let faults = verifier.faults(&draft.plan_json, &tools, &context);
+            let faults = faults(&verifier, &draft.plan_json, &tools, &context);
             assert_eq!(faults, [], "{request}\n{}", draft.plan_json);
         }
     }
@@ -66,39 +85,15 @@ async fn offline_plans_are_valid_at_once_whatever_is_asked() {
 #[tokio::test]
 async fn the_null_plan_is_valid_where_the_null_tool_is_there_and_waited_for_where_not() {
     let context = context("anything", &["blog"]);
-    let attempted = attempt(
-        &Null,
-        &all_tools(),
-        &verifier(),
-        None,
-        &context,
-        &Memory::default(),
-        &[],
-    )
-    .await;
-    assert!(matches!(attempted, Attempt::Planned(_)), "{attempted:?}");
-    let attempted = attempt(
-        &Null,
-        &tools(llm::agent_tools()),
-        &verifier(),
-        None,
-        &context,
-        &Memory::default(),
-        &[],
-    )
-    .await;
-    assert!(matches!(attempted, Attempt::ToolLacking(Ok(_))), "{attempted:?}");
-    let attempted = attempt(
-        &Offline,
-        &tools(Vec::new()),
-        &verifier(),
-        None,
-        &context,
-        &Memory::default(),
-        &[],
-    )
-    .await;
-    assert!(matches!(attempted, Attempt::ToolLacking(Err(_))), "{attempted:?}");
+    let attempted = attempt(&Null, &all_tools(), &context, &[]).await;
+    assert!(matches!(attempted, Ok(_)), "{attempted:?}");
+    let attempted = attempt(&Null, &tools(llm::agent_tools()), &context, &[]).await;
+    assert!(matches!(attempted, Err(Unplanned::ToolLacking(Ok(_)))), "{attempted:?}");
+    let attempted = attempt(&Offline, &tools(Vec::new()), &context, &[]).await;
+    assert!(
+        matches!(attempted, Err(Unplanned::ToolLacking(Err(_)))),
+        "{attempted:?}"
+    );
 }
 
 /// Answers with one plan after the other and remembers what it was told.
@@ -157,19 +152,8 @@ async fn a_bad_plan_is_asked_for_once_more_with_the_reasons() {
         plans: Mutex::new(vec![bad.clone(), good.clone()]),
         ..Scripted::default()
     };
-    let attempted = attempt(
-        &engine,
-        &all_tools(),
-        &verifier(),
-        None,
-        &context("x", &[]),
-        &Memory::default(),
-        &["first".to_owned()],
-    )
-    .await;
-    let Attempt::Planned(answer) = attempted else {
-        panic!("{attempted:?}")
-    };
+    let attempted = attempt(&engine, &all_tools(), &context("x", &[]), &["first".to_owned()]).await;
+    let answer = attempted.unwrap();
     assert_eq!(answer.value.plan_json, good.to_string());
     let told = engine.told.lock().unwrap().clone();
     assert_eq!(told[0], ["first"]);
@@ -187,17 +171,8 @@ async fn a_bad_plan_is_asked_for_once_more_with_the_reasons() {
         plans: Mutex::new(vec![bad.clone(), bad.clone()]),
         ..Scripted::default()
     };
-    let attempted = attempt(
-        &engine,
-        &all_tools(),
-        &verifier(),
-        None,
-        &context("x", &[]),
-        &Memory::default(),
-        &[],
-    )
-    .await;
-    assert!(matches!(attempted, Attempt::Planned(_)), "{attempted:?}");
+    let attempted = attempt(&engine, &all_tools(), &context("x", &[]), &[]).await;
+    assert!(matches!(attempted, Ok(_)), "{attempted:?}");
     assert_eq!(engine.told.lock().unwrap().len(), 2);
 }
 
@@ -206,8 +181,8 @@ fn a_plan_is_known_only_for_the_same_tools_and_channels() {
     let (verifier, tools, more) = (verifier(), all_tools(), tools(llm::agent_tools()));
     let plan = json!({"steps": [{"key": "a", "tool_id": "null", "channel": "blog"}]}).to_string();
     let on_blog = context("x", &["blog"]);
-    assert_eq!(verifier.faults(&plan, &tools, &on_blog), []);
-    assert_eq!(verifier.faults(&plan, &tools, &on_blog), []);
-    assert_eq!(verifier.faults(&plan, &tools, &context("x", &["web"])).len(), 1);
-    assert_eq!(verifier.faults(&plan, &more, &on_blog).len(), 1);
+    assert_eq!(faults(&verifier, &plan, &tools, &on_blog), []);
+    assert_eq!(faults(&verifier, &plan, &tools, &on_blog), []);
+    assert_eq!(faults(&verifier, &plan, &tools, &context("x", &["web"])).len(), 1);
+    assert_eq!(faults(&verifier, &plan, &more, &on_blog).len(), 1);
 }

@@ -97,6 +97,21 @@ pub const CUSTOM_MODEL_IMPROVEMENT: Metric = Metric {
     name: "orchestrator_custom_model_improvement",
     help: "Difference in mean overall quality between tasks with a custom model and tasks without.",
 };
+/// Learner: forecasts of cost.
+pub const FORECAST_COST_RATIO: Metric = Metric {
+    name: "orchestrator_forecast_cost_ratio",
+    help: "What the steps of ended tasks cost over what was forecast of them.",
+};
+/// Learner: forecasts of time.
+pub const FORECAST_DURATION_RATIO: Metric = Metric {
+    name: "orchestrator_forecast_duration_ratio",
+    help: "What the steps of ended tasks took over what was forecast of them.",
+};
+/// Learner: forecasts of quality.
+pub const FORECAST_QUALITY_ERROR: Metric = Metric {
+    name: "orchestrator_forecast_quality_error",
+    help: "By how much the overall quality of judged tasks was above what was forecast, -1 to 1.",
+};
 /// Coordinator: events for webhooks.
 pub const WEBHOOK_EVENTS: Metric = Metric {
     name: "orchestrator_webhook_events_total",

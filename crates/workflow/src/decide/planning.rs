@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::{Env, advance, steps};
 use crate::decision::{Refusal, Transition};
+use crate::forecast::Forecast;
 use crate::fork::Reuse;
 use crate::ids::TaskId;
 use crate::input::Body;
@@ -43,7 +44,13 @@ pub(super) fn accept(
     cx.payload("submission", body_of(submission));
     cx.emit(EventKind::TaskSubmitted, submitted(submission));
     match plan {
-        Some(plan) => install(&mut cx, plan, reuse.and_then(|reuse| reuse.intent.as_ref()), reuse),
+        Some(plan) => install(
+            &mut cx,
+            plan,
+            reuse.and_then(|reuse| reuse.intent.as_ref()),
+            None,
+            reuse,
+        ),
         None => cx.set_stage(Status::Planning),
     }
     advance::advance(&mut cx);
@@ -93,7 +100,7 @@ pub(super) fn deadline(submission: &Submission, env: &Env<'_>) -> Option<crate::
 }
 
 /// The planner's plan: taken, sent back once with the reasons, or a human's matter.
-pub(super) fn planned(cx: &mut Context<'_>, plan: &Value, document: &Body) {
+pub(super) fn planned(cx: &mut Context<'_>, plan: &Value, document: &Body, forecast: Option<Forecast>) {
     let version = cx.task.plan.as_ref().map_or(1, |p| p.version + 1);
     let frozen = Plan::deserialize_checked(plan).and_then(|plan| {
         freeze(
@@ -108,7 +115,7 @@ pub(super) fn planned(cx: &mut Context<'_>, plan: &Value, document: &Body) {
     match frozen {
         Ok(frozen) => {
             cx.task.replans = 0;
-            install(cx, frozen, Some(document), None);
+            install(cx, frozen, Some(document), forecast, None);
         }
         Err(faults) if cx.task.replans < MAX_REPLANS => {
             cx.task.replans += 1;
@@ -146,7 +153,7 @@ pub(super) fn replace(cx: &mut Context<'_>, frozen: FrozenPlan) {
             step.clone_from(known);
         }
     });
-    tell(cx);
+    tell(cx, None);
     execute(cx);
 }
 
@@ -156,7 +163,13 @@ pub(super) fn feedback(cx: &mut Context<'_>, text: &str) {
     cx.task.plan_feedback.push(no);
 }
 
-fn install(cx: &mut Context<'_>, frozen: FrozenPlan, document: Option<&Body>, reuse: Option<&Reuse>) {
+fn install(
+    cx: &mut Context<'_>,
+    frozen: FrozenPlan,
+    document: Option<&Body>,
+    forecast: Option<Forecast>,
+    reuse: Option<&Reuse>,
+) {
     let intent = document.map(|d| cx.payload("intent", d.clone()));
     make_current(cx, frozen, intent);
     let taken = reuse.map_or_else(Vec::new, |reuse| steps::take_over(cx, reuse));
@@ -166,7 +179,7 @@ fn install(cx: &mut Context<'_>, frozen: FrozenPlan, document: Option<&Body>, re
     if review {
         cx.set_stage(Status::AwaitingPlanReview);
     }
-    tell(cx);
+    tell(cx, forecast);
     for index in taken {
         cx.emit_step(EventKind::StepSucceeded, index, json!({ "reused": true }));
     }
@@ -197,14 +210,17 @@ pub(super) fn keep(cx: &mut Context<'_>, frozen: FrozenPlan, intent: Option<Payl
     cx.plan = Some(frozen);
 }
 
-fn tell(cx: &mut Context<'_>) {
+fn tell(cx: &mut Context<'_>, forecast: Option<Forecast>) {
     let Some(plan) = cx.plan.clone() else { return };
-    let data = json!({
+    let mut data = json!({
         "version": plan.version,
         "origin": plan.origin.as_str(),
         "summary": plan.plan.summary,
         "steps": plan.document().steps.len(),
     });
+    if let (Value::Object(data), Some(forecast)) = (&mut data, forecast) {
+        data.insert("forecast".to_owned(), json!(forecast));
+    }
     cx.emit(EventKind::TaskPlanned, data);
 }
 

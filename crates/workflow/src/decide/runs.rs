@@ -121,7 +121,14 @@ pub(super) fn succeeded(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: Ru
         _ => effects::confirm(cx, ended.serial),
     }
     match (ended.unit, outcome) {
-        (Unit::Plan, Outcome::Planned { plan, document }) => planning::planned(cx, plan, document),
+        (
+            Unit::Plan,
+            Outcome::Planned {
+                plan,
+                document,
+                forecast,
+            },
+        ) => planning::planned(cx, plan, document, *forecast),
         (Unit::Step(i), Outcome::Output(body)) => steps::succeeded(cx, i, attempt, body),
         (Unit::Step(i), Outcome::Listed { output, items }) => {
             steps::succeeded(cx, i, attempt, output);

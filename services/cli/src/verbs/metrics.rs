@@ -15,7 +15,7 @@ pub async fn run(caller: &Caller, days: Option<u32>) -> Result<()> {
 
 /// The figures in the order of the contract, then whatever a newer server adds.
 fn describe(document: &Value, look: Look) -> String {
-    const FIGURES: [(&str, &str); 8] = [
+    const FIGURES: [(&str, &str); 11] = [
         ("success_rate", "tasks that completed"),
         ("quality_score", "mean quality of judged tasks"),
         ("cost_efficiency", "USD per completed task"),
@@ -24,6 +24,9 @@ fn describe(document: &Value, look: Look) -> String {
         ("refinement_rate", "tasks that needed a repair round"),
         ("escalation_rate", "tasks that needed a human beyond approval"),
         ("override_rate", "decisions against the judgement"),
+        ("forecast_cost_ratio", "what steps cost over what was forecast"),
+        ("forecast_duration_ratio", "what steps took over what was forecast"),
+        ("forecast_quality_error", "quality above what was forecast"),
     ];
     let known = FIGURES
         .iter()
@@ -33,7 +36,11 @@ fn describe(document: &Value, look: Look) -> String {
         is_new.then_some((name.as_str(), "", figure))
     });
     let row = |(name, meaning, figure): (&str, &str, &Value)| -> [Cell; 6] {
-        let unit = if name.contains("cost") { Unit::Usd } else { Unit::Rate };
+        let unit = if name == "cost_efficiency" {
+            Unit::Usd
+        } else {
+            Unit::Rate
+        };
         let text = value(figure, unit);
         let tone = if text == "-" { Tone::Faint } else { Tone::Heading };
         [

@@ -4,6 +4,7 @@ mod approvals;
 mod control;
 mod decide;
 mod doctor;
+mod expected;
 mod export;
 mod feedback;
 mod figure;

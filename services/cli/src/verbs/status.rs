@@ -1,6 +1,6 @@
 //! `orchestrator status`.
 
-use super::Caller;
+use super::{Caller, expected};
 use crate::asking;
 use crate::look::{Look, Tone};
 use crate::table::{Cell, elastic, optional, status as status_cell, table, whole};
@@ -148,11 +148,14 @@ pub fn plan(document: &Value, look: Look) -> Vec<String> {
         elastic("why"),
     ];
     let rows: Vec<_> = steps.iter().map(row).collect();
-    vec![
+    let mut lines = vec![
         String::new(),
         look.paint(Tone::Heading, &excerpt(heading.trim_end_matches(": "), look.room(0))),
         table(look, columns, &rows),
-    ]
+    ];
+    let expected = expected::lines(plan).into_iter();
+    lines.extend(expected.map(|line| look.paint(Tone::Faint, &excerpt(&line, look.room(0)))));
+    lines
 }
 
 /// The judgement by dimension, with its evidence.

@@ -1,6 +1,6 @@
 //! `orchestrator trace`.
 
-use super::Caller;
+use super::{Caller, expected};
 use crate::look::{Look, Tone};
 use crate::text::{cut, duration, field, items, moment, percent, present, shown, usd};
 use anyhow::Result;
@@ -85,6 +85,9 @@ impl Tree {
         self.line(1, &text, Tone::Plain);
         for line in field(planning, "reasoning").lines() {
             self.line(2, line, Tone::Faint);
+        }
+        for line in expected::lines(planning) {
+            self.line(2, &line, Tone::Faint);
         }
         for run in items(planning, "attempts") {
             self.run(2, run);

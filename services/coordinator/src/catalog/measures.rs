@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tracing::warn;
+use workflow::plan::Tier;
 use workflow::tool::{ToolSource, ToolSpecification};
 
 /// What was measured takes the place of estimates from so many runs on.
@@ -17,9 +18,16 @@ const EVERY: Duration = Duration::from_secs(15);
 /// Of the standard normal distribution, for 95 %.
 const Z: f64 = 1.959_963_984_540_054;
 
+/// Under which runs of an agent are summed up whose step named the size of its model: a larger one tells nothing of
+/// what the agent's own takes. No tool's id has a `#`.
+pub fn sized(tool_id: &str, tier: Tier) -> String {
+    format!("{tool_id}#{}", tier.as_str())
+}
+
 /// A run of a tool that counted.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Observation {
+    /// Of the tool, or as [`sized`].
     pub tool_id: String,
     pub succeeded: bool,
     pub seconds: f64,
@@ -157,6 +165,16 @@ impl Figures {
             estimated_duration: enough(self.duration_seconds.as_ref()).or(spec.estimated_duration),
             ..spec.clone()
         }
+    }
+
+    /// What runs with a model of one size took: `{estimated_cost, estimated_duration, success_rate}`, null where too
+    /// little was measured.
+    pub fn of_size(&self) -> Value {
+        json!({
+            "estimated_cost": enough(self.cost_usd.as_ref()),
+            "estimated_duration": enough(self.duration_seconds.as_ref()),
+            "success_rate": self.success_rate(),
+        })
     }
 
     /// The success rate, once it says something.

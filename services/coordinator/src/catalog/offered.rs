@@ -1,9 +1,11 @@
 //! What planners are offered: tools in use that somebody serves, to each tenant those it sees.
 
-use super::measures::{Figures, Sums};
+use super::measures::{Figures, Sums, sized};
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use workflow::hash::Fingerprint;
+use workflow::plan::Tier;
 use workflow::tool::{Catalog, CatalogTool};
 use workflow::vocabulary::ToolState;
 
@@ -106,12 +108,25 @@ impl Default for Part {
     }
 }
 
+/// The definition, and beside it `success_rate` of attempts and `sizes` of models, where they were measured.
 fn document(tool: &CatalogTool, measured: &Measured) -> Option<String> {
-    let text = match measured.get(&tool.spec.tool_id) {
-        Some(sums) => serde_json::to_string(&Figures::of(sums, tool.spec.source.as_str()).corrected(&tool.spec)),
-        None => serde_json::to_string(&tool.spec),
-    };
-    text.ok()
+    let spec = &tool.spec;
+    let figures = |sums: &Sums| Figures::of(sums, spec.source.as_str());
+    let own = measured.get(&spec.tool_id).map(figures).unwrap_or_default();
+    let mut document = serde_json::to_value(own.corrected(spec)).ok()?;
+    let members = document.as_object_mut()?;
+    if let Some(rate) = own.success_rate() {
+        members.insert("success_rate".to_owned(), rate.into());
+    }
+    let sizes: Map<String, Value> = [Tier::Small, Tier::Standard, Tier::Large]
+        .into_iter()
+        .filter_map(|tier| Some((tier, figures(measured.get(&sized(&spec.tool_id, tier))?))))
+        .map(|(tier, figures)| (tier.as_str().to_owned(), figures.of_size()))
+        .collect();
+    if !sizes.is_empty() {
+        members.insert("sizes".to_owned(), Value::Object(sizes));
+    }
+    Some(document.to_string())
 }
 
 #[cfg(test)]
@@ -149,6 +164,40 @@ mod tests {
         assert_eq!(ids(Some(&["null", "bad.x"])), ["null"]);
         assert_eq!(ids(Some(&[])), [""; 0]);
         assert_eq!(ids(None), ["away.x", "null"]);
+    }
+
+    #[test]
+    fn planners_hear_what_was_measured_and_of_each_size_of_model_apart() {
+        let sums = |runs, succeeded, usd| Sums {
+            runs,
+            succeeded,
+            seconds: 2.0 * runs as f64,
+            priced: runs,
+            usd,
+            ..Sums::default()
+        };
+        let tool = CatalogTool::new(story::tool("writer", EffectClass::ReadOnly, false), ToolState::Active).unwrap();
+        let measured = Measured::from([
+            ("writer".to_owned(), sums(10, 9, 0.1)),
+            (sized("writer", Tier::Large), sums(10, 5, 2.0)),
+            (sized("writer", Tier::Small), sums(1, 1, 0.0)),
+        ]);
+        let told: Value = serde_json::from_str(&document(&tool, &measured).unwrap()).unwrap();
+        assert_eq!(
+            (&told["estimated_cost"], &told["success_rate"]),
+            (&0.01.into(), &0.9.into())
+        );
+        assert_eq!(
+            told["sizes"]["large"],
+            serde_json::json!({"estimated_cost": 0.2, "estimated_duration": 2.0, "success_rate": 0.5})
+        );
+        assert_eq!(
+            told["sizes"]["small"]["estimated_cost"],
+            Value::Null,
+            "one run says nothing"
+        );
+        let unmeasured = document(&tool, &Measured::new()).unwrap();
+        assert_eq!(unmeasured, serde_json::to_value(&tool.spec).unwrap().to_string());
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub fn approval(facts: &Facts, gate: &Gate, effects: &[EffectLine], input_schema
         "summary": summary(facts, gate),
         "deliverables": deliveries::deliverables(facts).unwrap_or_else(|| json!([])),
         "quality": quality::quality(facts),
-        "plan": plan(facts, Depth::Everything),
+        "plan": plan(facts, &planning, Depth::Everything),
         "reasoning": member(&planning, "reasoning"),
         "cost": cost::cost(facts),
         "content_hash": gate.content_hash,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use workflow::ids::{Serial, TaskId};
 use workflow::plan::{FrozenPlan, FrozenStep, PlanStep};
 use workflow::state::Step;
-use workflow::vocabulary::StepStatus;
+use workflow::vocabulary::{PlanOrigin, StepStatus};
 
 /// How much of the steps is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,8 +32,9 @@ pub(super) fn step_id(task: TaskId, version: u32, index: usize) -> Uuid {
     task.job(Serial(STEP_TAIL | (version % VERSIONS) << 16 | index)).0
 }
 
-/// `{version, origin, summary, steps}`; null before there is a plan.
-pub(super) fn plan(facts: &Facts, depth: Depth) -> Value {
+/// `{version, origin, summary, steps, forecast?, candidates?, dropped_orders?}`; null before there is a plan. The last
+/// three are of the planner's own plans alone.
+pub(super) fn plan(facts: &Facts, planning: &Value, depth: Depth) -> Value {
     let Some(plan) = &facts.plan else { return Value::Null };
     let parts = plan.reading_order().into_iter().filter_map(|index| {
         let (frozen, step) = plan.steps.get(index).zip(facts.task.steps.get(index))?;
@@ -51,12 +52,26 @@ pub(super) fn plan(facts: &Facts, depth: Depth) -> Value {
         }
         document
     });
-    json!({
+    let mut document = json!({
         "version": plan.version,
         "origin": plan.origin,
         "summary": plan.plan.summary,
         "steps": steps.collect::<Value>(),
-    })
+    });
+    if is_as_planned(facts, plan) {
+        for name in EXPECTED {
+            put(&mut document, name, planning.get(name).cloned());
+        }
+    }
+    document
+}
+
+/// What planning expected, and what it chose from.
+pub(super) const EXPECTED: [&str; 3] = ["forecast", "candidates", "dropped_orders"];
+
+/// The planning document is of this plan: a human's edit and a fork bring along that of the plan they began from.
+fn is_as_planned(facts: &Facts, plan: &FrozenPlan) -> bool {
+    plan.origin == PlanOrigin::Planner && facts.submission.forked.is_none()
 }
 
 fn progress(

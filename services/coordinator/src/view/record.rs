@@ -129,6 +129,7 @@ pub(super) fn automatic_approval(facts: &Facts) -> Option<Value> {
 fn cost_line(line: &CostLine) -> Value {
     json!({
         "job_id": line.job_id.to_string(),
+        "kind": line.kind,
         "model": line.model,
         "usd": line.usd_micros.map(cost::usd),
         "input_tokens": line.input_tokens,

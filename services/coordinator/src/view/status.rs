@@ -30,7 +30,7 @@ pub(super) fn outline(facts: &Facts, planning: &Value, depth: Depth) -> Value {
         "request": facts.submission.request,
         "intent": intent(facts, planning),
         "progress": progress(task),
-        "plan": plan(facts, depth),
+        "plan": plan(facts, planning, depth),
         "quality": quality::quality(facts),
         "refinements": task.round,
         "cost": cost::cost(facts),

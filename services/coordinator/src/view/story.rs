@@ -309,6 +309,12 @@ pub fn asked(key: &str) -> Outcome {
     }
 }
 
+/// What a planner expects.
+pub fn forecast() -> Value {
+    json!({ "quality": { "value": 0.8, "n": 9, "interval": [0.7, 0.9] }, "cost_usd": { "expected": 0.02, "at_most": 0.06 },
+        "duration_seconds": { "expected": 30.0, "at_most": null } })
+}
+
 /// What a good worker answers.
 pub fn well(unit: Unit, key: &str, score: f64) -> Outcome {
     match unit {
@@ -319,9 +325,14 @@ pub fn well(unit: Unit, key: &str, score: f64) -> Outcome {
                     "intent": { "goal": "A post", "requirements": ["AI"], "business_context": null, "preferences": null,
                         "success_criteria": ["clear"] },
                     "reasoning": "Facts first.", "patterns_used": ["p1"], "memory": "used", "engine": "offline",
+                    "forecast": forecast(), "candidates": [
+                        { "source": "pattern", "pattern_id": "p1", "forecast": forecast(), "chosen": true, "reason": "the best by quality" },
+                        { "source": "scratch", "pattern_id": null, "forecast": null, "chosen": false, "reason": "nobody knows" }],
+                    "dropped_orders": [{ "step": "draft", "waits_for": "facts" }],
                 })
                 .to_string(),
             ),
+            forecast: None,
         },
         Unit::Step(_) => Outcome::Output(Body::new(json!({ "text": format!("text of {key}") }).to_string())),
         Unit::Assess => Outcome::Assessed {

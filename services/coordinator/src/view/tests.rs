@@ -1,6 +1,6 @@
 //! The documents, member by member.
 
-use super::story::{Story, broken, submission, two_steps, well};
+use super::story::{self, Story, broken, submission, two_steps, well};
 use super::*;
 use crate::store::tasks::EffectLine;
 use crate::store::tasks::ended::GateLine;
@@ -12,7 +12,7 @@ use workflow::input::{Body, EffectRequest, Input};
 use workflow::risk::{Outside, Risk, risk};
 use workflow::state::Unit;
 use workflow::time::Millis;
-use workflow::vocabulary::{Action, EffectClass};
+use workflow::vocabulary::{Action, EffectClass, PlanOrigin};
 
 /// SHA-256 of `abc`.
 const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -111,6 +111,16 @@ fn a_planners_task_tells_what_it_understood_and_remembered() {
     assert_eq!(status["patterns_used"], json!(["p1"]));
     let gate = story.task.gates[0].clone();
     assert_eq!(approval(&story.facts(), &gate, &[], None)["reasoning"], "Facts first.");
+
+    // What was expected of the plan stands where people see it, and not beside another plan.
+    for plan in [&status["plan"], &approval(&story.facts(), &gate, &[], None)["plan"]] {
+        assert_eq!(plan["forecast"], story::forecast());
+        assert_eq!(plan["candidates"][1]["reason"], "nobody knows");
+        assert_eq!(plan["dropped_orders"][0]["step"], "draft");
+    }
+    let mut edited = story.facts();
+    edited.plan.as_mut().unwrap().origin = PlanOrigin::Human;
+    assert_eq!(super::status(&edited, &[])["plan"].get("forecast"), None);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A task while a batch is decided: its state so far, and everything that follows.
 
-use crate::catalog::measures::Observation;
+use crate::catalog::measures::{Observation, sized};
 use crate::store::load::Loaded;
 use crate::store::runs::{RunOf, RunRow};
 use crate::work::account::Account;
@@ -175,8 +175,12 @@ impl Draft {
             return None;
         };
         let step = self.entry.plan.as_ref()?.plan.steps.get(usize::from(index))?;
+        let asked_models = cost.calls > 0;
         Some(Observation {
-            tool_id: step.tool_id.clone(),
+            tool_id: match step.tier.filter(|_| asked_models) {
+                Some(tier) => sized(&step.tool_id, tier),
+                None => step.tool_id.clone(),
+            },
             succeeded,
             seconds: took.as_secs_f64(),
             usd: cost.usd_micros.map(crate::view::usd),

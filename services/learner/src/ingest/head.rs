@@ -1,6 +1,6 @@
 //! What of a raw record and of an event is read when it arrives; the rest is read when it is used.
 
-use crate::lesson::{Facts, lesson};
+use crate::lesson::{Facts, Foreseen, lesson};
 use crate::store::NewRecord;
 use chrono::{DateTime, Utc};
 use contracts::coordinator::Record;
@@ -69,12 +69,19 @@ pub fn read(task: TaskId, record: Record, least: f64) -> Result<NewRecord, Unusa
     let teaches = raw.engine.as_str() != Some("null");
     Ok(NewRecord {
         task,
-        facts: Facts::of(
-            raw.task.refinements.as_u64().unwrap_or_default(),
-            usd,
-            &raw.gates,
-            passed,
-        ),
+        facts: Facts {
+            foreseen: if teaches {
+                foreseen(&record.json)
+            } else {
+                Foreseen::default()
+            },
+            ..Facts::of(
+                raw.task.refinements.as_u64().unwrap_or_default(),
+                usd,
+                &raw.gates,
+                passed,
+            )
+        },
         lesson: teaches.then(|| lesson(&record.tenant, &record.json, least)).flatten(),
         tenant: record.tenant,
         status: raw.task.status,
@@ -83,6 +90,12 @@ pub fn read(task: TaskId, record: Record, least: f64) -> Result<NewRecord, Unusa
         finished_at,
         json: record.json,
     })
+}
+
+fn foreseen(json: &str) -> Foreseen {
+    serde_json::from_str(json)
+        .map(|raw| Foreseen::of(&raw))
+        .unwrap_or_default()
 }
 
 /// The task a CloudEvent is about.

@@ -1,5 +1,6 @@
 //! What figures are made of.
 
+use super::Foreseen;
 use crate::record::json;
 use serde_json::Value;
 use workflow::decide::is_policy;
@@ -15,6 +16,8 @@ pub struct Facts {
     pub escalated: bool,
     /// A human decided otherwise than the score; none: no human decided about the result.
     pub overridden: Option<bool>,
+    /// What was expected of it.
+    pub foreseen: Foreseen,
 }
 
 impl Facts {
@@ -25,6 +28,7 @@ impl Facts {
             usd: usd.filter(|usd| usd.is_finite()),
             escalated: list(gates).iter().any(|gate| kind(gate) == "attention"),
             overridden: overridden(gates, passed),
+            foreseen: Foreseen::default(),
         }
     }
 }

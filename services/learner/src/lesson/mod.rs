@@ -1,11 +1,13 @@
 //! What an ended task teaches: whether it went well, and by which plan.
 
 mod facts;
+mod foreseen;
 mod template;
 #[cfg(test)]
 mod tests;
 
 pub use facts::Facts;
+pub use foreseen::Foreseen;
 
 use crate::record::json;
 use serde::Deserialize;

@@ -1,7 +1,7 @@
 //! Sums over ended tasks, from which figures are made.
 
 use super::{Store, StoreError};
-use crate::interval::Sample;
+use crate::interval::{Pairs, Sample};
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 
@@ -35,6 +35,12 @@ pub struct Sums {
     pub offered: u64,
     /// Of those whose plan followed one, whole or in part.
     pub followed: u64,
+    /// By how much overall scores were above what was foreseen.
+    pub quality_beyond: Sample,
+    /// What steps cost beside what was foreseen, US dollars.
+    pub foreseen_usd: Pairs,
+    /// What steps took beside what was foreseen, seconds.
+    pub foreseen_seconds: Pairs,
 }
 
 impl Store {
@@ -46,6 +52,7 @@ impl Store {
         let read = async {
             let mut sums = self.sums_of_tasks(tenant, since).await?;
             sums.classes = self.quality_classes(tenant, since).await?;
+            self.add_foreseen(&mut sums, tenant, since).await?;
             let select = sqlx::query(
                 "SELECT count(DISTINCT task_id) AS offered,
                         count(DISTINCT task_id) FILTER (WHERE decision IN ('adopted', 'adapted')) AS followed
@@ -100,6 +107,52 @@ impl Store {
             },
             ..Sums::default()
         })
+    }
+
+    async fn add_foreseen(
+        &self,
+        sums: &mut Sums,
+        tenant: Option<&str>,
+        since: DateTime<Utc>,
+    ) -> Result<(), sqlx::Error> {
+        let select = sqlx::query(
+            "SELECT count(beyond) AS judged, coalesce(sum(beyond), 0) AS beyond,
+                    coalesce(sum(beyond * beyond), 0) AS beyond_squares,
+                    count(steps_usd) AS usd_n, coalesce(sum(forecast_usd), 0) AS usd_of,
+                    coalesce(sum(forecast_usd * forecast_usd), 0) AS usd_of_squares, coalesce(sum(steps_usd), 0) AS usd,
+                    coalesce(sum(steps_usd * steps_usd), 0) AS usd_squares,
+                    coalesce(sum(forecast_usd * steps_usd), 0) AS usd_products,
+                    count(steps_seconds) AS seconds_n, coalesce(sum(forecast_seconds), 0) AS seconds_of,
+                    coalesce(sum(forecast_seconds * forecast_seconds), 0) AS seconds_of_squares,
+                    coalesce(sum(steps_seconds), 0) AS seconds,
+                    coalesce(sum(steps_seconds * steps_seconds), 0) AS seconds_squares,
+                    coalesce(sum(forecast_seconds * steps_seconds), 0) AS seconds_products
+             FROM (
+                 SELECT *, quality - forecast_quality AS beyond FROM learner.record
+                 WHERE ($1::text IS NULL OR tenant = $1) AND finished_at >= $2
+                   AND (forecast_quality IS NOT NULL OR steps_usd IS NOT NULL OR steps_seconds IS NOT NULL)
+             ) AS foreseen",
+        );
+        let row = select.bind(tenant).bind(since).fetch_one(&self.pool).await?;
+        let sample = |n: &str, sum: &str, squares: &str| {
+            Ok::<_, sqlx::Error>(Sample {
+                n: row.try_get::<i64, _>(n)?.unsigned_abs(),
+                sum: row.try_get(sum)?,
+                squares: row.try_get(squares)?,
+            })
+        };
+        sums.quality_beyond = sample("judged", "beyond", "beyond_squares")?;
+        sums.foreseen_usd = Pairs {
+            of: sample("usd_n", "usd_of", "usd_of_squares")?,
+            values: sample("usd_n", "usd", "usd_squares")?,
+            products: row.try_get("usd_products")?,
+        };
+        sums.foreseen_seconds = Pairs {
+            of: sample("seconds_n", "seconds_of", "seconds_of_squares")?,
+            values: sample("seconds_n", "seconds", "seconds_squares")?,
+            products: row.try_get("seconds_products")?,
+        };
+        Ok(())
     }
 
     async fn quality_classes(&self, tenant: Option<&str>, since: DateTime<Utc>) -> Result<Vec<u64>, sqlx::Error> {

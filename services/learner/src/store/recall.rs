@@ -1,8 +1,12 @@
 //! Patterns for a request, and the note of what was offered.
 
 use super::{Store, StoreError};
+use crate::interval::Sample;
 use sqlx::Row;
 use uuid::Uuid;
+
+/// Tasks of each pattern it was withheld from that count: planning does not wait for more to be read.
+const WITHHELD: i64 = 200;
 
 /// What is looked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,8 +36,8 @@ pub struct Fitting {
     pub evidence: i64,
     /// Tasks that ran it.
     pub tasks: i64,
-    /// Mean overall score.
-    pub quality: Option<f64>,
+    /// Overall scores of those that were judged.
+    pub quality: Sample,
 }
 
 impl Store {
@@ -63,8 +67,7 @@ impl Store {
                         learner.alike(intent, left($2, 1000)) AS by_letters
                  FROM near JOIN learner.pattern p USING (pattern_id), asked
              )
-             SELECT pattern_id, intent, template, slots, evidence, tasks,
-                    quality_sum / nullif(judged, 0) AS quality
+             SELECT pattern_id, intent, template, slots, evidence, tasks, judged, quality_sum, quality_squares
              FROM scored WHERE by_words > 0 OR by_letters >= 0.2
              ORDER BY 1.0 / (60 + rank() OVER (ORDER BY by_words DESC))
                     + 1.0 / (60 + rank() OVER (ORDER BY by_letters DESC)) DESC, evidence DESC, pattern_id
@@ -86,12 +89,42 @@ impl Store {
                     slots: row.try_get("slots")?,
                     evidence: row.try_get("evidence")?,
                     tasks: row.try_get("tasks")?,
-                    quality: row.try_get("quality")?,
+                    quality: Sample {
+                        n: row.try_get::<i64, _>("judged")?.unsigned_abs(),
+                        sum: row.try_get("quality_sum")?,
+                        squares: row.try_get("quality_squares")?,
+                    },
                 })
             });
             read.collect::<Result<Vec<_>, _>>()
         };
         read.await.map_err(StoreError::query("look for patterns"))
+    }
+
+    /// Overall scores of the latest tasks that these patterns were withheld from, each task once.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn withheld(&self, patterns: &[Uuid]) -> Result<Sample, StoreError> {
+        let select = sqlx::query(
+            "SELECT count(*) AS n, coalesce(sum(quality), 0) AS sum, coalesce(sum(quality * quality), 0) AS squares
+             FROM (
+                 SELECT DISTINCT task_id, quality FROM unnest($1::uuid[]) AS asked(id), LATERAL (
+                     SELECT task_id, quality FROM learner.pattern_use
+                     WHERE pattern_id = id AND decision = 'withheld' AND quality IS NOT NULL
+                     ORDER BY finished_at DESC, task_id LIMIT $2
+                 ) AS latest
+             ) AS tasks",
+        );
+        let read = async {
+            let row = select.bind(patterns).bind(WITHHELD).fetch_one(&self.pool).await?;
+            Ok(Sample {
+                n: row.try_get::<i64, _>("n")?.unsigned_abs(),
+                sum: row.try_get("sum")?,
+                squares: row.try_get("squares")?,
+            })
+        };
+        read.await.map_err(StoreError::query("look for tasks without patterns"))
     }
 
     /// Notes what a planning is offered, or what is withheld from it. What was noted before stays.

@@ -2,7 +2,7 @@
 
 use super::learning::{self, Studied};
 use super::{Store, StoreError};
-use crate::lesson::{Facts, Lesson};
+use crate::lesson::{Facts, Foreseen, Lesson};
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor, Row};
 use std::collections::BTreeSet;
@@ -191,6 +191,7 @@ async fn insert(connection: impl PgExecutor<'_>, records: Vec<NewRecord>) -> Res
     let mut costs = Vec::with_capacity(size);
     let mut escalations = Vec::with_capacity(size);
     let mut overrides = Vec::with_capacity(size);
+    let mut foreseen = Vec::with_capacity(size);
     for record in records {
         tasks.push(record.task.0);
         tenants.push(record.tenant);
@@ -203,13 +204,16 @@ async fn insert(connection: impl PgExecutor<'_>, records: Vec<NewRecord>) -> Res
         costs.push(record.facts.usd);
         escalations.push(record.facts.escalated);
         overrides.push(record.facts.overridden);
+        foreseen.push(record.facts.foreseen);
     }
     let insert = sqlx::query_scalar(
         "WITH kept AS (
              INSERT INTO learner.record (task_id, tenant, status, quality, passed, finished_at, record,
-                                         refinements, usd, escalated, overridden, studied)
+                                         refinements, usd, escalated, overridden, forecast_quality, forecast_usd,
+                                         steps_usd, forecast_seconds, steps_seconds, studied)
              SELECT *, true FROM unnest($1::uuid[], $2::text[], $3::text[], $4::float8[], $5::bool[],
-                                        $6::timestamptz[], $7::text[], $8::int[], $9::float8[], $10::bool[], $11::bool[])
+                                        $6::timestamptz[], $7::text[], $8::int[], $9::float8[], $10::bool[], $11::bool[],
+                                        $12::float8[], $13::float8[], $14::float8[], $15::float8[], $16::float8[])
              ON CONFLICT DO NOTHING
              RETURNING task_id
          ), found AS (
@@ -217,6 +221,7 @@ async fn insert(connection: impl PgExecutor<'_>, records: Vec<NewRecord>) -> Res
          )
          SELECT task_id FROM kept",
     );
+    let part = |of: fn(&Foreseen) -> Option<f64>| foreseen.iter().map(of).collect::<Vec<Option<f64>>>();
     let insert = insert
         .bind(tasks)
         .bind(tenants)
@@ -228,7 +233,12 @@ async fn insert(connection: impl PgExecutor<'_>, records: Vec<NewRecord>) -> Res
         .bind(refinements)
         .bind(costs)
         .bind(escalations)
-        .bind(overrides);
+        .bind(overrides)
+        .bind(part(|of| of.quality))
+        .bind(part(|of| of.usd.map(|usd| usd.expected)))
+        .bind(part(|of| of.usd.map(|usd| usd.actual)))
+        .bind(part(|of| of.seconds.map(|seconds| seconds.expected)))
+        .bind(part(|of| of.seconds.map(|seconds| seconds.actual)));
     insert.fetch_all(connection).await
 }
 

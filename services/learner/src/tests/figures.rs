@@ -30,7 +30,8 @@ async fn figures_are_as_worked_by_hand_and_null_where_nothing_was_measured() {
     let empty = metrics(&store, 30).await;
     let mut names: Vec<&str> = empty.as_object().unwrap().keys().map(String::as_str).collect();
     names.sort_unstable();
-    let expected = "cost_efficiency custom_llm_improvement escalation_rate override_rate pattern_adoption \
+    let expected = "cost_efficiency custom_llm_improvement escalation_rate forecast_cost_ratio \
+         forecast_duration_ratio forecast_quality_error override_rate pattern_adoption \
          quality_distribution quality_score refinement_rate success_rate";
     assert_eq!(names, expected.split_whitespace().collect::<Vec<_>>());
     for name in names.iter().filter(|name| **name != "quality_distribution") {
@@ -86,6 +87,54 @@ async fn figures_are_as_worked_by_hand_and_null_where_nothing_was_measured() {
         .await
         .unwrap();
     assert_eq!(later["success_rate"]["n"], 0);
+}
+
+#[tokio::test]
+async fn forecasts_are_compared_once_a_task_and_the_same_when_studied_again() {
+    let store = store().await;
+    let kept = |n: u32, expected: f64, actual: f64, seconds: Value| {
+        let mut record = ended(n).record();
+        let mut raw: Value = serde_json::from_str(&record.json).unwrap();
+        let moment = |second| format!("2030-01-02T03:04:{second:02}.000Z");
+        raw["task"]["refinements"] = json!(0);
+        raw["task"]["plan"] = json!({
+            "forecast": {"quality": {"value": 0.5}, "cost_usd": {"expected": expected}, "duration_seconds": {"expected": seconds}},
+            "steps": [{"started_at": moment(10), "finished_at": moment(20)}]});
+        raw["costs"] = json!([{"kind": "execute", "usd": actual}, {"kind": "assess", "usd": 7.0}]);
+        record.json = raw.to_string();
+        record.facts.foreseen = crate::lesson::Foreseen::of(&raw);
+        record
+    };
+    let records = || {
+        vec![
+            kept(1, 1.0, 2.0, json!(5.0)),
+            kept(2, 3.0, 3.0, Value::Null),
+            ended(3).record(),
+        ]
+    };
+    store.keep(records()).await.unwrap();
+    // Told of again.
+    store.keep(records()).await.unwrap();
+    let found = metrics(&store, 30).await;
+    near(&found["forecast_cost_ratio"], 1.25, 2);
+    let duration = &found["forecast_duration_ratio"];
+    assert_eq!(
+        (&duration["value"], &duration["n"], &duration["interval"]),
+        (&json!(2.0), &json!(1), &Value::Null)
+    );
+    near(&found["forecast_quality_error"], 0.25, 2);
+    assert!(found["forecast_cost_ratio"]["window"]["since"].is_string());
+    store.forget_patterns().await;
+    assert_eq!(metrics(&store, 30).await["forecast_cost_ratio"]["n"], 0);
+    while store.study(0.5).await.unwrap() {}
+    let again = metrics(&store, 30).await;
+    for name in [
+        "forecast_cost_ratio",
+        "forecast_duration_ratio",
+        "forecast_quality_error",
+    ] {
+        assert_eq!(again[name], found[name], "{name}");
+    }
 }
 
 #[tokio::test]

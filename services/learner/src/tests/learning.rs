@@ -6,7 +6,7 @@ use crate::lesson::{Facts, lesson};
 use crate::patterns::{Patterns, held_out};
 use crate::store::{NewRecord, Store};
 use chrono::DateTime;
-use contracts::learner::{RecallRequest, RecallResponse, RecordFeedbackRequest};
+use contracts::learner::{RecallRequest, RecallResponse, RecordFeedbackRequest, Scores};
 use serde_json::{Value, json};
 use service::config::{LearningConfig, OfferFrom};
 use workflow::ids::TaskId;
@@ -225,6 +225,14 @@ async fn a_pattern_is_offered_from_the_configured_state_on_and_to_no_task_held_o
         (&pattern["uplift"]["value"], &pattern["uplift"]["n"]),
         (&json!(0.25), &json!(2))
     );
+    // A planning is told of both, so that it can choose.
+    let told = recall_with(&careful, task(12), "blog post").await;
+    let scores = |n: u64, mean: f64| move |found: &Scores| found.n == n && (found.mean - mean).abs() < 1e-9;
+    let pattern = told.patterns[0].scores.unwrap();
+    assert!(scores(4, 2.75 / 4.0)(&pattern), "{pattern:?}");
+    assert!((pattern.deviation.unwrap() - 0.125).abs() < 1e-9, "{pattern:?}");
+    let without = told.withheld.unwrap();
+    assert!(scores(1, 0.5)(&without) && without.deviation.is_none(), "{without:?}");
 }
 
 #[tokio::test]

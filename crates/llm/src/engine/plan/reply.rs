@@ -13,6 +13,9 @@ use crate::port::{PlanAsk, PlanDraft};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+/// Sizes of models; the first: the agent's own. May be left out.
+const TIERS: [&str; 4] = ["", "small", "standard", "large"];
+
 /// JSON Schema of a proposal.
 pub fn schema(ask: &PlanAsk<'_>) -> Value {
     let text = || json!({"type": "string"});
@@ -39,7 +42,7 @@ pub fn schema(ask: &PlanAsk<'_>) -> Value {
         "required": ["pointer"],
         "additionalProperties": false,
     });
-    let step = object(json!({
+    let mut step = object(json!({
         "channel": {"type": "string", "enum": channels},
         "depends_on": texts(),
         "key": text(),
@@ -49,6 +52,11 @@ pub fn schema(ask: &PlanAsk<'_>) -> Value {
         "tool_input": {"type": "object"},
         "verify": {"type": "array", "items": check},
     }));
+    if let Some(properties) = step.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.insert("tier".to_owned(), json!({"type": "string", "enum": TIERS}));
+        let list = object(json!({"items": {"type": "object"}, "max_items": {"type": "integer"}}));
+        properties.insert("for_each".to_owned(), list);
+    }
     let intent = object(json!({
         "business_context": text(),
         "goal": text(),
@@ -113,8 +121,12 @@ struct Plan {
 struct Step {
     channel: String,
     depends_on: Vec<String>,
+    #[serde(default)]
+    for_each: Option<Value>,
     key: String,
     reason: String,
+    #[serde(default)]
+    tier: String,
     title: String,
     tool_id: String,
     tool_input: Map<String, Value>,
@@ -148,7 +160,7 @@ impl Proposal {
     /// Intent and plan document; the plan is not validated here.
     pub fn draft(self, ask: &PlanAsk<'_>) -> PlanDraft {
         let patterns = self.pattern_uses(ask);
-        let steps: Vec<Value> = self.plan.steps.iter().map(Step::document).collect();
+        let steps: Vec<Value> = self.plan.steps.iter().map(|step| step.document(ask)).collect();
         let plan = json!({"summary": self.plan.summary, "steps": steps});
         PlanDraft {
             intent_json: self.intent.document(ask).to_string().into(),
@@ -211,7 +223,7 @@ impl Intent {
 
 impl Step {
     /// As the plan schema has it; what is empty is left out.
-    fn document(&self) -> Value {
+    fn document(&self, ask: &PlanAsk<'_>) -> Value {
         let mut document = Map::new();
         let mut add = |name: &str, value: Value, empty: bool| {
             if !empty {
@@ -227,9 +239,14 @@ impl Step {
             .map(|(name, value)| (name.clone(), untemplated(value)));
         add("arguments", Value::Object(arguments.collect()), false);
         add("depends_on", json!(self.depends_on), self.depends_on.is_empty());
+        add("for_each", json!(self.for_each), self.for_each.is_none());
         add("reason", json!(self.reason), self.reason.is_empty());
         add("channel", json!(self.channel), self.channel.is_empty());
         add("acceptance", json!(self.verify), self.verify.is_empty());
+        // Only agents ask models.
+        let mut tools = ask.tools.iter();
+        let is_agent = tools.any(|tool| tool.tool_id == self.tool_id && tool.source == "builtin");
+        add("tier", json!(self.tier), self.tier.is_empty() || !is_agent);
         Value::Object(document)
     }
 }

@@ -91,6 +91,44 @@ async fn text_that_looks_like_a_template_arrives_as_it_is_and_the_request_by_nam
 }
 
 #[tokio::test]
+async fn a_size_of_model_is_said_of_agents_alone_and_need_not_be() {
+    let mut tools = agent_tools();
+    tools.push(ToolCard {
+        tool_id: "shop.stock".to_owned(),
+        source: "api".to_owned(),
+        ..null_tool()
+    });
+    tools[9].category = "shop".to_owned();
+    let mut said = proposal();
+    said["plan"]["steps"][0]["tier"] = json!("");
+    said["plan"]["steps"][1]["tier"] = json!("large");
+    let mut third = said["plan"]["steps"][1].clone();
+    third["key"] = json!("stock");
+    third["tool_id"] = json!("shop.stock");
+    said["plan"]["steps"].as_array_mut().unwrap().push(third);
+    let draft = planned(&Scripted::json([said]), &tools, &Memory::default(), &[]).await;
+    let plan: Value = serde_json::from_str(&draft.plan_json).unwrap();
+    let tiers: Vec<Option<&str>> = (0..3).map(|at| plan["steps"][at]["tier"].as_str()).collect();
+    assert_eq!(tiers, [None, Some("large"), None]);
+}
+
+#[tokio::test]
+async fn a_step_may_run_once_for_each_item_of_a_list() {
+    let mut said = proposal();
+    let step = &mut said["plan"]["steps"][1];
+    step["for_each"] = json!({"items": {"$step": "facts", "pointer": "/points"}, "max_items": 8});
+    step["tool_input"] = json!({"topic": {"$item": ""}});
+    let chat = Scripted::json([said.clone()]);
+    let draft = planned(&chat, &agent_tools(), &Memory::default(), &[]).await;
+    let plan: Value = serde_json::from_str(&draft.plan_json).unwrap();
+    assert_eq!(plan["steps"][1]["for_each"], said["plan"]["steps"][1]["for_each"]);
+    assert_eq!(plan["steps"][1]["arguments"], json!({"topic": {"$item": ""}}));
+    assert_eq!(plan["steps"][0]["for_each"], Value::Null);
+    let schema = chat.asks().remove(0).schema.unwrap();
+    assert!(jsonschema::is_valid(&schema, &said), "the model may say so");
+}
+
+#[tokio::test]
 async fn only_known_tools_and_channels_can_be_said_and_the_request_stays_data() {
     let mut tools = agent_tools();
     tools.push(null_tool());
@@ -103,7 +141,7 @@ async fn only_known_tools_and_channels_can_be_said_and_the_request_stays_data() 
     )
     .await;
     let ask = chat.asks().remove(0);
-    assert_eq!((ask.name.as_str(), ask.prompt.as_str()), ("plan", "plan@1"));
+    assert_eq!((ask.name.as_str(), ask.prompt.as_str()), ("plan", "plan@3"));
     let schema = ask.schema.clone().unwrap();
     let step = &schema["properties"]["plan"]["properties"]["steps"]["items"]["properties"];
     let ids = step["tool_id"]["enum"].as_array().unwrap();

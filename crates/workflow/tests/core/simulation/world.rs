@@ -535,6 +535,7 @@ impl World {
             Unit::Plan => Outcome::Planned {
                 plan: super::fixtures::plan_document(&mut self.random),
                 document: Body::new("{}"),
+                forecast: None,
             },
             // A worker that knows nothing of questions answers all the same.
             Unit::Step(_) if needs_word && self.random.chance(95) => asks(AskKind::Approval, &id),

@@ -263,6 +263,7 @@ pub fn planned(notation: &str) -> Outcome {
     Outcome::Planned {
         plan: given::plan(notation),
         document: Body::new("{}"),
+        forecast: None,
     }
 }
 

@@ -4,9 +4,10 @@ use super::acts::{broken, flaky, planned, says};
 use super::given::Given;
 use serde_json::json;
 use workflow::decision::{Refusal, Reply};
+use workflow::forecast::Forecast;
 use workflow::input::{Body, Outcome};
 use workflow::submission::OnExhausted;
-use workflow::vocabulary::{Action, AttentionReason, Status};
+use workflow::vocabulary::{Action, AttentionReason, EventKind, Status};
 
 #[test]
 fn a_refused_plan_is_sent_back_once_with_the_reasons() {
@@ -101,6 +102,33 @@ fn no_valid_plan_fails_the_task_where_policy_says_so() {
     assert!(s.task.error.as_ref().unwrap().starts_with("plan_invalid"));
 }
 
+#[test]
+fn what_is_expected_of_a_plan_is_told_with_it_and_decides_nothing() {
+    let end = |forecast: Option<Forecast>| {
+        let mut s = Given::request().start();
+        let run = s.take("plan");
+        let mut outcome = planned("a:pure");
+        if let Outcome::Planned { forecast: told, .. } = &mut outcome {
+            *told = forecast;
+        }
+        s.end(&run, outcome);
+        s
+    };
+    let forecast = Forecast {
+        quality: Some(0.0),
+        cost_usd: Some(1e6),
+        duration_seconds: None,
+    };
+    let (with, without) = (end(Some(forecast)), end(None));
+    assert_eq!(with.task, without.task);
+    let told = with.event(EventKind::TaskPlanned);
+    assert_eq!(
+        told["forecast"],
+        json!({"quality": 0.0, "cost_usd": 1e6, "duration_seconds": null})
+    );
+    assert_eq!(without.event(EventKind::TaskPlanned).get("forecast"), None);
+}
+
 /// What a planner writes is untrusted, its size too; the law on compactness is checked at every write.
 #[test]
 fn a_monstrous_plan_does_not_bloat_the_state() {
@@ -109,7 +137,15 @@ fn a_monstrous_plan_does_not_bloat_the_state() {
         let run = s.take("plan");
         let plan = json!({ "x".repeat(100_000): 1 });
         let document = Body::new("{}");
-        s.end(&run, Outcome::Planned { plan, document });
+        let forecast = None;
+        s.end(
+            &run,
+            Outcome::Planned {
+                plan,
+                document,
+                forecast,
+            },
+        );
     }
     assert_eq!(s.reason(), Some(AttentionReason::PlanInvalid));
 }

@@ -49,7 +49,7 @@ pub async fn add(pool: &PgPool, sums: &[(String, Sums)]) -> Result<(), StoreErro
 /// # Errors
 /// When the database does not answer.
 pub async fn forget(connection: &mut PgConnection, tool_id: &str) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM tool_day WHERE tool_id = $1")
+    sqlx::query("DELETE FROM tool_day WHERE tool_id = $1 OR starts_with(tool_id, $1 || '#')")
         .bind(tool_id)
         .execute(connection)
         .await

@@ -41,6 +41,8 @@ pub struct GateLine {
 pub struct CostLine {
     pub task_id: Uuid,
     pub job_id: Uuid,
+    /// What the job was for; none: its runs told nothing of themselves that was kept.
+    pub kind: Option<String>,
     pub usd_micros: Option<i64>,
     pub input_tokens: i64,
     pub output_tokens: i64,
@@ -84,7 +86,9 @@ pub async fn tasks(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<Ended>, StoreError
             .map_err(StoreError::at("read ended tasks"))?;
     let gates = gates(pool, ids).await?;
     let costs: Vec<CostLine> = sqlx::query_as(
-        "SELECT task_id, job_id, usd_micros, input_tokens, output_tokens, calls, model, estimated, at
+        "SELECT task_id, job_id, (
+             SELECT kind FROM run WHERE (run.task_id, run.job_id) = (cost.task_id, cost.job_id) AND kind IS NOT NULL LIMIT 1
+         ) AS kind, usd_micros, input_tokens, output_tokens, calls, model, estimated, at
          FROM cost WHERE task_id = ANY ($1::uuid[]) ORDER BY at, job_id, run_id",
     )
     .bind(ids)

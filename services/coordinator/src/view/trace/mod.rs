@@ -6,7 +6,7 @@
 mod attempts;
 mod history;
 
-use super::plan::step_id;
+use super::plan::{EXPECTED, step_id};
 use super::record::automatic_approval;
 use super::{Facts, member, put};
 use crate::store::runs::RunLine;
@@ -77,7 +77,7 @@ fn planning(history: &History, plans: &[(FrozenPlan, Value)], runs: &mut Vec<Run
                 .iter()
                 .find(|(plan, _)| i64::from(plan.version) == version)
                 .map_or(&Value::Null, |(_, document)| document);
-            json!({
+            let mut entry = json!({
                 "version": version,
                 "origin": planned.value("origin"),
                 "summary": planned.value("summary"),
@@ -88,7 +88,14 @@ fn planning(history: &History, plans: &[(FrozenPlan, Value)], runs: &mut Vec<Run
                 "patterns_used": member(document, "patterns_used"),
                 "engine": member(document, "engine"),
                 "attempts": planned_by(runs, version),
-            })
+            });
+            // The event has a forecast where the planning document is of this very plan.
+            if !planned.value("forecast").is_null() {
+                for name in EXPECTED {
+                    put(&mut entry, name, document.get(name).cloned());
+                }
+            }
+            entry
         })
         .collect();
     // What planning told that led to no plan.

@@ -1,7 +1,7 @@
 //! Learning from records that are kept already.
 
 use super::{Studied, column, learn, lock};
-use crate::lesson::{Facts, lesson};
+use crate::lesson::{Facts, Foreseen, lesson};
 use crate::store::{Store, StoreError};
 use serde_json::Value;
 use sqlx::{PgConnection, Row};
@@ -55,15 +55,27 @@ fn facts_of(raw: &str, passed: Option<bool>) -> Facts {
     let refinements = raw.pointer("/task/refinements").and_then(Value::as_u64);
     let usd = raw.pointer("/task/cost/usd").and_then(Value::as_f64);
     let gates = raw.get("gates").unwrap_or(&Value::Null);
-    Facts::of(refinements.unwrap_or_default(), usd, gates, passed)
+    let teaches = raw.get("engine").and_then(Value::as_str) != Some("null");
+    Facts {
+        foreseen: if teaches {
+            Foreseen::of(&raw)
+        } else {
+            Foreseen::default()
+        },
+        ..Facts::of(refinements.unwrap_or_default(), usd, gates, passed)
+    }
 }
 
 async fn note_facts(connection: &mut PgConnection, facts: &[(Uuid, Facts)]) -> Result<(), sqlx::Error> {
     let update = sqlx::query(
         "UPDATE learner.record r SET studied = true, refinements = n.refinements, usd = n.usd,
-                escalated = n.escalated, overridden = n.overridden
-         FROM unnest($1::uuid[], $2::int[], $3::float8[], $4::bool[], $5::bool[])
-              AS n(task_id, refinements, usd, escalated, overridden)
+                escalated = n.escalated, overridden = n.overridden, forecast_quality = n.forecast_quality,
+                forecast_usd = n.forecast_usd, steps_usd = n.steps_usd, forecast_seconds = n.forecast_seconds,
+                steps_seconds = n.steps_seconds
+         FROM unnest($1::uuid[], $2::int[], $3::float8[], $4::bool[], $5::bool[], $6::float8[], $7::float8[],
+                     $8::float8[], $9::float8[], $10::float8[])
+              AS n(task_id, refinements, usd, escalated, overridden, forecast_quality, forecast_usd, steps_usd,
+                   forecast_seconds, steps_seconds)
          WHERE r.task_id = n.task_id",
     );
     let update = update
@@ -71,7 +83,16 @@ async fn note_facts(connection: &mut PgConnection, facts: &[(Uuid, Facts)]) -> R
         .bind(column(facts, |(_, facts)| facts.refinements))
         .bind(column(facts, |(_, facts)| facts.usd))
         .bind(column(facts, |(_, facts)| facts.escalated))
-        .bind(column(facts, |(_, facts)| facts.overridden));
+        .bind(column(facts, |(_, facts)| facts.overridden))
+        .bind(column(facts, |(_, facts)| facts.foreseen.quality))
+        .bind(column(facts, |(_, facts)| facts.foreseen.usd.map(|usd| usd.expected)))
+        .bind(column(facts, |(_, facts)| facts.foreseen.usd.map(|usd| usd.actual)))
+        .bind(column(facts, |(_, facts)| {
+            facts.foreseen.seconds.map(|seconds| seconds.expected)
+        }))
+        .bind(column(facts, |(_, facts)| {
+            facts.foreseen.seconds.map(|seconds| seconds.actual)
+        }));
     update.execute(connection).await.map(drop)
 }
 
@@ -81,7 +102,8 @@ impl Store {
     pub async fn forget_patterns(&self) {
         for statement in [
             "TRUNCATE learner.pattern, learner.evidence, learner.pattern_use",
-            "UPDATE learner.record SET studied = false, refinements = NULL, usd = NULL, escalated = NULL, overridden = NULL",
+            "UPDATE learner.record SET studied = false, refinements = NULL, usd = NULL, escalated = NULL, overridden = NULL,
+                    forecast_quality = NULL, forecast_usd = NULL, steps_usd = NULL, forecast_seconds = NULL, steps_seconds = NULL",
         ] {
             sqlx::query(statement).execute(&self.pool).await.unwrap();
         }

@@ -1,0 +1,71 @@
+//! A plan as the coordinator is told of it.
+
+use crate::candidates::{Candidate, Deliberated, Forecast};
+use crate::memory::{Recalled, followed};
+use crate::trim::Dropped;
+use bus::worker::Ended;
+use contracts::work;
+use contracts::work::{PlanOutcome, job_result};
+use llm::Engine;
+
+/// Planning went well.
+pub fn ended(engine: &dyn Engine, recalled: &Recalled, deliberated: Deliberated) -> Ended {
+    let Deliberated {
+        answer,
+        forecast,
+        candidates,
+        dropped,
+    } = deliberated;
+    let draft = answer.value;
+    let patterns_used = followed(&draft.plan_json, recalled.memory(), &draft.patterns);
+    Ended::with(job_result::Outcome::Planned(PlanOutcome {
+        intent_json: draft.intent_json.into_owned(),
+        plan_json: draft.plan_json.into_owned(),
+        reasoning: draft.reasoning.into_owned(),
+        patterns_used,
+        memory: recalled.as_str().to_owned(),
+        engine: engine.name().to_owned(),
+        forecast: forecast.map(expected),
+        candidates: candidates.into_iter().map(candidate).collect(),
+        dropped_orders: dropped.into_iter().map(order).collect(),
+    }))
+    .costing(worker::usage(answer.usage))
+    .having_called(worker::calls(answer.calls))
+}
+
+fn candidate(candidate: Candidate) -> work::Candidate {
+    work::Candidate {
+        source: if candidate.pattern_id.is_some() {
+            "pattern"
+        } else {
+            "scratch"
+        }
+        .to_owned(),
+        pattern_id: candidate.pattern_id.unwrap_or_default(),
+        forecast: Some(expected(candidate.forecast)),
+        chosen: candidate.chosen,
+        reason: candidate.reason,
+    }
+}
+
+fn expected(forecast: Forecast) -> work::Forecast {
+    let (quality, outlook) = (forecast.quality, forecast.outlook);
+    let interval = quality.map(|quality| quality.interval());
+    work::Forecast {
+        quality: quality.map(|quality| quality.value),
+        quality_low: interval.map(|[low, _]| low),
+        quality_high: interval.map(|[_, high]| high),
+        quality_n: quality.map_or(0, |quality| quality.n),
+        cost_usd: outlook.cost_usd.likely,
+        cost_usd_at_most: outlook.cost_usd.at_most,
+        duration_seconds: outlook.seconds.likely,
+        duration_seconds_at_most: outlook.seconds.at_most,
+    }
+}
+
+fn order(dropped: Dropped) -> work::DroppedOrder {
+    work::DroppedOrder {
+        step_key: dropped.step_key,
+        waits_for: dropped.waits_for,
+    }
+}
