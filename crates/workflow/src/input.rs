@@ -76,6 +76,8 @@ pub enum Input {
         actor: String,
         from_step: Option<String>,
         raise_budget: Option<Money>,
+        /// Added to the task's time, where it has a limit.
+        more_time: Millis,
         send_again: bool,
     },
     /// An input for this task could not be processed; it is in quarantine.

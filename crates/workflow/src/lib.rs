@@ -11,6 +11,7 @@ pub mod hash;
 pub mod ids;
 pub mod input;
 pub mod links;
+pub mod money;
 pub mod obligations;
 pub mod plan;
 pub mod risk;

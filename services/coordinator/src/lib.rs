@@ -13,6 +13,7 @@ mod policy;
 mod results;
 mod store;
 mod sweep;
+mod tenant_budgets;
 mod view;
 mod work;
 mod writer;
@@ -69,8 +70,13 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         metrics: Metrics::new(&ctx.metrics),
         paces: work::pace::Paces::default(),
         measures: catalog::measures::Measures::default(),
+        tenant_budgets: tenant_budgets::TenantBudgets::new(&config.policy.tenant_budgets),
         subscriptions: notices::Subscriptions::new(&config.webhooks),
     });
+    if !shared.tenant_budgets.is_empty() {
+        let (tenants, all) = shared.tenant_budgets.tenants();
+        store::spending::take_stock(&pool, &tenants, all).await?;
+    }
     shared.catalog.refresh(&pool).await?;
     shared.subscriptions.refresh(&pool).await?;
     let background = spawn_background(&ctx, &shared, beats_in);

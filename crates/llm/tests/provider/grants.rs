@@ -8,8 +8,8 @@ use testkit::{ModelServer, Say};
 fn usd(micros: i64, cheaper: bool) -> Grant {
     Grant {
         usd_micros: Some(micros),
-        tokens: None,
         cheaper,
+        ..Grant::default()
     }
 }
 

@@ -148,9 +148,11 @@ pub fn decide(snapshot: Snapshot<'_>, input: &Input, env: &Env<'_>) -> Transitio
             actor,
             from_step,
             raise_budget,
+            more_time,
             send_again,
         } => {
-            control::retry(&mut cx, actor, from_step.as_deref(), *raise_budget, *send_again);
+            let more = (*raise_budget, *more_time);
+            control::retry(&mut cx, actor, from_step.as_deref(), more, *send_again);
         }
         Input::Poisoned { detail } => control::poisoned(&mut cx, detail),
     }

@@ -80,6 +80,7 @@ fn new_task(id: TaskId, tenant: &str, submission: &Submission, env: &Env<'_>) ->
         reserved: Money::default(),
         estimates: Vec::new(),
         extra_budget: Money::default(),
+        extra_time: Millis::default(),
         error: None,
         decided: Vec::new(),
     }
@@ -225,6 +226,7 @@ fn fresh_step() -> Step {
         input_hash: None,
         output: None,
         reused: false,
+        cheaper: false,
         feedback: None,
         asked: None,
         started_at: None,

@@ -1,7 +1,9 @@
 //! Runs of jobs: who holds one, how it ended, and what a lost one means.
 
 use super::context::Context;
-use super::{LEASE, LOSSES_ALONE, LOSSES_BEFORE_ALONE, asking, assessing, delivering, effects, planning, steps};
+use super::{
+    LEASE, LOSSES_ALONE, LOSSES_BEFORE_ALONE, asking, assessing, delivering, effects, planning, steps, timers,
+};
 use crate::decision::{CostRow, Reply};
 use crate::ids::{JobId, RunId, Serial};
 use crate::input::{Cost, Failure, Outcome, Postponed};
@@ -30,6 +32,11 @@ pub(super) fn started(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: RunI
         return;
     };
     let now = cx.now();
+    // The timer that drops its jobs may be seconds late.
+    if timers::is_over(cx) {
+        cx.reply = Reply::Stop("deadline");
+        return;
+    }
     let Some(job) = cx.task.jobs.get_mut(at) else { return };
     if dispatch > job.dispatch {
         cx.reply = Reply::Stop("unknown");
@@ -180,7 +187,10 @@ pub(super) fn failed(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: RunId
         .effects
         .iter()
         .any(|e| e.job == ended.serial && e.state == EffectState::Sent);
-    if failure.effect_unknown || (open && !again) {
+    if !failure.effect_unknown && !open && timers::is_over(cx) {
+        // It had no longer; what it would have brought is not what failed.
+        timers::deadline(cx);
+    } else if failure.effect_unknown || (open && !again) {
         effects::lost_sight(cx, ended.serial);
         exhausted(cx, ended.unit, AttentionReason::EffectUnknown, failure);
     } else if again {

@@ -225,6 +225,7 @@ fn cost(task: &Value) -> String {
     let limits = [
         present(budget, "max_cost_usd").map(|limit| usd(Some(limit))),
         present(budget, "max_tokens").map(|limit| format!("{limit} tokens")),
+        present(budget, "max_calls").map(|limit| format!("{limit} calls")),
         present(budget, "max_duration_seconds").map(|limit| format!("{limit} s")),
     ];
     let limits: Vec<String> = limits.into_iter().flatten().collect();

@@ -11,6 +11,7 @@ pub mod outbox;
 pub mod payloads;
 pub mod quarantine;
 pub mod runs;
+pub mod spending;
 pub mod sweep;
 pub mod tasks;
 
@@ -43,6 +44,12 @@ pub enum StoreError {
         /// What the driver says.
         #[source]
         source: sqlx::Error,
+    },
+    /// Another coordinator set aside what was thought to be left; nothing was written.
+    #[error("the window of tenant {tenant} does not cover what was to be set aside")]
+    OverWindow {
+        /// Whose.
+        tenant: String,
     },
     /// A row holds what this program did not write.
     #[error("cannot read {what} of task {task}")]
@@ -96,7 +103,7 @@ impl StoreError {
     pub fn blames_the_input(&self) -> bool {
         let source = match self {
             Self::Corrupt { .. } => return true,
-            Self::Url(_) | Self::Migrate(_) => return false,
+            Self::Url(_) | Self::Migrate(_) | Self::OverWindow { .. } => return false,
             Self::Query { source, .. } => source,
         };
         match source {

@@ -24,7 +24,8 @@ pub(super) fn budget(facts: &Facts) -> Value {
     json!({
         "max_cost_usd": policy.max_cost_usd_micros.map(|most| usd(most.saturating_add(extra.usd_micros))),
         "max_tokens": policy.max_tokens.map(|most| most.saturating_add(extra.tokens)),
-        "max_duration_seconds": policy.max_duration_seconds,
+        "max_calls": policy.max_calls.map(|most| most.saturating_add(extra.calls)),
+        "max_duration_seconds": policy.max_duration_seconds.map(|most| most + facts.task.extra_time.as_secs_f64()),
     })
 }
 

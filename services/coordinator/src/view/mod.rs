@@ -56,7 +56,7 @@ impl Facts {
 }
 
 /// A moment as users read it.
-fn moment(at: Timestamp) -> Value {
+pub fn moment(at: Timestamp) -> Value {
     service::clock::rfc3339(at.0).into()
 }
 

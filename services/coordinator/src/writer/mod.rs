@@ -5,6 +5,7 @@
 //! that may only propose writes: whatever would end without a guarded write is decided again on a
 //! freshly read row.
 
+mod allowances;
 mod announce;
 mod batch;
 mod deciding;
@@ -70,6 +71,8 @@ pub struct Shared {
     pub paces: crate::work::pace::Paces,
     /// What runs of tools took and is not summed yet.
     pub measures: crate::catalog::measures::Measures,
+    /// What tenants may spend in a window of time.
+    pub tenant_budgets: crate::tenant_budgets::TenantBudgets,
     /// Which webhooks are told of what.
     pub subscriptions: crate::notices::Subscriptions,
 }
@@ -109,6 +112,7 @@ pub struct Writer {
     aside: Vec<Envelope>,
     failed: Vec<Failed>,
     window: window::Window,
+    allowances: allowances::Allowances,
     beats: tokio::sync::watch::Receiver<crate::beats::Beats>,
     /// How the events of large commits go out.
     bursts: Option<bus::publish::bursts::Bursts>,
@@ -138,6 +142,7 @@ impl Writer {
             aside: Vec::new(),
             failed: Vec::new(),
             window: window::Window::default(),
+            allowances: allowances::Allowances::default(),
             bursts: None,
             reports: mpsc::unbounded_channel(),
             acknowledged: Vec::new(),
@@ -172,7 +177,9 @@ impl Writer {
                 Some(report) = self.reports.1.recv() => self.note(report),
             }
             self.drain_reports();
-            self.refresh_widths();
+            if self.refresh_widths() {
+                self.look_at_windows().await;
+            }
             self.take_in(taken.drain(..)).await;
         }
     }
@@ -259,8 +266,10 @@ impl Writer {
         entry.map(|e| &mut e.task)
     }
 
-    fn refresh_widths(&mut self) {
-        if self.beats.has_changed().unwrap_or(false) {
+    /// Whether it is time to look again, as it is each second.
+    fn refresh_widths(&mut self) -> bool {
+        let again = self.beats.has_changed().unwrap_or(false);
+        if again {
             let now = self.beats.borrow_and_update();
             self.window.set_widths(&now.slots, now.coordinators);
             drop(now);
@@ -273,6 +282,7 @@ impl Writer {
                 self.wake(task);
             }
         }
+        again
     }
 
     fn wake(&self, task: TaskId) {

@@ -225,7 +225,7 @@ impl World {
         if serials.is_empty() {
             return;
         }
-        let transition = self.with_env(|env| dispatch(snapshot(&row), &serials, env));
+        let transition = self.with_env(|env| dispatch(snapshot(&row), &serials, None, env));
         let publish = transition.publish.clone();
         if self.write(coordinator, &row, transition) {
             self.publish(coordinator, task, &publish);
@@ -618,6 +618,7 @@ impl World {
                 actor,
                 from_step: None,
                 raise_budget: None,
+                more_time: Millis::default(),
                 send_again: true,
             },
             _ => return self.decide_gate(coordinator, task),

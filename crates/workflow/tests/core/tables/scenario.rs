@@ -10,6 +10,7 @@ use workflow::decision::{CostRow, EffectRow, Event, GateRow, Lookup, Refusal, Re
 use workflow::fork::Reuse;
 use workflow::ids::{GateId, JobId, RunId, Serial, TaskId};
 use workflow::input::{Body, Input};
+use workflow::money::Allowance;
 use workflow::plan::{FrozenPlan, PlanLimits};
 use workflow::state::{Job, JobState, PayloadNo, Step, Task, Unit};
 use workflow::submission::Submission;
@@ -37,6 +38,8 @@ pub struct Scenario {
     pub leases_end: bool,
     /// The pool has room: what is ready is dispatched after each input.
     pub room: bool,
+    /// What the tenant's window allows, where it has a budget.
+    pub window: Option<Allowance>,
     pub events: Vec<Event>,
     pub payloads: BTreeMap<PayloadNo, Body>,
     pub gates: Vec<GateRow>,
@@ -62,18 +65,18 @@ pub struct Run {
 }
 
 impl Scenario {
-    pub fn accepted(submission: Submission) -> Result<Self, Refusal> {
+    pub fn accepted(submission: Submission, window: Option<Allowance>) -> Result<Self, Refusal> {
         let transition = accept(TASK, TENANT, &submission, &env(&CATALOG, START, true))?;
-        Ok(Self::begun(submission, transition))
+        Ok(Self::begun(submission, window, transition))
     }
 
     /// A task that takes over what another one has done.
     pub fn forked(submission: Submission, reuse: &Reuse) -> Self {
         let transition = fork(TASK, TENANT, &submission, reuse, &env(&CATALOG, START, true)).unwrap();
-        Self::begun(submission, transition)
+        Self::begun(submission, None, transition)
     }
 
-    fn begun(submission: Submission, transition: Transition) -> Self {
+    fn begun(submission: Submission, window: Option<Allowance>, transition: Transition) -> Self {
         let mut scenario = Self {
             task: transition.task.clone().expect("a new task is a change"),
             submission,
@@ -82,6 +85,7 @@ impl Scenario {
             now: START,
             leases_end: true,
             room: true,
+            window,
             events: Vec::new(),
             payloads: BTreeMap::new(),
             gates: Vec::new(),
@@ -166,7 +170,7 @@ impl Scenario {
             return;
         }
         let serials: Vec<Serial> = ready.iter().map(|j| j.serial).collect();
-        let transition = dispatch(self.snapshot(), &serials, &self.env());
+        let transition = dispatch(self.snapshot(), &serials, self.window.as_ref(), &self.env());
         laws::nothing_begins_that_is_out_of_use(self, &transition);
         self.write(transition);
     }

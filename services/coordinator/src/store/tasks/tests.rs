@@ -47,7 +47,7 @@ async fn keep(pool: &PgPool, tenant: &str, story: &Story) {
             .map(|g| (task.id, tenant.to_owned(), g))
             .collect(),
         effects: story.changes.effects.iter().map(|e| (task.id, e.clone())).collect(),
-        costs: story.changes.costs.iter().map(|c| (task.id, c.clone())).collect(),
+        costs: story.changes.costs.iter().map(|c| (task.id, "shop".to_owned(), c.clone())).collect(),
         ..Rows::default()
     };
     rows.fold();

@@ -50,8 +50,9 @@ impl Player {
     }
 
     fn complete(&mut self, label: &str) {
-        // Something before it may have stopped the task.
-        if !self.s.queued().iter().any(|l| l == label) {
+        // Something before it may have stopped the task, or its time may be over.
+        let late = self.s.task.deadline.is_some_and(|end| end <= self.s.now);
+        if late || !self.s.queued().iter().any(|l| l == label) {
             return;
         }
         let run = self.s.run(label);

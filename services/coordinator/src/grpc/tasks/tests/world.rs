@@ -40,6 +40,13 @@ pub(in crate::grpc) struct World {
     _stop: DropGuard,
 }
 
+/// A database and a prefix of subjects of its own.
+async fn place() -> (String, String) {
+    let database = testkit::Postgres::shared().await.unwrap().database().await.unwrap();
+    let nats = testkit::Nats::shared().await.unwrap();
+    (database.url, nats.prefix())
+}
+
 pub(in crate::grpc) const LIMIT: Duration = Duration::from_secs(20);
 
 impl World {
@@ -48,9 +55,27 @@ impl World {
     }
 
     pub(in crate::grpc) async fn with_webhooks(webhooks: Value) -> Self {
+        let (database_url, prefix) = place().await;
+        Self::at(&database_url, &prefix, webhooks, json!({})).await
+    }
+
+    /// Two coordinators of the same database and broker, under the same policy.
+    pub(in crate::grpc) async fn two_with_policy(policy: Value) -> (Self, Self) {
+        let (database_url, prefix) = place().await;
+        let one = || Self::at(&database_url, &prefix, json!([]), policy.clone());
+        (one().await, one().await)
+    }
+
+    async fn at(database_url: &str, prefix: &str, webhooks: Value, policy: Value) -> Self {
         let webhooks: Vec<WebhookConfig> = serde_json::from_value(webhooks).unwrap();
-        let database = testkit::Postgres::shared().await.unwrap().database().await.unwrap();
-        let pool = store::pool(&database.url, 4).unwrap();
+        let mut config = json!({
+            "channels": [{ "name": "blog", "kind": "null" }], "policy": { "channels": ["blog"] },
+            "quality": { "dimensions": { "clarity": { "weight": 1.0 }, "tone": { "weight": 1.0 } } },
+        });
+        let rules = config["policy"].as_object_mut().unwrap();
+        rules.extend(policy.as_object().unwrap().clone());
+        let config: Config = serde_json::from_value(config).unwrap();
+        let pool = store::pool(database_url, 4).unwrap();
         store::migrate(&pool).await.unwrap();
         for spec in tools() {
             store::catalog::put(&pool, &spec, ToolState::Active).await;
@@ -60,7 +85,7 @@ impl World {
             url: nats.url().to_owned(),
             user: None,
             password: None,
-            prefix: nats.prefix(),
+            prefix: prefix.to_owned(),
             name: "test".to_owned(),
         };
         let bus = Bus::connect(&address).await.unwrap();
@@ -86,28 +111,24 @@ impl World {
             metrics: Metrics::new(&service::metrics::Registry::default()),
             paces: crate::work::pace::Paces::default(),
             measures: crate::catalog::measures::Measures::default(),
+            tenant_budgets: crate::tenant_budgets::TenantBudgets::new(&config.policy.tenant_budgets),
             subscriptions: crate::notices::Subscriptions::new(&webhooks),
         });
         shared.catalog.refresh(&pool).await.unwrap();
         let stop = CancellationToken::new();
         let settings = WriterConfig {
-            database_url: database.url.clone(),
+            database_url: database_url.to_owned(),
             max_batch: 64,
             cached_tasks: 100,
         };
         tokio::spawn(Writer::new(Arc::clone(&shared), settings).run(envelopes, stop.clone()));
-        let config: Config = serde_json::from_value(json!({
-            "channels": [{ "name": "blog", "kind": "null" }], "policy": { "channels": ["blog"] },
-            "quality": { "dimensions": { "clarity": { "weight": 1.0 }, "tone": { "weight": 1.0 } } },
-        }))
-        .unwrap();
         Self {
             tasks: Tasks {
                 shared,
                 config: Arc::new(config),
             },
             tenant: "a",
-            database_url: database.url,
+            database_url: database_url.to_owned(),
             _stop: stop.drop_guard(),
         }
     }
