@@ -120,6 +120,17 @@ pub struct Cost {
 }
 
 impl Cost {
+    /// Nothing of it below zero.
+    pub fn bounded(&self) -> Self {
+        Self {
+            usd_micros: self.usd_micros.map(|usd| usd.max(0)),
+            input_tokens: self.input_tokens.max(0),
+            output_tokens: self.output_tokens.max(0),
+            calls: self.calls.max(0),
+            model: self.model.clone(),
+        }
+    }
+
     /// As the budget counts it; an unknown price counts as nothing.
     pub fn money(&self) -> Money {
         Money {

@@ -122,6 +122,10 @@ fn nil_task() -> TaskId {
     TaskId(uuid::Uuid::nil())
 }
 
+fn nil_run() -> RunId {
+    RunId(uuid::Uuid::nil())
+}
+
 fn is_zero(n: &u32) -> bool {
     *n == 0
 }
@@ -566,6 +570,9 @@ pub struct Estimate {
     /// Its dispatch; a result of another one tells nothing about it.
     #[serde(rename = "k")]
     pub dispatch: u32,
+    /// The run it was counted for, and its row; nil where none was heard of.
+    #[serde(rename = "r", default = "nil_run")]
+    pub run: RunId,
     /// What was counted.
     #[serde(rename = "g")]
     pub grant: Money,

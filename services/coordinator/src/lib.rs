@@ -166,6 +166,7 @@ fn spawn_background(
         tokio::spawn(sweep::run(Arc::clone(shared), sweep_every)),
         tokio::spawn(sweep::watch_connection(Arc::clone(shared))),
         tokio::spawn(refresh_catalog(Arc::clone(shared))),
+        tokio::spawn(tenant_budgets::report(Arc::clone(shared))),
         tokio::spawn(sum_measures(Arc::clone(shared))),
         tokio::spawn(notices::keeping::run(Arc::clone(shared))),
         tokio::spawn(relay.run()),

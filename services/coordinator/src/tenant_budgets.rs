@@ -1,11 +1,19 @@
 //! What all tasks of a tenant may spend together in a window of time.
 
 use crate::policy::usd_micros;
+use crate::store::{StoreError, spending};
+use crate::writer::Shared;
 use serde_json::{Value, json};
 use service::config::{OnWindowExceeded, TenantBudgetConfig};
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::warn;
 use workflow::money::{Allowance, Bounds, Money};
 use workflow::time::{Millis, Timestamp};
+
+/// Between two looks at what is shown to dashboards.
+const REPORT: Duration = Duration::from_secs(5);
 
 /// The budgets of all tenants.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +41,7 @@ pub struct Used {
 }
 
 impl Used {
-    fn all(self) -> Money {
+    pub fn all(self) -> Money {
         self.spent.plus(self.reserved)
     }
 }
@@ -129,6 +137,41 @@ impl TenantBudget {
 
 fn whole(limit: u64) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// Tells, now and then, what the tenants have used that have a budget of their own.
+pub async fn report(shared: Arc<Shared>) {
+    let (tenants, _) = shared.tenant_budgets.tenants();
+    if tenants.is_empty() {
+        return;
+    }
+    let mut ticks = tokio::time::interval(REPORT);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = report_once(&shared, &tenants).await {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "what tenants spent could not be read"
+            );
+        }
+    }
+}
+
+async fn report_once(shared: &Shared, tenants: &[String]) -> Result<(), StoreError> {
+    let (now, budgets) = (shared.clock.now(), &shared.tenant_budgets);
+    let since = |tenant: &'_ String| budgets.of(tenant).map(|budget| budget.begin(now));
+    let since: Vec<(&str, Timestamp)> = tenants
+        .iter()
+        .filter_map(|of| Some((of.as_str(), since(of)?)))
+        .collect();
+    let mut connection = shared.pool.acquire().await.map_err(StoreError::at("connect"))?;
+    for (tenant, used) in spending::used(&mut connection, &since).await? {
+        if let Some(budget) = budgets.of(&tenant) {
+            shared.metrics.tenant_budget(&tenant, budget, used);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

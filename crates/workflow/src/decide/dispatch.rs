@@ -84,6 +84,17 @@ pub fn dispatch(snapshot: Snapshot<'_>, serials: &[Serial], window: Option<&Allo
     cx.finish()
 }
 
+/// Jobs that are ready and that the tenant's window does not cover now, each with what it lacks, for people.
+pub fn short_of_window(snapshot: Snapshot<'_>, window: &Allowance, env: &Env<'_>) -> Vec<(Serial, String)> {
+    let cx = Context::new(snapshot, env);
+    let lacks = |ready: &ReadyJob| {
+        let job = cx.task.jobs.iter().find(|job| job.serial == ready.serial)?;
+        let short = matches!(money::grant(&cx, job, Some(window)), Granted::ShortOfWindow);
+        short.then(|| (ready.serial, money::short(&cx, job, Some(window))))
+    };
+    ready_jobs(snapshot, env.now).iter().filter_map(lacks).collect()
+}
+
 /// Ends the steps that may not begin; whether there was one.
 fn stop_out_of_use(cx: &mut Context<'_>, serials: &[Serial]) -> bool {
     let mut stopped = false;

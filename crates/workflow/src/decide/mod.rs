@@ -23,7 +23,7 @@ mod versions;
 
 pub use auto_approval::{is_policy, publication as policy_that_lets_out};
 pub use delivering::RESULT;
-pub use dispatch::{ReadyJob, dispatch, note_published, ready_jobs};
+pub use dispatch::{ReadyJob, dispatch, note_published, ready_jobs, short_of_window};
 pub use gates::{actions_of, allowed_actions};
 
 use crate::decision::{Refusal, Reply, Transition};

@@ -297,7 +297,7 @@ pub(super) fn released(
     );
     cx.task.reserved = cx.task.reserved.minus(grant);
     // A run that was taken for lost and came back tells its cost here.
-    let replaces = replace_estimate(cx, serial, dispatch);
+    let replaces = replace_estimate(cx, serial, dispatch, run);
     cx.task.spent = cx.task.spent.plus(cost.money());
     if replaces || *cost != Cost::default() {
         let id = cx.task.id.job(serial);
@@ -373,7 +373,7 @@ fn take(cx: &mut Context<'_>, at: usize, dispatch: u32, run: RunId, cost: &Cost)
     let mut job = cx.task.jobs.swap_remove(at);
     let grant = std::mem::take(&mut job.grant);
     cx.task.reserved = cx.task.reserved.minus(grant);
-    let replaces = replace_estimate(cx, job.serial, dispatch);
+    let replaces = replace_estimate(cx, job.serial, dispatch, run);
     cx.task.spent = cx.task.spent.plus(cost.money());
     if replaces || *cost != Cost::default() {
         let id = cx.task.id.job(job.serial);
@@ -396,7 +396,7 @@ fn late_cost(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: RunId, cost: 
         return;
     };
     let known = cx.task.jobs.iter().find(|j| j.serial == serial).map(|j| j.unit);
-    let replaces = replace_estimate(cx, serial, dispatch);
+    let replaces = replace_estimate(cx, serial, dispatch, run);
     if replaces {
         cx.task.spent = cx.task.spent.plus(cost.money());
     }
@@ -406,14 +406,22 @@ fn late_cost(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: RunId, cost: 
 }
 
 /// The run of a dispatch told its cost: what was counted in its place is not spent any more.
-fn replace_estimate(cx: &mut Context<'_>, serial: Serial, dispatch: u32) -> bool {
+fn replace_estimate(cx: &mut Context<'_>, serial: Serial, dispatch: u32, run: RunId) -> bool {
+    // A copy of an earlier dispatch may have held the job when it was lost: its own estimate comes first.
+    let own = |e: &Estimate| (e.serial, e.run) == (serial, run);
     let of = |e: &Estimate| (e.serial, e.dispatch) == (serial, dispatch);
-    let Some(at) = cx.task.estimates.iter().position(of) else {
+    let estimates = &cx.task.estimates;
+    let Some(at) = estimates.iter().position(own).or_else(|| estimates.iter().position(of)) else {
         return false;
     };
     let estimate = cx.task.estimates.swap_remove(at);
     cx.task.spent = cx.task.spent.minus(estimate.grant);
     cx.touch();
+    if estimate.run != run {
+        // Its own row holds nothing any more, until that run tells.
+        let job = cx.task.id.job(serial);
+        cost_row(cx, job, estimate.run, None, &Cost::default(), true);
+    }
     true
 }
 
@@ -423,10 +431,17 @@ fn estimate(cx: &mut Context<'_>, job: &Job, run: RunId) {
     if job.grant.is_zero() {
         return;
     }
+    // A run that came back and was lost again is still one run.
+    let again = |e: &Estimate| (e.serial, e.run) == (job.serial, run);
+    if let Some(at) = cx.task.estimates.iter().position(again) {
+        let before = cx.task.estimates.swap_remove(at);
+        cx.task.spent = cx.task.spent.minus(before.grant);
+    }
     cx.task.spent = cx.task.spent.plus(job.grant);
     cx.task.estimates.push(Estimate {
         serial: job.serial,
         dispatch: job.dispatch,
+        run,
         grant: job.grant,
     });
     let cost = Cost {
@@ -445,7 +460,7 @@ fn cost_row(cx: &mut Context<'_>, job: JobId, run: RunId, unit: Option<Unit>, co
         job,
         run,
         unit,
-        cost: cost.clone(),
+        cost: cost.bounded(),
         estimated,
         at,
     });

@@ -4,16 +4,16 @@ use super::Facts;
 use serde_json::{Value, json};
 use workflow::submission::Policy;
 
-/// `{usd, input_tokens, output_tokens, calls}`. `usd` is null where runs used something and none of
+/// The sum of what its runs told, those included that came too late to count: `{usd, input_tokens, output_tokens, calls}`. `usd` is null where runs used something and none of
 /// them could name a price: null is never 0.
 pub(super) fn cost(facts: &Facts) -> Value {
-    let (spent, costs) = (facts.task.spent, facts.costs);
+    let costs = facts.costs;
     let known = costs.lines == 0 || costs.priced > 0;
     json!({
-        "usd": known.then(|| usd(spent.usd_micros)),
+        "usd": known.then(|| usd(costs.usd_micros)),
         "input_tokens": costs.input_tokens,
         "output_tokens": costs.output_tokens,
-        "calls": spent.calls,
+        "calls": costs.calls,
     })
 }
 

@@ -15,6 +15,7 @@ mod status;
 mod tool;
 mod trace;
 mod waiting;
+mod window;
 
 pub use approval::{approval, choose_gate};
 pub use bodies::{Bodies, wanted};
@@ -27,6 +28,7 @@ pub use status::status;
 pub use tool::tool;
 pub use trace::{Sources, trace};
 pub use waiting::may_wait;
+pub use window::add_window;
 
 use crate::store::tasks::CostTotals;
 use serde_json::{Map, Value};

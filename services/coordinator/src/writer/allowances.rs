@@ -29,6 +29,7 @@ pub(super) struct Allowances {
     waiting: BTreeMap<String, BTreeSet<TaskId>>,
     /// Tenants whose window did not cover what was thought to be left; nothing is set aside until sums are read again.
     shut: HashSet<String>,
+    looked_at: Option<tokio::time::Instant>,
 }
 
 struct Known {
@@ -88,6 +89,15 @@ impl Allowances {
         self.shut.insert(tenant.to_owned());
     }
 
+    /// When to look again whether those who wait have room; none: nobody waits.
+    pub fn look_at(&self) -> Option<tokio::time::Instant> {
+        let nobody = self.waiting.is_empty() && self.shut.is_empty();
+        let last = self
+            .looked_at
+            .map_or_else(tokio::time::Instant::now, |last| last + FRESH);
+        (!nobody).then_some(last)
+    }
+
     pub fn wait(&mut self, tenant: &str, task: TaskId) {
         self.waiting.entry(tenant.to_owned()).or_default().insert(task);
     }
@@ -133,10 +143,10 @@ impl Writer {
         let now = self.shared.clock.now();
         let asking = drafts.iter().filter(|draft| !draft.ready(now).is_empty());
         let tenants: BTreeSet<String> = asking.map(|draft| draft.entry.task.tenant.clone()).collect();
-        self.read_allowances(tenants, drafts).await
+        self.read_allowances(tenants).await
     }
 
-    async fn read_allowances(&mut self, tenants: BTreeSet<String>, drafts: &[Draft]) -> Result<(), StoreError> {
+    async fn read_allowances(&mut self, tenants: BTreeSet<String>) -> Result<(), StoreError> {
         let now = self.shared.clock.now();
         let since = unknown(&self.shared.tenant_budgets, &self.allowances, &tenants, now);
         if since.is_empty() {
@@ -150,9 +160,6 @@ impl Writer {
             let decided = writing.chain(&self.next.drafts);
             for draft in decided.filter(|draft| draft.entry.task.tenant == tenant) {
                 used = after(used, draft);
-            }
-            for draft in drafts.iter().filter(|draft| draft.entry.task.tenant == tenant) {
-                used.spent = used.spent.plus(cost(&draft.changes));
             }
             self.allowances.learn(tenant, used, window);
         }
@@ -191,12 +198,13 @@ impl Writer {
 
     /// Each second: other coordinators settle too, and windows end.
     pub(super) async fn look_at_windows(&mut self) {
+        self.allowances.looked_at = Some(tokio::time::Instant::now());
         self.allowances.shut.clear();
         let tenants: BTreeSet<String> = self.allowances.waiting.keys().cloned().collect();
         if tenants.is_empty() {
             return;
         }
-        let read = tokio::time::timeout(STATEMENT, self.read_allowances(tenants.clone(), &[])).await;
+        let read = tokio::time::timeout(STATEMENT, self.read_allowances(tenants.clone())).await;
         match read.unwrap_or_else(|_elapsed| Err(late())) {
             Ok(()) => self.call(&tenants),
             Err(error) => {

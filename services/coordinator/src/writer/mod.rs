@@ -79,7 +79,7 @@ pub struct Shared {
 
 impl Shared {
     /// What a decision made now is made with.
-    fn env<'a>(&'a self, catalog: &'a workflow::tool::Catalog) -> Env<'a> {
+    pub fn env<'a>(&'a self, catalog: &'a workflow::tool::Catalog) -> Env<'a> {
         Env {
             now: self.clock.now(),
             catalog,
@@ -164,6 +164,8 @@ impl Writer {
                 flush_at = Some(tokio::time::Instant::now() + ACK_IDLE);
             }
             let idle = tokio::time::sleep_until(flush_at.unwrap_or_else(tokio::time::Instant::now));
+            let look = self.allowances.look_at();
+            let look_at = tokio::time::sleep_until(look.unwrap_or_else(tokio::time::Instant::now));
             let (room, at_rest) = (self.room(), self.writing.is_none());
             tokio::select! {
                 biased;
@@ -173,11 +175,13 @@ impl Writer {
                 }
                 _ = inbox.recv_many(&mut taken, room), if room > 0 => {}
                 () = shutdown.cancelled(), if at_rest && inbox.is_empty() => return,
+                () = look_at, if look.is_some() => {}
                 () = idle, if flush_at.is_some() => self.flush_acknowledged().await,
                 Some(report) = self.reports.1.recv() => self.note(report),
             }
             self.drain_reports();
-            if self.refresh_widths() {
+            self.refresh_widths();
+            if look.is_some_and(|at| at <= tokio::time::Instant::now()) {
                 self.look_at_windows().await;
             }
             self.take_in(taken.drain(..)).await;
@@ -266,10 +270,8 @@ impl Writer {
         entry.map(|e| &mut e.task)
     }
 
-    /// Whether it is time to look again, as it is each second.
-    fn refresh_widths(&mut self) -> bool {
-        let again = self.beats.has_changed().unwrap_or(false);
-        if again {
+    fn refresh_widths(&mut self) {
+        if self.beats.has_changed().unwrap_or(false) {
             let now = self.beats.borrow_and_update();
             self.window.set_widths(&now.slots, now.coordinators);
             drop(now);
@@ -282,7 +284,6 @@ impl Writer {
                 self.wake(task);
             }
         }
-        again
     }
 
     fn wake(&self, task: TaskId) {

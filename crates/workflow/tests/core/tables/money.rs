@@ -531,3 +531,33 @@ fn what_a_large_model_needs_says_nothing_about_a_small_one() {
         (vec!["a".to_owned()], JOB_GRANT)
     );
 }
+
+#[test]
+fn a_copy_that_pays_for_a_lost_run_takes_its_estimate_off_the_books() {
+    let mut s = Given::plan("a").start();
+    let lost = s.run("a");
+    let copy = workflow::ids::RunId(uuid::Uuid::from_u128(99));
+    s.wait(15.0);
+    s.room = false;
+    let copy = super::scenario::Run { id: copy, ..lost };
+    let outcome = s.good(lost.unit);
+    s.end_for(&copy, outcome.clone(), usd(1));
+    assert_eq!((money(&s), s.kept.sum().usd_micros), ((0, 1), 1));
+    let row = s.costs.iter().rev().find(|row| row.run == lost.id).unwrap();
+    assert!(
+        row.estimated && row.cost == Cost::default(),
+        "until that run tells for itself"
+    );
+    assert!(matches!(s.end_for(&lost, outcome, usd(2)), Reply::Ignored(_)));
+    assert_eq!(s.costs.last().unwrap().cost.usd_micros, Some(2), "it is on record");
+}
+
+#[test]
+fn what_was_never_heard_of_is_estimated_until_its_run_tells() {
+    let mut s = Given::plan("a").start();
+    let queued = s.take("a");
+    s.input(&cancel());
+    assert_eq!(s.kept.sum().usd_micros, STEP_GRANT);
+    s.input(&failed(&queued, broken(), usd(3)));
+    assert_eq!((money(&s), s.kept.sum().usd_micros), ((0, 3), 3));
+}

@@ -2,6 +2,7 @@
 
 mod escalation;
 mod forking;
+mod windows;
 pub(in crate::grpc) mod world;
 mod writing;
 

@@ -40,9 +40,14 @@ pub(in crate::grpc) struct World {
     _stop: DropGuard,
 }
 
-/// A database and a prefix of subjects of its own.
+/// A database with the tools, and a prefix of subjects, of its own.
 async fn place() -> (String, String) {
     let database = testkit::Postgres::shared().await.unwrap().database().await.unwrap();
+    let pool = store::pool(&database.url, 1).unwrap();
+    store::migrate(&pool).await.unwrap();
+    for spec in tools() {
+        store::catalog::put(&pool, &spec, ToolState::Active).await;
+    }
     let nats = testkit::Nats::shared().await.unwrap();
     (database.url, nats.prefix())
 }
@@ -76,10 +81,6 @@ impl World {
         rules.extend(policy.as_object().unwrap().clone());
         let config: Config = serde_json::from_value(config).unwrap();
         let pool = store::pool(database_url, 4).unwrap();
-        store::migrate(&pool).await.unwrap();
-        for spec in tools() {
-            store::catalog::put(&pool, &spec, ToolState::Active).await;
-        }
         let nats = testkit::Nats::shared().await.unwrap();
         let address = BusConfig {
             url: nats.url().to_owned(),
