@@ -57,6 +57,30 @@ async fn tokens_are_bounded_whatever_they_cost_and_so_is_the_reply() {
 }
 
 #[tokio::test]
+async fn calls_are_bounded_whatever_they_cost() {
+    let server = ModelServer::start().await.unwrap();
+    let chat = chat(&[&server], Speaks::OpenAi, "nobody-knows-its-price");
+    let calls = |calls| Grant {
+        calls: Some(calls),
+        ..Grant::default()
+    };
+    let (first, second) = within(calls(1), async { (ask(&*chat, None).await, ask(&*chat, None).await) }).await;
+    assert_eq!(first.unwrap().usage.calls, 1);
+    let EngineError::OverGrant { needs, .. } = second.unwrap_err().error else {
+        panic!("a second call was made");
+    };
+    assert_eq!((needs.calls, server.asked().len()), (2, 1));
+
+    server.always(Say::Fails(400, None));
+    let refused = within(calls(1), async { (ask(&*chat, None).await, ask(&*chat, None).await) }).await;
+    assert_eq!(
+        refused.1.unwrap_err().error.code(),
+        "grant_too_small",
+        "a refused call is one too"
+    );
+}
+
+#[tokio::test]
 async fn a_smaller_model_is_asked_for_want_of_money_alone() {
     let server = ModelServer::start().await.unwrap();
     let chat = chat_of_sizes(&server, "gpt-4o-mini", "gpt-4o");

@@ -407,11 +407,10 @@ fn late_cost(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: RunId, cost: 
 
 /// The run of a dispatch told its cost: what was counted in its place is not spent any more.
 fn replace_estimate(cx: &mut Context<'_>, serial: Serial, dispatch: u32, run: RunId) -> bool {
-    // A copy of an earlier dispatch may have held the job when it was lost: its own estimate comes first.
-    let own = |e: &Estimate| (e.serial, e.run) == (serial, run);
-    let of = |e: &Estimate| (e.serial, e.dispatch) == (serial, dispatch);
-    let estimates = &cx.task.estimates;
-    let Some(at) = estimates.iter().position(own).or_else(|| estimates.iter().position(of)) else {
+    // What another run of the dispatch may have cost is another run's.
+    let unheard = RunId(uuid::Uuid::nil());
+    let of = |e: &Estimate| e.serial == serial && (e.run == run || (e.run == unheard && e.dispatch == dispatch));
+    let Some(at) = cx.task.estimates.iter().position(of) else {
         return false;
     };
     let estimate = cx.task.estimates.swap_remove(at);
