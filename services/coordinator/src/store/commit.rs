@@ -302,12 +302,19 @@ async fn hold_windows(connection: &mut PgConnection, rows: &Rows) -> Result<(), 
     let windows = rows.windows.iter();
     let since: Vec<(&str, Timestamp)> = windows.map(|(tenant, (_, begin))| (tenant.as_str(), *begin)).collect();
     let used = spending::used(connection, &since).await?;
-    for (tenant, (budget, _)) in &rows.windows {
-        if !used.get(tenant).is_some_and(|used| budget.covers(*used)) {
-            return Err(StoreError::OverWindow { tenant: tenant.clone() });
-        }
+    let short = |(tenant, (budget, _)): &(&String, &(TenantBudget, Timestamp))| {
+        !used.get(*tenant).is_some_and(|used| budget.covers(*used))
+    };
+    let tenants: Vec<String> = rows
+        .windows
+        .iter()
+        .filter(short)
+        .map(|(tenant, _)| tenant.clone())
+        .collect();
+    match tenants.as_slice() {
+        [] => Ok(()),
+        _ => Err(StoreError::OverWindow { tenants }),
     }
-    Ok(())
 }
 
 async fn statement(connection: &mut PgConnection, rows: &Rows) -> Result<Committed, StoreError> {

@@ -45,11 +45,11 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
-    /// Another coordinator set aside what was thought to be left; nothing was written.
-    #[error("the window of tenant {tenant} does not cover what was to be set aside")]
+    /// Another coordinator set aside what was thought to be left, or does not end doing so; nothing was written.
+    #[error("money of {} cannot be set aside now", tenants.join(", "))]
     OverWindow {
         /// Whose.
-        tenant: String,
+        tenants: Vec<String>,
     },
     /// A row holds what this program did not write.
     #[error("cannot read {what} of task {task}")]

@@ -11,6 +11,8 @@ use workflow::time::Timestamp;
 
 /// First half of the key under which the coordinators take turns setting money of a tenant aside.
 const LOCK: i32 = 0x6f72_6368;
+/// How long the turn of a tenant is waited for; it takes milliseconds.
+const PATIENCE: &str = "500ms";
 
 /// What is set aside for a task, all its jobs together.
 #[derive(Clone, Debug)]
@@ -24,17 +26,35 @@ pub struct Reserved {
 /// Whoever else sets money of these tenants aside waits until this transaction has ended. Before any row is locked.
 ///
 /// # Errors
-/// When the database does not answer.
+/// When somebody else does not come to an end, or the database does not answer.
 pub async fn lock(connection: &mut PgConnection, tenants: &[&str]) -> Result<(), StoreError> {
-    sqlx::query(
+    // A coordinator that was stopped in its turn holds up nobody for long.
+    patience(connection, PATIENCE).await?;
+    let locked = sqlx::query(
         "SELECT pg_advisory_xact_lock($1, place)
          FROM (SELECT DISTINCT hashtext(tenant) AS place FROM unnest($2::text[]) AS t (tenant) ORDER BY 1) AS places",
     )
     .bind(LOCK)
     .bind(tenants)
-    .execute(connection)
-    .await
-    .map_err(StoreError::at("take the turn of a tenant"))?;
+    .execute(&mut *connection)
+    .await;
+    if let Err(sqlx::Error::Database(error)) = &locked
+        && error.code().is_some_and(|code| code == "55P03")
+    {
+        let tenants = tenants.iter().map(|tenant| (*tenant).to_owned()).collect();
+        return Err(StoreError::OverWindow { tenants });
+    }
+    locked.map_err(StoreError::at("take the turn of a tenant"))?;
+    patience(connection, "0").await
+}
+
+/// How long this transaction waits for locks.
+async fn patience(connection: &mut PgConnection, time: &str) -> Result<(), StoreError> {
+    sqlx::query("SELECT set_config('lock_timeout', $1, true)")
+        .bind(time)
+        .execute(connection)
+        .await
+        .map_err(StoreError::at("bound the wait for a tenant"))?;
     Ok(())
 }
 

@@ -90,9 +90,9 @@ impl Writer {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(200)).await;
-            } else if let StoreError::OverWindow { tenant } = &error {
+            } else if let StoreError::OverWindow { tenants } = &error {
                 // What it may not set aside it does not try again before the next look, so this comes to an end.
-                self.allowances.shut(tenant);
+                tenants.iter().for_each(|tenant| self.allowances.shut(tenant));
                 self.shared.metrics.conflict();
             } else if error.is_conflict() && conflicts < MAX_CONFLICTS {
                 conflicts += 1;

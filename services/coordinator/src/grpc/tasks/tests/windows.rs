@@ -202,3 +202,24 @@ async fn a_limit_below_what_is_spent_lets_nothing_begin_but_what_is_free_and_sto
         "a tenant that has no budget any more"
     );
 }
+
+#[tokio::test]
+async fn a_coordinator_that_stops_in_the_turn_of_a_tenant_holds_up_nobody_for_long() {
+    let (one, _other) = World::two_with_policy(budget(WINDOW)).await;
+    let mut stopped = one.tasks.shared.pool.begin().await.unwrap();
+    spending::lock(&mut stopped, &["a"]).await.unwrap();
+    let began = Instant::now();
+    let ids = vec![one.submit(planned("Write about AI")).await];
+    assert!(
+        began.elapsed() < Duration::from_secs(3),
+        "accepted after {:?}",
+        began.elapsed()
+    );
+    assert_eq!(
+        dispatched(&one, &ids).await.len(),
+        0,
+        "nothing is set aside out of turn"
+    );
+    stopped.rollback().await.unwrap();
+    until(&one, &ids, 1).await;
+}
