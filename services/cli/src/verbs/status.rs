@@ -258,11 +258,8 @@ fn tenant(window: &Value) -> String {
         present(window, "max_calls").map(|limit| format!("{} of {limit} calls", sum("calls"))),
     ];
     let limits: Vec<String> = limits.into_iter().flatten().collect();
-    format!(
-        "{} spent or set aside; next window {}",
-        limits.join(", "),
-        field(window, "window_ends_at")
-    )
+    let end = moment(&field(window, "window_ends_at"));
+    format!("{} spent or set aside; next window {end} UTC", limits.join(", "))
 }
 
 /// Which patterns the plan was made from, and whether there was a memory to ask.
