@@ -410,3 +410,7 @@ fn publish_spec(entry: &Entry, index: u16, room: &mut Room) -> PublishSpec {
             .unwrap_or_default(),
     }
 }
+
+#[cfg(test)]
+#[path = "compose_tests.rs"]
+mod tests;
