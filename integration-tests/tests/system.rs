@@ -64,6 +64,8 @@ mod repair;
 mod replicas;
 #[path = "system/telemetry.rs"]
 mod telemetry;
+#[path = "system/tenant_budgets.rs"]
+mod tenant_budgets;
 #[path = "system/tools.rs"]
 mod tools;
 #[path = "system/webhooks.rs"]

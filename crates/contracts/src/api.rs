@@ -56,6 +56,9 @@ pub struct Budget {
     /// Tokens in and out, at least 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<i64>,
+    /// Calls of models, and of tools that cost, at least 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_calls: Option<i64>,
     /// Seconds, above 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_duration_seconds: Option<f64>,

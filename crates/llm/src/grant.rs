@@ -14,6 +14,8 @@ pub struct Grant {
     pub usd_micros: Option<i64>,
     /// Tokens, in and out; none: no bound.
     pub tokens: Option<i64>,
+    /// Calls; none: no bound.
+    pub calls: Option<i64>,
     /// Where the next call does not fit, a smaller model may be asked.
     pub cheaper: bool,
 }
@@ -25,6 +27,8 @@ pub struct Spend {
     pub usd_micros: i64,
     /// Tokens, in and out.
     pub tokens: i64,
+    /// Calls.
+    pub calls: i64,
 }
 
 impl Spend {
@@ -32,6 +36,7 @@ impl Spend {
         Self {
             usd_micros: self.usd_micros.saturating_add(other.usd_micros),
             tokens: self.tokens.saturating_add(other.tokens),
+            calls: self.calls.saturating_add(other.calls),
         }
     }
 
@@ -39,6 +44,7 @@ impl Spend {
         Self {
             usd_micros: self.usd_micros.saturating_sub(other.usd_micros),
             tokens: self.tokens.saturating_sub(other.tokens),
+            calls: self.calls.saturating_sub(other.calls),
         }
     }
 }
@@ -67,7 +73,14 @@ pub(crate) struct Held {
 
 /// There is a bound on what calls may spend.
 pub(crate) fn is_bounded() -> bool {
-    let bounded = |purse: &Arc<Purse>| purse.grant.usd_micros.or(purse.grant.tokens).is_some();
+    let bounded = |purse: &Arc<Purse>| {
+        purse
+            .grant
+            .usd_micros
+            .or(purse.grant.tokens)
+            .or(purse.grant.calls)
+            .is_some()
+    };
     PURSE.try_with(bounded).unwrap_or_default()
 }
 
@@ -87,7 +100,10 @@ pub(crate) fn set_aside(most: Spend) -> Result<Held, Spend> {
     let mut taken = purse.taken.lock().unwrap_or_else(PoisonError::into_inner);
     let needs = taken.plus(most);
     let fits = |bound: Option<i64>, needs: i64| bound.is_none_or(|bound| needs <= bound);
-    if !fits(purse.grant.usd_micros, needs.usd_micros) || !fits(purse.grant.tokens, needs.tokens) {
+    let grant = &purse.grant;
+    let all_fits =
+        fits(grant.usd_micros, needs.usd_micros) && fits(grant.tokens, needs.tokens) && fits(grant.calls, needs.calls);
+    if !all_fits {
         return Err(needs);
     }
     *taken = needs;
@@ -113,7 +129,10 @@ mod tests {
     use super::*;
 
     fn usd(usd_micros: i64) -> Spend {
-        Spend { usd_micros, tokens: 0 }
+        Spend {
+            usd_micros,
+            ..Spend::default()
+        }
     }
 
     #[tokio::test]
@@ -121,6 +140,7 @@ mod tests {
         let grant = Grant {
             usd_micros: Some(10),
             tokens: Some(100),
+            calls: None,
             cheaper: false,
         };
         within(grant, async {
@@ -137,8 +157,8 @@ mod tests {
         })
         .await;
         let tokens = Spend {
-            usd_micros: 0,
             tokens: 101,
+            ..Spend::default()
         };
         assert_eq!(within(grant, async { set_aside(tokens).err() }).await, Some(tokens));
     }

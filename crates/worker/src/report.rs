@@ -35,6 +35,7 @@ pub fn ended(failed: Failed) -> Ended {
             work::Grant {
                 usd_micros: needs.usd_micros,
                 tokens: needs.tokens,
+                calls: needs.calls,
                 ..work::Grant::default()
             },
         ),
@@ -49,6 +50,7 @@ pub fn grant(job: &work::Job) -> llm::Grant {
     llm::Grant {
         usd_micros: grant.bounds_usd.then_some(grant.usd_micros),
         tokens: grant.bounds_tokens.then_some(grant.tokens),
+        calls: grant.bounds_calls.then_some(grant.calls),
         cheaper: grant.cheaper,
     }
 }

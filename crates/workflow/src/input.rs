@@ -78,6 +78,8 @@ pub enum Input {
         actor: String,
         from_step: Option<String>,
         raise_budget: Option<Money>,
+        /// Added to the task's time, where it has a limit.
+        more_time: Millis,
         send_again: bool,
     },
     /// An input for this task could not be processed; it is in quarantine.
@@ -120,6 +122,17 @@ pub struct Cost {
 }
 
 impl Cost {
+    /// Nothing of it below zero.
+    pub fn bounded(&self) -> Self {
+        Self {
+            usd_micros: self.usd_micros.map(|usd| usd.max(0)),
+            input_tokens: self.input_tokens.max(0),
+            output_tokens: self.output_tokens.max(0),
+            calls: self.calls.max(0),
+            model: self.model.clone(),
+        }
+    }
+
     /// As the budget counts it; an unknown price counts as nothing.
     pub fn money(&self) -> Money {
         Money {

@@ -14,6 +14,7 @@ pub mod ids;
 pub mod input;
 pub mod judge;
 pub mod links;
+pub mod money;
 pub mod obligations;
 pub mod plan;
 pub mod risk;

@@ -7,7 +7,8 @@
 use crate::hash::Fingerprint;
 use crate::ids::{JobId, RunId, Serial, TaskId};
 use crate::judge::Judge;
-use crate::time::Timestamp;
+pub use crate::money::Money;
+use crate::time::{Millis, Timestamp};
 use crate::vocabulary::{AskKind, AttentionReason, EffectClass, GateKind, Phase, Status, StepStatus, WorkKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -107,6 +108,9 @@ pub struct Task {
     /// Added to the budget by humans.
     #[serde(rename = "xb", default, skip_serializing_if = "Money::is_zero")]
     pub extra_budget: Money,
+    /// Added to the time by humans.
+    #[serde(rename = "xt", default, skip_serializing_if = "Millis::is_zero")]
+    pub extra_time: Millis,
     /// How the end came about, for the end's event.
     #[serde(rename = "er", default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -119,11 +123,11 @@ fn nil_task() -> TaskId {
     TaskId(uuid::Uuid::nil())
 }
 
-fn is_zero(n: &u32) -> bool {
-    *n == 0
+fn nil_run() -> RunId {
+    RunId(uuid::Uuid::nil())
 }
 
-fn is_zero_i64(n: &i64) -> bool {
+fn is_zero(n: &u32) -> bool {
     *n == 0
 }
 
@@ -165,6 +169,9 @@ pub struct Step {
     /// The output is another task's, taken over when this one was forked.
     #[serde(rename = "u", default, skip_serializing_if = "std::ops::Not::not")]
     pub reused: bool,
+    /// Its latest run asks a small model, because little of the budget was left.
+    #[serde(rename = "h", default, skip_serializing_if = "std::ops::Not::not")]
+    pub cheaper: bool,
     /// Payload with feedback for its next run.
     #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
     pub feedback: Option<PayloadNo>,
@@ -576,57 +583,12 @@ pub struct Estimate {
     /// Its dispatch; a result of another one tells nothing about it.
     #[serde(rename = "k")]
     pub dispatch: u32,
+    /// The run it was counted for, and its row; nil where none was heard of.
+    #[serde(rename = "r", default = "nil_run")]
+    pub run: RunId,
     /// What was counted.
     #[serde(rename = "g")]
     pub grant: Money,
-}
-
-/// Money, tokens and calls.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Money {
-    /// Micro-USD.
-    #[serde(rename = "u", default, skip_serializing_if = "is_zero_i64")]
-    pub usd_micros: i64,
-    /// Tokens, in and out.
-    #[serde(rename = "t", default, skip_serializing_if = "is_zero_i64")]
-    pub tokens: i64,
-    /// Model and tool calls that cost.
-    #[serde(rename = "c", default, skip_serializing_if = "is_zero_i64")]
-    pub calls: i64,
-}
-
-impl Money {
-    /// Nothing at all.
-    pub fn is_zero(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// Nothing of it below zero.
-    pub fn bounded(self) -> Self {
-        Self {
-            usd_micros: self.usd_micros.max(0),
-            tokens: self.tokens.max(0),
-            calls: self.calls.max(0),
-        }
-    }
-
-    /// Sum; saturating, so that a hostile figure cannot wrap.
-    pub fn plus(self, other: Self) -> Self {
-        Self {
-            usd_micros: self.usd_micros.saturating_add(other.usd_micros),
-            tokens: self.tokens.saturating_add(other.tokens),
-            calls: self.calls.saturating_add(other.calls),
-        }
-    }
-
-    /// Difference, not below zero.
-    pub fn minus(self, other: Self) -> Self {
-        Self {
-            usd_micros: self.usd_micros.saturating_sub(other.usd_micros).max(0),
-            tokens: self.tokens.saturating_sub(other.tokens).max(0),
-            calls: self.calls.saturating_sub(other.calls).max(0),
-        }
-    }
 }
 
 impl Task {

@@ -2,6 +2,7 @@
 
 use crate::deliverable::DeliverableRule;
 use crate::judge::OVERALL;
+use crate::money::Bounds;
 use crate::plan::Plan;
 use crate::risk::Risk;
 use crate::vocabulary::{EffectClass, GateKind};
@@ -100,6 +101,9 @@ pub struct Policy {
     pub max_cost_usd_micros: Option<i64>,
     /// Tokens the task may use; none: no limit.
     pub max_tokens: Option<i64>,
+    /// Calls of models, and of tools that cost, the task may make; none: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_calls: Option<i64>,
     /// Seconds from acceptance until a human is asked; none: no limit.
     pub max_duration_seconds: Option<f64>,
     /// Seconds a gate stays open.
@@ -120,9 +124,18 @@ pub struct Policy {
     /// Tokens reserved for a run that asks models, where they have a budget.
     #[serde(default)]
     pub grant_tokens: i64,
+    /// Calls reserved for a run that asks models, where they have a budget.
+    #[serde(default)]
+    pub grant_calls: i64,
     /// A smaller model is asked where a larger one does not fit the budget.
     #[serde(default)]
     pub cheaper_models: bool,
+    /// What happens when the budget is spent; none: as `on_exhausted` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_budget_exceeded: Option<OnBudgetExceeded>,
+    /// With `cheaper`: the share of the budget, 0-1, below which steps ask small models.
+    #[serde(default)]
+    pub cheaper_below: f64,
     /// Step events are told too.
     pub step_events: bool,
     /// Higher is dispatched first; 0 is normal.
@@ -137,6 +150,27 @@ impl Policy {
         }
         Some(self.dimensions.get(dimension)?.floor.min(self.threshold))
     }
+
+    /// What the task may spend, without what humans added.
+    pub fn bounds(&self) -> Bounds {
+        Bounds {
+            usd_micros: self.max_cost_usd_micros,
+            tokens: self.max_tokens,
+            calls: self.max_calls,
+        }
+    }
+}
+
+/// What happens when a task's budget is spent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnBudgetExceeded {
+    /// A human is asked.
+    Ask,
+    /// The task fails.
+    Stop,
+    /// Steps ask small models while little is left; then a human is asked.
+    Cheaper,
 }
 
 /// Of tasks from before there was a time of its own.

@@ -25,6 +25,11 @@ impl Millis {
         Self((seconds * 1000.0) as i64)
     }
 
+    /// No time at all.
+    pub fn is_zero(&self) -> bool {
+        self.0 == 0
+    }
+
     /// Seconds with a fraction.
     pub fn as_secs_f64(self) -> f64 {
         self.0 as f64 / 1000.0

@@ -287,6 +287,15 @@ pub struct SubmitArguments {
     /// What the task may cost
     #[arg(long, value_name = "USD")]
     pub max_cost: Option<f64>,
+    /// Tokens the task may use, in and out
+    #[arg(long, value_name = "N")]
+    pub max_tokens: Option<i64>,
+    /// Calls of models, and of tools that cost, the task may make
+    #[arg(long, value_name = "N")]
+    pub max_calls: Option<i64>,
+    /// Seconds after which somebody is asked
+    #[arg(long, value_name = "SECONDS")]
+    pub max_duration: Option<f64>,
     /// -10 to 10; what is higher goes first
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub priority: Option<i16>,
@@ -364,6 +373,15 @@ pub struct RetryArguments {
     /// Added to the budget
     #[arg(long, value_name = "USD")]
     pub raise_cost: Option<f64>,
+    /// Tokens added to the budget
+    #[arg(long, value_name = "N")]
+    pub raise_tokens: Option<i64>,
+    /// Calls added to the budget
+    #[arg(long, value_name = "N")]
+    pub raise_calls: Option<i64>,
+    /// Seconds added to the time the task may take; from now, where it is over
+    #[arg(long, value_name = "SECONDS")]
+    pub raise_duration: Option<f64>,
     /// Send an effect of unknown outcome again
     #[arg(long)]
     pub send_again: bool,

@@ -84,6 +84,7 @@ fn budget(policy: &Policy, over: Budget) -> Budget {
     Budget {
         max_cost_usd: over.max_cost_usd.or(policy.max_cost_usd_micros.map(crate::view::usd)),
         max_tokens: over.max_tokens.or(policy.max_tokens),
+        max_calls: over.max_calls.or(policy.max_calls),
         max_duration_seconds: over.max_duration_seconds.or(policy.max_duration_seconds),
     }
 }

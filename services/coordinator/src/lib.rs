@@ -15,6 +15,7 @@ mod policy;
 mod results;
 mod store;
 mod sweep;
+mod tenant_budgets;
 mod view;
 mod work;
 mod writer;
@@ -72,8 +73,13 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         metrics: Metrics::new(&ctx.metrics),
         paces: work::pace::Paces::default(),
         measures: catalog::measures::Measures::default(),
+        tenant_budgets: tenant_budgets::TenantBudgets::new(&config.policy.tenant_budgets),
         subscriptions: notices::Subscriptions::new(&config.webhooks),
     });
+    if !shared.tenant_budgets.is_empty() {
+        let (tenants, all) = shared.tenant_budgets.tenants();
+        store::spending::take_stock(&pool, &tenants, all).await?;
+    }
     shared.catalog.refresh(&pool).await?;
     shared.judges.refresh(&pool).await?;
     shared.subscriptions.refresh(&pool).await?;
@@ -164,6 +170,7 @@ fn spawn_background(
         tokio::spawn(sweep::run(Arc::clone(shared), sweep_every)),
         tokio::spawn(sweep::watch_connection(Arc::clone(shared))),
         tokio::spawn(refresh_catalog(Arc::clone(shared))),
+        tokio::spawn(tenant_budgets::report(Arc::clone(shared))),
         tokio::spawn(sum_measures(Arc::clone(shared))),
         tokio::spawn(count_labels(Arc::clone(shared))),
         tokio::spawn(notices::keeping::run(Arc::clone(shared))),

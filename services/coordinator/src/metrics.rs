@@ -1,5 +1,6 @@
 //! What the coordinator counts.
 
+use crate::tenant_budgets::{TenantBudget, Used};
 use crate::work::account::{Account, KeptCall};
 use contracts::gen_ai as attribute;
 use service::metrics::{Counter, Registry, gen_ai, names};
@@ -66,6 +67,24 @@ impl Metrics {
     pub fn webhook(&self, webhook: &str, outcome: &str) {
         let labels = [("webhook", webhook), ("outcome", outcome)];
         self.registry.counter(names::WEBHOOK_EVENTS, &labels).inc();
+    }
+
+    /// What a tenant may spend in its window, and has spent or set aside.
+    #[expect(clippy::cast_precision_loss, reason = "a figure for dashboards")]
+    pub fn tenant_budget(&self, tenant: &str, budget: &TenantBudget, used: Used) {
+        let (limit, all) = (budget.limit, used.all());
+        let units = [
+            ("usd", limit.usd_micros, all.usd_micros, 1e6),
+            ("tokens", limit.tokens, all.tokens, 1.0),
+            ("calls", limit.calls, all.calls, 1.0),
+        ];
+        for (unit, limit, used, scale) in units {
+            let Some(limit) = limit else { continue };
+            let labels = [("tenant", tenant), ("unit", unit)];
+            let gauge = |name| self.registry.gauge(name, &labels);
+            gauge(names::TENANT_BUDGET_LIMIT).set(limit as f64 / scale);
+            gauge(names::TENANT_BUDGET_USED).set(used as f64 / scale);
+        }
     }
 
     /// Events a webhook has not taken yet.

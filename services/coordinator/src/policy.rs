@@ -8,7 +8,7 @@ use service::config::{self, Answering, AutoApprovalConfig, Config, EventDetail, 
 use std::collections::BTreeMap;
 use workflow::deliverable::DeliverableRule;
 use workflow::risk::Risk;
-use workflow::submission::{AutoApproval, Dimension, Escalation, OnExhausted, Policy, Submission};
+use workflow::submission::{AutoApproval, Dimension, Escalation, OnBudgetExceeded, OnExhausted, Policy, Submission};
 use workflow::vocabulary::{EffectClass, GateKind};
 
 /// Who asks; from the credential and the request's trace.
@@ -156,12 +156,19 @@ fn policy(asked: &ProcessRequest, config: &Config) -> Policy {
             (Some(true), [_, ..]) => channel_effects(config),
             _ => BTreeMap::new(),
         },
+        on_budget_exceeded: rules.on_budget_exceeded.map(|what| match what {
+            config::OnBudgetExceeded::Ask => OnBudgetExceeded::Ask,
+            config::OnBudgetExceeded::Stop => OnBudgetExceeded::Stop,
+            config::OnBudgetExceeded::Cheaper => OnBudgetExceeded::Cheaper,
+        }),
+        cheaper_below: rules.cheaper_below,
         on_exhausted: match rules.on_exhausted {
             config::OnExhausted::NeedsAttention => OnExhausted::NeedsAttention,
             config::OnExhausted::Fail => OnExhausted::Fail,
         },
         max_cost_usd_micros: budget.max_cost_usd.map(usd_micros),
         max_tokens: budget.max_tokens,
+        max_calls: budget.max_calls,
         max_duration_seconds: budget.max_duration_seconds,
         gate_ttl_seconds: rules.gate_ttl_seconds,
         assignees: assignees(&rules.assignees),
@@ -170,6 +177,7 @@ fn policy(asked: &ProcessRequest, config: &Config) -> Policy {
         model_timeout_seconds: rules.model_timeout_seconds,
         grant_usd_micros: grant(config, budget.max_cost_usd),
         grant_tokens: i64::try_from(rules.grant.tokens).unwrap_or(i64::MAX),
+        grant_calls: rules.grant.calls.into(),
         cheaper_models: rules.cheaper_models,
         step_events: config.events.detail == EventDetail::Step,
         priority: asked.priority.unwrap_or(0),
@@ -219,10 +227,11 @@ fn channel_effects(config: &Config) -> BTreeMap<String, EffectClass> {
 
 fn budget(asked: Option<Budget>, default: &config::BudgetConfig) -> Budget {
     let asked = asked.unwrap_or_default();
-    let tokens = default.max_tokens.map(|n| i64::try_from(n).unwrap_or(i64::MAX));
+    let whole = |limit: Option<u64>| limit.map(|n| i64::try_from(n).unwrap_or(i64::MAX));
     Budget {
         max_cost_usd: asked.max_cost_usd.or(default.max_cost_usd),
-        max_tokens: asked.max_tokens.or(tokens),
+        max_tokens: asked.max_tokens.or(whole(default.max_tokens)),
+        max_calls: asked.max_calls.or(whole(default.max_calls)),
         max_duration_seconds: asked.max_duration_seconds.or(default.max_duration_seconds),
     }
 }

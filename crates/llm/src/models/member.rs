@@ -256,7 +256,10 @@ impl Member {
     fn took(&self, outcome: &Result<Completion, Fault>, most: Spend) -> Spend {
         match outcome {
             Ok(completion) => completion.tokens.as_ref().map_or(most, |tokens| self.cost(tokens)),
-            Err(fault) if fault.kind.is_free() => Spend::default(),
+            Err(fault) if fault.kind.is_free() => Spend {
+                calls: most.calls,
+                ..Spend::default()
+            },
             Err(_) => most,
         }
     }
@@ -265,6 +268,7 @@ impl Member {
         Spend {
             usd_micros: self.price.map_or(0, |price| price.micros(tokens)),
             tokens: i64::try_from(tokens.input.saturating_add(tokens.output)).unwrap_or(i64::MAX),
+            calls: 1,
         }
     }
 

@@ -8,8 +8,8 @@ use testkit::{ModelServer, Say};
 fn usd(micros: i64, cheaper: bool) -> Grant {
     Grant {
         usd_micros: Some(micros),
-        tokens: None,
         cheaper,
+        ..Grant::default()
     }
 }
 
@@ -54,6 +54,30 @@ async fn tokens_are_bounded_whatever_they_cost_and_so_is_the_reply() {
     within(tokens(10_000), ask(&*chat, None)).await.unwrap();
     let asked = server.asked();
     assert_eq!((asked.len(), asked[0].body["max_tokens"].as_i64()), (1, Some(8192)));
+}
+
+#[tokio::test]
+async fn calls_are_bounded_whatever_they_cost() {
+    let server = ModelServer::start().await.unwrap();
+    let chat = chat(&[&server], Speaks::OpenAi, "nobody-knows-its-price");
+    let calls = |calls| Grant {
+        calls: Some(calls),
+        ..Grant::default()
+    };
+    let (first, second) = within(calls(1), async { (ask(&*chat, None).await, ask(&*chat, None).await) }).await;
+    assert_eq!(first.unwrap().usage.calls, 1);
+    let EngineError::OverGrant { needs, .. } = second.unwrap_err().error else {
+        panic!("a second call was made");
+    };
+    assert_eq!((needs.calls, server.asked().len()), (2, 1));
+
+    server.always(Say::Fails(400, None));
+    let refused = within(calls(1), async { (ask(&*chat, None).await, ask(&*chat, None).await) }).await;
+    assert_eq!(
+        refused.1.unwrap_err().error.code(),
+        "grant_too_small",
+        "a refused call is one too"
+    );
 }
 
 #[tokio::test]

@@ -35,6 +35,7 @@ mod retry;
 mod schema;
 mod secret;
 mod service;
+mod tenant_budgets;
 mod tools;
 mod webhooks;
 mod worker;
@@ -70,14 +71,15 @@ pub use mcp_servers::{McpEndpoint, McpServerConfig, McpToolConfig};
 pub use nats::NatsConfig;
 pub use pagination::{PaginationConfig, PaginationKind};
 pub use policy::{
-    AssigneesConfig, AutoApprovalConfig, BudgetConfig, EscalationConfig, GrantConfig, OnExhausted, PolicyConfig,
-    RiskLevel,
+    AssigneesConfig, AutoApprovalConfig, BudgetConfig, EscalationConfig, GrantConfig, OnBudgetExceeded, OnExhausted,
+    PolicyConfig, RiskLevel,
 };
 pub use probe::ProbeConfig;
 pub use quality::{DeliverableConfig, DimensionConfig, JudgeFloorConfig, QualityConfig};
 pub use retry::RetryConfig;
 pub use secret::{Secret, SecretError};
 pub use service::ServiceConfig;
+pub use tenant_budgets::{OnWindowExceeded, TenantBudgetConfig};
 pub use tools::{RegisteredState, ToolProfile, ToolsConfig};
 pub use webhooks::{EVENTS, WebhookConfig};
 pub use worker::WorkerConfig;

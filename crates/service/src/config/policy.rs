@@ -1,4 +1,5 @@
 use super::checks::{Checks, is_subject_token};
+use super::tenant_budgets::TenantBudgetConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,16 @@ pub struct PolicyConfig {
     pub channels: Vec<String>,
     /// What happens when attempts, rounds or budget are spent: `needs_attention` asks a human, `fail` ends the task.
     pub on_exhausted: OnExhausted,
+    /// What happens when a task's budget is spent, where it is not to be as `on_exhausted` says: `ask` asks a human, `stop`
+    /// ends the task, `cheaper` has steps ask models of the tier `small` once little is left, and then asks a human.
+    pub on_budget_exceeded: Option<OnBudgetExceeded>,
+    /// With `on_budget_exceeded = "cheaper"`: the share of any limit, 0-1, below which little is left.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub cheaper_below: f64,
+    /// What all tasks of a tenant may spend together in a window of time: tables with `tenant` (`*`: each that has no
+    /// table of its own), `window_seconds`, at least one of `max_cost_usd`, `max_tokens` and `max_calls`, and
+    /// `on_exceeded`: `wait` (the default) has work that costs wait for the next window, `ask` asks a human.
+    pub tenant_budgets: Vec<TenantBudgetConfig>,
     /// Default limits of a task.
     pub budget: BudgetConfig,
     /// What is reserved for one planning, one assessment, or one run of an agent without `estimated_cost`, where the task
@@ -127,6 +138,9 @@ pub struct BudgetConfig {
     /// Input and output tokens.
     #[schemars(range(min = 1))]
     pub max_tokens: Option<u64>,
+    /// Calls of models, and of tools that cost.
+    #[schemars(range(min = 1))]
+    pub max_calls: Option<u64>,
     /// Seconds from acceptance until a human is asked.
     #[schemars(range(min = 1.0, max = 31_536_000.0))]
     pub max_duration_seconds: Option<f64>,
@@ -158,6 +172,17 @@ pub enum OnExhausted {
     Fail,
 }
 
+/// What happens when a task's budget is spent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum OnBudgetExceeded {
+    // No docs on the variants: with them the schema is a `oneOf`, whose errors do not name the choices.
+    Ask,
+    Stop,
+    Cheaper,
+}
+
 impl Default for PolicyConfig {
     fn default() -> Self {
         Self {
@@ -167,6 +192,9 @@ impl Default for PolicyConfig {
             auto_approval: Vec::new(),
             channels: Vec::new(),
             on_exhausted: OnExhausted::NeedsAttention,
+            on_budget_exceeded: None,
+            cheaper_below: 0.25,
+            tenant_budgets: Vec::new(),
             budget: BudgetConfig::default(),
             grant: GrantConfig::default(),
             cheaper_models: false,
@@ -219,6 +247,7 @@ impl PolicyConfig {
                 "order them by after_seconds, or raise policy.gate_ttl_seconds",
             );
         }
+        TenantBudgetConfig::check_all(&self.tenant_budgets, checks);
         if self
             .budget
             .max_cost_usd

@@ -533,6 +533,38 @@ fn the_shipped_default_file_tells_every_key_and_changes_nothing() {
 }
 
 #[test]
+fn a_budget_of_a_tenant_has_figures_that_can_be_held_and_one_table() {
+    let folder = Folder::new();
+    let table = |rest: &str| format!("[[policy.tenant_budgets]]\ntenant = {rest}\n");
+    let text = [
+        table("\"shop\"\nwindow_seconds = 0\nmax_cost_usd = -1.0"),
+        table("\"shop\"\nwindow_seconds = 60\nmax_cost_usd = nan"),
+        table("\"*\"\nwindow_seconds = 60\nmax_tokens = 9000000000000000000\nmax_calls = -1"),
+    ];
+    let path = folder.file("a.toml", &text.concat());
+    let found = faults(&environment(&[("ORCHESTRATOR_CONFIG", &path)]));
+    for key in [
+        "[0].window_seconds",
+        "[0].max_cost_usd",
+        "[1].max_cost_usd",
+        "[2].max_tokens",
+        "[2].max_calls",
+    ] {
+        fault(&found, &format!("policy.tenant_budgets{key}"));
+    }
+    let text = [
+        table("\"shop\"\nwindow_seconds = 60\nmax_calls = 1"),
+        table("\"shop\"\nwindow_seconds = 90\nmax_calls = 1"),
+        table("\"a.b\"\nwindow_seconds = 60"),
+    ];
+    let path = folder.file("b.toml", &text.concat());
+    let found = faults(&environment(&[("ORCHESTRATOR_CONFIG", &path)]));
+    for key in ["[1].tenant", "[2].tenant", "[2]"] {
+        fault(&found, &format!("policy.tenant_budgets{key}"));
+    }
+}
+
+#[test]
 fn every_key_is_documented() {
     let schema = schemars::schema_for!(Config).to_value();
     let mut missing = Vec::new();

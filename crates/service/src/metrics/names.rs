@@ -117,6 +117,16 @@ pub const WEBHOOK_EVENTS: Metric = Metric {
     name: "orchestrator_webhook_events_total",
     help: "Events posted to a webhook, by what became of it: delivered, failed (tried again later), given_up, gone.",
 };
+/// Coordinator: what a tenant may spend in its window.
+pub const TENANT_BUDGET_LIMIT: Metric = Metric {
+    name: "orchestrator_tenant_budget_limit",
+    help: "What a tenant may spend in its window, by unit (usd, tokens, calls).",
+};
+/// Coordinator: what a tenant has spent in its window, and set aside.
+pub const TENANT_BUDGET_USED: Metric = Metric {
+    name: "orchestrator_tenant_budget_used",
+    help: "What a tenant has spent in its window and set aside, by unit; each coordinator counts all.",
+};
 /// Coordinator: events for webhooks that are not delivered yet.
 pub const WEBHOOK_WAITING: Metric = Metric {
     name: "orchestrator_webhook_waiting",

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::{delivering, effects, gates, steps};
 use crate::hash::Fingerprint;
 use crate::state::{EffectState, Unit};
-use crate::submission::OnExhausted;
+use crate::submission::{OnBudgetExceeded, OnExhausted};
 use crate::vocabulary::{AttentionReason, EventKind, GateKind, Status};
 use serde_json::json;
 
@@ -89,7 +89,15 @@ pub(super) fn enter_attention(cx: &mut Context<'_>) {
         return;
     };
     super::runs::drop_jobs(cx);
-    let policy_fails = cx.submission.policy.on_exhausted == OnExhausted::Fail
+    let policy = &cx.submission.policy;
+    let fails = match policy
+        .on_budget_exceeded
+        .filter(|_| attention.reason == AttentionReason::BudgetExceeded)
+    {
+        Some(on_budget) => on_budget == OnBudgetExceeded::Stop,
+        None => policy.on_exhausted == OnExhausted::Fail,
+    };
+    let policy_fails = fails
         // Where an outside effect may have happened, only a human may say that this is the end.
         && !matches!(attention.reason, AttentionReason::EffectUnknown | AttentionReason::GateExpired)
         && !effects::any_open(cx);

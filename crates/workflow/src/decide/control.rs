@@ -6,6 +6,7 @@ use crate::decision::{Refusal, Reply};
 use crate::hash::Fingerprint;
 use crate::input::Body;
 use crate::state::{Attention, DeliveryState, EffectState, Money, PayloadNo, Unit};
+use crate::time::Millis;
 use crate::vocabulary::{Action, AttentionReason, EventKind, GateKind, Status, StepStatus};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -74,7 +75,7 @@ pub(super) fn retry(
     cx: &mut Context<'_>,
     actor: &str,
     from_step: Option<&str>,
-    raise_budget: Option<Money>,
+    (raise_budget, more_time): (Option<Money>, Millis),
     send_again: bool,
 ) {
     if cx.task.status.is_terminal() {
@@ -109,6 +110,7 @@ pub(super) fn retry(
     let action = if send_again { Action::SendAgain } else { Action::Retry };
     cx.close_all_gates(action, actor, Fingerprint::of([]));
     leave_attention(cx);
+    more_until_deadline(cx, &attention, more_time);
     if let Some(more) = raise_budget {
         cx.task.extra_budget = cx.task.extra_budget.plus(more);
     }
@@ -132,6 +134,20 @@ pub(super) fn retry(
             cx.set_stage(Status::Executing);
         }
     }
+}
+
+/// A human gives the task more time: from now, where its time was over.
+fn more_until_deadline(cx: &mut Context<'_>, left: &Attention, more: Millis) {
+    let more = Millis(more.0.max(0));
+    let Some(deadline) = cx.task.deadline.filter(|_| !more.is_zero()) else {
+        return;
+    };
+    let from = match left.reason {
+        AttentionReason::Deadline => cx.now(),
+        _ => deadline.max(cx.now()),
+    };
+    cx.task.deadline = Some(from + more);
+    cx.task.extra_time = Millis(cx.task.extra_time.0.saturating_add(more.0));
 }
 
 /// Back to the stage that was interrupted; answers it.

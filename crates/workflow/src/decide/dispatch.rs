@@ -1,11 +1,13 @@
 //! From `ready` to `queued(k)`: what may go out, within the budget, and what is out already.
 
 use super::context::Context;
-use super::{Env, MAX_REQUEUES, Snapshot, advance, money, runs};
+use super::money::{self, Granted};
+use super::{Env, MAX_REQUEUES, Snapshot, advance, runs};
 use crate::decision::{Reply, Transition};
 use crate::ids::{JobId, Serial};
 use crate::input::{Failure, Found};
-use crate::state::{Effect, EffectState, JobState, Stored, Task, Unit};
+use crate::money::Allowance;
+use crate::state::{Effect, EffectState, JobState, Money, Stored, Task, Unit};
 use crate::time::Timestamp;
 use crate::tool::OutOfUse;
 use crate::vocabulary::{AttentionReason, EventKind, Status, WorkKind};
@@ -57,29 +59,40 @@ pub fn ready_jobs(snapshot: Snapshot<'_>, now: Timestamp) -> Vec<ReadyJob> {
 
 /// Dispatches `serials`: `queued(k)`, with its grant reserved.
 ///
-/// Where the budget does not allow it, the job stays ready; when nothing else runs, a human is asked. Where the tool of a
+/// Where the budget does not allow it, the job stays ready; when nothing else runs, a human is asked. Where only the
+/// window of the tenant does not allow it, it stays ready for the next one, or a human is asked. Where the tool of a
 /// step is out of use, the step fails, and as after any failure nothing else of the task begins.
-pub fn dispatch(snapshot: Snapshot<'_>, serials: &[Serial], env: &Env<'_>) -> Transition {
+///
+/// `window`: what the tenant may spend now, if it has a budget.
+pub fn dispatch(snapshot: Snapshot<'_>, serials: &[Serial], window: Option<&Allowance>, env: &Env<'_>) -> Transition {
     let mut cx = Context::new(snapshot, env);
     if stop_out_of_use(&mut cx, serials) {
         advance::advance(&mut cx);
         return cx.finish();
     }
+    let mut window = window.copied();
     let mut starved = None;
     for &serial in serials {
-        if !dispatch_one(&mut cx, serial) {
-            starved = starved.or(Some(serial));
-        }
+        starved = starved.or(dispatch_one(&mut cx, serial, &mut window));
     }
-    if let Some(starved) = starved
+    if let Some(detail) = starved
         && !cx.has_dispatched_jobs()
     {
-        let short = cx.task.jobs.iter().find(|job| job.serial == starved);
-        let detail = short.map_or_else(String::new, |job| money::short(&cx, job));
         cx.stall(AttentionReason::BudgetExceeded, detail);
         advance::advance(&mut cx);
     }
     cx.finish()
+}
+
+/// Jobs that are ready and that the tenant's window does not cover now, each with what it lacks, for people.
+pub fn short_of_window(snapshot: Snapshot<'_>, window: &Allowance, env: &Env<'_>) -> Vec<(Serial, String)> {
+    let cx = Context::new(snapshot, env);
+    let lacks = |ready: &ReadyJob| {
+        let job = cx.task.jobs.iter().find(|job| job.serial == ready.serial)?;
+        let short = matches!(money::grant(&cx, job, Some(window)), Granted::ShortOfWindow);
+        short.then(|| (ready.serial, money::short(&cx, job, Some(window))))
+    };
+    ready_jobs(snapshot, env.now).iter().filter_map(lacks).collect()
 }
 
 /// Ends the steps that may not begin; whether there was one.
@@ -109,36 +122,56 @@ fn out_of_use(cx: &Context<'_>, serial: Serial) -> Option<OutOfUse> {
     cx.out_of_use(index).filter(|_| may_stop)
 }
 
-fn dispatch_one(cx: &mut Context<'_>, serial: Serial) -> bool {
-    let now = cx.now();
-    let Some(at) = cx.task.jobs.iter().position(|j| j.serial == serial) else {
-        return true;
-    };
-    let Some(job) = cx.task.jobs.get(at) else { return true };
+/// Dispatches a job that is ready; else, if a human must be asked for more, what for.
+fn dispatch_one(cx: &mut Context<'_>, serial: Serial, window: &mut Option<Allowance>) -> Option<String> {
+    let at = cx.task.jobs.iter().position(|j| j.serial == serial)?;
+    let job = cx.task.jobs.get(at)?;
     if !matches!(job.state, JobState::Ready { .. }) {
-        return true;
+        return None;
     }
-    let unit = job.unit;
-    let Some(grant) = money::grant(cx, job) else {
-        return false;
+    let (grant, cheaper) = match (money::grant(cx, job, window.as_ref()), window.as_ref()) {
+        (Granted::Yes { grant, cheaper }, _) => (grant, cheaper),
+        (Granted::ShortOfWindow, Some(window)) => {
+            let asks = window.asks || money::never_fits(cx, job, window);
+            return asks.then(|| money::short(cx, job, Some(window)));
+        }
+        (Granted::ShortOfTask | Granted::ShortOfWindow, _) => return Some(money::short(cx, job, None)),
     };
+    if let Some(window) = window {
+        window.left = window.left.less(grant);
+        window.idle &= grant.is_zero();
+    }
+    queue(cx, at, grant, cheaper);
+    None
+}
+
+fn queue(cx: &mut Context<'_>, at: usize, grant: Money, cheaper: bool) {
+    let now = cx.now();
     cx.touch();
     cx.task.reserved = cx.task.reserved.plus(grant);
-    let Some(job) = cx.task.jobs.get_mut(at) else {
-        return true;
-    };
+    let Some(job) = cx.task.jobs.get_mut(at) else { return };
     job.dispatch += 1;
     job.grant = grant;
     job.state = JobState::Queued { at: now, stored: None };
-    let first = job.dispatch == 1;
+    let (first, serial, unit) = (job.dispatch == 1, job.serial, job.unit);
     cx.publish.push(serial);
-    if let (true, Unit::Step(index)) = (first, unit) {
-        if let Some(step) = cx.task.steps.get_mut(usize::from(index)) {
-            step.started_at = Some(now);
-        }
-        cx.emit_step(EventKind::StepQueued, index, json!({}));
+    let Unit::Step(index) = unit else { return };
+    let Some(step) = cx.task.steps.get_mut(usize::from(index)) else {
+        return;
+    };
+    let turned = cheaper && !step.cheaper;
+    step.cheaper = cheaper;
+    if first {
+        step.started_at = Some(now);
     }
-    true
+    if first || turned {
+        let extra = if cheaper {
+            json!({ "tier": "small", "tier_reason": "budget" })
+        } else {
+            json!({})
+        };
+        cx.emit_step(EventKind::StepQueued, index, extra);
+    }
 }
 
 /// Remembers where a dispatch was stored. Not a change worth a write of its own: it is kept with the

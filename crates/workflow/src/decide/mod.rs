@@ -25,7 +25,7 @@ mod versions;
 
 pub use auto_approval::{is_policy, publication as policy_that_lets_out};
 pub use delivering::RESULT;
-pub use dispatch::{ReadyJob, dispatch, note_published, ready_jobs};
+pub use dispatch::{ReadyJob, dispatch, note_published, ready_jobs, short_of_window};
 pub use gates::{actions_of, allowed_actions};
 
 use crate::decision::{Refusal, Reply, Transition};
@@ -153,9 +153,11 @@ pub fn decide(snapshot: Snapshot<'_>, input: &Input, env: &Env<'_>) -> Transitio
             actor,
             from_step,
             raise_budget,
+            more_time,
             send_again,
         } => {
-            control::retry(&mut cx, actor, from_step.as_deref(), *raise_budget, *send_again);
+            let more = (*raise_budget, *more_time);
+            control::retry(&mut cx, actor, from_step.as_deref(), more, *send_again);
         }
         Input::Poisoned { detail } => control::poisoned(&mut cx, detail),
     }

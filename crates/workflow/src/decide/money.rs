@@ -2,17 +2,89 @@
 
 use super::context::Context;
 use super::runs;
+use crate::money::{Allowance, Bounds};
+use crate::plan::FrozenStep;
 use crate::state::{Job, Money, Unit};
+use crate::submission::OnBudgetExceeded;
 
-/// What is set aside for a dispatch of the job; none: the budget does not cover it now.
+/// What became of the wish for a grant.
+pub(super) enum Granted {
+    /// So much is set aside; for a step, whether its model must be a small one.
+    Yes { grant: Money, cheaper: bool },
+    /// The task's budget does not cover it now.
+    ShortOfTask,
+    /// The tenant's window does not cover it now.
+    ShortOfWindow,
+}
+
+/// What is set aside for a dispatch of the job.
 ///
 /// Where a run may say by itself that it needs more, what is left will do, as long as nobody else has part of it: its
 /// calls are made only where they fit.
-pub(super) fn grant(cx: &Context<'_>, job: &Job) -> Option<Money> {
-    let (wish, may_be_less) = wish(cx, job.unit);
-    let left = left(cx);
-    let alone = cx.task.reserved.is_zero();
-    let of = |wish: i64, needs: i64, left: Option<i64>| {
+pub(super) fn grant(cx: &Context<'_>, job: &Job, window: Option<&Allowance>) -> Granted {
+    let frugal = cx.submission.policy.on_budget_exceeded == Some(OnBudgetExceeded::Cheaper)
+        && matches!(job.unit, Unit::Step(index) if cx.frozen(index).is_some_and(|frozen| frozen.asks_models));
+    let was_cheaper = is_cheaper(cx, job.unit);
+    // A small one may be enough where a larger one does not fit.
+    let tries: &[bool] = match frugal {
+        true if was_cheaper || is_scarce(cx) => &[true],
+        true => &[false, true],
+        false => &[false],
+    };
+    let mut missed = Granted::ShortOfTask;
+    for &cheaper in tries {
+        // What a larger model needs says nothing about a small one.
+        let needs = if cheaper && !was_cheaper {
+            Money::default()
+        } else {
+            job.needs
+        };
+        match covered(cx, &wish(cx, job.unit, cheaper, window), needs, window) {
+            Ok(grant) => return Granted::Yes { grant, cheaper },
+            Err(short) => missed = short,
+        }
+    }
+    missed
+}
+
+/// Whether the step was last dispatched to a small model for want of money.
+fn is_cheaper(cx: &Context<'_>, unit: Unit) -> bool {
+    match unit {
+        Unit::Step(index) => cx.task.steps.get(usize::from(index)).is_some_and(|step| step.cheaper),
+        _ => false,
+    }
+}
+
+/// Less of the task's budget is left than the policy's share.
+fn is_scarce(cx: &Context<'_>) -> bool {
+    let (limit, left) = (limit(cx), left(cx));
+    let scarce = |limit: Option<i64>, left: Option<i64>| {
+        let (limit, left) = limit.zip(left)?;
+        Some((left as f64) < limit as f64 * cx.submission.policy.cheaper_below)
+    };
+    let of = [
+        scarce(limit.usd_micros, left.usd_micros),
+        scarce(limit.tokens, left.tokens),
+        scarce(limit.calls, left.calls),
+    ];
+    of.contains(&Some(true))
+}
+
+fn covered(cx: &Context<'_>, wish: &Wish, needs: Money, window: Option<&Allowance>) -> Result<Money, Granted> {
+    let (own, alone) = (left(cx), cx.task.reserved.is_zero());
+    let grant = fit(wish, needs, own, alone).ok_or(Granted::ShortOfTask)?;
+    match window {
+        // What costs the tenant nothing waits for nobody.
+        Some(window) if window.limit.counts(grant) => {
+            fit(wish, needs, own.min(window.left), alone && window.idle).ok_or(Granted::ShortOfWindow)
+        }
+        _ => Ok(grant),
+    }
+}
+
+/// As much of the wish as is left, if that will do.
+fn fit(wish: &Wish, needs: Money, left: Bounds, alone: bool) -> Option<Money> {
+    let of = |wish: i64, needs: i64, left: Option<i64>, may_be_less: bool| {
         let Some(left) = left else { return Some(wish.max(needs)) };
         // Half as much again, so that it need not come back for little.
         let generous = wish.max(needs.saturating_add(needs / 2));
@@ -25,71 +97,126 @@ pub(super) fn grant(cx: &Context<'_>, job: &Job) -> Option<Money> {
         }
     };
     Some(Money {
-        usd_micros: of(wish.usd_micros, job.needs.usd_micros, left.usd_micros)?,
-        tokens: of(wish.tokens, job.needs.tokens, left.tokens)?,
-        calls: 0,
+        usd_micros: of(
+            wish.most.usd_micros,
+            needs.usd_micros,
+            left.usd_micros,
+            wish.usd_may_be_less,
+        )?,
+        tokens: of(wish.most.tokens, needs.tokens, left.tokens, wish.may_be_less)?,
+        calls: of(wish.most.calls, needs.calls, left.calls, wish.may_be_less)?,
     })
 }
 
+/// No window of the tenant will ever cover the job.
+pub(super) fn never_fits(cx: &Context<'_>, job: &Job, window: &Allowance) -> bool {
+    let wish = wish(cx, job.unit, is_cheaper(cx, job.unit), Some(window));
+    fit(&wish, job.needs, window.limit, true).is_none()
+}
+
 /// What the budget lacks for the job, for people.
-pub(super) fn short(cx: &Context<'_>, job: &Job) -> String {
-    let (wish, _) = wish(cx, job.unit);
-    let left = left(cx);
+pub(super) fn short(cx: &Context<'_>, job: &Job, window: Option<&Allowance>) -> String {
+    let wish = wish(cx, job.unit, is_cheaper(cx, job.unit), window).most;
+    let (left, whose) = match window {
+        None => (left(cx), "left"),
+        Some(window) => (window.left, "left in the window of the tenant"),
+    };
     let most = |wish: i64, needs: i64| if needs > 0 { needs } else { wish };
     let usd = |micros: i64| format!("${}.{:06}", micros / 1_000_000, micros.max(0) % 1_000_000);
     let what = runs::what(cx, job.unit);
-    let (needs, tokens) = (
+    let lacks = |needs: i64, left: Option<i64>| left.filter(|left| *left < needs || *left <= 0);
+    let (needs, tokens, calls) = (
         most(wish.usd_micros, job.needs.usd_micros),
         most(wish.tokens, job.needs.tokens),
+        most(wish.calls, job.needs.calls),
     );
-    match (left.usd_micros, left.tokens) {
-        (Some(left), _) if left < needs || left <= 0 => {
-            format!("{what} may take {}, of which {} is left", usd(needs), usd(left.max(0)))
-        }
-        (_, left) => format!(
-            "{what} may take {tokens} tokens, of which {} are left",
-            left.unwrap_or(0).max(0)
-        ),
+    if let Some(left) = lacks(needs, left.usd_micros) {
+        return format!(
+            "{what} may take {}, of which {} is {whose}",
+            usd(needs),
+            usd(left.max(0))
+        );
     }
+    let (needs, unit, left) = match lacks(calls, left.calls) {
+        Some(left) => (calls, "calls", left),
+        None => (tokens, "tokens", left.tokens.unwrap_or(0)),
+    };
+    format!("{what} may take {needs} {unit}, of which {} are {whose}", left.max(0))
 }
 
-/// Limits less what is spent and set aside; none: no limit.
-struct Left {
-    usd_micros: Option<i64>,
-    tokens: Option<i64>,
+/// The task's limits, humans' raises included.
+fn limit(cx: &Context<'_>) -> Bounds {
+    cx.submission.policy.bounds().and(cx.task.extra_budget)
 }
 
-fn left(cx: &Context<'_>) -> Left {
+/// Limits less what is spent and set aside.
+fn left(cx: &Context<'_>) -> Bounds {
+    limit(cx).less(cx.task.spent.plus(cx.task.reserved))
+}
+
+/// What a run of a unit is expected to spend.
+struct Wish {
+    most: Money,
+    /// It can make do with less, and says where it cannot.
+    usd_may_be_less: bool,
+    /// The same for tokens and calls.
+    may_be_less: bool,
+}
+
+impl Wish {
+    const NOTHING: Self = Self {
+        most: Money {
+            usd_micros: 0,
+            tokens: 0,
+            calls: 0,
+        },
+        usd_may_be_less: false,
+        may_be_less: false,
+    };
+}
+
+fn wish(cx: &Context<'_>, unit: Unit, cheaper: bool, window: Option<&Allowance>) -> Wish {
     let policy = &cx.submission.policy;
-    let used = cx.task.spent.plus(cx.task.reserved);
-    let extra = cx.task.extra_budget;
-    let left = |limit: Option<i64>, extra: i64, used: i64| Some(limit?.saturating_add(extra).saturating_sub(used));
-    Left {
-        usd_micros: left(policy.max_cost_usd_micros, extra.usd_micros, used.usd_micros),
-        tokens: left(policy.max_tokens, extra.tokens, used.tokens),
-    }
-}
-
-/// What a run of the unit is expected to spend, and whether it can make do with less.
-fn wish(cx: &Context<'_>, unit: Unit) -> (Money, bool) {
-    let policy = &cx.submission.policy;
+    let own = policy.bounds();
+    let bounds = window.map_or(own, |window| own.min(window.limit));
     let of_models = Money {
         usd_micros: policy.grant_usd_micros,
-        tokens: policy.max_tokens.map_or(0, |_| policy.grant_tokens),
-        calls: 0,
+        tokens: bounds.tokens.map_or(0, |_| policy.grant_tokens),
+        calls: bounds.calls.map_or(0, |_| policy.grant_calls),
+    };
+    let unknown = Wish {
+        most: of_models,
+        usd_may_be_less: true,
+        may_be_less: true,
     };
     match unit {
-        Unit::Plan | Unit::Assess => (of_models, true),
-        Unit::Format(_) | Unit::Publish(_) => (Money::default(), false),
+        Unit::Plan | Unit::Assess => unknown,
+        Unit::Format(_) | Unit::Publish(_) => Wish::NOTHING,
         Unit::Step(index) => match cx.frozen(index) {
-            Some(frozen) if frozen.of_unknown_price => (of_models, true),
-            frozen => {
-                let estimate = Money {
-                    usd_micros: frozen.map_or(0, |frozen| frozen.grant_usd_micros),
-                    ..Money::default()
-                };
-                (estimate, false)
-            }
+            None => Wish::NOTHING,
+            Some(frozen) if frozen.of_unknown_price => unknown,
+            Some(frozen) if frozen.asks_models => Wish {
+                most: Money {
+                    usd_micros: frozen.grant_usd_micros,
+                    ..of_models
+                },
+                usd_may_be_less: cheaper,
+                may_be_less: true,
+            },
+            Some(frozen) => of_tool(frozen, bounds),
         },
+    }
+}
+
+/// A tool that costs is called once.
+fn of_tool(frozen: &FrozenStep, bounds: Bounds) -> Wish {
+    let costs = frozen.grant_usd_micros > 0;
+    Wish {
+        most: Money {
+            usd_micros: frozen.grant_usd_micros,
+            tokens: 0,
+            calls: i64::from(costs && bounds.calls.is_some()),
+        },
+        ..Wish::NOTHING
     }
 }

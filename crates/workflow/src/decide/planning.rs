@@ -87,6 +87,7 @@ fn new_task(id: TaskId, tenant: &str, submission: &Submission, env: &Env<'_>) ->
         reserved: Money::default(),
         estimates: Vec::new(),
         extra_budget: Money::default(),
+        extra_time: Millis::default(),
         error: None,
         decided: Vec::new(),
     }
@@ -249,6 +250,7 @@ pub(super) fn fresh_step() -> Step {
         output: None,
         items: None,
         reused: false,
+        cheaper: false,
         feedback: None,
         asked: None,
         started_at: None,

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::{
-    LEASE, LOSSES_ALONE, LOSSES_BEFORE_ALONE, asking, assessing, delivering, effects, fan_out, planning, steps,
+    LEASE, LOSSES_ALONE, LOSSES_BEFORE_ALONE, asking, assessing, delivering, effects, fan_out, planning, steps, timers,
 };
 use crate::decision::{CostRow, Reply};
 use crate::ids::{JobId, RunId, Serial};
@@ -32,6 +32,11 @@ pub(super) fn started(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: RunI
         return;
     };
     let now = cx.now();
+    // The timer that drops its jobs may be seconds late.
+    if timers::is_over(cx) {
+        cx.reply = Reply::Stop("deadline");
+        return;
+    }
     let Some(job) = cx.task.jobs.get_mut(at) else { return };
     if dispatch > job.dispatch {
         cx.reply = Reply::Stop("unknown");
@@ -196,7 +201,10 @@ pub(super) fn failed(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: RunId
         .effects
         .iter()
         .any(|e| e.job == ended.serial && e.state == EffectState::Sent);
-    if failure.effect_unknown || (open && !again) {
+    if !failure.effect_unknown && !open && timers::is_over(cx) {
+        // It had no longer; what it would have brought is not what failed.
+        timers::deadline(cx);
+    } else if failure.effect_unknown || (open && !again) {
         effects::lost_sight(cx, ended.serial);
         exhausted(cx, ended.unit, AttentionReason::EffectUnknown, failure);
     } else if again {
@@ -303,7 +311,7 @@ pub(super) fn released(
     );
     cx.task.reserved = cx.task.reserved.minus(grant);
     // A run that was taken for lost and came back tells its cost here.
-    let replaces = replace_estimate(cx, serial, dispatch);
+    let replaces = replace_estimate(cx, serial, dispatch, run);
     cx.task.spent = cx.task.spent.plus(cost.money());
     if replaces || *cost != Cost::default() {
         let id = cx.task.id.job(serial);
@@ -379,7 +387,7 @@ fn take(cx: &mut Context<'_>, at: usize, dispatch: u32, run: RunId, cost: &Cost)
     let mut job = cx.task.jobs.swap_remove(at);
     let grant = std::mem::take(&mut job.grant);
     cx.task.reserved = cx.task.reserved.minus(grant);
-    let replaces = replace_estimate(cx, job.serial, dispatch);
+    let replaces = replace_estimate(cx, job.serial, dispatch, run);
     cx.task.spent = cx.task.spent.plus(cost.money());
     if replaces || *cost != Cost::default() {
         let id = cx.task.id.job(job.serial);
@@ -402,7 +410,7 @@ fn late_cost(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: RunId, cost: 
         return;
     };
     let known = cx.task.jobs.iter().find(|j| j.serial == serial).map(|j| j.unit);
-    let replaces = replace_estimate(cx, serial, dispatch);
+    let replaces = replace_estimate(cx, serial, dispatch, run);
     if replaces {
         cx.task.spent = cx.task.spent.plus(cost.money());
     }
@@ -412,14 +420,21 @@ fn late_cost(cx: &mut Context<'_>, job: JobId, dispatch: u32, run: RunId, cost: 
 }
 
 /// The run of a dispatch told its cost: what was counted in its place is not spent any more.
-fn replace_estimate(cx: &mut Context<'_>, serial: Serial, dispatch: u32) -> bool {
-    let of = |e: &Estimate| (e.serial, e.dispatch) == (serial, dispatch);
+fn replace_estimate(cx: &mut Context<'_>, serial: Serial, dispatch: u32, run: RunId) -> bool {
+    // What another run of the dispatch may have cost is another run's.
+    let unheard = RunId(uuid::Uuid::nil());
+    let of = |e: &Estimate| e.serial == serial && (e.run == run || (e.run == unheard && e.dispatch == dispatch));
     let Some(at) = cx.task.estimates.iter().position(of) else {
         return false;
     };
     let estimate = cx.task.estimates.swap_remove(at);
     cx.task.spent = cx.task.spent.minus(estimate.grant);
     cx.touch();
+    if estimate.run != run {
+        // Its own row holds nothing any more, until that run tells.
+        let job = cx.task.id.job(serial);
+        cost_row(cx, job, estimate.run, None, &Cost::default(), true);
+    }
     true
 }
 
@@ -429,10 +444,17 @@ fn estimate(cx: &mut Context<'_>, job: &Job, run: RunId) {
     if job.grant.is_zero() {
         return;
     }
+    // A run that came back and was lost again is still one run.
+    let again = |e: &Estimate| (e.serial, e.run) == (job.serial, run);
+    if let Some(at) = cx.task.estimates.iter().position(again) {
+        let before = cx.task.estimates.swap_remove(at);
+        cx.task.spent = cx.task.spent.minus(before.grant);
+    }
     cx.task.spent = cx.task.spent.plus(job.grant);
     cx.task.estimates.push(Estimate {
         serial: job.serial,
         dispatch: job.dispatch,
+        run,
         grant: job.grant,
     });
     let cost = Cost {
@@ -451,7 +473,7 @@ fn cost_row(cx: &mut Context<'_>, job: JobId, run: RunId, unit: Option<Unit>, co
         job,
         run,
         unit,
-        cost: cost.clone(),
+        cost: cost.bounded(),
         estimated,
         at,
     });

@@ -85,9 +85,14 @@ fn expire_gates(cx: &mut Context<'_>) {
     }
 }
 
-fn deadline(cx: &mut Context<'_>) {
+/// The task has had its time.
+pub(super) fn is_over(cx: &Context<'_>) -> bool {
     let moves = !matches!(cx.task.status, Status::NeedsAttention | Status::Cancelling);
-    if moves && cx.task.deadline.is_some_and(|t| t <= cx.now()) {
+    moves && cx.task.deadline.is_some_and(|t| t <= cx.now())
+}
+
+pub(super) fn deadline(cx: &mut Context<'_>) {
+    if is_over(cx) {
         cx.task.deadline = None;
         runs::drop_jobs(cx);
         if cx.task.status == Status::Paused {

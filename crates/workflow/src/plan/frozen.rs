@@ -76,6 +76,9 @@ pub struct FrozenStep {
     /// It asks models, and nobody has estimated what for: the policy says what is reserved.
     #[serde(default)]
     pub of_unknown_price: bool,
+    /// It asks models: nobody can tell before how many calls and tokens that takes.
+    #[serde(default)]
+    pub asks_models: bool,
     /// Usually done within a second: may share a message with its siblings.
     pub short: bool,
 }

@@ -24,15 +24,20 @@ pub async fn retry(caller: &Caller, arguments: RetryArguments) -> Result<()> {
         task,
         from_step,
         raise_cost,
+        raise_tokens,
+        raise_calls,
+        raise_duration,
         send_again,
     } = arguments;
-    let raise_budget = raise_cost.map(|usd| Budget {
-        max_cost_usd: Some(usd),
-        ..Budget::default()
-    });
+    let raise = Budget {
+        max_cost_usd: raise_cost,
+        max_tokens: raise_tokens,
+        max_calls: raise_calls,
+        max_duration_seconds: raise_duration,
+    };
     let retry = RetryRequest {
         from_step,
-        raise_budget,
+        raise_budget: Some(raise).filter(|raise| *raise != Budget::default()),
         send_again,
     };
     let task_id = caller.task(&task).await?;

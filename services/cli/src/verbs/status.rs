@@ -50,6 +50,7 @@ pub fn describe(task: &Value, look: Look, program: &str) -> String {
     lines.extend(quality(task.get("quality").unwrap_or(&Value::Null), look));
     lines.push(String::new());
     lines.push(labelled("cost", &cost(task), look));
+    lines.extend(present(task, "tenant_budget").map(|window| labelled("tenant", &tenant(window), look)));
     lines.extend(memory(task, look));
     for published in items(task, "published") {
         let place = ["channel", "location"].map(|name| field(published, name)).join("  ");
@@ -228,6 +229,7 @@ fn cost(task: &Value) -> String {
     let limits = [
         present(budget, "max_cost_usd").map(|limit| usd(Some(limit))),
         present(budget, "max_tokens").map(|limit| format!("{limit} tokens")),
+        present(budget, "max_calls").map(|limit| format!("{limit} calls")),
         present(budget, "max_duration_seconds").map(|limit| format!("{limit} s")),
     ];
     let limits: Vec<String> = limits.into_iter().flatten().collect();
@@ -235,6 +237,32 @@ fn cost(task: &Value) -> String {
         text.push_str(&format!("; at most {}", limits.join(", ")));
     }
     text
+}
+
+/// What all tasks of the tenant together may spend, and have.
+fn tenant(window: &Value) -> String {
+    let of = |part: &str, name: &str| {
+        window
+            .get(part)
+            .and_then(|part| part.get(name))
+            .cloned()
+            .unwrap_or_default()
+    };
+    let sum = |name: &str| {
+        ["spent", "reserved"]
+            .iter()
+            .filter_map(|part| of(part, name).as_f64())
+            .sum::<f64>()
+    };
+    let limits = [
+        present(window, "max_cost_usd")
+            .map(|limit| format!("{} of {}", usd(Some(&sum("usd").into())), usd(Some(limit)))),
+        present(window, "max_tokens").map(|limit| format!("{} of {limit} tokens", sum("tokens"))),
+        present(window, "max_calls").map(|limit| format!("{} of {limit} calls", sum("calls"))),
+    ];
+    let limits: Vec<String> = limits.into_iter().flatten().collect();
+    let end = moment(&field(window, "window_ends_at"));
+    format!("{} spent or set aside; next window {end} UTC", limits.join(", "))
 }
 
 /// Which patterns the plan was made from, and whether there was a memory to ask.

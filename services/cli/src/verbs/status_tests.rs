@@ -65,6 +65,18 @@ fn what_a_task_waits_for_without_anybody_being_asked_is_told() {
 }
 
 #[test]
+fn what_the_tenant_has_used_of_its_window_stands_below_the_cost() {
+    let mut task = task();
+    task["tenant_budget"] = json!({
+        "max_cost_usd": 2.0, "max_tokens": null, "max_calls": 50, "window_ends_at": "2026-11-24T00:00:00.000Z",
+        "spent": { "usd": 1.25, "tokens": 9, "calls": 20 }, "reserved": { "usd": 0.5, "tokens": 0, "calls": 5 },
+    });
+    let text = describe(&task, Look::PLAIN, "orchestrator");
+    let told = "tenant    $1.75 of $2.00, 25 of 50 calls spent or set aside; next window 2026-11-24 00:00:00 UTC";
+    assert!(text.lines().any(|line| line == told), "{text}");
+}
+
+#[test]
 fn on_a_narrow_terminal_only_ids_and_commands_may_be_wider() {
     let look = Look {
         width: Some(50),

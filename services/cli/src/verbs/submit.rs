@@ -23,15 +23,17 @@ pub async fn run(caller: &Caller, arguments: SubmitArguments) -> Result<()> {
 
 fn request(arguments: SubmitArguments) -> Result<ProcessRequest> {
     let plan = arguments.plan.as_deref().map(read_plan).transpose()?;
-    let max_cost_usd = arguments.max_cost;
+    let budget = Budget {
+        max_cost_usd: arguments.max_cost,
+        max_tokens: arguments.max_tokens,
+        max_calls: arguments.max_calls,
+        max_duration_seconds: arguments.max_duration,
+    };
     Ok(ProcessRequest {
         plan,
         business_metrics: arguments.metrics.iter().cloned().collect(),
         preferences: preferences(&arguments),
-        budget: max_cost_usd.map(|_| Budget {
-            max_cost_usd,
-            ..Budget::default()
-        }),
+        budget: Some(budget).filter(|budget| *budget != Budget::default()),
         quality_threshold: arguments.quality_threshold,
         max_refinements: arguments.max_refinements,
         plan_review: arguments.plan_review.then_some(true),

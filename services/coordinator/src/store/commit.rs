@@ -6,12 +6,14 @@
 
 use super::labels::{self, LabelRow};
 use super::runs::{self, RunRow};
+use super::spending::{self, Reserved};
 use super::{StoreError, notices, to_db};
 use crate::notices::NewNotice;
+use crate::tenant_budgets::TenantBudget;
 use chrono::{DateTime, Utc};
 use outbox::Told;
 use sqlx::postgres::PgConnection;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use workflow::decision::{CostRow, EffectRow, GateRow};
 use workflow::ids::{RunId, TaskId};
 use workflow::obligations::next_due;
@@ -29,8 +31,13 @@ pub struct Rows {
     pub notices: Vec<NewNotice>,
     pub gates: Vec<(TaskId, String, GateRow)>,
     pub effects: Vec<(TaskId, EffectRow)>,
-    pub costs: Vec<(TaskId, CostRow)>,
+    /// With the tenant.
+    pub costs: Vec<(TaskId, String, CostRow)>,
     pub labels: Vec<LabelRow>,
+    /// Of tasks whose tenant has a budget.
+    pub reserved: Vec<Reserved>,
+    /// Tenants for whose tasks something is set aside anew, with their budget and when its window began.
+    pub windows: BTreeMap<String, (TenantBudget, Timestamp)>,
     pub runs: Vec<RunRow>,
     pub acknowledged: Vec<BatchAck>,
 }
@@ -52,6 +59,8 @@ impl Rows {
         self.effects.extend(other.effects);
         self.costs.extend(other.costs);
         self.labels.extend(other.labels);
+        self.reserved.extend(other.reserved);
+        self.windows.extend(other.windows);
         self.runs.extend(other.runs);
     }
 
@@ -74,7 +83,7 @@ impl Rows {
         let mut seen = HashSet::new();
         keep_last(&mut self.effects, |(_, row)| seen.insert((row.job, row.ordinal)));
         let mut seen = HashSet::new();
-        keep_last(&mut self.costs, |(_, row)| seen.insert((row.job, row.run)));
+        keep_last(&mut self.costs, |(_, _, row)| seen.insert((row.job, row.run)));
         let mut seen = HashSet::new();
         keep_last(&mut self.labels, |row| seen.insert(row.key()));
     }
@@ -237,20 +246,21 @@ ON CONFLICT (job_id, ordinal) DO UPDATE SET state = excluded.state, run_id = exc
     target = CASE WHEN excluded.target = '' THEN effect.target ELSE excluded.target END";
 
 const COSTS: &str = "
-INSERT INTO cost (job_id, run_id, task_id, usd_micros, input_tokens, output_tokens, calls, model, estimated, at)
+INSERT INTO cost (job_id, run_id, task_id, usd_micros, input_tokens, output_tokens, calls, model, estimated, at, tenant)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-    $8::text[], $9::bool[], $10::timestamptz[])
+    $8::text[], $9::bool[], $10::timestamptz[], $11::text[])
 ON CONFLICT (job_id, run_id) DO UPDATE SET usd_micros = excluded.usd_micros, input_tokens = excluded.input_tokens,
     output_tokens = excluded.output_tokens, calls = excluded.calls, model = excluded.model, estimated = excluded.estimated
     WHERE cost.estimated";
 
 /// Writes a batch, whole or not at all.
 ///
-/// Gates, effects, costs, labels, runs that called something and what webhooks are told of are rare; a batch that has some takes
-/// a transaction of several statements, every other one is a single round trip.
+/// Gates, effects, costs, labels, runs that called something, grants of tenants with a budget and what webhooks are told of are
+/// rare; a batch that has some takes a transaction of several statements, every other one is a single round trip.
 ///
 /// # Errors
-/// A conflict where somebody else was first; an outage where nobody knows what was written.
+/// A conflict where somebody else was first, a window that does not cover what is set aside; an outage where nobody
+/// knows what was written.
 pub async fn commit(connection: &mut PgConnection, rows: &Rows) -> Result<Committed, StoreError> {
     let rare = [
         rows.gates.len(),
@@ -259,13 +269,18 @@ pub async fn commit(connection: &mut PgConnection, rows: &Rows) -> Result<Commit
         rows.labels.len(),
         rows.runs.len(),
         rows.notices.len(),
+        rows.reserved.len(),
     ];
-    if rare == [0; 6] {
+    if rare == [0; 7] {
         return statement(connection, rows).await;
     }
     let mut transaction = sqlx::Connection::begin(connection)
         .await
         .map_err(StoreError::at("begin a transaction"))?;
+    if !rows.windows.is_empty() {
+        let tenants: Vec<&str> = rows.windows.keys().map(String::as_str).collect();
+        spending::lock(&mut transaction, &tenants).await?;
+    }
     let mut committed = statement(&mut transaction, rows).await?;
     if !rows.gates.is_empty() {
         gates(&mut transaction, rows).await?;
@@ -281,8 +296,32 @@ pub async fn commit(connection: &mut PgConnection, rows: &Rows) -> Result<Commit
     }
     labels::keep(&mut transaction, &rows.labels).await?;
     notices::add(&mut transaction, &rows.notices).await?;
+    spending::reserve(&mut transaction, &rows.reserved).await?;
+    if !rows.windows.is_empty() {
+        hold_windows(&mut transaction, rows).await?;
+    }
     transaction.commit().await.map_err(StoreError::at("commit"))?;
     Ok(committed)
+}
+
+/// Whoever set something aside before has committed: what is left now is what there is.
+async fn hold_windows(connection: &mut PgConnection, rows: &Rows) -> Result<(), StoreError> {
+    let windows = rows.windows.iter();
+    let since: Vec<(&str, Timestamp)> = windows.map(|(tenant, (_, begin))| (tenant.as_str(), *begin)).collect();
+    let used = spending::used(connection, &since).await?;
+    let short = |(tenant, (budget, _)): &(&String, &(TenantBudget, Timestamp))| {
+        !used.get(*tenant).is_some_and(|used| budget.covers(*used))
+    };
+    let tenants: Vec<String> = rows
+        .windows
+        .iter()
+        .filter(short)
+        .map(|(tenant, _)| tenant.clone())
+        .collect();
+    match tenants.as_slice() {
+        [] => Ok(()),
+        _ => Err(StoreError::OverWindow { tenants }),
+    }
 }
 
 async fn statement(connection: &mut PgConnection, rows: &Rows) -> Result<Committed, StoreError> {
@@ -405,16 +444,17 @@ async fn effects(connection: &mut PgConnection, rows: &Rows) -> Result<(), Store
 async fn costs(connection: &mut PgConnection, rows: &Rows) -> Result<(), StoreError> {
     let c = &rows.costs;
     sqlx::query(COSTS)
-        .bind(each(c, |(_, r)| r.job.0))
-        .bind(each(c, |(_, r)| r.run.0))
-        .bind(each(c, |(t, _)| t.0))
-        .bind(each(c, |(_, r)| r.cost.usd_micros))
-        .bind(each(c, |(_, r)| r.cost.input_tokens))
-        .bind(each(c, |(_, r)| r.cost.output_tokens))
-        .bind(each(c, |(_, r)| r.cost.calls))
-        .bind(each(c, |(_, r)| r.cost.model.as_str()))
-        .bind(each(c, |(_, r)| r.estimated))
-        .bind(each(c, |(_, r)| to_db(r.at)))
+        .bind(each(c, |(_, _, r)| r.job.0))
+        .bind(each(c, |(_, _, r)| r.run.0))
+        .bind(each(c, |(t, _, _)| t.0))
+        .bind(each(c, |(_, _, r)| r.cost.usd_micros))
+        .bind(each(c, |(_, _, r)| r.cost.input_tokens))
+        .bind(each(c, |(_, _, r)| r.cost.output_tokens))
+        .bind(each(c, |(_, _, r)| r.cost.calls))
+        .bind(each(c, |(_, _, r)| r.cost.model.as_str()))
+        .bind(each(c, |(_, _, r)| r.estimated))
+        .bind(each(c, |(_, _, r)| to_db(r.at)))
+        .bind(each(c, |(_, tenant, _)| tenant.as_str()))
         .execute(connection)
         .await
         .map_err(StoreError::at("write costs"))?;

@@ -12,6 +12,7 @@ pub mod outbox;
 pub mod payloads;
 pub mod quarantine;
 pub mod runs;
+pub mod spending;
 pub mod sweep;
 pub mod tasks;
 
@@ -44,6 +45,12 @@ pub enum StoreError {
         /// What the driver says.
         #[source]
         source: sqlx::Error,
+    },
+    /// Another coordinator set aside what was thought to be left, or does not end doing so; nothing was written.
+    #[error("money of {} cannot be set aside now", tenants.join(", "))]
+    OverWindow {
+        /// Whose.
+        tenants: Vec<String>,
     },
     /// A row holds what this program did not write.
     #[error("cannot read {what} of task {task}")]
@@ -97,7 +104,7 @@ impl StoreError {
     pub fn blames_the_input(&self) -> bool {
         let source = match self {
             Self::Corrupt { .. } => return true,
-            Self::Url(_) | Self::Migrate(_) => return false,
+            Self::Url(_) | Self::Migrate(_) | Self::OverWindow { .. } => return false,
             Self::Query { source, .. } => source,
         };
         match source {

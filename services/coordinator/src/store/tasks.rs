@@ -21,6 +21,9 @@ pub type Texts = HashMap<PayloadNo, Arc<str>>;
 /// What the runs of a task used, as far as workers told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CostTotals {
+    /// Of those whose price is known.
+    pub usd_micros: i64,
+    pub calls: i64,
     pub input_tokens: i64,
     pub output_tokens: i64,
     /// Runs that used something.
@@ -45,12 +48,14 @@ pub struct EffectLine {
 /// # Errors
 /// When the database does not answer, or holds what cannot be read.
 pub async fn find(pool: &PgPool, tenant: &str, id: TaskId) -> Result<Option<(Task, CostTotals)>, StoreError> {
-    let row: Option<(i64, String, i64, i64, i64, i64)> = sqlx::query_as(
-        "SELECT t.version, t.state, c.input_tokens, c.output_tokens, c.lines, c.priced
+    let row: Option<(i64, String, i64, i64, i64, i64, i64, i64)> = sqlx::query_as(
+        "SELECT t.version, t.state, c.usd_micros, c.calls, c.input_tokens, c.output_tokens, c.lines, c.priced
          FROM task t
          CROSS JOIN LATERAL (
-             SELECT coalesce(sum(input_tokens), 0)::bigint AS input_tokens,
-                 coalesce(sum(output_tokens), 0)::bigint AS output_tokens,
+             SELECT LEAST(coalesce(sum(usd_micros), 0), 9223372036854775807)::bigint AS usd_micros,
+                 LEAST(coalesce(sum(calls), 0), 9223372036854775807)::bigint AS calls,
+                 LEAST(coalesce(sum(input_tokens), 0), 9223372036854775807)::bigint AS input_tokens,
+                 LEAST(coalesce(sum(output_tokens), 0), 9223372036854775807)::bigint AS output_tokens,
                  count(*) AS lines, count(usd_micros) AS priced
              FROM cost WHERE task_id = t.id) c
          WHERE t.id = $1 AND t.tenant = $2",
@@ -60,10 +65,12 @@ pub async fn find(pool: &PgPool, tenant: &str, id: TaskId) -> Result<Option<(Tas
     .fetch_optional(pool)
     .await
     .map_err(StoreError::at("read a task"))?;
-    let Some((version, state, input_tokens, output_tokens, lines, priced)) = row else {
+    let Some((version, state, usd_micros, calls, input_tokens, output_tokens, lines, priced)) = row else {
         return Ok(None);
     };
     let costs = CostTotals {
+        usd_micros,
+        calls,
         input_tokens,
         output_tokens,
         lines,

@@ -16,6 +16,7 @@ mod status;
 mod tool;
 mod trace;
 mod waiting;
+mod window;
 
 pub use approval::{approval, choose_gate};
 pub use bodies::{Bodies, wanted};
@@ -29,6 +30,7 @@ pub use status::status;
 pub use tool::tool;
 pub use trace::{Sources, trace};
 pub use waiting::may_wait;
+pub use window::add_window;
 
 use crate::store::tasks::CostTotals;
 use serde_json::{Map, Value};
@@ -58,7 +60,7 @@ impl Facts {
 }
 
 /// A moment as users read it.
-fn moment(at: Timestamp) -> Value {
+pub fn moment(at: Timestamp) -> Value {
     service::clock::rfc3339(at.0).into()
 }
 

@@ -101,6 +101,14 @@ fn progress(
         .as_ref()
         .map(|e| json!({ "code": e.code, "message": e.message }));
     put(&mut document, "error", error);
+    if step.cheaper {
+        put(&mut document, "tier_used", Some("small".into()));
+        put(
+            &mut document,
+            "tier_reason",
+            Some("little of the budget was left".into()),
+        );
+    }
     document
 }
 

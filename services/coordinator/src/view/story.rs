@@ -99,6 +99,7 @@ pub fn submission(plan: Option<Value>) -> Submission {
             on_exhausted: OnExhausted::NeedsAttention,
             max_cost_usd_micros: Some(1_000_000),
             max_tokens: None,
+            max_calls: None,
             max_duration_seconds: None,
             gate_ttl_seconds: 3600.0,
             assignees: BTreeMap::new(),
@@ -107,6 +108,9 @@ pub fn submission(plan: Option<Value>) -> Submission {
             model_timeout_seconds: 60.0,
             grant_usd_micros: 0,
             grant_tokens: 0,
+            grant_calls: 0,
+            on_budget_exceeded: None,
+            cheaper_below: 0.25,
             cheaper_models: false,
             step_events: true,
             priority: 0,
@@ -184,7 +188,7 @@ impl Story {
             .into_iter()
             .map(|j| j.serial)
             .collect();
-        let dispatched = dispatch(self.snapshot(), &ready, &env);
+        let dispatched = dispatch(self.snapshot(), &ready, None, &env);
         self.apply(dispatched);
         self.catalog = catalog;
         reply

@@ -67,7 +67,7 @@ fn the_status_has_the_members_of_the_contract() {
         },
         "refinements": 0,
         "cost": { "usd": 0.0, "input_tokens": 0, "output_tokens": 0, "calls": 0 },
-        "budget": { "max_cost_usd": 1.0, "max_tokens": null, "max_duration_seconds": null },
+        "budget": { "max_cost_usd": 1.0, "max_tokens": null, "max_calls": null, "max_duration_seconds": null },
         "open_gates": [{
             "gate_id": gate_id, "kind": "publication",
             "opened_at": "2023-11-14T22:13:25.000Z", "expires_at": "2023-11-14T23:13:25.000Z",
@@ -184,6 +184,8 @@ fn the_price_is_null_only_where_none_is_known() {
     let story = waiting_for_approval();
     let usd = |lines, priced| {
         let costs = CostTotals {
+            usd_micros: 0,
+            calls: 2,
             input_tokens: 7,
             output_tokens: 3,
             lines,
@@ -191,6 +193,7 @@ fn the_price_is_null_only_where_none_is_known() {
         };
         let cost = status(&story.facts_with(costs), &[])["cost"].clone();
         assert_eq!((&cost["input_tokens"], &cost["output_tokens"]), (&json!(7), &json!(3)));
+        assert_eq!(cost["calls"], 2);
         cost["usd"].clone()
     };
     assert_eq!(usd(0, 0), json!(0.0));

@@ -37,7 +37,7 @@ pub(super) fn waiting(task: &Task, plan: Option<&FrozenPlan>, postponed: &[Postp
     (!entries.is_empty()).then(|| entries.into())
 }
 
-fn what(task: &Task, plan: Option<&FrozenPlan>, unit: Unit) -> Option<String> {
+pub(super) fn what(task: &Task, plan: Option<&FrozenPlan>, unit: Unit) -> Option<String> {
     let channel = |at: u16| Some(&task.deliveries.get(usize::from(at))?.channel);
     Some(match unit {
         Unit::Plan => "planning".to_owned(),

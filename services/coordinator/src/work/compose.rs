@@ -3,6 +3,7 @@
 use super::body;
 use super::item::{Carried, Item};
 use super::pace::Paces;
+use crate::tenant_budgets::TenantBudgets;
 use crate::writer::draft::Entry;
 use bus::Lane;
 use bus::names::{Names, Token};
@@ -14,8 +15,10 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use workflow::decide::LOSSES_BEFORE_ALONE;
 use workflow::ids::Serial;
-use workflow::plan::{FanOut, FrozenPlan, FrozenStep, ITEMS, PlanStep};
+use workflow::plan::{FanOut, FrozenPlan, FrozenStep, ITEMS, PlanStep, Tier};
 use workflow::state::{Job, PayloadNo, Unit};
+use workflow::submission::OnBudgetExceeded;
+use workflow::time::Timestamp;
 use workflow::vocabulary::StepStatus;
 
 /// Jobs in one message.
@@ -60,6 +63,10 @@ pub fn needed(entry: &Entry, serials: &[Serial]) -> Vec<PayloadNo> {
 pub struct Route<'a> {
     pub names: &'a Names,
     pub lane: Lane,
+    /// The database's clock.
+    pub now: Timestamp,
+    /// What the tenant's window bounds beside the task's own budget.
+    pub windows: &'a TenantBudgets,
     /// None: everything travels alone.
     pub together: Option<&'a Paces>,
 }
@@ -97,7 +104,7 @@ pub fn items(entry: &mut Entry, serials: &[Serial], route: Route<'_>) -> Vec<Ite
             result_subject: route.names.result_subject(route.lane),
             traceparent: entry.submission.traceparent.clone(),
             submission: Some(room.payload(&submission)),
-            jobs: group.iter().map(|j| work_job(entry, j, &mut room)).collect(),
+            jobs: group.iter().map(|j| work_job(entry, j, route, &mut room)).collect(),
             more: Vec::new(),
         };
         let dispatch = |j: &&Job| (entry.task.id.job(j.serial), j.dispatch);
@@ -226,8 +233,9 @@ impl Room {
     }
 }
 
-fn work_job(entry: &Entry, job: &Job, room: &mut Room) -> WorkJob {
+fn work_job(entry: &Entry, job: &Job, route: Route<'_>, room: &mut Room) -> WorkJob {
     let policy = &entry.submission.policy;
+    let bounds = policy.bounds().min(route.windows.limit_of(&entry.task.tenant));
     let spec = match job.unit {
         Unit::Plan => job::Spec::Plan(PlanSpec {
             version: entry.task.plan.as_ref().map_or(1, |p| p.version + 1),
@@ -255,17 +263,26 @@ fn work_job(entry: &Entry, job: &Job, room: &mut Room) -> WorkJob {
         round: entry.task.round,
         losses: job.losses,
         alone: job.losses >= LOSSES_BEFORE_ALONE,
-        timeout_seconds: timeout,
+        timeout_seconds: entry
+            .task
+            .deadline
+            .map_or(timeout, |end| timeout.min(left_until(end, route.now))),
         grant: Some(Grant {
             usd_micros: job.grant.usd_micros,
             tokens: job.grant.tokens,
             calls: job.grant.calls,
-            bounds_usd: policy.max_cost_usd_micros.is_some(),
-            bounds_tokens: policy.max_tokens.is_some(),
-            cheaper: policy.cheaper_models,
+            bounds_usd: bounds.usd_micros.is_some(),
+            bounds_tokens: bounds.tokens.is_some(),
+            bounds_calls: bounds.calls.is_some(),
+            cheaper: policy.cheaper_models || policy.on_budget_exceeded == Some(OnBudgetExceeded::Cheaper),
         }),
         spec: Some(spec),
     }
+}
+
+/// Seconds the task has left; never none at all, which would mean no limit.
+fn left_until(end: Timestamp, now: Timestamp) -> f64 {
+    (end - now).as_secs_f64().max(0.05)
 }
 
 /// A payload that holds a JSON string.
@@ -290,6 +307,8 @@ fn step_spec(entry: &Entry, index: u16, room: &mut Room) -> StepSpec {
         return StepSpec::default();
     };
     let feedback = entry.task.steps.get(usize::from(index)).and_then(|s| s.feedback);
+    let cheaper = entry.task.steps.get(usize::from(index)).is_some_and(|s| s.cheaper);
+    let tier = if cheaper { Some(Tier::Small) } else { definition.tier };
     let approved = approved_no(entry, index).and_then(|no| entry.bodies.get(&no));
     StepSpec {
         key: definition.key.clone(),
@@ -308,7 +327,7 @@ fn step_spec(entry: &Entry, index: u16, room: &mut Room) -> StepSpec {
         effects: frozen.effects.as_str().to_owned(),
         ask: frozen.requires_approval && approved.is_none(),
         approved: approved.map(|body| room.payload(body)),
-        tier: definition.tier.map(|tier| tier.as_str().to_owned()).unwrap_or_default(),
+        tier: tier.map(|tier| tier.as_str().to_owned()).unwrap_or_default(),
         max_items: fan(entry, |plan| plan.listed_by(index)).map_or(0, |fan| u32::from(fan.max_items)),
         item_of: item_of(entry, index),
     }
@@ -418,3 +437,7 @@ fn publish_spec(entry: &Entry, index: u16, room: &mut Room) -> PublishSpec {
             .unwrap_or_default(),
     }
 }
+
+#[cfg(test)]
+#[path = "compose_tests.rs"]
+mod tests;

@@ -201,6 +201,8 @@ impl Writer {
         let route = Route {
             names: self.shared.bus.names(),
             lane: self.shared.lane,
+            now: self.shared.clock.now(),
+            windows: &self.shared.tenant_budgets,
             together: Some(&self.shared.paces),
         };
         let mut items = Vec::new();
@@ -326,6 +328,8 @@ impl Writer {
             let route = Route {
                 names: shared.bus.names(),
                 lane: shared.lane,
+                now: shared.clock.now(),
+                windows: &shared.tenant_budgets,
                 together: None,
             };
             for item in compose::items(&mut entry, &[serial], route) {

@@ -7,9 +7,12 @@ use super::inbox::Envelope;
 use crate::judges::labels;
 use crate::store::StoreError;
 use crate::store::commit::{self, ChangedTask, Columns, NewTask, Rows};
+use crate::store::spending::Reserved;
+use crate::tenant_budgets::TenantBudget;
 use std::collections::HashMap;
 use std::sync::Arc;
 use workflow::ids::TaskId;
+use workflow::time::Timestamp;
 
 /// Characters of the request kept for search.
 const REQUEST_EXCERPT: usize = 500;
@@ -86,22 +89,38 @@ impl Batch {
     }
 }
 
-fn add_rows(
-    rows: &mut Rows,
-    draft: &mut Draft,
-    now: workflow::time::Timestamp,
-    shared: &super::Shared,
-) -> Result<(), StoreError> {
+/// What is set aside for a task whose tenant has a budget.
+fn add_reserved(rows: &mut Rows, draft: &Draft, budget: &TenantBudget, now: Timestamp) {
+    let task = &draft.entry.task;
+    if draft.reserved_before.is_zero() && task.reserved.is_zero() {
+        return;
+    }
+    rows.reserved.push(Reserved {
+        task: task.id,
+        tenant: task.tenant.clone(),
+        money: task.reserved,
+    });
+    if budget.limit.counts(draft.granted) {
+        rows.windows.insert(task.tenant.clone(), (*budget, budget.begin(now)));
+    }
+}
+
+fn add_rows(rows: &mut Rows, draft: &mut Draft, now: Timestamp, shared: &super::Shared) -> Result<(), StoreError> {
     let id = draft.id();
     let corrupt = |source| StoreError::Corrupt {
         what: "what was decided",
         task: id.0,
         source,
     };
-    rows.costs.extend(draft.changes.costs.iter().map(|c| (id, c.clone())));
+    let tenant = &draft.entry.task.tenant;
+    let costs = draft.changes.costs.iter();
+    rows.costs.extend(costs.map(|c| (id, tenant.clone(), c.clone())));
     rows.runs.append(&mut draft.runs.clone());
     if !draft.is_written() {
         return Ok(());
+    }
+    if let Some(budget) = shared.tenant_budgets.of(tenant) {
+        add_reserved(rows, draft, budget, now);
     }
     draft.trace();
     let traceparent = draft.traceparent();

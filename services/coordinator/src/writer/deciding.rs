@@ -42,6 +42,7 @@ impl Writer {
         if !to_load.is_empty() {
             self.load(groups, &to_load, &mut keys, &mut drafts, &seen).await?;
         }
+        self.learn_allowances(&drafts).await?;
         for draft in &mut drafts {
             self.dispatch(draft, &seen);
         }
@@ -123,6 +124,7 @@ impl Writer {
         let ready = draft.ready(env.now);
         if ready.is_empty() {
             self.window.had_its_turn(draft.entry.task.id);
+            self.count(draft);
             return;
         }
         let mut chosen = Vec::new();
@@ -141,7 +143,9 @@ impl Writer {
         }
         self.window.had_its_turn(draft.entry.task.id);
         let serials: Vec<_> = chosen.iter().map(|(s, _)| *s).collect();
-        draft.dispatch(&serials, &env);
+        let window = self.allowance(&draft.entry.task.tenant);
+        draft.dispatch(&serials, window.as_ref(), &env);
+        self.count(draft);
         for (serial, pool) in chosen {
             if draft.publish.contains(&serial) {
                 self.window.add(draft.entry.task.id, serial, pool);

@@ -14,6 +14,7 @@ use workflow::decision::{Changes, Lookup, Refusal, Reply, Transition};
 use workflow::fork::Reuse;
 use workflow::ids::{JobId, Serial, TaskId};
 use workflow::input::{Input, Outcome};
+use workflow::money::{Allowance, Money};
 use workflow::plan::FrozenPlan;
 use workflow::state::{JobState, PayloadNo, Task, Unit};
 use workflow::submission::Submission;
@@ -51,6 +52,10 @@ pub struct Draft {
     pub entry: Entry,
     /// The version it was read at; none for a task that is new.
     pub base: Option<u64>,
+    /// What was set aside for the task before.
+    pub reserved_before: Money,
+    /// What was set aside by dispatches since.
+    pub granted: Money,
     pub changes: Changes,
     pub publish: Vec<Serial>,
     pub lookups: Vec<Lookup>,
@@ -69,9 +74,12 @@ pub struct Draft {
 impl Draft {
     pub fn on(entry: Entry) -> Self {
         let base = Some(entry.task.version);
+        let reserved_before = entry.task.reserved;
         Self {
             entry,
             base,
+            reserved_before,
+            granted: Money::default(),
             changes: Changes::default(),
             publish: Vec::new(),
             lookups: Vec::new(),
@@ -113,6 +121,8 @@ impl Draft {
         let mut draft = Self {
             entry,
             base: None,
+            reserved_before: Money::default(),
+            granted: Money::default(),
             changes: Changes::default(),
             publish: transition.publish,
             lookups: Vec::new(),
@@ -252,9 +262,12 @@ impl Draft {
         ready_jobs(self.snapshot(), now)
     }
 
-    pub fn dispatch(&mut self, serials: &[Serial], env: &Env<'_>) {
-        let transition = dispatch(self.snapshot(), serials, env);
+    /// `window`: what the tenant may spend now, if it has a budget.
+    pub fn dispatch(&mut self, serials: &[Serial], window: Option<&Allowance>, env: &Env<'_>) {
+        let before = self.entry.task.reserved;
+        let transition = dispatch(self.snapshot(), serials, window, env);
         self.apply(transition);
+        self.granted = self.granted.plus(self.entry.task.reserved.minus(before));
     }
 
     fn apply(&mut self, transition: Transition) -> Reply {

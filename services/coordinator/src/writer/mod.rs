@@ -5,6 +5,7 @@
 //! that may only propose writes: whatever would end without a guarded write is decided again on a
 //! freshly read row.
 
+mod allowances;
 mod announce;
 mod batch;
 mod deciding;
@@ -71,13 +72,15 @@ pub struct Shared {
     pub paces: crate::work::pace::Paces,
     /// What runs of tools took and is not summed yet.
     pub measures: crate::catalog::measures::Measures,
+    /// What tenants may spend in a window of time.
+    pub tenant_budgets: crate::tenant_budgets::TenantBudgets,
     /// Which webhooks are told of what.
     pub subscriptions: crate::notices::Subscriptions,
 }
 
 impl Shared {
     /// What is known now of what others change.
-    fn seen(&self) -> Seen {
+    pub fn seen(&self) -> Seen {
         Seen {
             catalog: self.catalog.current(),
             judges: self.judges.current(),
@@ -85,7 +88,7 @@ impl Shared {
     }
 
     /// What a decision made now is made with.
-    fn env<'a>(&'a self, seen: &'a Seen) -> Env<'a> {
+    pub fn env<'a>(&'a self, seen: &'a Seen) -> Env<'a> {
         Env {
             now: self.clock.now(),
             catalog: &seen.catalog,
@@ -97,7 +100,7 @@ impl Shared {
 }
 
 /// What others change, as it was read last.
-struct Seen {
+pub struct Seen {
     catalog: Arc<workflow::tool::Catalog>,
     judges: Arc<workflow::judge::Judges>,
 }
@@ -125,6 +128,7 @@ pub struct Writer {
     aside: Vec<Envelope>,
     failed: Vec<Failed>,
     window: window::Window,
+    allowances: allowances::Allowances,
     beats: tokio::sync::watch::Receiver<crate::beats::Beats>,
     /// How the events of large commits go out.
     bursts: Option<bus::publish::bursts::Bursts>,
@@ -154,6 +158,7 @@ impl Writer {
             aside: Vec::new(),
             failed: Vec::new(),
             window: window::Window::default(),
+            allowances: allowances::Allowances::default(),
             bursts: None,
             reports: mpsc::unbounded_channel(),
             acknowledged: Vec::new(),
@@ -175,6 +180,8 @@ impl Writer {
                 flush_at = Some(tokio::time::Instant::now() + ACK_IDLE);
             }
             let idle = tokio::time::sleep_until(flush_at.unwrap_or_else(tokio::time::Instant::now));
+            let look = self.allowances.look_at();
+            let look_at = tokio::time::sleep_until(look.unwrap_or_else(tokio::time::Instant::now));
             let (room, at_rest) = (self.room(), self.writing.is_none());
             tokio::select! {
                 biased;
@@ -184,11 +191,15 @@ impl Writer {
                 }
                 _ = inbox.recv_many(&mut taken, room), if room > 0 => {}
                 () = shutdown.cancelled(), if at_rest && inbox.is_empty() => return,
+                () = look_at, if look.is_some() => {}
                 () = idle, if flush_at.is_some() => self.flush_acknowledged().await,
                 Some(report) = self.reports.1.recv() => self.note(report),
             }
             self.drain_reports();
             self.refresh_widths();
+            if look.is_some_and(|at| at <= tokio::time::Instant::now()) {
+                self.look_at_windows().await;
+            }
             self.take_in(taken.drain(..)).await;
         }
     }

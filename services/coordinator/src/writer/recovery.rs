@@ -59,6 +59,7 @@ impl Writer {
 
     /// What was read before a failed write is not trusted again.
     fn forget(&mut self, groups: &[Group]) {
+        self.allowances.doubt();
         for group in groups {
             self.cache.remove(&group.task);
         }
@@ -89,6 +90,10 @@ impl Writer {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(200)).await;
+            } else if let StoreError::OverWindow { tenants } = &error {
+                // What it may not set aside it does not try again before the next look, so this comes to an end.
+                tenants.iter().for_each(|tenant| self.allowances.shut(tenant));
+                self.shared.metrics.conflict();
             } else if error.is_conflict() && conflicts < MAX_CONFLICTS {
                 conflicts += 1;
                 self.shared.metrics.conflict();

@@ -188,6 +188,7 @@ impl Writer {
 
     /// Tasks that go on stay in memory; then it is the turn of who waited for room.
     fn keep(&mut self, drafts: Vec<Draft>) {
+        self.call_after(&drafts);
         for draft in drafts {
             if draft.is_written() {
                 self.wake_after_pause(&draft.entry.task);

@@ -144,6 +144,7 @@ pub(super) fn budget(fields: &mut Fields, name: &str) -> Option<Budget> {
     let budget = Budget {
         max_cost_usd: inner.number("max_cost_usd", 0.0..=1e9),
         max_tokens: inner.integer("max_tokens", 0..=1_000_000_000_000),
+        max_calls: inner.integer("max_calls", 0..=1_000_000_000_000),
         max_duration_seconds: inner.number("max_duration_seconds", 0.001..=31_536_000.0),
     };
     inner.finish();

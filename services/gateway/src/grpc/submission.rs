@@ -49,6 +49,7 @@ fn budget(budget: Budget) -> Value {
     let fields = [
         ("max_cost_usd", budget.max_cost_usd.map(number)),
         ("max_tokens", budget.max_tokens.map(Value::from)),
+        ("max_calls", budget.max_calls.map(Value::from)),
         ("max_duration_seconds", budget.max_duration_seconds.map(number)),
     ];
     let set = fields

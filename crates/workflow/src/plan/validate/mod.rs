@@ -138,6 +138,7 @@ fn freeze_as(
         pool: spec.pool.clone(),
         grant_usd_micros: spec.estimated_cost.map_or(0, grant),
         of_unknown_price: spec.source == ToolSource::Builtin && spec.estimated_cost.is_none(),
+        asks_models: spec.source == ToolSource::Builtin && spec.estimated_cost != Some(0.0),
         short: spec.estimated_duration.is_some_and(|seconds| seconds < 1.0),
     }
 }

@@ -22,6 +22,7 @@ pub fn hold(before: &Task, s: &Scenario) {
     events_have_no_gap(s);
     obligations_have_one_rule(&s.task);
     money_adds_up(&s.task);
+    assert_eq!(s.kept.sum(), s.task.spent, "what is spent is the sum of the rows");
     steps_wait_for_their_inputs(s);
     gates_fit_the_status(&s.task);
     survives_storage(s);
@@ -229,6 +230,20 @@ pub fn people_alone_label(input: &Input, transition: &Transition) {
     };
     let labels = &transition.changes.labels;
     assert!(labels.len() <= most, "{input:?} labels {labels:?}");
+}
+
+/// A grant is covered by the budget of the task and by the window of its tenant.
+pub fn no_more_is_set_aside_than_there_is(s: &Scenario, dispatched: &Transition) {
+    let Some(after) = &dispatched.task else { return };
+    let granted = after.reserved.minus(s.task.reserved);
+    let own = s.submission.policy.bounds().and(after.extra_budget);
+    for limit in [Some(own), s.tenant_limit].into_iter().flatten() {
+        let all = after.spent.plus(after.reserved);
+        assert!(
+            !limit.counts(granted) || limit.covers(all),
+            "{granted:?} more is set aside, {all:?} in all of {limit:?}"
+        );
+    }
 }
 
 /// What an input that was applied before, or that nothing waits for, may do to the state: extend a lease.

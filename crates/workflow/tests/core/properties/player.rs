@@ -35,6 +35,7 @@ impl Player {
             over: Vec::new(),
             taken: Vec::new(),
         };
+        player.s.tenant_limit = beginning.tenant_limit();
         // Otherwise few games come as far as a publication.
         for _ in 0..beginning.head_start.saturating_sub(128) / 12 {
             player.complete_all();
@@ -244,7 +245,7 @@ impl Player {
         let queued = self.s.queued();
         let Some(label) = m.pick(&queued).cloned() else { return };
         for _ in 0..m.how % 6 {
-            if self.s.queued().contains(&label) {
+            if self.s.queued().contains(&label) && !self.s.is_late() {
                 self.s.run(&label);
                 self.s.wait(16.0);
                 self.s.wait(1.0);

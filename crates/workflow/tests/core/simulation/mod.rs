@@ -4,6 +4,7 @@
 mod checks;
 mod fixtures;
 mod random;
+mod spending;
 mod world;
 
 use std::collections::BTreeMap;

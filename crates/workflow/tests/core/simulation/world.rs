@@ -2,6 +2,7 @@
 //! die, coordinators with stale caches, receivers that count, humans who decide.
 
 use super::random::Random;
+use super::spending::Spending;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -89,6 +90,8 @@ pub struct World {
     pub questions: BTreeSet<AskKind>,
     /// Why humans were asked.
     pub reasons: BTreeSet<AttentionReason>,
+    /// What all tasks together may spend in a window, and their rows of costs.
+    pub spending: Option<Spending>,
     next_id: u128,
 }
 
@@ -111,6 +114,7 @@ impl World {
             limits: super::fixtures::limits(),
             ended: BTreeMap::new(),
             submitted: BTreeSet::new(),
+            spending: seed.is_multiple_of(3).then(Spending::default),
             unasked: Vec::new(),
             questions: BTreeSet::new(),
             reasons: BTreeSet::new(),
@@ -200,13 +204,17 @@ impl World {
 
     /// The guarded write. False: somebody else was first.
     fn write(&mut self, coordinator: usize, base: &Row, transition: Transition) -> bool {
-        let Some(task) = transition.task else { return true };
+        let Some(task) = transition.task else {
+            self.spending.iter_mut().for_each(|s| s.keep(&transition.changes.costs));
+            return true;
+        };
         let id = task.id;
         let stored = self.rows.get_mut(&id).expect("rows are never deleted");
         if self.mutation != Mutation::NoVersionGuard && stored.task.version != base.task.version {
             self.caches[coordinator].remove(&id);
             return false;
         }
+        self.spending.iter_mut().for_each(|s| s.keep(&transition.changes.costs));
         self.reasons.extend(task.attention.as_ref().map(|a| a.reason));
         stored.task = task;
         if let Some(plan) = transition.changes.plan {
@@ -231,9 +239,14 @@ impl World {
         if serials.is_empty() {
             return;
         }
-        let transition = self.with_env(|env| dispatch(snapshot(&row), &serials, env));
+        let window = self.spending.as_ref().map(|s| s.allowance(self));
+        let transition = self.with_env(|env| dispatch(snapshot(&row), &serials, window.as_ref(), env));
         let publish = transition.publish.clone();
+        let reserved = transition.task.as_ref().map_or(row.task.reserved, |task| task.reserved);
         if self.write(coordinator, &row, transition) {
+            if let Some(spending) = &self.spending {
+                spending.holds(self, reserved.minus(row.task.reserved));
+            }
             self.publish(coordinator, task, &publish);
         }
     }
@@ -630,6 +643,7 @@ impl World {
                 actor,
                 from_step: None,
                 raise_budget: None,
+                more_time: Millis::default(),
                 send_again: true,
             },
             _ => return self.decide_gate(coordinator, task),

@@ -366,6 +366,7 @@ pub fn retry(from_step: Option<&str>, send_again: bool) -> Input {
         actor: "ann".to_owned(),
         from_step: from_step.map(str::to_owned),
         raise_budget: None,
+        more_time: Millis::default(),
         send_again,
     }
 }

@@ -6,6 +6,7 @@ use super::scenario::Scenario;
 use workflow::decision::{Refusal, Reply};
 use workflow::input::Input;
 use workflow::state::Money;
+use workflow::time::Millis;
 use workflow::vocabulary::{Action, AttentionReason, EffectClass, GateKind, Status, StepStatus};
 
 /// `b` has failed for good, `a` and `c` are done.
@@ -190,6 +191,7 @@ fn a_retry_may_raise_the_budget() {
             usd_micros: 100,
             ..Money::default()
         }),
+        more_time: Millis::default(),
         send_again: false,
     };
     assert_eq!(s.input(&raise), Reply::Done);

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use workflow::decision::Refusal;
+use workflow::money::Allowance;
 use workflow::submission::{Dimension, OnExhausted, Policy, Submission};
 use workflow::tool::{Catalog, CatalogTool, RetryPolicy, ToolSource, ToolSpecification};
 use workflow::vocabulary::{EffectClass, ToolState};
@@ -15,8 +16,8 @@ pub const STEP_GRANT: i64 = 4;
 pub const JOB_GRANT: i64 = 5;
 
 /// `pure`, `keyed`, `once`, `queryable`; `asks` and `asks_once` need a human's word; `picky` does not repeat `bad_input`;
-/// `foreign` is an API's; what `agent` costs
-/// nobody knows; `null` lists and gathers; `theirs` is another tenant's.
+/// `foreign` is an API's; what `agent` costs nobody knows, `free` nothing; `null` lists and gathers; `theirs` is another
+/// tenant's.
 pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
     let tools = [
         tool("pure", EffectClass::ReadOnly, false, &[]),
@@ -29,6 +30,7 @@ pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
         foreign("foreign"),
         unpriced("agent"),
         tool("null", EffectClass::ReadOnly, false, &[]),
+        free("free"),
     ];
     let theirs = CatalogTool {
         tenant: "other".to_owned(),
@@ -36,6 +38,15 @@ pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
     };
     tools.into_iter().chain([theirs]).collect()
 });
+
+/// A tool that costs nothing.
+fn free(id: &str) -> CatalogTool {
+    let spec = ToolSpecification {
+        estimated_cost: Some(0.0),
+        ..tool(id, EffectClass::ReadOnly, false, &[]).spec
+    };
+    CatalogTool::new(spec, ToolState::Active).unwrap()
+}
 
 /// A built-in tool of which nobody knows what it costs.
 fn unpriced(id: &str) -> CatalogTool {
@@ -116,6 +127,7 @@ pub const MAX_ITEMS: u16 = 4;
 /// A request that is about to be sent.
 pub struct Given {
     submission: Submission,
+    window: Option<Allowance>,
 }
 
 impl Given {
@@ -141,6 +153,7 @@ impl Given {
             on_exhausted: OnExhausted::NeedsAttention,
             max_cost_usd_micros: None,
             max_tokens: None,
+            max_calls: None,
             max_duration_seconds: None,
             gate_ttl_seconds: 3600.0,
             assignees: BTreeMap::new(),
@@ -149,6 +162,9 @@ impl Given {
             model_timeout_seconds: 60.0,
             grant_usd_micros: JOB_GRANT,
             grant_tokens: 0,
+            grant_calls: 0,
+            on_budget_exceeded: None,
+            cheaper_below: 0.25,
             cheaper_models: false,
             step_events: true,
             priority: 0,
@@ -166,6 +182,7 @@ impl Given {
                 forked: None,
                 traceparent: String::new(),
             },
+            window: None,
         }
     }
 
@@ -200,8 +217,14 @@ impl Given {
         self
     }
 
+    /// Its tenant has a budget.
+    pub fn with_window(mut self, window: Allowance) -> Self {
+        self.window = Some(window);
+        self
+    }
+
     pub fn accept(self) -> Result<Scenario, Refusal> {
-        Scenario::accepted(self.submission)
+        Scenario::accepted(self.submission, self.window)
     }
 
     /// Accepted, what is ready is dispatched, and what needs a human's word has asked.

@@ -1,12 +1,15 @@
 //! Grants: reserved with the dispatch, settled by the result.
 
-use super::acts::{broken, cancel, failed, flaky, no_model, released, says, success, usd};
+use super::acts::{broken, cancel, failed, flaky, no_model, released, retry, says, success, usd};
 use super::given::{Given, JOB_GRANT, STEP_GRANT};
 use super::scenario::Scenario;
 use workflow::decision::Reply;
-use workflow::input::{Cost, Decision, Postponed};
+use workflow::input::{Cost, Decision, Input, Postponed};
+use workflow::money::{Allowance, Bounds};
 use workflow::state::Money;
-use workflow::vocabulary::{Action, AttentionReason, Status};
+use workflow::submission::{OnBudgetExceeded, OnExhausted, Policy};
+use workflow::time::Millis;
+use workflow::vocabulary::{Action, AttentionReason, EventKind, Status};
 
 fn money(s: &Scenario) -> (i64, i64) {
     (s.task.reserved.usd_micros, s.task.spent.usd_micros)
@@ -271,4 +274,285 @@ fn tokens_are_set_aside_where_they_have_a_budget() {
     };
     let s = Given::plan("a:agent b:agent").policy(tokens).start();
     assert_eq!((s.queued(), s.task.reserved.tokens), (vec!["a".to_owned()], 60));
+}
+
+fn calls(most: i64, grant: i64) -> impl FnOnce(&mut Policy) {
+    move |p| {
+        p.max_calls = Some(most);
+        p.grant_calls = grant;
+    }
+}
+
+fn called(n: i64) -> Cost {
+    Cost { calls: n, ..usd(1) }
+}
+
+#[test]
+fn calls_are_set_aside_where_they_have_a_budget_and_asked_for_like_money() {
+    let mut s = Given::plan("a:agent b:foreign c:free").policy(calls(5, 3)).start();
+    assert_eq!(s.queued(), ["a", "b", "c"]);
+    let grants = ["a", "b", "c"].map(|label| s.job(label).grant.calls);
+    assert_eq!(
+        grants,
+        [3, 1, 0],
+        "an agent asks several times, a tool that costs once, what is free does not count"
+    );
+    let (a, b) = (s.run("a"), s.run("b"));
+    let more = Postponed {
+        needs: Money {
+            calls: 4,
+            ..Money::default()
+        },
+        ..no_model(0)
+    };
+    s.input(&released(&a, Some(more), called(3)));
+    assert_eq!(s.running(), ["b"], "a waits: of 5 calls 3 are made and 1 is set aside");
+    let outcome = s.good(b.unit);
+    s.end_for(&b, outcome, called(1));
+    s.done("c");
+    assert_eq!(s.reason(), Some(AttentionReason::BudgetExceeded));
+    let detail = &s.task.attention.as_ref().unwrap().detail;
+    assert_eq!(detail, "step a may take 4 calls, of which 1 are left");
+    let raise = Input::RetryRequested {
+        actor: "ann".to_owned(),
+        from_step: None,
+        raise_budget: Some(Money {
+            calls: 3,
+            ..Money::default()
+        }),
+        more_time: Millis::default(),
+        send_again: false,
+    };
+    assert_eq!(s.input(&raise), Reply::Done);
+    assert_eq!((s.queued(), s.job("a").grant.calls), (vec!["a".to_owned()], 3));
+}
+
+#[test]
+fn without_calls_nothing_that_costs_begins() {
+    let s = Given::plan("a:agent").policy(calls(0, 3)).start();
+    assert_eq!(s.reason(), Some(AttentionReason::BudgetExceeded));
+}
+
+fn more_time(seconds: i64) -> Input {
+    match retry(None, false) {
+        Input::RetryRequested { actor, .. } => Input::RetryRequested {
+            actor,
+            from_step: None,
+            raise_budget: None,
+            more_time: Millis::secs(seconds),
+            send_again: false,
+        },
+        other => other,
+    }
+}
+
+#[test]
+fn no_run_goes_on_beyond_the_tasks_time_and_a_human_gives_it_more() {
+    let mut s = Given::plan("a").policy(|p| p.max_duration_seconds = Some(60.0)).start();
+    let run = s.run("a");
+    s.pass(60.0);
+    assert_eq!(s.beat(&run), Reply::Stop("deadline"), "though no timer has fired");
+    s.input(&failed(&run, flaky(), usd(1)));
+    assert_eq!(
+        s.reason(),
+        Some(AttentionReason::Deadline),
+        "its time was over; nothing else failed"
+    );
+    assert_eq!(s.input(&more_time(30)), Reply::Done);
+    assert_eq!(s.task.deadline, Some(s.now + Millis::secs(30)));
+    assert_eq!(s.queued(), ["a"]);
+    s.wait(30.0);
+    assert_eq!(s.reason(), Some(AttentionReason::Deadline));
+    assert_eq!(s.input(&more_time(i64::MIN / 1000)), Reply::Done);
+    assert_eq!(
+        s.task.deadline,
+        Some(s.now + Millis::secs(60)),
+        "less than nothing is nothing: the whole time anew"
+    );
+}
+
+#[test]
+fn time_that_is_added_before_it_is_over_is_added_to_the_end() {
+    let policy = |p: &mut Policy| {
+        p.max_duration_seconds = Some(60.0);
+        p.max_cost_usd_micros = Some(1);
+    };
+    let mut s = Given::plan("a").policy(policy).start();
+    let end = s.task.deadline.unwrap();
+    assert_eq!(s.reason(), Some(AttentionReason::BudgetExceeded));
+    s.input(&more_time(30));
+    assert_eq!(
+        (s.task.deadline, s.task.extra_time),
+        (Some(end + Millis::secs(30)), Millis::secs(30))
+    );
+}
+
+/// A tenant's window of so many micro-USD, so much of it left.
+fn window(limit: i64, left: i64) -> Allowance {
+    let bounds = |usd_micros| Bounds {
+        usd_micros: Some(usd_micros),
+        ..Bounds::default()
+    };
+    Allowance {
+        limit: bounds(limit),
+        left: bounds(left),
+        idle: false,
+        asks: false,
+    }
+}
+
+#[test]
+fn what_the_tenants_window_does_not_cover_waits_and_what_is_free_goes_on() {
+    let mut s = Given::plan("a b c:free")
+        .with_window(window(100, STEP_GRANT + 1))
+        .start();
+    assert_eq!(
+        s.queued(),
+        ["a", "c"],
+        "b waits, though nobody has asked the task to spend less"
+    );
+    s.window = Some(window(100, 0));
+    s.done("a");
+    s.done("c");
+    assert_eq!(
+        (s.queued(), s.status()),
+        (Vec::new(), Status::Executing),
+        "no human can help"
+    );
+    s.window = Some(window(100, 100));
+    s.wait(30.0);
+    assert_eq!(s.queued(), ["b"], "the next window");
+}
+
+#[test]
+fn a_human_is_asked_where_policy_wants_it_or_no_window_will_ever_do() {
+    let asks = Allowance {
+        asks: true,
+        ..window(100, 1)
+    };
+    for (window, left) in [
+        (asks, "$0.000001"),
+        (window(STEP_GRANT - 1, STEP_GRANT - 1), "$0.000003"),
+    ] {
+        let mut s = Given::plan("a").with_window(window).start();
+        assert_eq!(s.reason(), Some(AttentionReason::BudgetExceeded));
+        let detail = &s.task.attention.as_ref().unwrap().detail;
+        assert_eq!(
+            *detail,
+            format!("step a may take $0.000004, of which {left} is left in the window of the tenant")
+        );
+        s.window = Some(self::window(100, 100));
+        s.input(&retry(None, false));
+        assert_eq!(s.queued(), ["a"]);
+    }
+}
+
+#[test]
+fn the_last_of_a_window_goes_to_a_run_that_can_do_with_less_when_no_other_has_part_of_it() {
+    let little = window(100, JOB_GRANT - 1);
+    let s = Given::plan("a:agent").with_window(little).start();
+    assert_eq!(s.queued(), [""; 0]);
+    let idle = Allowance { idle: true, ..little };
+    let s = Given::plan("a:agent b:agent").with_window(idle).start();
+    assert_eq!(
+        (s.queued(), s.job("a").grant.usd_micros),
+        (vec!["a".to_owned()], JOB_GRANT - 1)
+    );
+}
+
+fn on(budget: OnBudgetExceeded) -> impl FnOnce(&mut Policy) {
+    move |p| {
+        p.on_budget_exceeded = Some(budget);
+        p.max_cost_usd_micros = Some(20);
+        p.cheaper_below = 0.25;
+    }
+}
+
+#[test]
+fn a_spent_budget_stops_the_task_or_asks_whatever_else_ends_it() {
+    let stop = |p: &mut Policy| {
+        on(OnBudgetExceeded::Stop)(p);
+        p.max_cost_usd_micros = Some(1);
+    };
+    let s = Given::plan("a").policy(stop).start();
+    assert_eq!(s.status(), Status::Failed);
+    assert!(
+        s.task
+            .error
+            .as_ref()
+            .unwrap()
+            .starts_with("budget_exceeded: step a may take")
+    );
+    let ask = |p: &mut Policy| {
+        on(OnBudgetExceeded::Ask)(p);
+        p.max_cost_usd_micros = Some(1);
+        p.on_exhausted = OnExhausted::Fail;
+    };
+    assert_eq!(
+        Given::plan("a").policy(ask).start().reason(),
+        Some(AttentionReason::BudgetExceeded)
+    );
+}
+
+#[test]
+fn steps_ask_small_models_once_little_is_left_and_only_then_a_human_is_asked() {
+    let mut s = Given::plan("a:agent b:agent<a c:free")
+        .policy(on(OnBudgetExceeded::Cheaper))
+        .start();
+    assert!(!s.step("a").cheaper);
+    let run = s.run("a");
+    let outcome = s.good(run.unit);
+    s.end_for(&run, outcome, usd(16));
+    assert!(s.step("b").cheaper && !s.step("c").cheaper, "4 of 20 are left");
+    assert_eq!(s.job("b").grant.usd_micros, 4);
+    let told = s.event(EventKind::StepQueued);
+    assert_eq!(
+        (&told["key"], &told["tier"], &told["tier_reason"]),
+        (&"b".into(), &"small".into(), &"budget".into())
+    );
+    s.done("c");
+    let run = s.run("b");
+    s.input(&released(&run, Some(needs(9)), usd(0)));
+    assert_eq!(
+        s.reason(),
+        Some(AttentionReason::BudgetExceeded),
+        "a small one does not fit either"
+    );
+}
+
+#[test]
+fn what_a_large_model_needs_says_nothing_about_a_small_one() {
+    let mut s = Given::plan("a:agent").policy(on(OnBudgetExceeded::Cheaper)).start();
+    let run = s.run("a");
+    s.input(&released(&run, Some(needs(50)), usd(1)));
+    assert!(s.step("a").cheaper, "50 will never fit; a small one may");
+    assert_eq!(
+        (s.queued(), s.job("a").grant.usd_micros),
+        (vec!["a".to_owned()], JOB_GRANT)
+    );
+}
+
+#[test]
+fn a_copy_that_ends_the_job_does_not_pay_for_the_run_that_was_lost() {
+    let mut s = Given::plan("a").start();
+    let lost = s.run("a");
+    let copy = workflow::ids::RunId(uuid::Uuid::from_u128(99));
+    s.wait(15.0);
+    s.room = false;
+    let copy = super::scenario::Run { id: copy, ..lost };
+    let outcome = s.good(lost.unit);
+    s.end_for(&copy, outcome.clone(), usd(1));
+    assert_eq!(money(&s), (0, STEP_GRANT + 1), "both ran");
+    assert!(matches!(s.end_for(&lost, outcome, usd(2)), Reply::Ignored(_)));
+    assert_eq!((money(&s), s.kept.sum().usd_micros), ((0, 3), 3));
+}
+
+#[test]
+fn what_was_never_heard_of_is_estimated_until_its_run_tells() {
+    let mut s = Given::plan("a").start();
+    let queued = s.take("a");
+    s.input(&cancel());
+    assert_eq!(s.kept.sum().usd_micros, STEP_GRANT);
+    s.input(&failed(&queued, broken(), usd(3)));
+    assert_eq!((money(&s), s.kept.sum().usd_micros), ((0, 3), 3));
 }

@@ -2,7 +2,7 @@
 
 use super::given::CATALOG;
 use crate::properties::laws;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
 use workflow::decide::{Env, Snapshot, accept, decide, dispatch, fork, ready_jobs};
@@ -11,6 +11,7 @@ use workflow::fork::Reuse;
 use workflow::ids::{GateId, JobId, RunId, Serial, TaskId};
 use workflow::input::{Body, Input};
 use workflow::judge::Judges;
+use workflow::money::{Allowance, Bounds, Money};
 use workflow::plan::{FrozenPlan, PlanLimits};
 use workflow::state::{Job, JobState, PayloadNo, Step, Task, Unit};
 use workflow::submission::Submission;
@@ -41,12 +42,18 @@ pub struct Scenario {
     pub leases_end: bool,
     /// The pool has room: what is ready is dispatched after each input.
     pub room: bool,
+    /// What the tenant's window allows, where it has a budget.
+    pub window: Option<Allowance>,
+    /// The same, as far as this task alone uses it.
+    pub tenant_limit: Option<Bounds>,
     pub events: Vec<Event>,
     pub payloads: BTreeMap<PayloadNo, Body>,
     pub gates: Vec<GateRow>,
     pub ledger: Vec<EffectRow>,
     pub costs: Vec<CostRow>,
     pub labels: Vec<Label>,
+    /// The same as the table keeps them.
+    pub kept: Kept,
     /// Dispatches that were to be published: job and k.
     pub published: Vec<(String, u32)>,
     /// What the latest input asked to look up.
@@ -55,6 +62,36 @@ pub struct Scenario {
     pub serials: BTreeMap<Serial, String>,
     told: usize,
     runs: u128,
+}
+
+/// Rows of costs, one for each run of a job.
+#[derive(Clone, Default)]
+pub struct Kept {
+    rows: BTreeMap<(JobId, RunId), CostRow>,
+    /// Runs whose dispatch had been paid for by another one of it.
+    beside: BTreeSet<(JobId, RunId)>,
+}
+
+impl Kept {
+    /// As the table does: only an estimate gives way.
+    fn keep(&mut self, rows: &[CostRow], beside: bool) {
+        for row in rows {
+            let key = (row.job, row.run);
+            if self.rows.get(&key).is_some_and(|known| !known.estimated) {
+                continue;
+            }
+            self.rows.insert(key, row.clone());
+            if beside {
+                self.beside.insert(key);
+            }
+        }
+    }
+
+    /// What was spent, as far as the task's budget counts it.
+    pub fn sum(&self) -> Money {
+        let counted = self.rows.iter().filter(|(key, _)| !self.beside.contains(key));
+        counted.fold(Money::default(), |sum, (_, row)| sum.plus(row.cost.money()))
+    }
 }
 
 /// A dispatched job in a worker's hands.
@@ -67,18 +104,18 @@ pub struct Run {
 }
 
 impl Scenario {
-    pub fn accepted(submission: Submission) -> Result<Self, Refusal> {
+    pub fn accepted(submission: Submission, window: Option<Allowance>) -> Result<Self, Refusal> {
         let transition = accept(TASK, TENANT, &submission, &env(&CATALOG, &NOBODYS, START, true))?;
-        Ok(Self::begun(submission, transition))
+        Ok(Self::begun(submission, window, transition))
     }
 
     /// A task that takes over what another one has done.
     pub fn forked(submission: Submission, reuse: &Reuse) -> Self {
         let transition = fork(TASK, TENANT, &submission, reuse, &env(&CATALOG, &NOBODYS, START, true)).unwrap();
-        Self::begun(submission, transition)
+        Self::begun(submission, None, transition)
     }
 
-    fn begun(submission: Submission, transition: Transition) -> Self {
+    fn begun(submission: Submission, window: Option<Allowance>, transition: Transition) -> Self {
         let mut scenario = Self {
             task: transition.task.clone().expect("a new task is a change"),
             submission,
@@ -88,12 +125,15 @@ impl Scenario {
             now: START,
             leases_end: true,
             room: true,
+            window,
+            tenant_limit: None,
             events: Vec::new(),
             payloads: BTreeMap::new(),
             gates: Vec::new(),
             ledger: Vec::new(),
             costs: Vec::new(),
             labels: Vec::new(),
+            kept: Kept::default(),
             published: Vec::new(),
             lookups: Vec::new(),
             serials: BTreeMap::new(),
@@ -146,6 +186,9 @@ impl Scenario {
 
     fn write(&mut self, transition: Transition) {
         let changes = transition.changes;
+        let ignored = matches!(transition.reply, Reply::Ignored(_));
+        let spent = transition.task.as_ref().map_or(self.task.spent, |task| task.spent);
+        self.kept.keep(&changes.costs, ignored && spent == self.task.spent);
         self.costs.extend(changes.costs);
         let Some(task) = transition.task else {
             let rows = changes.payloads.len() + changes.events.len() + changes.gates.len() + changes.effects.len();
@@ -176,8 +219,17 @@ impl Scenario {
             return;
         }
         let serials: Vec<Serial> = ready.iter().map(|j| j.serial).collect();
-        let transition = dispatch(self.snapshot(), &serials, &self.env());
+        if let Some(limit) = self.tenant_limit {
+            self.window = Some(Allowance {
+                limit,
+                left: limit.less(self.task.spent.plus(self.task.reserved)),
+                idle: self.task.reserved.is_zero(),
+                asks: false,
+            });
+        }
+        let transition = dispatch(self.snapshot(), &serials, self.window.as_ref(), &self.env());
         laws::nothing_begins_that_is_out_of_use(self, &transition);
+        laws::no_more_is_set_aside_than_there_is(self, &transition);
         self.write(transition);
     }
 
@@ -251,6 +303,11 @@ impl Scenario {
 
     pub fn queued(&self) -> Vec<String> {
         self.jobs(|s| matches!(s, JobState::Queued { .. }))
+    }
+
+    /// The task has had its time, and maybe no timer has fired.
+    pub fn is_late(&self) -> bool {
+        self.task.deadline.is_some_and(|end| end <= self.now)
     }
 
     pub fn running(&self) -> Vec<String> {

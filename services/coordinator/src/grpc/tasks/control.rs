@@ -1,7 +1,7 @@
 //! Control: cancel, pause, resume, retry.
 
 use super::{Tasks, asking, document};
-use crate::grpc::problems::{self, field};
+use crate::grpc::problems;
 use crate::policy::usd_micros;
 use crate::store::tasks::used;
 use crate::view;
@@ -13,6 +13,7 @@ use tonic::{Response, Status};
 use workflow::ids::TaskId;
 use workflow::input::Input;
 use workflow::state::Money;
+use workflow::time::Millis;
 
 impl Tasks {
     /// Answered with the status document.
@@ -71,25 +72,22 @@ fn retry(actor: String, body: &str) -> Result<Input, Status> {
     } else {
         asking::json(body)?
     };
+    let more = asked.raise_budget.unwrap_or_default();
     Ok(Input::RetryRequested {
         actor,
         from_step: asked.from_step,
-        raise_budget: asked.raise_budget.map(raise).transpose()?,
+        raise_budget: asked.raise_budget.map(raise),
+        more_time: Millis::from_secs_f64(more.max_duration_seconds.unwrap_or(0.0)),
         send_again: asked.send_again,
     })
 }
 
-fn raise(more: Budget) -> Result<Money, Status> {
-    if more.max_duration_seconds.is_some() {
-        let detail = "a retry after the deadline begins the whole duration anew; only cost and tokens can be raised";
-        let pointer = "/raise_budget/max_duration_seconds";
-        return Err(field(422, "validation", pointer, detail).to_status());
-    }
-    Ok(Money {
+fn raise(more: Budget) -> Money {
+    Money {
         usd_micros: more.max_cost_usd.map_or(0, usd_micros),
         tokens: more.max_tokens.unwrap_or(0).max(0),
-        calls: 0,
-    })
+        calls: more.max_calls.unwrap_or(0).max(0),
+    }
 }
 
 #[cfg(test)]
@@ -111,22 +109,23 @@ mod tests {
             input("resume", actor(), "").unwrap(),
             Input::ResumeRequested { actor: actor() }
         );
-        let body = r#"{"from_step":"draft","raise_budget":{"max_cost_usd":0.5},"send_again":true}"#;
+        let body = r#"{"from_step":"draft","raise_budget":{"max_cost_usd":0.5,"max_calls":3,"max_duration_seconds":9},"send_again":true}"#;
         let expected = Input::RetryRequested {
             actor: actor(),
             from_step: Some("draft".to_owned()),
             raise_budget: Some(Money {
                 usd_micros: 500_000,
                 tokens: 0,
-                calls: 0,
+                calls: 3,
             }),
+            more_time: Millis::secs(9),
             send_again: true,
         };
         assert_eq!(input("retry", actor(), body).unwrap(), expected);
         for (verb, body) in [
             ("explode", ""),
             ("retry", "{"),
-            ("retry", r#"{"raise_budget":{"max_duration_seconds":9}}"#),
+            ("retry", r#"{"raise_budget":{"max_hours":9}}"#),
         ] {
             let problem = Problem::from_status(&input(verb, actor(), body).unwrap_err());
             assert_eq!(problem.status, 422, "{verb} {body}");

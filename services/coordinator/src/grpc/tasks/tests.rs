@@ -3,6 +3,7 @@
 mod escalation;
 mod forking;
 mod judging;
+mod windows;
 pub(in crate::grpc) mod world;
 mod writing;
 

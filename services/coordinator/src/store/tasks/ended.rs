@@ -65,6 +65,8 @@ impl Ended {
     /// The sums of its costs.
     pub fn totals(&self) -> CostTotals {
         self.costs.iter().fold(CostTotals::default(), |sum, line| CostTotals {
+            usd_micros: sum.usd_micros.saturating_add(line.usd_micros.unwrap_or(0)),
+            calls: sum.calls.saturating_add(line.calls),
             input_tokens: sum.input_tokens.saturating_add(line.input_tokens),
             output_tokens: sum.output_tokens.saturating_add(line.output_tokens),
             lines: sum.lines + 1,

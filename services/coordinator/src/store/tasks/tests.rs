@@ -47,7 +47,12 @@ async fn keep(pool: &PgPool, tenant: &str, story: &Story) {
             .map(|g| (task.id, tenant.to_owned(), g))
             .collect(),
         effects: story.changes.effects.iter().map(|e| (task.id, e.clone())).collect(),
-        costs: story.changes.costs.iter().map(|c| (task.id, c.clone())).collect(),
+        costs: story
+            .changes
+            .costs
+            .iter()
+            .map(|c| (task.id, "shop".to_owned(), c.clone()))
+            .collect(),
         ..Rows::default()
     };
     rows.fold();
@@ -100,6 +105,8 @@ async fn a_task_is_found_by_its_own_tenant_alone_with_what_it_used() {
     keep(&pool, "a", &story).await;
     let (task, costs) = find(&pool, "a", story.task.id).await.unwrap().unwrap();
     let expected = CostTotals {
+        usd_micros: story.task.spent.usd_micros,
+        calls: story.task.spent.calls,
         input_tokens: 30,
         output_tokens: 2,
         lines: 2,

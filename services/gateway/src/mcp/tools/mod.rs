@@ -165,6 +165,7 @@ mod tests {
             budget: Some(Budget {
                 max_cost_usd: Some(1.0),
                 max_tokens: Some(5),
+                max_calls: Some(3),
                 max_duration_seconds: Some(60.0),
             }),
             quality_threshold: Some(0.5),

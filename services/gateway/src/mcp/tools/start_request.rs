@@ -82,6 +82,7 @@ fn input() -> Value {
                 "properties": {
                     "max_cost_usd": {"type": "number", "minimum": 0},
                     "max_tokens": {"type": "integer", "minimum": 0},
+                    "max_calls": {"type": "integer", "minimum": 0},
                     "max_duration_seconds": {"type": "number", "exclusiveMinimum": 0},
                 },
             },

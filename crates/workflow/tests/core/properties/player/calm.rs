@@ -25,6 +25,8 @@ impl Player {
     pub fn calm_down(&mut self) {
         self.s.room = true;
         self.s.leases_end = true;
+        self.s.tenant_limit = None;
+        self.s.window = None;
         for tool_id in TOOLS {
             self.s.put(tool_id, ToolState::Active);
         }
@@ -50,8 +52,8 @@ impl Player {
     }
 
     fn complete(&mut self, label: &str) {
-        // Something before it may have stopped the task.
-        if !self.s.queued().iter().any(|l| l == label) {
+        // Something before it may have stopped the task, or its time may be over.
+        if self.s.is_late() || !self.s.queued().iter().any(|l| l == label) {
             return;
         }
         let run = self.s.run(label);
@@ -111,7 +113,8 @@ impl Player {
             gate: Some(self.s.task.id.gate(gate.serial)),
             raise_budget: Some(Money {
                 usd_micros: 1_000_000,
-                ..Money::default()
+                tokens: 1_000_000,
+                calls: 1_000_000,
             }),
             approved: answers(action, asks).then(|| "{\"arguments\":{}}".to_owned()),
             plan: own_plan(gate.kind, action),

@@ -4,7 +4,8 @@ use crate::tables::acts::{self, blaming, broken, flaky, list, planned, question,
 use crate::tables::scenario::{Run, Scenario};
 use proptest::prelude::*;
 use workflow::decide::allowed_actions;
-use workflow::input::{Body, Decision, EffectEnd, Input, Outcome};
+use workflow::input::{Body, Cost, Decision, EffectEnd, Input, Outcome};
+use workflow::money::Bounds;
 use workflow::state::{Gate, Money, Task, Unit};
 use workflow::submission::{OnExhausted, Policy};
 use workflow::vocabulary::{Action, AskKind};
@@ -77,14 +78,29 @@ impl Beginning {
             OnExhausted::NeedsAttention
         };
         p.max_cost_usd_micros = (on(5) && on(6)).then_some(13);
+        p.max_calls = (on(4) && on(5)).then_some(9);
+        p.grant_calls = 3;
         p.max_duration_seconds = (on(6) && on(7)).then_some(120.0);
         p.step_events = !on(1);
+    }
+
+    /// What its tenant may spend.
+    pub fn tenant_limit(&self) -> Option<Bounds> {
+        let limited = self.flags & 0b1000_0001 == 0b1000_0001;
+        limited.then_some(Bounds {
+            usd_micros: Some(20),
+            tokens: None,
+            calls: Some(12),
+        })
     }
 }
 
 /// How a run may end.
 pub fn ending(s: &Scenario, run: &Run, how: u8) -> Input {
-    let cost = usd(i64::from(how % 4));
+    let cost = Cost {
+        calls: i64::from(how % 3),
+        ..usd(i64::from(how % 4))
+    };
     let fail = |failure| acts::failed(run, failure, usd(1));
     let outcome = match (how % 24, run.unit) {
         (0, _) => return fail(broken()),

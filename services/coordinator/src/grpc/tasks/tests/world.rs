@@ -40,6 +40,18 @@ pub(in crate::grpc) struct World {
     _stop: DropGuard,
 }
 
+/// A database with the tools, and a prefix of subjects, of its own.
+async fn place() -> (String, String) {
+    let database = testkit::Postgres::shared().await.unwrap().database().await.unwrap();
+    let pool = store::pool(&database.url, 1).unwrap();
+    store::migrate(&pool).await.unwrap();
+    for spec in tools() {
+        store::catalog::put(&pool, &spec, ToolState::Active).await;
+    }
+    let nats = testkit::Nats::shared().await.unwrap();
+    (database.url, nats.prefix())
+}
+
 pub(in crate::grpc) const LIMIT: Duration = Duration::from_secs(20);
 
 impl World {
@@ -53,6 +65,20 @@ impl World {
 
     /// With sections beside, or instead of, those that are always there.
     pub(in crate::grpc) async fn with(sections: Value) -> Self {
+        let (database_url, prefix) = place().await;
+        Self::at(&database_url, &prefix, &sections).await
+    }
+
+    /// Two coordinators of the same database and broker, under the same policy.
+    pub(in crate::grpc) async fn two_with_policy(mut policy: Value) -> (Self, Self) {
+        let (database_url, prefix) = place().await;
+        policy["channels"] = json!(["blog"]);
+        let sections = json!({ "policy": policy });
+        let one = || Self::at(&database_url, &prefix, &sections);
+        (one().await, one().await)
+    }
+
+    async fn at(database_url: &str, prefix: &str, sections: &Value) -> Self {
         let mut config = json!({
             "channels": [{ "name": "blog", "kind": "null" }], "policy": { "channels": ["blog"] },
             "quality": { "dimensions": { "clarity": { "weight": 1.0 }, "tone": { "weight": 1.0 } } },
@@ -61,18 +87,13 @@ impl World {
             config[name] = section.clone();
         }
         let config: Config = serde_json::from_value(config).unwrap();
-        let database = testkit::Postgres::shared().await.unwrap().database().await.unwrap();
-        let pool = store::pool(&database.url, 4).unwrap();
-        store::migrate(&pool).await.unwrap();
-        for spec in tools() {
-            store::catalog::put(&pool, &spec, ToolState::Active).await;
-        }
+        let pool = store::pool(database_url, 4).unwrap();
         let nats = testkit::Nats::shared().await.unwrap();
         let address = BusConfig {
             url: nats.url().to_owned(),
             user: None,
             password: None,
-            prefix: nats.prefix(),
+            prefix: prefix.to_owned(),
             name: "test".to_owned(),
         };
         let bus = Bus::connect(&address).await.unwrap();
@@ -99,12 +120,13 @@ impl World {
             metrics: Metrics::new(&service::metrics::Registry::default()),
             paces: crate::work::pace::Paces::default(),
             measures: crate::catalog::measures::Measures::default(),
+            tenant_budgets: crate::tenant_budgets::TenantBudgets::new(&config.policy.tenant_budgets),
             subscriptions: crate::notices::Subscriptions::new(&config.webhooks),
         });
         shared.catalog.refresh(&pool).await.unwrap();
         let stop = CancellationToken::new();
         let settings = WriterConfig {
-            database_url: database.url.clone(),
+            database_url: database_url.to_owned(),
             max_batch: 64,
             cached_tasks: 100,
         };
@@ -115,7 +137,7 @@ impl World {
                 config: Arc::new(config),
             },
             tenant: "a",
-            database_url: database.url,
+            database_url: database_url.to_owned(),
             _stop: stop.drop_guard(),
         }
     }

@@ -1,0 +1,246 @@
+//! What tenants with a budget may set aside, as far as it is known here, and which of their tasks wait for it.
+//!
+//! What is known may only propose: the commit that sets something aside sums the rows itself. Who waits has its place in
+//! memory; the sweeper finds what a restart forgets.
+
+use super::draft::Draft;
+use super::{STATEMENT, Writer, late};
+use crate::store::{StoreError, spending};
+use crate::tenant_budgets::{TenantBudget, TenantBudgets, Used};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::time::{Duration, Instant};
+use tracing::warn;
+use workflow::decision::Changes;
+use workflow::ids::TaskId;
+use workflow::money::{Allowance, Bounds, Money};
+use workflow::state::Task;
+use workflow::time::Timestamp;
+
+/// How long a sum is trusted; other coordinators spend too.
+const FRESH: Duration = Duration::from_secs(1);
+/// Tasks of a tenant that are looked at in one go once there is room.
+const AT_ONCE: usize = 32;
+
+/// What is known of all tenants that have a budget.
+#[derive(Default)]
+pub(super) struct Allowances {
+    known: HashMap<String, Known>,
+    /// By age: ids rise with time.
+    waiting: BTreeMap<String, BTreeSet<TaskId>>,
+    /// Tenants whose window did not cover what was thought to be left; nothing is set aside until sums are read again.
+    shut: HashSet<String>,
+    looked_at: Option<tokio::time::Instant>,
+}
+
+struct Known {
+    used: Used,
+    read_at: Instant,
+    window: Timestamp,
+}
+
+impl Allowances {
+    fn is_fresh(&self, tenant: &str, window: Timestamp) -> bool {
+        let fresh = |known: &Known| known.window == window && known.read_at.elapsed() < FRESH;
+        self.shut.contains(tenant) || self.known.get(tenant).is_some_and(fresh)
+    }
+
+    /// What was read, and what is decided and not known to be written.
+    fn learn(&mut self, tenant: &str, used: Used, window: Timestamp) {
+        let known = Known {
+            used,
+            read_at: Instant::now(),
+            window,
+        };
+        self.known.insert(tenant.to_owned(), known);
+    }
+
+    /// What the tenant may set aside now.
+    pub fn of(&self, tenant: &str, budget: &TenantBudget) -> Allowance {
+        let known = self.known.get(tenant).filter(|_| !self.shut.contains(tenant));
+        match known {
+            Some(known) => budget.allowance(known.used),
+            None => Allowance {
+                left: Bounds {
+                    usd_micros: budget.limit.usd_micros.map(|_| 0),
+                    tokens: budget.limit.tokens.map(|_| 0),
+                    calls: budget.limit.calls.map(|_| 0),
+                },
+                // Nobody is asked because of what is not known.
+                asks: false,
+                ..budget.allowance(Used::default())
+            },
+        }
+    }
+
+    /// What was decided counts at once.
+    pub fn note(&mut self, draft: &Draft) {
+        if let Some(known) = self.known.get_mut(&draft.entry.task.tenant) {
+            known.used = after(known.used, draft);
+        }
+    }
+
+    /// What was decided may not have been written.
+    pub fn doubt(&mut self) {
+        self.known.clear();
+    }
+
+    /// Somebody else was first: nothing is set aside for the tenant until the next look.
+    pub fn shut(&mut self, tenant: &str) {
+        self.shut.insert(tenant.to_owned());
+    }
+
+    /// When to look again whether those who wait have room; none: nobody waits.
+    pub fn look_at(&self) -> Option<tokio::time::Instant> {
+        let nobody = self.waiting.is_empty() && self.shut.is_empty();
+        let last = self
+            .looked_at
+            .map_or_else(tokio::time::Instant::now, |last| last + FRESH);
+        (!nobody).then_some(last)
+    }
+
+    pub fn wait(&mut self, tenant: &str, task: TaskId) {
+        self.waiting.entry(tenant.to_owned()).or_default().insert(task);
+    }
+
+    /// The tasks to look at now that the tenant may have room, the oldest first.
+    fn called(&mut self, tenant: &str) -> Vec<TaskId> {
+        let Some(tasks) = self.waiting.get_mut(tenant) else {
+            return Vec::new();
+        };
+        let called: Vec<TaskId> = std::iter::from_fn(|| tasks.pop_first()).take(AT_ONCE).collect();
+        if tasks.is_empty() {
+            self.waiting.remove(tenant);
+        }
+        called
+    }
+}
+
+/// With what a draft settles and sets aside.
+fn after(used: Used, draft: &Draft) -> Used {
+    let reserved = used.reserved.plus(draft.entry.task.reserved);
+    Used {
+        spent: used.spent.plus(cost(&draft.changes)),
+        reserved: reserved.minus(draft.reserved_before),
+    }
+}
+
+fn cost(changes: &Changes) -> Money {
+    let costs = changes.costs.iter();
+    costs.fold(Money::default(), |sum, row| sum.plus(row.cost.money()))
+}
+
+/// A job of the task waits for what only a window can give.
+fn wants(task: &Task) -> bool {
+    task.attention.is_none() && !task.status.is_terminal()
+}
+
+impl Writer {
+    /// Learns what the tenants of these drafts may spend, where they have a budget and it is not known.
+    pub(super) async fn learn_allowances(&mut self, drafts: &[Draft]) -> Result<(), StoreError> {
+        if self.shared.tenant_budgets.is_empty() {
+            return Ok(());
+        }
+        let now = self.shared.clock.now();
+        let asking = drafts.iter().filter(|draft| !draft.ready(now).is_empty());
+        let tenants: BTreeSet<String> = asking.map(|draft| draft.entry.task.tenant.clone()).collect();
+        self.read_allowances(tenants).await
+    }
+
+    async fn read_allowances(&mut self, tenants: BTreeSet<String>) -> Result<(), StoreError> {
+        let now = self.shared.clock.now();
+        let since = unknown(&self.shared.tenant_budgets, &self.allowances, &tenants, now);
+        if since.is_empty() {
+            return Ok(());
+        }
+        let read = spending::used(self.reader().await?, &since).await?;
+        for (tenant, window) in since {
+            let mut used = read.get(tenant).copied().unwrap_or_default();
+            // It may be written by now: counted twice until the next look, never not at all.
+            let writing = self.writing.iter().flat_map(|writing| &writing.batch.drafts);
+            let decided = writing.chain(&self.next.drafts);
+            for draft in decided.filter(|draft| draft.entry.task.tenant == tenant) {
+                used = after(used, draft);
+            }
+            self.allowances.learn(tenant, used, window);
+        }
+        Ok(())
+    }
+
+    /// What the tenant of a draft may set aside; none: it has no budget.
+    pub(super) fn allowance(&self, tenant: &str) -> Option<Allowance> {
+        let budget = self.shared.tenant_budgets.of(tenant)?;
+        Some(self.allowances.of(tenant, budget))
+    }
+
+    /// Counts what was decided on a draft, and keeps a place for what its tenant's window did not cover.
+    pub(super) fn count(&mut self, draft: &Draft) {
+        let task = &draft.entry.task;
+        if self.shared.tenant_budgets.of(&task.tenant).is_none() {
+            return;
+        }
+        self.allowances.note(draft);
+        if wants(task) && !draft.ready(self.shared.clock.now()).is_empty() {
+            self.allowances.wait(&task.tenant, task.id);
+        }
+    }
+
+    /// What was settled leaves room for others of the same tenants.
+    pub(super) fn call_after(&mut self, drafts: &[Draft]) {
+        if self.allowances.waiting.is_empty() {
+            return;
+        }
+        let changed = drafts
+            .iter()
+            .filter(|draft| draft.reserved_before != draft.entry.task.reserved);
+        let tenants: BTreeSet<String> = changed.map(|draft| draft.entry.task.tenant.clone()).collect();
+        self.call(&tenants);
+    }
+
+    /// Each second: other coordinators settle too, and windows end.
+    pub(super) async fn look_at_windows(&mut self) {
+        self.allowances.looked_at = Some(tokio::time::Instant::now());
+        self.allowances.shut.clear();
+        let tenants: BTreeSet<String> = self.allowances.waiting.keys().cloned().collect();
+        if tenants.is_empty() {
+            return;
+        }
+        let read = tokio::time::timeout(STATEMENT, self.read_allowances(tenants.clone())).await;
+        match read.unwrap_or_else(|_elapsed| Err(late())) {
+            Ok(()) => self.call(&tenants),
+            Err(error) => {
+                self.reads = None;
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "what tenants spent could not be read"
+                );
+            }
+        }
+    }
+
+    fn call(&mut self, tenants: &BTreeSet<String>) {
+        for tenant in tenants {
+            let Some(budget) = self.shared.tenant_budgets.of(tenant) else {
+                continue;
+            };
+            let known = self.allowances.known.get(tenant);
+            if known.is_none_or(|known| budget.is_spent(known.used)) {
+                continue;
+            }
+            for task in self.allowances.called(tenant) {
+                self.wake(task);
+            }
+        }
+    }
+}
+
+/// The tenants that have a budget of which nothing fresh is known, and since when their window counts.
+fn unknown<'t>(
+    budgets: &TenantBudgets,
+    allowances: &Allowances,
+    tenants: &'t BTreeSet<String>,
+    now: Timestamp,
+) -> Vec<(&'t str, Timestamp)> {
+    let since = |tenant: &'t String| Some((tenant.as_str(), budgets.of(tenant)?.begin(now)));
+    let known = |(tenant, window): &(&str, Timestamp)| allowances.is_fresh(tenant, *window);
+    tenants.iter().filter_map(since).filter(|of| !known(of)).collect()
+}
