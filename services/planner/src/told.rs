@@ -18,7 +18,7 @@ pub fn ended(engine: &dyn Engine, recalled: &Recalled, deliberated: Deliberated)
     } = deliberated;
     let draft = answer.value;
     let patterns_used = followed(&draft.plan_json, recalled.memory(), &draft.patterns);
-    Ended::with(job_result::Outcome::Planned(PlanOutcome {
+    let planned = PlanOutcome {
         intent_json: draft.intent_json.into_owned(),
         plan_json: draft.plan_json.into_owned(),
         reasoning: draft.reasoning.into_owned(),
@@ -28,9 +28,10 @@ pub fn ended(engine: &dyn Engine, recalled: &Recalled, deliberated: Deliberated)
         forecast: forecast.map(expected),
         candidates: candidates.into_iter().map(candidate).collect(),
         dropped_orders: dropped.into_iter().map(order).collect(),
-    }))
-    .costing(worker::usage(answer.usage))
-    .having_called(worker::calls(answer.calls))
+    };
+    Ended::with(job_result::Outcome::Planned(planned.into()))
+        .costing(worker::usage(answer.usage))
+        .having_called(worker::calls(answer.calls))
 }
 
 fn candidate(candidate: Candidate) -> work::Candidate {

@@ -19,7 +19,7 @@ use workflow::vocabulary::EffectClass;
 pub type Texts = HashMap<PayloadNo, Arc<str>>;
 
 /// What the runs of a task used, as far as workers told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
 pub struct CostTotals {
     /// Of those whose price is known.
     pub usd_micros: i64,
@@ -43,12 +43,20 @@ pub struct EffectLine {
     pub at: DateTime<Utc>,
 }
 
+#[derive(sqlx::FromRow)]
+struct FoundRow {
+    version: i64,
+    state: String,
+    #[sqlx(flatten)]
+    costs: CostTotals,
+}
+
 /// A task of a tenant, with what it cost; none where the tenant has no such task.
 ///
 /// # Errors
 /// When the database does not answer, or holds what cannot be read.
 pub async fn find(pool: &PgPool, tenant: &str, id: TaskId) -> Result<Option<(Task, CostTotals)>, StoreError> {
-    let row: Option<(i64, String, i64, i64, i64, i64, i64, i64)> = sqlx::query_as(
+    let row: Option<FoundRow> = sqlx::query_as(
         "SELECT t.version, t.state, c.usd_micros, c.calls, c.input_tokens, c.output_tokens, c.lines, c.priced
          FROM task t
          CROSS JOIN LATERAL (
@@ -65,16 +73,8 @@ pub async fn find(pool: &PgPool, tenant: &str, id: TaskId) -> Result<Option<(Tas
     .fetch_optional(pool)
     .await
     .map_err(StoreError::at("read a task"))?;
-    let Some((version, state, usd_micros, calls, input_tokens, output_tokens, lines, priced)) = row else {
+    let Some(FoundRow { version, state, costs }) = row else {
         return Ok(None);
-    };
-    let costs = CostTotals {
-        usd_micros,
-        calls,
-        input_tokens,
-        output_tokens,
-        lines,
-        priced,
     };
     Ok(Some((task_of(id.0, tenant, version, &state)?, costs)))
 }

@@ -336,8 +336,7 @@ impl Scenario {
 
     /// The id of the open gate about a step.
     pub fn step_gate(&self, key: &str) -> GateId {
-        let index = u16::try_from(self.index(key)).ok();
-        let gate = self.task.gates.iter().find(|g| g.step.is_some() && g.step == index);
+        let gate = self.task.gates.iter().find(|g| g.step == Some(self.index(key)));
         TASK.gate(gate.unwrap_or_else(|| panic!("no gate about {key}")).serial)
     }
 

@@ -64,7 +64,7 @@ impl Beginning {
             _ => "pure",
         };
         let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(tool);
-        let each = if self.tools[4] % 3 == 0 { "*a" } else { "" };
+        let each = if self.tools[4].is_multiple_of(3) { "*a" } else { "" };
         (!self.planner).then(|| format!("a:{a} b:{b}<a{each} c:{c}<a d:{d}~a e:{e}<b,c~d"))
     }
 
