@@ -5,6 +5,8 @@
 
 /// Scores that what is known of all counts for beside a plan's own.
 const PRIOR: f64 = 4.0;
+/// Variance of scores of which half are 0 and half are 1.
+const LARGEST: f64 = 0.25;
 /// Plans from scratch are known by at least so many tasks that patterns were withheld from.
 const ENOUGH_WITHHELD: u64 = 5;
 /// Two qualities nearer than this are equal.
@@ -55,9 +57,8 @@ pub fn forecast(patterns: &[Option<Scores>], withheld: Option<Scores>) -> (Vec<O
 fn shrunk(scores: Scores, common: f64) -> Quality {
     let n = scores.n as f64;
     let value = (n * scores.mean + PRIOR * common) / (n + PRIOR);
-    // Of the scores, beside the largest there is for a mean between 0 and 1.
-    let (own, largest) = (scores.deviation * scores.deviation, value * (1.0 - value));
-    let variance = ((n - 1.0) * own + PRIOR * largest) / (n - 1.0 + PRIOR);
+    let own = scores.deviation * scores.deviation;
+    let variance = ((n - 1.0) * own + PRIOR * LARGEST) / (n - 1.0 + PRIOR);
     Quality {
         value,
         error: (variance / (n + PRIOR)).sqrt(),
