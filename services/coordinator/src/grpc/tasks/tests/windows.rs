@@ -178,9 +178,10 @@ async fn a_limit_below_what_is_spent_lets_nothing_begin_but_what_is_free_and_sto
         (&json!("needs_attention"), &json!("budget_exceeded")),
         "no window will ever do"
     );
-    // As if a coordinator without budgets had dispatched it, and another row had been left behind.
+    // As if a coordinator without budgets had dispatched it, and another row had been left behind. The state holds what
+    // a tool said, and jsonb knows no zero.
     let pool = &other.tasks.shared.pool;
-    sqlx::query("UPDATE task SET state = (state::jsonb || '{\"rs\": {\"c\": 7}}')::text")
+    sqlx::query(r#"UPDATE task SET state = left(state, -1) || ',"rs":{"c":7},"er":"a \u0000"}'"#)
         .execute(pool)
         .await
         .unwrap();
