@@ -105,8 +105,13 @@ impl TenantBudget {
             limit: self.limit,
             left: self.limit.less(used.all()),
             idle: used.reserved.is_zero(),
-            asks: self.on_exceeded == OnWindowExceeded::Ask,
+            asks: self.asks(),
         }
+    }
+
+    /// A human is asked where the window does not cover a run.
+    pub fn asks(&self) -> bool {
+        self.on_exceeded == OnWindowExceeded::Ask
     }
 
     /// Nothing that costs could begin.

@@ -131,6 +131,28 @@ async fn two_coordinators_at_once_set_no_more_aside_than_the_window_holds_and_go
 }
 
 #[tokio::test]
+async fn nobody_is_asked_because_of_what_the_same_input_gives_back() {
+    let mut policy = budget(25);
+    policy["tenant_budgets"][0]["on_exceeded"] = json!("ask");
+    let (one, _other) = World::two_with_policy(policy).await;
+    let ids = vec![one.submit(planned("Write about AI")).await];
+    let draft = until(&one, &ids, 1).await.remove(0);
+    assert_eq!(draft.1.grant.calls, 20);
+    // 25 - 5 hold the next run; 25 - 5 - 20 do not.
+    tell(&one, draft.0, ended(&draft, 5)).await;
+    let next = until(&one, &ids, 1).await.remove(0);
+    assert_eq!((next.1.grant.calls, used(&one).await.spent.calls), (20, 5));
+    assert_eq!(one.status(&ids[0]).await["attention"], Value::Null);
+    // The window is spent now, and a human is asked as soon as that is sure.
+    tell(&one, next.0, ended(&next, 20)).await;
+    let give_up = Instant::now() + LIMIT;
+    while one.status(&ids[0]).await["attention"]["reason"] != "budget_exceeded" {
+        assert!(Instant::now() < give_up, "nobody is asked");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_run_that_is_lost_counts_as_its_grant_and_its_late_result_in_the_window_it_was_lost_in() {
     let (one, _other) = World::two_with_policy(budget(WINDOW)).await;
     let ids = vec![one.submit(planned("Write about AI")).await];
