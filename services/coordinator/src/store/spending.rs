@@ -142,6 +142,23 @@ fn used_of((tenant, usd, tokens, calls, r_usd, r_tokens, r_calls): Sums) -> (Str
     (tenant, used)
 }
 
+/// Deletes what is set aside for tasks that have ended, some at a time: a coordinator that knows no budget of their
+/// tenant ends them without.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn forget_ended(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM reserved WHERE task_id IN (
+             SELECT task_id FROM reserved JOIN task ON task.id = task_id WHERE task.done LIMIT $1)",
+    )
+    .bind(PAGE)
+    .execute(connection)
+    .await
+    .map_err(StoreError::at("forget grants of ended tasks"))?;
+    Ok(())
+}
+
 /// What of a task's state is set aside.
 #[derive(serde::Deserialize)]
 struct SetAside {
