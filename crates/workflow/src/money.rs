@@ -44,6 +44,15 @@ impl Money {
         }
     }
 
+    /// The lesser of each.
+    pub fn min(self, other: Self) -> Self {
+        Self {
+            usd_micros: self.usd_micros.min(other.usd_micros),
+            tokens: self.tokens.min(other.tokens),
+            calls: self.calls.min(other.calls),
+        }
+    }
+
     /// Difference, not below zero.
     pub fn minus(self, other: Self) -> Self {
         Self {

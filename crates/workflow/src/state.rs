@@ -572,6 +572,9 @@ pub struct Attention {
     /// For people.
     #[serde(rename = "d")]
     pub detail: String,
+    /// What is exceeded is what all tasks of the tenant may spend together.
+    #[serde(rename = "t", default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_tenant: bool,
 }
 
 /// A grant that stands for what a lost run cost.

@@ -74,6 +74,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         paces: work::pace::Paces::default(),
         measures: catalog::measures::Measures::default(),
         tenant_budgets: tenant_budgets::TenantBudgets::new(&config.policy.tenant_budgets),
+        shown: tenant_budgets::Shown::default(),
         subscriptions: notices::Subscriptions::new(&config.webhooks),
     });
     if !shared.tenant_budgets.is_empty() {

@@ -318,9 +318,9 @@ fn postponed(released: &Released) -> Option<Postponed> {
     })
 }
 
-/// Texts of workers are kept within bounds.
+/// Texts of workers are kept within bounds, and without what a column cannot hold.
 fn cut(text: &str, characters: usize) -> String {
-    text.chars().take(characters).collect()
+    text.chars().filter(|c| *c != '\0').take(characters).collect()
 }
 
 fn protocol(message: &str) -> Failure {
@@ -484,6 +484,28 @@ mod tests {
         let (inputs, unreadable) = decode(&nameless.encode_to_vec(), &paces).unwrap();
         assert!(inputs.is_empty());
         assert_eq!(unreadable, [("the task id is no UUID", JobResult::default())]);
+    }
+
+    #[test]
+    fn no_text_of_a_failure_keeps_what_a_column_cannot_hold() {
+        let failure = contracts::work::Failure {
+            code: "tool\0_failed".to_owned(),
+            message: "bad \0 byte".to_owned(),
+            ..Default::default()
+        };
+        let result = JobResult {
+            outcome: Some(job_result::Outcome::Failure(failure)),
+            ..JobResult::default()
+        };
+        let nil = uuid::Uuid::nil();
+        let (_, input) = input((TaskId(nil), JobId(nil), RunId(nil)), result).unwrap();
+        let Input::JobFailed { failure, .. } = input else {
+            panic!("{input:?}");
+        };
+        assert_eq!(
+            (failure.code.as_str(), failure.message.as_str()),
+            ("tool_failed", "bad  byte")
+        );
     }
 
     #[test]

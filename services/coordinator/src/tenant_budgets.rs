@@ -5,15 +5,21 @@ use crate::store::{StoreError, spending};
 use crate::writer::Shared;
 use serde_json::{Value, json};
 use service::config::{OnWindowExceeded, TenantBudgetConfig};
+use sqlx::PgPool;
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tracing::warn;
 use workflow::money::{Allowance, Bounds, Money};
 use workflow::time::{Millis, Timestamp};
 
 /// Between two looks at what is shown to dashboards.
 const REPORT: Duration = Duration::from_secs(5);
+
+/// How long a sum is shown.
+const SHOWN: Duration = Duration::from_secs(1);
+/// Tenants whose sums are kept to be shown.
+const MAX_SHOWN: usize = 10_000;
 
 /// The budgets of all tenants.
 #[derive(Clone, Debug, Default)]
@@ -105,8 +111,13 @@ impl TenantBudget {
             limit: self.limit,
             left: self.limit.less(used.all()),
             idle: used.reserved.is_zero(),
-            asks: self.on_exceeded == OnWindowExceeded::Ask,
+            asks: self.asks(),
         }
+    }
+
+    /// A human is asked where the window does not cover a run.
+    pub fn asks(&self) -> bool {
+        self.on_exceeded == OnWindowExceeded::Ask
     }
 
     /// Nothing that costs could begin.
@@ -139,10 +150,59 @@ fn whole(limit: u64) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-/// Tells, now and then, what the tenants have used that have a budget of their own.
+/// What tenants used, as it is shown to people: summed at most once a second, however many ask.
+#[derive(Debug, Default)]
+pub struct Shown(Mutex<HashMap<String, Arc<tokio::sync::Mutex<Option<Sum>>>>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Sum {
+    used: Used,
+    window: Timestamp,
+    read_at: Instant,
+}
+
+impl Sum {
+    fn is_fresh(&self, window: Timestamp) -> bool {
+        self.window == window && self.read_at.elapsed() < SHOWN
+    }
+}
+
+impl Shown {
+    /// What the tenant has used of the window that began then. Whoever asks while it is summed waits for the sum.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn used(&self, pool: &PgPool, tenant: &str, window: Timestamp) -> Result<Used, StoreError> {
+        let place = self.place(tenant);
+        let mut known = place.lock().await;
+        if let Some(sum) = known.filter(|sum| sum.is_fresh(window)) {
+            return Ok(sum.used);
+        }
+        let mut connection = pool.acquire().await.map_err(StoreError::at("connect"))?;
+        let sums = spending::used(&mut connection, &[(tenant, window)]).await?;
+        let used = sums.get(tenant).copied().unwrap_or_default();
+        *known = Some(Sum {
+            used,
+            window,
+            read_at: Instant::now(),
+        });
+        Ok(used)
+    }
+
+    fn place(&self, tenant: &str) -> Arc<tokio::sync::Mutex<Option<Sum>>> {
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.len() >= MAX_SHOWN {
+            places.retain(|_, place| Arc::strong_count(place) > 1);
+        }
+        Arc::clone(places.entry(tenant.to_owned()).or_default())
+    }
+}
+
+/// Tells, now and then, what the tenants have used that have a budget of their own, and forgets the grants of tasks
+/// that have ended.
 pub async fn report(shared: Arc<Shared>) {
     let (tenants, _) = shared.tenant_budgets.tenants();
-    if tenants.is_empty() {
+    if shared.tenant_budgets.is_empty() {
         return;
     }
     let mut ticks = tokio::time::interval(REPORT);
@@ -166,6 +226,10 @@ async fn report_once(shared: &Shared, tenants: &[String]) -> Result<(), StoreErr
         .filter_map(|of| Some((of.as_str(), since(of)?)))
         .collect();
     let mut connection = shared.pool.acquire().await.map_err(StoreError::at("connect"))?;
+    spending::forget_ended(&mut connection).await?;
+    if since.is_empty() {
+        return Ok(());
+    }
     for (tenant, used) in spending::used(&mut connection, &since).await? {
         if let Some(budget) = budgets.of(&tenant) {
             shared.metrics.tenant_budget(&tenant, budget, used);

@@ -41,6 +41,16 @@ const LISTS: &[List] = &[
     },
 ];
 
+/// Lists within a table.
+const TABLES: &[(&str, &[List])] = &[(
+    "policy",
+    &[List {
+        path: "tenant_budgets",
+        by: "tenant",
+        inner: &[],
+    }],
+)];
+
 /// What is wrong with a list as such: its path and why.
 pub(super) type ListFault = (Vec<String>, &'static str, String);
 
@@ -48,6 +58,11 @@ pub(super) type ListFault = (Vec<String>, &'static str, String);
 pub(super) fn key_lists(root: &mut Map<String, Value>) -> Vec<ListFault> {
     let mut faults = Vec::new();
     key(root, LISTS, &mut Vec::new(), &mut faults);
+    for (name, lists) in TABLES {
+        if let Some(Value::Object(table)) = root.get_mut(*name) {
+            key(table, lists, &mut vec![(*name).to_owned()], &mut faults);
+        }
+    }
     faults
 }
 
@@ -100,6 +115,11 @@ fn key_elements(
 /// Turns the tables back into lists, in order of name.
 pub(super) fn unkey_lists(root: &mut Map<String, Value>) {
     unkey(root, LISTS);
+    for (name, lists) in TABLES {
+        if let Some(Value::Object(table)) = root.get_mut(*name) {
+            unkey(table, lists);
+        }
+    }
 }
 
 fn unkey(table: &mut Map<String, Value>, lists: &[List]) {

@@ -57,6 +57,7 @@ fn is_list(path: &[String]) -> bool {
             one.as_str(),
             "agents" | "apis" | "channels" | "mcp_servers" | "webhooks"
         ),
+        [policy, budgets] => policy == "policy" && budgets == "tenant_budgets",
         [apis, _, endpoints] => apis == "apis" && endpoints == "endpoints",
         _ => false,
     }

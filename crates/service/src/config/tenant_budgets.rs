@@ -53,15 +53,11 @@ impl OnWindowExceeded {
 
 impl TenantBudgetConfig {
     pub(super) fn check_all(budgets: &[Self], checks: &mut Checks) {
-        for (at, budget) in budgets.iter().enumerate() {
-            let key = format!("policy.tenant_budgets.{at}");
+        for budget in budgets {
+            let key = format!("policy.tenant_budgets[{}]", budget.tenant);
             if budget.tenant != "*" && !is_subject_token(&budget.tenant) {
                 let fix = "use letters, digits, `-` and `_`, or `*`";
                 checks.add(&format!("{key}.tenant"), "not a name of a tenant", fix);
-            }
-            if budgets.iter().take(at).any(|other| other.tenant == budget.tenant) {
-                let fix = "one table for each tenant";
-                checks.add(&format!("{key}.tenant"), "it has another table", fix);
             }
             if budget.max_cost_usd.is_none() && budget.max_tokens.is_none() && budget.max_calls.is_none() {
                 let fix = "set max_cost_usd, max_tokens or max_calls, or take it out";

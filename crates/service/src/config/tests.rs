@@ -538,17 +538,17 @@ fn a_budget_of_a_tenant_has_figures_that_can_be_held_and_one_table() {
     let table = |rest: &str| format!("[[policy.tenant_budgets]]\ntenant = {rest}\n");
     let text = [
         table("\"shop\"\nwindow_seconds = 0\nmax_cost_usd = -1.0"),
-        table("\"shop\"\nwindow_seconds = 60\nmax_cost_usd = nan"),
+        table("\"farm\"\nwindow_seconds = 60\nmax_cost_usd = nan"),
         table("\"*\"\nwindow_seconds = 60\nmax_tokens = 9000000000000000000\nmax_calls = -1"),
     ];
     let path = folder.file("a.toml", &text.concat());
     let found = faults(&environment(&[("ORCHESTRATOR_CONFIG", &path)]));
     for key in [
-        "[0].window_seconds",
-        "[0].max_cost_usd",
-        "[1].max_cost_usd",
-        "[2].max_tokens",
-        "[2].max_calls",
+        "[shop].window_seconds",
+        "[shop].max_cost_usd",
+        "[farm].max_cost_usd",
+        "[*].max_tokens",
+        "[*].max_calls",
     ] {
         fault(&found, &format!("policy.tenant_budgets{key}"));
     }
@@ -559,9 +559,49 @@ fn a_budget_of_a_tenant_has_figures_that_can_be_held_and_one_table() {
     ];
     let path = folder.file("b.toml", &text.concat());
     let found = faults(&environment(&[("ORCHESTRATOR_CONFIG", &path)]));
-    for key in ["[1].tenant", "[2].tenant", "[2]"] {
+    for key in ["[shop]", "[a.b].tenant", "[a.b]"] {
         fault(&found, &format!("policy.tenant_budgets{key}"));
     }
+}
+
+#[test]
+fn budgets_of_tenants_merge_by_tenant() {
+    let folder = Folder::new();
+    let one = folder.file(
+        "one.toml",
+        r#"
+        [[policy.tenant_budgets]]
+        tenant = "*"
+        window_seconds = 3600
+        max_calls = 10
+        [[policy.tenant_budgets]]
+        tenant = "shop"
+        window_seconds = 60
+        max_calls = 1
+        "#,
+    );
+    let two = folder.file(
+        "two.toml",
+        "[[policy.tenant_budgets]]\ntenant = \"shop\"\nmax_cost_usd = 2.0\n",
+    );
+    let config = load(&environment(&[
+        ("ORCHESTRATOR_CONFIG", &format!("{one}:{two}")),
+        ("ORCHESTRATOR_POLICY__TENANT_BUDGETS__SHOP__MAX_CALLS", "5"),
+    ]))
+    .unwrap();
+    let budgets: Vec<_> = config.policy.tenant_budgets.iter().collect();
+    let figures = |at: usize| {
+        let budget = budgets[at];
+        (
+            budget.tenant.as_str(),
+            budget.window_seconds,
+            budget.max_calls,
+            budget.max_cost_usd,
+        )
+    };
+    assert_eq!(budgets.len(), 2);
+    assert_eq!(figures(0), ("*", 3600, Some(10), None));
+    assert_eq!(figures(1), ("shop", 60, Some(5), Some(2.0)));
 }
 
 #[test]

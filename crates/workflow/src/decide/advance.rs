@@ -98,6 +98,8 @@ pub(super) fn enter_attention(cx: &mut Context<'_>) {
         None => policy.on_exhausted == OnExhausted::Fail,
     };
     let policy_fails = fails
+        // No task ends because of what others spent.
+        && !attention.of_tenant
         // Where an outside effect may have happened, only a human may say that this is the end.
         && !matches!(attention.reason, AttentionReason::EffectUnknown | AttentionReason::GateExpired)
         && !effects::any_open(cx);

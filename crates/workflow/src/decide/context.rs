@@ -359,7 +359,11 @@ impl<'a> Context<'a> {
         if self.task.attention.is_none() {
             self.touch();
             let detail = detail.into().chars().take(MAX_DETAIL).collect();
-            self.task.attention = Some(Attention { reason, detail });
+            self.task.attention = Some(Attention {
+                reason,
+                detail,
+                of_tenant: false,
+            });
         }
     }
 

@@ -75,10 +75,13 @@ pub fn dispatch(snapshot: Snapshot<'_>, serials: &[Serial], window: Option<&Allo
     for &serial in serials {
         starved = starved.or(dispatch_one(&mut cx, serial, &mut window));
     }
-    if let Some(detail) = starved
+    if let Some(starved) = starved
         && !cx.has_dispatched_jobs()
     {
-        cx.stall(AttentionReason::BudgetExceeded, detail);
+        cx.stall(AttentionReason::BudgetExceeded, starved.detail);
+        if let Some(attention) = &mut cx.task.attention {
+            attention.of_tenant = starved.of_tenant;
+        }
         advance::advance(&mut cx);
     }
     cx.finish()
@@ -122,8 +125,16 @@ fn out_of_use(cx: &Context<'_>, serial: Serial) -> Option<OutOfUse> {
     cx.out_of_use(index).filter(|_| may_stop)
 }
 
+/// What a human must be asked for.
+struct Starved {
+    /// What a job lacks, for people.
+    detail: String,
+    /// The window of the tenant does, and not the task's own budget.
+    of_tenant: bool,
+}
+
 /// Dispatches a job that is ready; else, if a human must be asked for more, what for.
-fn dispatch_one(cx: &mut Context<'_>, serial: Serial, window: &mut Option<Allowance>) -> Option<String> {
+fn dispatch_one(cx: &mut Context<'_>, serial: Serial, window: &mut Option<Allowance>) -> Option<Starved> {
     let at = cx.task.jobs.iter().position(|j| j.serial == serial)?;
     let job = cx.task.jobs.get(at)?;
     if !matches!(job.state, JobState::Ready { .. }) {
@@ -133,9 +144,17 @@ fn dispatch_one(cx: &mut Context<'_>, serial: Serial, window: &mut Option<Allowa
         (Granted::Yes { grant, cheaper }, _) => (grant, cheaper),
         (Granted::ShortOfWindow, Some(window)) => {
             let asks = window.asks || money::never_fits(cx, job, window);
-            return asks.then(|| money::short(cx, job, Some(window)));
+            return asks.then(|| Starved {
+                detail: money::short(cx, job, Some(window)),
+                of_tenant: true,
+            });
         }
-        (Granted::ShortOfTask | Granted::ShortOfWindow, _) => return Some(money::short(cx, job, None)),
+        (Granted::ShortOfTask | Granted::ShortOfWindow, _) => {
+            return Some(Starved {
+                detail: money::short(cx, job, None),
+                of_tenant: false,
+            });
+        }
     };
     if let Some(window) = window {
         window.left = window.left.less(grant);
@@ -149,7 +168,12 @@ fn queue(cx: &mut Context<'_>, at: usize, grant: Money, cheaper: bool) {
     let now = cx.now();
     cx.touch();
     cx.task.reserved = cx.task.reserved.plus(grant);
+    let turned = cheaper && cx.task.jobs.get(at).is_some_and(|job| !money::is_cheaper(cx, job));
     let Some(job) = cx.task.jobs.get_mut(at) else { return };
+    if turned {
+        // What the larger model needed is nothing the small one said.
+        job.needs = Money::default();
+    }
     job.dispatch += 1;
     job.grant = grant;
     job.state = JobState::Queued { at: now, stored: None };
@@ -159,7 +183,6 @@ fn queue(cx: &mut Context<'_>, at: usize, grant: Money, cheaper: bool) {
     let Some(step) = cx.task.steps.get_mut(usize::from(index)) else {
         return;
     };
-    let turned = cheaper && !step.cheaper;
     step.cheaper = cheaper;
     if first {
         step.started_at = Some(now);

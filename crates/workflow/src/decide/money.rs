@@ -22,24 +22,10 @@ pub(super) enum Granted {
 /// Where a run may say by itself that it needs more, what is left will do, as long as nobody else has part of it: its
 /// calls are made only where they fit.
 pub(super) fn grant(cx: &Context<'_>, job: &Job, window: Option<&Allowance>) -> Granted {
-    let frugal = cx.submission.policy.on_budget_exceeded == Some(OnBudgetExceeded::Cheaper)
-        && matches!(job.unit, Unit::Step(index) if cx.frozen(index).is_some_and(|frozen| frozen.asks_models));
-    let was_cheaper = is_cheaper(cx, job.unit);
-    // A small one may be enough where a larger one does not fit.
-    let tries: &[bool] = match frugal {
-        true if was_cheaper || is_scarce(cx) => &[true],
-        true => &[false, true],
-        false => &[false],
-    };
     let mut missed = Granted::ShortOfTask;
-    for &cheaper in tries {
-        // What a larger model needs says nothing about a small one.
-        let needs = if cheaper && !was_cheaper {
-            Money::default()
-        } else {
-            job.needs
-        };
-        match covered(cx, &wish(cx, job.unit, cheaper, window), needs, window) {
+    for &cheaper in tries(cx, job) {
+        let wish = wish(cx, job.unit, cheaper, window);
+        match covered(cx, &wish, needs(cx, job, cheaper), window) {
             Ok(grant) => return Granted::Yes { grant, cheaper },
             Err(short) => missed = short,
         }
@@ -47,10 +33,31 @@ pub(super) fn grant(cx: &Context<'_>, job: &Job, window: Option<&Allowance>) -> 
     missed
 }
 
-/// Whether the step was last dispatched to a small model for want of money.
-fn is_cheaper(cx: &Context<'_>, unit: Unit) -> bool {
-    match unit {
-        Unit::Step(index) => cx.task.steps.get(usize::from(index)).is_some_and(|step| step.cheaper),
+/// Whether a small model must do, in the order in which it is tried: each job anew, so that a step is not held to a
+/// small one for good, but never back to the larger one with one job, so that it comes to an end.
+fn tries(cx: &Context<'_>, job: &Job) -> &'static [bool] {
+    let frugal = cx.submission.policy.on_budget_exceeded == Some(OnBudgetExceeded::Cheaper)
+        && matches!(job.unit, Unit::Step(index) if cx.frozen(index).is_some_and(|frozen| frozen.asks_models));
+    match frugal {
+        true if is_cheaper(cx, job) || is_scarce(cx) => &[true],
+        // A small one may be enough where a larger one does not fit.
+        true => &[false, true],
+        false => &[false],
+    }
+}
+
+/// What the job told that it needs; what a larger model needs says nothing about a small one.
+fn needs(cx: &Context<'_>, job: &Job, cheaper: bool) -> Money {
+    match cheaper == is_cheaper(cx, job) {
+        true => job.needs,
+        false => Money::default(),
+    }
+}
+
+/// Whether the job was last dispatched to a small model for want of money.
+pub(super) fn is_cheaper(cx: &Context<'_>, job: &Job) -> bool {
+    match job.unit {
+        Unit::Step(index) if job.dispatch > 0 => cx.task.steps.get(usize::from(index)).is_some_and(|step| step.cheaper),
         _ => false,
     }
 }
@@ -71,12 +78,15 @@ fn is_scarce(cx: &Context<'_>) -> bool {
 }
 
 fn covered(cx: &Context<'_>, wish: &Wish, needs: Money, window: Option<&Allowance>) -> Result<Money, Granted> {
-    let (own, alone) = (left(cx), cx.task.reserved.is_zero());
-    let grant = fit(wish, needs, own, alone).ok_or(Granted::ShortOfTask)?;
+    let alone = cx.task.reserved.is_zero();
+    let grant = fit(wish, needs, left(cx), alone).ok_or(Granted::ShortOfTask)?;
     match window {
         // What costs the tenant nothing waits for nobody.
         Some(window) if window.limit.counts(grant) => {
-            fit(wish, needs, own.min(window.left), alone && window.idle).ok_or(Granted::ShortOfWindow)
+            // What the task can make do with it may have, whoever else of the tenant runs.
+            let wish = Wish { most: grant, ..*wish };
+            let covered = fit(&wish, needs, window.left, window.idle).ok_or(Granted::ShortOfWindow)?;
+            Ok(covered.min(grant))
         }
         _ => Ok(grant),
     }
@@ -110,13 +120,18 @@ fn fit(wish: &Wish, needs: Money, left: Bounds, alone: bool) -> Option<Money> {
 
 /// No window of the tenant will ever cover the job.
 pub(super) fn never_fits(cx: &Context<'_>, job: &Job, window: &Allowance) -> bool {
-    let wish = wish(cx, job.unit, is_cheaper(cx, job.unit), Some(window));
-    fit(&wish, job.needs, window.limit, true).is_none()
+    let fits = |cheaper: bool| {
+        let wish = wish(cx, job.unit, cheaper, Some(window));
+        fit(&wish, needs(cx, job, cheaper), window.limit, true).is_some()
+    };
+    !tries(cx, job).iter().any(|cheaper| fits(*cheaper))
 }
 
 /// What the budget lacks for the job, for people.
 pub(super) fn short(cx: &Context<'_>, job: &Job, window: Option<&Allowance>) -> String {
-    let wish = wish(cx, job.unit, is_cheaper(cx, job.unit), window).most;
+    // Of the model that was tried last.
+    let cheaper = tries(cx, job).last().copied().unwrap_or(false);
+    let (wish, told) = (wish(cx, job.unit, cheaper, window).most, needs(cx, job, cheaper));
     let (left, whose) = match window {
         None => (left(cx), "left"),
         Some(window) => (window.left, "left in the window of the tenant"),
@@ -126,9 +141,9 @@ pub(super) fn short(cx: &Context<'_>, job: &Job, window: Option<&Allowance>) -> 
     let what = runs::what(cx, job.unit);
     let lacks = |needs: i64, left: Option<i64>| left.filter(|left| *left < needs || *left <= 0);
     let (needs, tokens, calls) = (
-        most(wish.usd_micros, job.needs.usd_micros),
-        most(wish.tokens, job.needs.tokens),
-        most(wish.calls, job.needs.calls),
+        most(wish.usd_micros, told.usd_micros),
+        most(wish.tokens, told.tokens),
+        most(wish.calls, told.calls),
     );
     if let Some(left) = lacks(needs, left.usd_micros) {
         return format!(
@@ -155,6 +170,7 @@ fn left(cx: &Context<'_>) -> Bounds {
 }
 
 /// What a run of a unit is expected to spend.
+#[derive(Clone, Copy)]
 struct Wish {
     most: Money,
     /// It can make do with less, and says where it cannot.

@@ -5,6 +5,7 @@ use crate::tenant_budgets::Used;
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnection, PgPool};
 use std::collections::HashMap;
+use tracing::warn;
 use workflow::ids::TaskId;
 use workflow::money::Money;
 use workflow::time::Timestamp;
@@ -141,32 +142,96 @@ fn used_of((tenant, usd, tokens, calls, r_usd, r_tokens, r_calls): Sums) -> (Str
     (tenant, used)
 }
 
+/// Deletes what is set aside for tasks that have ended, some at a time: a coordinator that knows no budget of their
+/// tenant ends them without.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn forget_ended(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM reserved WHERE task_id IN (
+             SELECT task_id FROM reserved JOIN task ON task.id = task_id WHERE task.done LIMIT $1)",
+    )
+    .bind(PAGE)
+    .execute(connection)
+    .await
+    .map_err(StoreError::at("forget grants of ended tasks"))?;
+    Ok(())
+}
+
+/// What of a task's state is set aside.
+#[derive(serde::Deserialize)]
+struct SetAside {
+    #[serde(rename = "rs", default)]
+    money: Money,
+}
+
 /// Brings the table of grants up to date with the tasks: a tenant may have had no budget when they were dispatched.
+/// Page by page; what a state that cannot be read has set aside stays as it was.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn take_stock(pool: &PgPool, tenants: &[String], all: bool) -> Result<(), StoreError> {
-    let action = "take stock of grants";
-    let mut transaction = pool.begin().await.map_err(StoreError::at(action))?;
-    // Tasks first, as every commit does.
-    let statements = [
-        "INSERT INTO reserved (task_id, tenant, usd_micros, tokens, calls)
-         SELECT id, tenant, COALESCE((state::jsonb->'rs'->>'u')::bigint, 0), COALESCE((state::jsonb->'rs'->>'t')::bigint, 0),
-             COALESCE((state::jsonb->'rs'->>'c')::bigint, 0)
-         FROM task WHERE NOT done AND (tenant = ANY($1) OR $2) AND state::jsonb ? 'rs' ORDER BY id FOR UPDATE
-         ON CONFLICT (task_id) DO UPDATE SET usd_micros = excluded.usd_micros, tokens = excluded.tokens,
-             calls = excluded.calls",
-        "DELETE FROM reserved WHERE NOT EXISTS (
-             SELECT 1 FROM task WHERE task.id = reserved.task_id AND NOT done AND (task.tenant = ANY($1) OR $2)
-                 AND state::jsonb ? 'rs')",
-    ];
-    for statement in statements {
-        sqlx::query(statement)
-            .bind(tenants)
-            .bind(all)
-            .execute(&mut *transaction)
-            .await
-            .map_err(StoreError::at(action))?;
+    let mut after = Some(uuid::Uuid::nil());
+    while let Some(last) = after {
+        after = take_stock_of_page(pool, tenants, all, last).await?;
     }
-    transaction.commit().await.map_err(StoreError::at(action))
+    // Tenants that have no budget any more, and what was left behind.
+    sqlx::query(
+        "DELETE FROM reserved WHERE NOT EXISTS (
+             SELECT 1 FROM task WHERE task.id = reserved.task_id AND NOT done AND (task.tenant = ANY($1) OR $2))",
+    )
+    .bind(tenants)
+    .bind(all)
+    .execute(pool)
+    .await
+    .map_err(StoreError::at(STOCK))?;
+    Ok(())
+}
+
+const STOCK: &str = "take stock of grants";
+/// Tasks of one page.
+const PAGE: i64 = 500;
+
+/// The page of tasks after this one; returns its last, or none where there are no more.
+async fn take_stock_of_page(
+    pool: &PgPool,
+    tenants: &[String],
+    all: bool,
+    after: uuid::Uuid,
+) -> Result<Option<uuid::Uuid>, StoreError> {
+    let mut transaction = pool.begin().await.map_err(StoreError::at(STOCK))?;
+    // Tasks first, as every commit does. A state is text: it may hold what jsonb refuses.
+    let states: Vec<(uuid::Uuid, String, String)> = sqlx::query_as(
+        "SELECT id, tenant, state FROM task
+         WHERE NOT done AND (tenant = ANY($1) OR $2) AND id > $3
+             AND (state LIKE '%\"rs\":%' OR EXISTS (SELECT 1 FROM reserved WHERE task_id = id))
+         ORDER BY id LIMIT $4 FOR UPDATE",
+    )
+    .bind(tenants)
+    .bind(all)
+    .bind(after)
+    .bind(PAGE)
+    .fetch_all(&mut *transaction)
+    .await
+    .map_err(StoreError::at(STOCK))?;
+    let last = states.last().map(|(task, ..)| *task);
+    let rows: Vec<Reserved> = states.into_iter().filter_map(set_aside).collect();
+    reserve(&mut transaction, &rows).await?;
+    transaction.commit().await.map_err(StoreError::at(STOCK))?;
+    Ok(last)
+}
+
+fn set_aside((task, tenant, state): (uuid::Uuid, String, String)) -> Option<Reserved> {
+    match serde_json::from_str::<SetAside>(&state) {
+        Ok(set_aside) => Some(Reserved {
+            task: TaskId(task),
+            tenant,
+            money: set_aside.money,
+        }),
+        Err(error) => {
+            warn!(%task, error = &error as &dyn std::error::Error, "no stock is taken of a task whose state cannot be read");
+            None
+        }
+    }
 }

@@ -18,6 +18,8 @@ use workflow::time::Timestamp;
 
 /// How long a sum is trusted; other coordinators spend too.
 const FRESH: Duration = Duration::from_secs(1);
+/// How old a sum may be on which a human is asked: until then others wait for the next look.
+const SURE: Duration = Duration::from_millis(250);
 /// Tasks of a tenant that are looked at in one go once there is room.
 const AT_ONCE: usize = 32;
 
@@ -36,6 +38,32 @@ struct Known {
     used: Used,
     read_at: Instant,
     window: Timestamp,
+    /// Nothing of the tenant was being written when it was read, which may be counted twice.
+    exact: bool,
+}
+
+/// Up to where a draft is counted.
+#[derive(Clone, Copy)]
+pub(super) struct Counted {
+    costs: usize,
+    reserved: Money,
+}
+
+impl Counted {
+    fn nothing(draft: &Draft) -> Self {
+        Self {
+            costs: 0,
+            reserved: draft.reserved_before,
+        }
+    }
+
+    /// All that is decided on it so far.
+    pub fn all(draft: &Draft) -> Self {
+        Self {
+            costs: draft.changes.costs.len(),
+            reserved: draft.entry.task.reserved,
+        }
+    }
 }
 
 impl Allowances {
@@ -45,11 +73,12 @@ impl Allowances {
     }
 
     /// What was read, and what is decided and not known to be written.
-    fn learn(&mut self, tenant: &str, used: Used, window: Timestamp) {
+    fn learn(&mut self, tenant: &str, used: Used, window: Timestamp, exact: bool) {
         let known = Known {
             used,
             read_at: Instant::now(),
             window,
+            exact,
         };
         self.known.insert(tenant.to_owned(), known);
     }
@@ -58,7 +87,15 @@ impl Allowances {
     pub fn of(&self, tenant: &str, budget: &TenantBudget) -> Allowance {
         let known = self.known.get(tenant).filter(|_| !self.shut.contains(tenant));
         match known {
-            Some(known) => budget.allowance(known.used),
+            Some(known) => {
+                let allowance = budget.allowance(known.used);
+                // Others may have settled since.
+                let sure = known.exact && known.read_at.elapsed() < SURE;
+                Allowance {
+                    asks: allowance.asks && sure,
+                    ..allowance
+                }
+            }
             None => Allowance {
                 left: Bounds {
                     usd_micros: budget.limit.usd_micros.map(|_| 0),
@@ -72,10 +109,10 @@ impl Allowances {
         }
     }
 
-    /// What was decided counts at once.
-    pub fn note(&mut self, draft: &Draft) {
+    /// What was decided since counts at once.
+    fn note(&mut self, draft: &Draft, since: Counted) {
         if let Some(known) = self.known.get_mut(&draft.entry.task.tenant) {
-            known.used = after(known.used, draft);
+            known.used = after(known.used, draft, since);
         }
     }
 
@@ -115,17 +152,17 @@ impl Allowances {
     }
 }
 
-/// With what a draft settles and sets aside.
-fn after(used: Used, draft: &Draft) -> Used {
+/// With what a draft settles and sets aside since.
+fn after(used: Used, draft: &Draft, since: Counted) -> Used {
     let reserved = used.reserved.plus(draft.entry.task.reserved);
     Used {
-        spent: used.spent.plus(cost(&draft.changes)),
-        reserved: reserved.minus(draft.reserved_before),
+        spent: used.spent.plus(cost(&draft.changes, since.costs)),
+        reserved: reserved.minus(since.reserved),
     }
 }
 
-fn cost(changes: &Changes) -> Money {
-    let costs = changes.costs.iter();
+fn cost(changes: &Changes, since: usize) -> Money {
+    let costs = changes.costs.iter().skip(since);
     costs.fold(Money::default(), |sum, row| sum.plus(row.cost.money()))
 }
 
@@ -152,16 +189,25 @@ impl Writer {
         if since.is_empty() {
             return Ok(());
         }
-        let read = spending::used(self.reader().await?, &since).await?;
+        let sums = spending::used(self.reader().await?, &since).await?;
         for (tenant, window) in since {
-            let mut used = read.get(tenant).copied().unwrap_or_default();
+            let mut used = sums.get(tenant).copied().unwrap_or_default();
             // It may be written by now: counted twice until the next look, never not at all.
             let writing = self.writing.iter().flat_map(|writing| &writing.batch.drafts);
-            let decided = writing.chain(&self.next.drafts);
-            for draft in decided.filter(|draft| draft.entry.task.tenant == tenant) {
-                used = after(used, draft);
+            let read = used;
+            for draft in writing.filter(|draft| draft.entry.task.tenant == tenant) {
+                used = after(used, draft, Counted::nothing(draft));
             }
-            self.allowances.learn(tenant, used, window);
+            let exact = used == read;
+            for draft in self
+                .next
+                .drafts
+                .iter()
+                .filter(|draft| draft.entry.task.tenant == tenant)
+            {
+                used = after(used, draft, Counted::nothing(draft));
+            }
+            self.allowances.learn(tenant, used, window, exact);
         }
         Ok(())
     }
@@ -172,13 +218,20 @@ impl Writer {
         Some(self.allowances.of(tenant, budget))
     }
 
-    /// Counts what was decided on a draft, and keeps a place for what its tenant's window did not cover.
-    pub(super) fn count(&mut self, draft: &Draft) {
+    /// Counts what inputs settled, before anything is set aside or a human is asked because of what is.
+    pub(super) fn count_settled(&mut self, drafts: &[Draft]) {
+        for draft in drafts {
+            self.allowances.note(draft, Counted::nothing(draft));
+        }
+    }
+
+    /// Counts what was decided on a draft since, and keeps a place for what its tenant's window did not cover.
+    pub(super) fn count(&mut self, draft: &Draft, since: Counted) {
         let task = &draft.entry.task;
         if self.shared.tenant_budgets.of(&task.tenant).is_none() {
             return;
         }
-        self.allowances.note(draft);
+        self.allowances.note(draft, since);
         if wants(task) && !draft.ready(self.shared.clock.now()).is_empty() {
             self.allowances.wait(&task.tenant, task.id);
         }
@@ -193,7 +246,7 @@ impl Writer {
             .iter()
             .filter(|draft| draft.reserved_before != draft.entry.task.reserved);
         let tenants: BTreeSet<String> = changed.map(|draft| draft.entry.task.tenant.clone()).collect();
-        self.call(&tenants);
+        self.call(&tenants, false);
     }
 
     /// Each second: other coordinators settle too, and windows end.
@@ -206,7 +259,7 @@ impl Writer {
         }
         let read = tokio::time::timeout(STATEMENT, self.read_allowances(tenants.clone())).await;
         match read.unwrap_or_else(|_elapsed| Err(late())) {
-            Ok(()) => self.call(&tenants),
+            Ok(()) => self.call(&tenants, true),
             Err(error) => {
                 self.reads = None;
                 warn!(
@@ -217,13 +270,14 @@ impl Writer {
         }
     }
 
-    fn call(&mut self, tenants: &BTreeSet<String>) {
+    /// `asks`: those too for whom a human is asked, room or not.
+    fn call(&mut self, tenants: &BTreeSet<String>, asks: bool) {
         for tenant in tenants {
             let Some(budget) = self.shared.tenant_budgets.of(tenant) else {
                 continue;
             };
-            let known = self.allowances.known.get(tenant);
-            if known.is_none_or(|known| budget.is_spent(known.used)) {
+            let called = |known: &Known| !budget.is_spent(known.used) || asks && budget.asks();
+            if !self.allowances.known.get(tenant).is_some_and(called) {
                 continue;
             }
             for task in self.allowances.called(tenant) {
@@ -243,4 +297,28 @@ fn unknown<'t>(
     let since = |tenant: &'t String| Some((tenant.as_str(), budgets.of(tenant)?.begin(now)));
     let known = |(tenant, window): &(&str, Timestamp)| allowances.is_fresh(tenant, *window);
     tenants.iter().filter_map(since).filter(|of| !known(of)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_human_is_asked_only_on_a_sum_that_counts_nothing_twice_and_is_fresh() {
+        let tables = json!([{ "tenant": "t", "window_seconds": 60, "max_calls": 5, "on_exceeded": "ask" }]);
+        let budgets = TenantBudgets::new(&serde_json::from_value::<Vec<_>>(tables).unwrap());
+        let budget = budgets.of("t").unwrap();
+        let mut allowances = Allowances::default();
+        let mut asks = |exact, age: Duration| {
+            allowances.learn("t", Used::default(), Timestamp(0), exact);
+            if let Some(known) = allowances.known.get_mut("t") {
+                known.read_at = Instant::now().checked_sub(age).unwrap();
+            }
+            allowances.of("t", budget).asks
+        };
+        assert!(asks(true, Duration::ZERO));
+        assert!(!asks(false, Duration::ZERO));
+        assert!(!asks(true, SURE));
+    }
 }

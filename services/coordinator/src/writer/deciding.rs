@@ -1,5 +1,6 @@
 //! From inputs to drafts: load, decide, give room to what is ready.
 
+use super::allowances::Counted;
 use super::batch::Key;
 use super::draft::Draft;
 use super::groups::Group;
@@ -43,6 +44,7 @@ impl Writer {
             self.load(groups, &to_load, &mut keys, &mut drafts, &seen).await?;
         }
         self.learn_allowances(&drafts).await?;
+        self.count_settled(&drafts);
         for draft in &mut drafts {
             self.dispatch(draft, &seen);
         }
@@ -119,12 +121,13 @@ impl Writer {
     /// Gives ready jobs the room there is; the rest waits for its turn.
     fn dispatch(&mut self, draft: &mut Draft, seen: &Seen) {
         self.window.settle(&draft.entry.task);
+        let counted = Counted::all(draft);
         let shared = Arc::clone(&self.shared);
         let env = shared.env(seen);
         let ready = draft.ready(env.now);
         if ready.is_empty() {
             self.window.had_its_turn(draft.entry.task.id);
-            self.count(draft);
+            self.count(draft, counted);
             return;
         }
         let mut chosen = Vec::new();
@@ -145,7 +148,7 @@ impl Writer {
         let serials: Vec<_> = chosen.iter().map(|(s, _)| *s).collect();
         let window = self.allowance(&draft.entry.task.tenant);
         draft.dispatch(&serials, window.as_ref(), &env);
-        self.count(draft);
+        self.count(draft, counted);
         for (serial, pool) in chosen {
             if draft.publish.contains(&serial) {
                 self.window.add(draft.entry.task.id, serial, pool);

@@ -74,6 +74,8 @@ pub struct Shared {
     pub measures: crate::catalog::measures::Measures,
     /// What tenants may spend in a window of time.
     pub tenant_budgets: crate::tenant_budgets::TenantBudgets,
+    /// What they spent, for people.
+    pub shown: crate::tenant_budgets::Shown,
     /// Which webhooks are told of what.
     pub subscriptions: crate::notices::Subscriptions,
 }

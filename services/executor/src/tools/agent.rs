@@ -188,7 +188,11 @@ impl Tool for Agent {
             feedback: call.feedback,
         };
         let answer = llm::by(give_up_at(call.run.deadline()), self.engine.write(ask)).await;
-        let answer = answer.map_err(|failed| Stop::Engine(Box::new(failed)))?;
+        let mut answer = answer.map_err(|mut failed| {
+            shelf.add_to(&mut failed.usage);
+            Stop::Engine(Box::new(failed))
+        })?;
+        shelf.add_to(&mut answer.usage);
         Ok(Output {
             json: answer.value.to_string(),
             usage: worker::usage(answer.usage),

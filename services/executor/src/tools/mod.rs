@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use contracts::work::{self, Usage};
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use workflow::tool::ToolSpecification;
+use workflow::tool::{ToolSource, ToolSpecification};
 
 /// One call of a tool.
 pub struct Call<'a> {
@@ -49,6 +49,23 @@ pub struct Output {
     pub usage: Usage,
     /// What it called by itself, for the trace of the task.
     pub calls: Vec<work::Call>,
+}
+
+impl Output {
+    /// A call of somebody else's tool costs what the operator says it does, where the call does not tell.
+    pub fn charge(&mut self, spec: &ToolSpecification) {
+        let Some(usd) = spec
+            .estimated_cost
+            .filter(|usd| *usd > 0.0 && spec.source != ToolSource::Builtin)
+        else {
+            return;
+        };
+        if self.usage.calls == 0 {
+            // The cast saturates and sends NaN to 0.
+            self.usage.usd_micros = Some(((usd * 1e6).round() as i64).max(0));
+            self.usage.calls = 1;
+        }
+    }
 }
 
 /// Does the work of one tool. May be called again for the same step after a crash.

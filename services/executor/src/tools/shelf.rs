@@ -5,10 +5,11 @@ use super::registry::Registry;
 use super::served::Served;
 use crate::effects::{EffectPort, Stop};
 use async_trait::async_trait;
+use contracts::work::Usage;
 use contracts::{gen_ai, trace};
 use llm::{ToolBox, ToolCard};
 use serde_json::{Map, Value};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
@@ -23,6 +24,8 @@ pub struct Shelf<'a> {
     submission_json: &'a str,
     /// Its ledger stays untouched, since nothing here has effects.
     run: &'a dyn EffectPort,
+    /// Micro-USD and calls of what was called and costs.
+    used: Mutex<(i64, i64)>,
 }
 
 impl<'a> Shelf<'a> {
@@ -44,7 +47,24 @@ impl<'a> Shelf<'a> {
             registry,
             submission_json: call.submission_json,
             run: call.run,
+            used: Mutex::default(),
         }
+    }
+
+    /// Adds what was called here to what the run used of models.
+    pub fn add_to(&self, usage: &mut llm::Usage) {
+        let (usd_micros, calls) = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if calls > 0 {
+            // What a model cost may be unknown; what is known counts.
+            usage.usd_micros = Some(usage.usd_micros.unwrap_or(0).saturating_add(usd_micros));
+            usage.calls = usage.calls.saturating_add(calls);
+        }
+    }
+
+    fn count(&self, usage: &Usage) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.0 = used.0.saturating_add(usage.usd_micros.unwrap_or(0).max(0));
+        used.1 = used.1.saturating_add(usage.calls.max(0));
     }
 
     /// The tool as it was offered, where it is in use to this moment.
@@ -82,10 +102,12 @@ impl ToolBox for Shelf<'_> {
         let give_up = give_up_at(self.run.deadline()).min(Instant::now() + allowed);
         let span = gen_ai::execute_tool(tool_id, "");
         let output = timeout_at(give_up, served.tool.call(call).instrument(span.clone())).await;
-        let output = output
+        let mut output = output
             .map_err(|_| "it did not answer in time".to_owned())
             .and_then(|output| output.map_err(said))
             .inspect_err(|_| trace::fail(&span, "tool_failed"))?;
+        output.charge(served.spec());
+        self.count(&output.usage);
         serde_json::from_str(&output.json).map_err(|error| format!("its output is no JSON: {error}"))
     }
 }

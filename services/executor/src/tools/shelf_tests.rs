@@ -176,6 +176,26 @@ async fn an_agent_of_the_configuration_calls_what_it_names_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_an_agent_calls_and_costs_is_part_of_what_its_run_used() {
+    let priced = ("shop.stock", json!({"sku": "k1"}));
+    let chat = scripted(vec![
+        calls(&[priced.clone(), ("null", json!({"seen": 1})), priced]),
+        Reply::Text("Plenty.".to_owned()),
+    ]);
+    let registry = registry(&chat);
+    let mut offer = crate::tools::null::offer("default");
+    offer.spec.tool_id = "shop.stock".to_owned();
+    offer.spec.source = workflow::tool::ToolSource::Api;
+    offer.spec.estimated_cost = Some(0.25);
+    registry.replace("api shop", vec![super::served::Served::new(offer).unwrap()]);
+    say(&registry, &["null", "shop.stock"]);
+    let output = run(&registry, "stock_agent", json!({"thing": "kettles"}))
+        .await
+        .unwrap();
+    assert_eq!((output.usage.calls, output.usage.usd_micros), (2 + 2, Some(500_000)));
+}
+
+#[tokio::test]
 async fn a_tool_that_nobody_answers_is_told_to_the_model() {
     let chat = scripted(vec![
         calls(&[("shop.stock", json!({"sku": "k1"}))]),

@@ -7,7 +7,7 @@ use contracts::{gen_ai, trace, work};
 use serde_json::Value;
 use std::time::Instant;
 use tracing::{Instrument, Span};
-use workflow::tool::{ToolSource, ToolSpecification};
+use workflow::tool::ToolSource;
 
 /// Bytes of arguments and output together, beyond which the output is left to the step.
 const MAX_CONTENT: usize = 16 << 10;
@@ -35,28 +35,13 @@ pub async fn call(
     let began = Instant::now();
     let mut outcome = served.tool.call(call).instrument(span.clone()).await;
     if let Ok(output) = &mut outcome {
-        charge(spec, output);
+        output.charge(spec);
     }
     if let Err(stop) = &outcome {
         ended_badly(&span, stop);
     }
     calls.extend(told.map(|told| ended(told, began, &outcome)));
     outcome
-}
-
-/// A call of somebody else's tool costs what the operator says it does, where the call does not tell.
-fn charge(spec: &ToolSpecification, output: &mut Output) {
-    let Some(usd) = spec
-        .estimated_cost
-        .filter(|usd| *usd > 0.0 && spec.source != ToolSource::Builtin)
-    else {
-        return;
-    };
-    if output.usage.calls == 0 {
-        // The cast saturates and sends NaN to 0.
-        output.usage.usd_micros = Some(((usd * 1e6).round() as i64).max(0));
-        output.usage.calls = 1;
-    }
 }
 
 fn ended_badly(span: &Span, stop: &Stop) {

@@ -460,6 +460,71 @@ fn the_last_of_a_window_goes_to_a_run_that_can_do_with_less_when_no_other_has_pa
     );
 }
 
+#[test]
+fn the_last_of_a_tasks_own_budget_does_not_wait_for_other_tasks_of_the_tenant() {
+    // (own budget, window left, idle) → grant; no grant waits for the window, and nobody is asked.
+    let cases = [
+        (2, 100, false, Some(2)),
+        (2, 2, false, Some(2)),
+        (2, 1, false, None),
+        (2, 1, true, Some(1)),
+        (100, JOB_GRANT, false, Some(JOB_GRANT)),
+        (100, JOB_GRANT - 1, false, None),
+        (100, JOB_GRANT - 1, true, Some(JOB_GRANT - 1)),
+    ];
+    for (own, left, idle, expected) in cases {
+        let window = Allowance {
+            idle,
+            ..window(100, left)
+        };
+        let s = Given::plan("a:agent").policy(budget(own)).with_window(window).start();
+        let granted = (!s.queued().is_empty()).then(|| s.job("a").grant.usd_micros);
+        let case = format!("own {own}, left {left}, idle {idle}");
+        assert_eq!((granted, s.reason()), (expected, None), "{case}");
+    }
+}
+
+#[test]
+fn what_a_run_needs_is_bounded_by_the_lesser_of_its_task_and_its_window() {
+    for (own, left, expected) in [(9, 100, Some(9)), (100, 9, Some(9)), (100, 7, None), (9, 12, Some(9))] {
+        let mut s = Given::plan("a:agent")
+            .policy(budget(own))
+            .with_window(window(100, 50))
+            .start();
+        let run = s.run("a");
+        s.window = Some(window(100, left));
+        s.input(&released(&run, Some(needs(8)), usd(0)));
+        let granted = (!s.queued().is_empty()).then(|| s.job("a").grant.usd_micros);
+        assert_eq!(granted, expected, "own {own}, left {left}");
+    }
+}
+
+#[test]
+fn no_task_fails_for_what_others_of_its_tenant_spent() {
+    let stop: fn(&mut Policy) = |p| p.on_budget_exceeded = Some(OnBudgetExceeded::Stop);
+    let fail: fn(&mut Policy) = |p| p.on_exhausted = OnExhausted::Fail;
+    let asks = Allowance {
+        asks: true,
+        ..window(100, 1)
+    };
+    for policy in [stop, fail] {
+        for window in [asks, window(STEP_GRANT - 1, STEP_GRANT - 1)] {
+            let mut s = Given::plan("a").policy(policy).with_window(window).start();
+            assert_eq!(s.reason(), Some(AttentionReason::BudgetExceeded));
+            assert_eq!(s.status(), Status::NeedsAttention);
+            s.window = Some(self::window(100, 100));
+            s.input(&retry(None, false));
+            assert_eq!(s.queued(), ["a"]);
+        }
+        let own = |p: &mut Policy| {
+            policy(p);
+            p.max_cost_usd_micros = Some(1);
+        };
+        let s = Given::plan("a").policy(own).with_window(window(100, 100)).start();
+        assert_eq!(s.status(), Status::Failed, "its own budget is its own policy's");
+    }
+}
+
 fn on(budget: OnBudgetExceeded) -> impl FnOnce(&mut Policy) {
     move |p| {
         p.on_budget_exceeded = Some(budget);
@@ -530,6 +595,65 @@ fn what_a_large_model_needs_says_nothing_about_a_small_one() {
         (s.queued(), s.job("a").grant.usd_micros),
         (vec!["a".to_owned()], JOB_GRANT)
     );
+}
+
+#[test]
+fn a_small_model_is_not_held_to_what_the_large_one_needed() {
+    let mut s = Given::plan("a:agent").policy(on(OnBudgetExceeded::Cheaper)).start();
+    let run = s.run("a");
+    s.input(&released(&run, Some(needs(50)), usd(1)));
+    let small = s.run("a");
+    s.input(&failed(&small, flaky(), usd(1)));
+    s.wait(2.0);
+    assert!(s.step("a").cheaper, "one job does not go back to the large one");
+    assert_eq!(
+        (s.queued(), s.job("a").grant.usd_micros),
+        (vec!["a".to_owned()], JOB_GRANT),
+        "the small one has said nothing yet"
+    );
+}
+
+#[test]
+fn each_job_is_decided_anew_and_asks_the_large_model_once_there_is_money_again() {
+    let mut s = Given::plan("a:agent").policy(on(OnBudgetExceeded::Cheaper)).start();
+    let run = s.run("a");
+    s.input(&released(&run, Some(needs(50)), usd(16)));
+    assert!(s.step("a").cheaper);
+    let run = s.run("a");
+    s.input(&released(&run, Some(needs(9)), usd(0)));
+    assert_eq!(s.reason(), Some(AttentionReason::BudgetExceeded));
+    let raise = Decision {
+        raise_budget: Some(Money {
+            usd_micros: 1_000,
+            ..Money::default()
+        }),
+        ..says(Action::RaiseBudget)
+    };
+    assert_eq!(s.human(raise), Reply::Done);
+    assert_eq!(s.queued(), ["a"]);
+    assert!(!s.step("a").cheaper, "there is money again");
+}
+
+#[test]
+fn a_window_that_only_a_small_model_fits_asks_nobody() {
+    // The large model needs more than any window has; a small one gets what is left once it is idle.
+    let policy = |p: &mut Policy| p.on_budget_exceeded = Some(OnBudgetExceeded::Cheaper);
+    let mut s = Given::plan("a:agent")
+        .policy(policy)
+        .with_window(window(30, 30))
+        .start();
+    let run = s.run("a");
+    s.window = Some(window(30, 0));
+    s.input(&released(&run, Some(needs(50)), usd(0)));
+    assert_eq!(
+        (s.queued(), s.reason()),
+        (Vec::new(), None),
+        "it waits for the next window"
+    );
+    s.window = Some(window(30, 30));
+    s.wait(30.0);
+    assert_eq!(s.queued(), ["a"]);
+    assert!(s.step("a").cheaper);
 }
 
 #[test]

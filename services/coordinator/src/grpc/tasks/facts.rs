@@ -4,9 +4,7 @@ use super::{Tasks, asking, document};
 use crate::grpc::problems;
 use crate::store::StoreError;
 use crate::store::runs;
-use crate::store::spending;
 use crate::store::tasks::{self, CostTotals, Texts};
-use crate::tenant_budgets::{TenantBudget, Used};
 use crate::view::{self, Bodies, Facts};
 use contracts::coordinator::{ApprovalRequest, Document};
 use tonic::{Response, Status};
@@ -42,22 +40,15 @@ impl Tasks {
         };
         let facts = self.facts(found).await?;
         let mut status = view::status(&facts, &postponed);
-        if let Some(budget) = self.shared.tenant_budgets.of(tenant) {
-            let used = self.used(tenant, budget).await?;
+        let budget = self.shared.tenant_budgets.of(tenant);
+        if let Some(budget) = budget.filter(|_| !facts.task.status.is_terminal()) {
+            let (shared, window) = (&self.shared, budget.begin(self.shared.clock.now()));
+            let used = shared.shown.used(&shared.pool, tenant, window).await;
+            let used = used.map_err(problems::stored)?;
             let seen = self.shared.seen();
             view::add_window(&mut status, &facts, (budget, used), &self.shared.env(&seen));
         }
         Ok(document(&status))
-    }
-
-    /// What the tenant has used of its window.
-    async fn used(&self, tenant: &str, budget: &TenantBudget) -> Result<Used, Status> {
-        let since = budget.begin(self.shared.clock.now());
-        let connected = self.shared.pool.acquire().await.map_err(StoreError::at("connect"));
-        let mut connection = connected.map_err(problems::stored)?;
-        let used = spending::used(&mut connection, &[(tenant, since)]).await;
-        let used = used.map_err(problems::stored)?;
-        Ok(used.get(tenant).copied().unwrap_or_default())
     }
 
     /// The approval document of an open gate.

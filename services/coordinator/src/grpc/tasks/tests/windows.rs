@@ -130,6 +130,81 @@ async fn two_coordinators_at_once_set_no_more_aside_than_the_window_holds_and_go
     assert_eq!(total, WINDOW);
 }
 
+/// Whether a status shows the sum that was taken last, whatever is in the rows by now.
+async fn sum_is_shown_again(world: &World, task: &str) -> bool {
+    let shown = |status: Value| status["tenant_budget"]["spent"]["calls"].clone();
+    let pool = &world.tasks.shared.pool;
+    let row =
+        "INSERT INTO cost (job_id, run_id, task_id, input_tokens, output_tokens, calls, model, estimated, at, tenant)
+        SELECT id, gen_random_uuid(), id, 0, 0, 1, '', false, now(), tenant FROM task LIMIT 1 RETURNING run_id";
+    let give_up = Instant::now() + LIMIT;
+    // A second is short on a busy machine.
+    while Instant::now() < give_up {
+        let began = Instant::now();
+        let before = shown(world.status(task).await);
+        let run: uuid::Uuid = sqlx::query_scalar(row).fetch_one(pool).await.unwrap();
+        let after = shown(world.status(task).await);
+        sqlx::query("DELETE FROM cost WHERE run_id = $1")
+            .bind(run)
+            .execute(pool)
+            .await
+            .unwrap();
+        if before == after || began.elapsed() < Duration::from_millis(500) {
+            return before == after;
+        }
+    }
+    false
+}
+
+#[tokio::test]
+async fn a_window_is_summed_once_for_all_who_look_and_not_for_ended_tasks_which_leave_nothing_set_aside() {
+    let (one, _other) = World::two_with_policy(budget(WINDOW)).await;
+    let ids = vec![one.submit(planned("Write about AI")).await];
+    let run = until(&one, &ids, 1).await.remove(0);
+    assert!(
+        sum_is_shown_again(&one, &ids[0]).await,
+        "one sum for all who ask within a second"
+    );
+    let cancel = Input::CancelRequested {
+        actor: "ann".to_owned(),
+    };
+    tell(&one, run.0, cancel).await;
+    assert_eq!(one.status(&ids[0]).await["tenant_budget"], Value::Null);
+    // As if a coordinator without budgets had ended it.
+    let pool = &one.tasks.shared.pool;
+    sqlx::query("INSERT INTO reserved SELECT id, tenant, 1, 1, 1 FROM task")
+        .execute(pool)
+        .await
+        .unwrap();
+    assert!(!used(&one).await.reserved.is_zero());
+    spending::forget_ended(&mut pool.acquire().await.unwrap())
+        .await
+        .unwrap();
+    assert!(used(&one).await.reserved.is_zero());
+}
+
+#[tokio::test]
+async fn nobody_is_asked_because_of_what_the_same_input_gives_back() {
+    let mut policy = budget(25);
+    policy["tenant_budgets"][0]["on_exceeded"] = json!("ask");
+    let (one, _other) = World::two_with_policy(policy).await;
+    let ids = vec![one.submit(planned("Write about AI")).await];
+    let draft = until(&one, &ids, 1).await.remove(0);
+    assert_eq!(draft.1.grant.calls, 20);
+    // 25 - 5 hold the next run; 25 - 5 - 20 do not.
+    tell(&one, draft.0, ended(&draft, 5)).await;
+    let next = until(&one, &ids, 1).await.remove(0);
+    assert_eq!((next.1.grant.calls, used(&one).await.spent.calls), (20, 5));
+    assert_eq!(one.status(&ids[0]).await["attention"], Value::Null);
+    // The window is spent now, and a human is asked as soon as that is sure.
+    tell(&one, next.0, ended(&next, 20)).await;
+    let give_up = Instant::now() + LIMIT;
+    while one.status(&ids[0]).await["attention"]["reason"] != "budget_exceeded" {
+        assert!(Instant::now() < give_up, "nobody is asked");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_run_that_is_lost_counts_as_its_grant_and_its_late_result_in_the_window_it_was_lost_in() {
     let (one, _other) = World::two_with_policy(budget(WINDOW)).await;
@@ -178,9 +253,10 @@ async fn a_limit_below_what_is_spent_lets_nothing_begin_but_what_is_free_and_sto
         (&json!("needs_attention"), &json!("budget_exceeded")),
         "no window will ever do"
     );
-    // As if a coordinator without budgets had dispatched it, and another row had been left behind.
+    // As if a coordinator without budgets had dispatched it, and another row had been left behind. The state holds what
+    // a tool said, and jsonb knows no zero.
     let pool = &other.tasks.shared.pool;
-    sqlx::query("UPDATE task SET state = (state::jsonb || '{\"rs\": {\"c\": 7}}')::text")
+    sqlx::query(r#"UPDATE task SET state = left(state, -1) || ',"rs":{"c":7},"er":"a \u0000"}'"#)
         .execute(pool)
         .await
         .unwrap();

@@ -121,6 +121,7 @@ impl World {
             paces: crate::work::pace::Paces::default(),
             measures: crate::catalog::measures::Measures::default(),
             tenant_budgets: crate::tenant_budgets::TenantBudgets::new(&config.policy.tenant_budgets),
+            shown: crate::tenant_budgets::Shown::default(),
             subscriptions: crate::notices::Subscriptions::new(&config.webhooks),
         });
         shared.catalog.refresh(&pool).await.unwrap();
