@@ -601,6 +601,11 @@ impl Task {
         self.jobs.iter().find(|j| j.serial == serial)
     }
 
+    /// Something of what was made of the latest judged outputs is not allowed to go out.
+    pub fn breaks_rules(&self) -> bool {
+        self.deliveries.iter().any(|delivery| !delivery.faults.is_empty())
+    }
+
     /// What the step of a gate asks; none for the other kinds.
     pub fn asked(&self, gate: &Gate) -> Option<&Asked> {
         self.steps.get(usize::from(gate.step?))?.asked.as_ref()

@@ -21,6 +21,17 @@ fn body(auto_approve: bool) -> Value {
     })
 }
 
+/// `GET /judges` once so many words are counted there: that is done once a second.
+async fn counted(rest: &Rest, figure: &str, words: u64) -> Result<Value> {
+    eventually("decisions are counted", LIMIT, || async {
+        let judges = rest.get("/judges").await?.expect(200)?;
+        let n = judges.pointer(&format!("/items/0/figures/{figure}"));
+        ensure!(n == Some(&json!(words)), "{judges}");
+        Ok(judges)
+    })
+    .await
+}
+
 #[test]
 fn people_who_do_not_agree_with_a_judge_are_asked_instead_of_it() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -48,7 +59,7 @@ fn people_who_do_not_agree_with_a_judge_are_asked_instead_of_it() -> Result<()> 
             // Said again it is nothing new.
             rest.decide(&task, &refused).await?.expect(409)?;
         }
-        let judges = rest.get("/judges").await?.expect(200)?;
+        let judges = counted(&rest, "overall/n", ENOUGH).await?;
         let judge = judges.pointer("/items/0").context("nobody judged")?;
         ensure!(judge["models"] == json!(["scripted/m"]), "{judge}");
         ensure!(
@@ -75,7 +86,7 @@ fn people_who_do_not_agree_with_a_judge_are_asked_instead_of_it() -> Result<()> 
         rest.post(&path, &json!({"rating": 1, "dimension": "clarity"}))
             .await?
             .expect(201)?;
-        let judges = rest.get("/judges").await?.expect(200)?;
+        let judges = counted(&rest, "clarity/counts/only_judge_good", 1).await?;
         let figures = judges.pointer("/items/0/figures").context("no figures")?;
         ensure!(figures["overall"]["n"] == ENOUGH + 1, "{figures}");
         ensure!(

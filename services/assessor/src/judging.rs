@@ -64,7 +64,7 @@ async fn judged(engine: &dyn Engine, case: &Case) -> Ended {
 
 /// Whose judgement it is: `{models, prompts, samples}`.
 fn provenance(engine: &dyn Engine, judged: &Samples) -> Value {
-    let asked = judged.calls.iter().filter(|call| call.kind == CallKind::Model);
+    let asked = judged.telling().iter().filter(|call| call.kind == CallKind::Model);
     let asked = asked.filter(|call| call.error.is_empty());
     let mut models: BTreeSet<String> = asked
         .clone()

@@ -13,6 +13,8 @@ pub struct Samples {
     pub judgements: Vec<Judgement>,
     pub usage: Usage,
     pub calls: Vec<Call>,
+    /// Calls, from the first on, that these judgements came of.
+    telling: usize,
 }
 
 /// Judges once, and twice more where the score is near the threshold. What is free says the same every time.
@@ -31,8 +33,10 @@ pub async fn judge(engine: &dyn Engine, case: &Case) -> Result<Samples, Failed> 
     let mut samples = Samples {
         judgements: vec![first.value],
         usage: first.usage,
+        telling: first.calls.len(),
         calls: first.calls,
     };
+    let alone = samples.telling;
     if !is_close {
         return Ok(samples);
     }
@@ -41,10 +45,12 @@ pub async fn judge(engine: &dyn Engine, case: &Case) -> Result<Samples, Failed> 
             Ok(next) => {
                 samples.paid(&next.usage, next.calls);
                 samples.judgements.push(next.value);
+                samples.telling = samples.calls.len();
             }
             Err(failed) => {
                 samples.paid(&failed.usage, failed.calls);
                 samples.judgements.truncate(1);
+                samples.telling = alone;
                 break;
             }
         }
@@ -53,6 +59,11 @@ pub async fn judge(engine: &dyn Engine, case: &Case) -> Result<Samples, Failed> 
 }
 
 impl Samples {
+    /// The calls that the judgements came of. Of those that are left out only the cost counts.
+    pub fn telling(&self) -> &[Call] {
+        self.calls.get(..self.telling).unwrap_or(&self.calls)
+    }
+
     fn paid(&mut self, usage: &Usage, calls: Vec<Call>) {
         self.usage = self.usage.plus(usage);
         self.calls.extend(calls);
@@ -158,7 +169,11 @@ mod tests {
                     blamed: blamed.into_iter().collect(),
                 },
                 usage,
-                calls: Vec::new(),
+                calls: vec![Call {
+                    kind: llm::CallKind::Model,
+                    model: format!("at-{score}"),
+                    ..Call::default()
+                }],
             })
         }
     }
@@ -190,6 +205,9 @@ mod tests {
                 (samples, calls),
                 "{scores:?}"
             );
+            let named: Vec<&str> = judged.telling().iter().map(|call| call.model.as_str()).collect();
+            let counted: Vec<String> = scores[..samples].iter().map(|score| format!("at-{score}")).collect();
+            assert_eq!(named, counted, "whose judgement it is");
             let answer = judged.joined(&case.criteria);
             assert_eq!(answer.value.dimensions["tone"].score, score, "{scores:?}");
             assert_eq!(answer.value.dimensions["tone"].evidence, format!("seen at {score}"));

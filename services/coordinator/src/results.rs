@@ -375,22 +375,14 @@ fn assessment(text: &str) -> Option<Assessment> {
         .filter_map(|(name, d)| Some((name.clone(), d.get("score")?.as_f64()?)))
         .filter(|(_, score)| (0.0..=1.0).contains(score));
     let blamed = members("blamed").map(|(key, feedback)| (key.clone(), text_of(feedback)));
-    let mut failed_checks: BTreeMap<String, String> = BTreeMap::new();
-    for check in document
-        .get("failed_checks")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
-        let Some(key) = check.get("step_key").and_then(Value::as_str) else {
-            continue;
-        };
+    let mut failed: BTreeMap<String, String> = BTreeMap::new();
+    for (key, check) in failed_checks(&document) {
         let line = format!(
             "check at {:?} failed: {}",
             check.get("pointer").and_then(Value::as_str).unwrap_or(""),
             check.get("detail").map(text_of).unwrap_or_default()
         );
-        let all = failed_checks.entry(key.to_owned()).or_default();
+        let all = failed.entry(key.to_owned()).or_default();
         if !all.is_empty() {
             all.push('\n');
         }
@@ -399,9 +391,18 @@ fn assessment(text: &str) -> Option<Assessment> {
     Some(Assessment {
         scores: scores.collect(),
         blamed: blamed.collect(),
-        failed_checks,
+        failed_checks: failed,
         judge: judge(&document),
     })
+}
+
+/// The checks an assessment says have failed, each with the key of its step; what names none is none.
+pub fn failed_checks(assessment: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let checks = assessment.get("failed_checks").and_then(Value::as_array);
+    checks
+        .into_iter()
+        .flatten()
+        .filter_map(|check| Some((check.get("step_key")?.as_str()?, check)))
 }
 
 /// Whose it is, as the assessor says.

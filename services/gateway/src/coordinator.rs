@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{ConnectError, Request, Response, Status};
+use tonic::{Code, ConnectError, Request, Response, Status};
 
 /// Longest wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -201,12 +201,20 @@ impl Coordinator {
         self.ask(Repeat::Unsafe, request, call).await
     }
 
-    /// A word on a judgement; repeated it changes nothing.
+    /// A word on a judgement; repeated it changes nothing. A coordinator that is older than judges' labels takes none:
+    /// while it is replaced, feedback is still answered.
     ///
     /// # Errors
     /// As [`Self::submit`].
     pub async fn rate_judgement(&self, request: RateJudgementRequest) -> Result<RateJudgementResponse, Refusal> {
-        let call = |mut client: Client, request| async move { client.rate_judgement(request).await };
+        let call = |mut client: Client, request| async move {
+            match client.rate_judgement(request).await {
+                Err(status) if status.code() == Code::Unimplemented => {
+                    Ok(Response::new(RateJudgementResponse { labelled: false }))
+                }
+                answer => answer,
+            }
+        };
         self.ask(Repeat::Safe, request, call).await
     }
 

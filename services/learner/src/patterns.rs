@@ -3,6 +3,7 @@
 use crate::figure::{Figure, Window};
 use crate::interval::{Sample, difference, mean, share};
 use crate::store::{Compared, PatternRow, Question, Store, StoreError};
+use chrono::{DateTime, TimeDelta};
 use contracts::learner::{Pattern, RecallRequest, RecallResponse, Scores};
 use serde_json::{Value, json};
 use service::config::LearningConfig;
@@ -13,6 +14,9 @@ use workflow::hash::Fingerprint;
 const MOST_OFFERED: i64 = 5;
 /// Requests are matched by so many characters.
 const MAX_QUESTION_CHARS: usize = 20_000;
+/// Scores of tasks that ended in so many days are compared. A pattern that is not shown any more, because it was worse, is
+/// forgotten to be after them and shown again.
+const COMPARED: TimeDelta = TimeDelta::days(30);
 
 /// Answers from patterns. Clones are the same.
 #[derive(Clone)]
@@ -32,7 +36,10 @@ impl Patterns {
     /// # Errors
     /// When the database does not answer.
     pub async fn recall(&self, task: Uuid, request: RecallRequest) -> Result<RecallResponse, StoreError> {
+        let now = DateTime::from_timestamp_millis(service::clock::now_ms()).unwrap_or_default();
+        let since = now - COMPARED;
         let question = Question {
+            since,
             text: question(&request),
             tenant: request.tenant,
             tools: request.tool_ids,
@@ -45,7 +52,7 @@ impl Patterns {
         if !fitting.is_empty() {
             let ids: Vec<Uuid> = fitting.iter().map(|pattern| pattern.pattern).collect();
             self.store.note_offer(task, &ids, held_out).await?;
-            withheld = self.store.withheld(&ids).await?;
+            withheld = self.store.withheld(&ids, since).await?;
         }
         let patterns = fitting.into_iter().map(|pattern| Pattern {
             pattern_id: pattern.pattern.to_string(),

@@ -130,6 +130,8 @@ fn with(memory: &Memory, keep: impl Fn(&KnownPattern) -> bool) -> Memory {
 struct Made {
     /// None: from scratch.
     pattern_id: Option<String>,
+    /// Patterns it follows beside that one.
+    beside: Vec<String>,
     answer: Answer<PlanDraft>,
     rated: Rated,
     dropped: Vec<Dropped>,
@@ -137,9 +139,8 @@ struct Made {
 
 impl Made {
     fn of(mut answer: Answer<PlanDraft>, asking: &Asking<'_>, memory: &Memory, known: &Known) -> Self {
-        let pattern_id = followed(&answer.value.plan_json, memory, &answer.value.patterns)
-            .into_iter()
-            .next();
+        let mut followed = followed(&answer.value.plan_json, memory, &answer.value.patterns).into_iter();
+        let (pattern_id, beside) = (followed.next(), followed.collect());
         let quality = match &pattern_id {
             Some(id) => known.of_pattern(memory, id),
             None => known.scratch,
@@ -163,6 +164,7 @@ impl Made {
         }
         Self {
             pattern_id,
+            beside,
             answer,
             rated,
             dropped,
@@ -204,7 +206,9 @@ async fn make_others(asking: &Asking<'_>, memory: &Memory, known: &Known, made: 
 
 /// Plans that were thought of and not made, with why.
 fn not_made(asking: &Asking<'_>, memory: &Memory, known: &Known, made: &[Made]) -> Vec<Candidate> {
-    let uses = made.first().map_or(&[][..], |first| &first.answer.value.patterns);
+    let first = made.first();
+    let uses = first.map_or(&[][..], |first| &first.answer.value.patterns);
+    let beside = first.map_or(&[][..], |first| &first.beside);
     let is_made = |id: Option<&str>| made.iter().any(|made| made.pattern_id.as_deref() == id);
     let mut others = Vec::new();
     if !is_made(None) {
@@ -225,7 +229,11 @@ fn not_made(asking: &Asking<'_>, memory: &Memory, known: &Known, made: &[Made]) 
     {
         let told = uses.iter().find(|used| used.pattern_id == pattern.pattern_id);
         let reason = known.against(memory, &pattern.pattern_id).filter(|_| told.is_none());
-        let reason = reason.or_else(|| told.map(|told| format!("not followed: {}", told.reason)));
+        let verdict = match beside.contains(&pattern.pattern_id) {
+            true => "followed beside the first",
+            false => "not followed",
+        };
+        let reason = reason.or_else(|| told.map(|told| format!("{verdict}: {}", told.reason)));
         others.push(Candidate {
             forecast: Forecast {
                 quality: known.of_pattern(memory, &pattern.pattern_id),

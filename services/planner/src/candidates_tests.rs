@@ -15,10 +15,11 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use workflow::plan::PlanLimits;
 
-/// Follows the first pattern it is shown, and refuses the others; without any it makes a plan of its own.
+/// Follows the first pattern it is shown, and refuses the others, or adapts them; without any it makes a plan of its own.
 #[derive(Default)]
 struct Following {
     is_free: bool,
+    adapts_others: bool,
     /// Patterns shown, by ask.
     shown: Mutex<Vec<Vec<String>>>,
 }
@@ -44,6 +45,8 @@ impl Engine for Following {
             pattern_id: id.clone(),
             decision: if at == 0 {
                 PatternDecision::Adopted
+            } else if self.adapts_others {
+                PatternDecision::Adapted
             } else {
                 PatternDecision::Refused
             },
@@ -237,4 +240,17 @@ async fn a_model_is_asked_once_and_not_shown_what_is_clearly_worse() {
     let told = shown(&found.candidates);
     assert_eq!(told[2], ("p2", false, "not followed: another fits"));
     assert_eq!(found.answer.usage.calls, 1);
+}
+
+#[tokio::test]
+async fn a_pattern_that_a_plan_follows_beside_another_is_told_as_followed() {
+    let engine = Following {
+        adapts_others: true,
+        ..Following::default()
+    };
+    let patterns: [(&str, &[&str], u64, f64); 2] =
+        [("p1", &["look", "read"], 5, 0.8), ("p2", &["look", "read"], 5, 0.8)];
+    let found = decided(&engine, &recalled(&patterns, None)).await;
+    let told = shown(&found.candidates);
+    assert_eq!(told[2], ("p2", false, "followed beside the first: another fits"));
 }

@@ -56,7 +56,7 @@ fn of_step(step: &PlanStep, tools: &Tools) -> Outlook {
     let (usd, seconds) = (attempt.usd, attempt.seconds);
     Outlook {
         cost_usd: Range {
-            likely: usd.zip(runs.likely).map(|(usd, runs)| usd * tries.likely * runs),
+            likely: usd.and_then(|usd| runs.costing(usd * tries.likely)),
             at_most: usd.map(|usd| usd * tries.most * runs.most),
         },
         seconds: Range {
@@ -107,6 +107,14 @@ struct Runs {
 }
 
 impl Runs {
+    /// What all cost, where one costs so much. However often it runs, what is free is free.
+    fn costing(&self, usd: f64) -> Option<f64> {
+        if usd == 0.0 {
+            return Some(0.0);
+        }
+        self.likely.map(|runs| usd * runs)
+    }
+
     /// Once. A step that runs once for each item of a list that another step makes has its bound as the most, and nobody
     /// knows the likely. Its runs stand beside each other, so that its seconds are those of one.
     fn of(step: &PlanStep) -> Self {

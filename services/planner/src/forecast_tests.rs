@@ -48,17 +48,27 @@ fn near(found: Option<f64>, expected: Option<f64>) -> bool {
 
 #[test]
 fn a_step_that_runs_once_for_each_item_costs_its_bound_at_most_and_takes_as_long_as_one() {
-    let tools = tools(&[("quick", Some(0.01), Some(2.0), Some(1.0))]);
-    let each = |items: Value| {
-        let mut step = step("b", "quick", &[]);
+    let tools = tools(&[
+        ("quick", Some(0.01), Some(2.0), Some(1.0)),
+        ("free", Some(0.0), Some(2.0), Some(1.0)),
+    ]);
+    let each_of = |tool: &str, items: Value| {
+        let mut step = step("b", tool, &[]);
         step["for_each"] = json!({"items": items, "max_items": 8});
         outlook(&plan(&[self::step("a", "quick", &[]), step]), &tools)
     };
-    let made = each(json!({"$step": "a", "pointer": "/list"}));
+    let each = |items: Value| each_of("quick", items);
+    let list = || json!({"$step": "a", "pointer": "/list"});
+    let made = each(list());
     assert_eq!(made.cost_usd.likely, None, "nobody knows how many there will be");
     // Three attempts of each of nine runs.
     assert!(near(made.cost_usd.at_most, Some(0.27)), "{made:?}");
     assert!(near(made.seconds.likely, Some(4.0)), "{made:?}");
+    let free = each_of("free", list());
+    assert!(
+        near(free.cost_usd.likely, Some(0.01)),
+        "what is free is free however often: {free:?}"
+    );
     let written = each(json!(["tea", "milk"]));
     assert!(near(written.cost_usd.likely, Some(0.03)), "{written:?}");
     assert!(near(written.seconds.likely, Some(2.0)), "{written:?}");

@@ -33,11 +33,12 @@ pub(super) fn assessed(cx: &mut Context<'_>, assessment: &Assessment, document: 
         "round": cx.task.round,
     });
     cx.task.quality = Some(quality.clone());
+    // They were made of what was judged before.
+    cx.task.deliveries.clear();
     if verdict.passed {
         cx.task.best = None;
         // What steps were told and did not come to heed is of a version that is no more.
         cx.task.steps.iter_mut().for_each(|step| step.feedback = None);
-        cx.task.deliveries.clear();
         cx.set_stage(Status::Formatting);
         cx.emit(EventKind::TaskAssessed, data);
         return;

@@ -48,7 +48,7 @@ pub fn publication(policy: &Policy, task: &Task) -> Option<String> {
 /// does, or would not anyway.
 pub(super) fn withheld(cx: &Context<'_>) -> Option<String> {
     publication(&cx.submission.policy, &cx.task)?;
-    if cx.task.deliveries.iter().any(|delivery| !delivery.faults.is_empty()) {
+    if cx.task.breaks_rules() {
         return None;
     }
     let quality = cx.task.quality.as_ref()?;

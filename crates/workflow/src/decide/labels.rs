@@ -6,7 +6,7 @@ use crate::decision::{Label, Refusal};
 use crate::input::{Body, Decision};
 use crate::judge::OVERALL;
 use crate::state::{Gate, Task};
-use crate::vocabulary::{Action, AttentionReason, GateKind};
+use crate::vocabulary::{Action, AttentionReason, GateKind, Status};
 use std::collections::BTreeMap;
 
 const NO_RESULT: &str = "only who approves, revises or rejects a result names dimensions";
@@ -32,7 +32,7 @@ pub(super) fn note(cx: &mut Context<'_>, gate: &Gate, decision: &Decision) {
     };
     let mut labels = BTreeMap::new();
     // Where a rule is broken that is known without the judge, and what a person says need not be about its scores.
-    if cx.task.deliveries.iter().all(|delivery| delivery.faults.is_empty()) {
+    if !cx.task.breaks_rules() {
         labels.insert(OVERALL.to_owned(), good);
         // What is good as it is, is good in everything.
         let judged = cx.submission.policy.dimensions.keys().filter(|_| good);
@@ -51,12 +51,16 @@ pub(super) fn note(cx: &mut Context<'_>, gate: &Gate, decision: &Decision) {
     cx.changes.labels.push(label);
 }
 
-/// What was judged is looked at: before it goes out, or because it was not found good enough.
+/// What was judged is looked at: before it goes out, in time or after it, or because it was not found good enough.
 fn is_about_result(task: &Task, gate: &Gate) -> bool {
     let reason = task.attention.as_ref().map(|attention| attention.reason);
     match gate.kind {
         GateKind::Publication => true,
-        GateKind::Attention => reason == Some(AttentionReason::QualityBelowThreshold),
+        GateKind::Attention => match reason {
+            Some(AttentionReason::QualityBelowThreshold) => true,
+            Some(AttentionReason::GateExpired) => task.interrupted == Some(Status::AwaitingApproval),
+            _ => false,
+        },
         GateKind::Plan | GateKind::Step => false,
     }
 }

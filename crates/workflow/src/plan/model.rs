@@ -97,6 +97,9 @@ pub enum Tier {
 }
 
 impl Tier {
+    /// From the smallest.
+    pub const ALL: [Self; 3] = [Self::Small, Self::Standard, Self::Large];
+
     /// Its name.
     pub const fn as_str(self) -> &'static str {
         match self {

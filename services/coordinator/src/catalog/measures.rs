@@ -24,6 +24,11 @@ pub fn sized(tool_id: &str, tier: Tier) -> String {
     format!("{tool_id}#{}", tier.as_str())
 }
 
+/// Under which a tool's runs are summed up: its own id, and one for each size of model.
+pub fn keys(tool_id: &str) -> impl Iterator<Item = String> + '_ {
+    std::iter::once(tool_id.to_owned()).chain(Tier::ALL.iter().map(move |tier| sized(tool_id, *tier)))
+}
+
 /// A run of a tool that counted.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Observation {
@@ -110,7 +115,8 @@ impl Sums {
         }
     }
 
-    fn add(&mut self, other: &Self) {
+    /// Both samples as one.
+    pub fn add(&mut self, other: &Self) {
         self.runs += other.runs;
         self.succeeded += other.succeeded;
         self.seconds += other.seconds;

@@ -118,9 +118,9 @@ fn document(tool: &CatalogTool, measured: &Measured) -> Option<String> {
     if let Some(rate) = own.success_rate() {
         members.insert("success_rate".to_owned(), rate.into());
     }
-    let sizes: Map<String, Value> = [Tier::Small, Tier::Standard, Tier::Large]
-        .into_iter()
-        .filter_map(|tier| Some((tier, figures(measured.get(&sized(&spec.tool_id, tier))?))))
+    let sizes: Map<String, Value> = Tier::ALL
+        .iter()
+        .filter_map(|tier| Some((tier, figures(measured.get(&sized(&spec.tool_id, *tier))?))))
         .map(|(tier, figures)| (tier.as_str().to_owned(), figures.of_size()))
         .collect();
     if !sizes.is_empty() {

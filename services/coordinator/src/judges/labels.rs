@@ -1,5 +1,6 @@
 //! From what a person said to rows: each word beside the score it is about.
 
+use crate::results::failed_checks;
 use crate::store::labels::LabelRow;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -26,8 +27,11 @@ pub fn decided(of: Of<'_>, label: &Label) -> Vec<LabelRow> {
 }
 
 /// The row of a rating from 1 to 5, the middle of which takes back what the same person said before; none for what nobody
-/// judged.
+/// judged, nor of the whole where what goes out breaks a rule: that was known without the judge.
 pub fn rated(of: Of<'_>, dimension: &str, rating: u32, actor: &str, at: Timestamp) -> Vec<LabelRow> {
+    if dimension == OVERALL && of.task.breaks_rules() {
+        return Vec::new();
+    }
     let good = match rating {
         ..=2 => Some(false),
         3 => None,
@@ -90,13 +94,9 @@ impl<'a> Scores<'a> {
     }
 
     fn have_checks_failed(&self) -> bool {
-        let failed = self
-            .document
+        self.document
             .as_ref()
-            .and_then(|document| document.get("failed_checks"));
-        failed
-            .and_then(Value::as_array)
-            .is_some_and(|failed| !failed.is_empty())
+            .is_some_and(|document| failed_checks(document).next().is_some())
     }
 
     /// The whole is good enough where none of its dimensions falls short.
@@ -184,6 +184,13 @@ mod tests {
             said(&checked, 0.9, &words),
             [clarity],
             "it is not the judge that was wrong"
+        );
+        checked["failed_checks"] = json!([{ "detail": "nobody knows whose" }, "odd"]);
+        let whole = "overall: 0.9 of 0.6, true, Some(false)";
+        assert_eq!(
+            said(&checked, 0.9, &words),
+            [clarity, whole],
+            "the core passes over it too"
         );
         let unread = said(&Value::Null, 0.9, &words);
         assert_eq!(unread, ["overall: 0.9 of 0.6, false, Some(false)"]);

@@ -19,11 +19,29 @@ const SHARE: u32 = 20;
 /// What was counted last, for all parts of the process.
 pub struct SharedJudges {
     current: RwLock<Arc<Judges>>,
-    /// When the last counting began. Of two who count, the second must not put back what the first counted before it.
-    counting: tokio::sync::Mutex<Option<Instant>>,
+    /// The last counting. Of two who count, the second must not put back what the first counted before it.
+    counting: tokio::sync::Mutex<Option<Counting>>,
     /// Days that count.
     days: u32,
     floor: Option<Floor>,
+}
+
+#[derive(Clone, Copy)]
+struct Counting {
+    began: Instant,
+    ended: Instant,
+}
+
+impl Counting {
+    /// When it is time for the next one.
+    fn next(&self) -> Instant {
+        self.ended + pause(self.ended.saturating_duration_since(self.began))
+    }
+}
+
+/// After a counting that took so long.
+fn pause(took: Duration) -> Duration {
+    EVERY.max(took.saturating_mul(SHARE))
 }
 
 impl SharedJudges {
@@ -50,22 +68,28 @@ impl SharedJudges {
         self.days
     }
 
-    /// Counts, and answers what is in force from now on. However many ask at once, they share a counting that began after
-    /// they did.
+    /// Counts where it is time to, and answers what is in force from now on. However many ask however often, countings
+    /// keep their share of the time.
     ///
     /// # Errors
     /// When the database does not answer; then what was counted before stays in force.
     pub async fn refresh(&self, pool: &PgPool) -> Result<Arc<Judges>, StoreError> {
-        let asked = Instant::now();
         let mut last = self.counting.lock().await;
-        if last.is_some_and(|began| began >= asked) {
+        let began = Instant::now();
+        if last.is_some_and(|last| began < last.next()) {
             return Ok(self.current());
         }
-        let began = Instant::now();
         let counted = Arc::new(store::labels::count(pool, self.days, self.floor).await?);
-        *last = Some(began);
+        let ended = Instant::now();
+        *last = Some(Counting { began, ended });
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&counted);
         Ok(counted)
+    }
+
+    /// As if it had never counted.
+    #[cfg(test)]
+    pub async fn forget(&self) {
+        *self.counting.lock().await = None;
     }
 
     /// Counts now and then, for ever: other replicas take decisions too, and old ones cease to count.
@@ -84,7 +108,10 @@ impl SharedJudges {
                     "what people said of judgements could not be counted"
                 ),
             }
-            tokio::time::sleep(EVERY.max(since.elapsed() * SHARE)).await;
+            // Where somebody else counted meanwhile, the next one comes later.
+            let next = self.counting.lock().await.map(|last| last.next());
+            let next = next.filter(|next| *next > Instant::now());
+            tokio::time::sleep_until(next.unwrap_or_else(|| Instant::now() + pause(since.elapsed())).into()).await;
         }
     }
 }

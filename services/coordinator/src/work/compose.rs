@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use workflow::decide::LOSSES_BEFORE_ALONE;
 use workflow::ids::Serial;
-use workflow::plan::{FanOut, FrozenPlan, FrozenStep, ITEMS, PlanStep, Tier};
+use workflow::plan::{FanOut, FrozenPlan, FrozenStep, ITEMS, PlanStep};
 use workflow::state::{Job, PayloadNo, Unit};
 use workflow::submission::OnBudgetExceeded;
 use workflow::time::Timestamp;
@@ -307,8 +307,6 @@ fn step_spec(entry: &Entry, index: u16, room: &mut Room) -> StepSpec {
         return StepSpec::default();
     };
     let feedback = entry.task.steps.get(usize::from(index)).and_then(|s| s.feedback);
-    let cheaper = entry.task.steps.get(usize::from(index)).is_some_and(|s| s.cheaper);
-    let tier = if cheaper { Some(Tier::Small) } else { definition.tier };
     let approved = approved_no(entry, index).and_then(|no| entry.bodies.get(&no));
     StepSpec {
         key: definition.key.clone(),
@@ -327,7 +325,10 @@ fn step_spec(entry: &Entry, index: u16, room: &mut Room) -> StepSpec {
         effects: frozen.effects.as_str().to_owned(),
         ask: frozen.requires_approval && approved.is_none(),
         approved: approved.map(|body| room.payload(body)),
-        tier: tier.map(|tier| tier.as_str().to_owned()).unwrap_or_default(),
+        tier: entry
+            .tier(index)
+            .map(|tier| tier.as_str().to_owned())
+            .unwrap_or_default(),
         max_items: fan(entry, |plan| plan.listed_by(index)).map_or(0, |fan| u32::from(fan.max_items)),
         item_of: item_of(entry, index),
     }

@@ -15,7 +15,7 @@ use workflow::fork::Reuse;
 use workflow::ids::{JobId, Serial, TaskId};
 use workflow::input::{Input, Outcome};
 use workflow::money::{Allowance, Money};
-use workflow::plan::FrozenPlan;
+use workflow::plan::{FrozenPlan, Tier};
 use workflow::state::{JobState, PayloadNo, Task, Unit};
 use workflow::submission::Submission;
 use workflow::time::Timestamp;
@@ -32,6 +32,18 @@ pub struct Entry {
     pub bodies: HashMap<PayloadNo, Arc<str>>,
     /// What templates may read, as every work item carries it.
     pub context: Option<Arc<str>>,
+}
+
+impl Entry {
+    /// The size of model a step's run asks, where it does not ask its tool's own: what is left of the budget goes before
+    /// what the plan says.
+    pub fn tier(&self, step: u16) -> Option<Tier> {
+        let at = usize::from(step);
+        if self.task.steps.get(at).is_some_and(|step| step.cheaper) {
+            return Some(Tier::Small);
+        }
+        self.plan.as_ref()?.plan.steps.get(at)?.tier
+    }
 }
 
 impl From<Loaded> for Entry {
@@ -187,7 +199,7 @@ impl Draft {
         let step = self.entry.plan.as_ref()?.plan.steps.get(usize::from(index))?;
         let asked_models = cost.calls > 0;
         Some(Observation {
-            tool_id: match step.tier.filter(|_| asked_models) {
+            tool_id: match self.entry.tier(index).filter(|_| asked_models) {
                 Some(tier) => sized(&step.tool_id, tier),
                 None => step.tool_id.clone(),
             },
@@ -321,4 +333,55 @@ fn run_row(task: TaskId, account: &Account, of: Option<RunOf>, reply: &Reply) ->
         // What was read from JSON can be written as JSON.
         calls: serde_json::to_string(&account.calls).ok()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::story::{Story, submission, two_steps};
+    use workflow::ids::RunId;
+    use workflow::input::{Body, Cost};
+
+    /// Under which a run of the first step, which asked a model, is summed up.
+    fn summed_up(tier: Option<&str>, cheaper: bool) -> String {
+        let mut plan = two_steps();
+        if let Some(tier) = tier {
+            plan["steps"][0]["tier"] = tier.into();
+        }
+        let story = Story::begin(1, submission(Some(plan)));
+        let mut draft = Draft::on(Entry {
+            task: story.task.clone(),
+            submission: Arc::new(story.submission.clone()),
+            plan: story.plan.clone(),
+            next_at: None,
+            bodies: HashMap::new(),
+            context: None,
+        });
+        draft.entry.task.steps[0].cheaper = cheaper;
+        let of_first = |job: &&workflow::state::Job| job.unit == Unit::Step(0);
+        let serial = draft.entry.task.jobs.iter().find(of_first).unwrap().serial;
+        let ended = Input::JobSucceeded {
+            job: story.task.id.job(serial),
+            dispatch: 1,
+            run: RunId(uuid::Uuid::nil()),
+            cost: Cost {
+                calls: 1,
+                ..Cost::default()
+            },
+            outcome: Outcome::Output(Body::new("{}")),
+        };
+        draft.observe(&ended, Duration::from_secs(1)).unwrap().tool_id
+    }
+
+    #[test]
+    fn a_run_is_summed_up_under_the_size_of_model_it_asked() {
+        assert_eq!(summed_up(None, false), "null");
+        assert_eq!(summed_up(Some("large"), false), "null#large");
+        assert_eq!(
+            summed_up(Some("large"), true),
+            "null#small",
+            "little of the budget is left"
+        );
+        assert_eq!(summed_up(None, true), "null#small");
+    }
 }

@@ -62,6 +62,19 @@ async fn metrics_pass_on_what_was_measured_over_the_days_asked_for() {
 }
 
 #[tokio::test]
+async fn feedback_is_answered_while_an_older_coordinator_takes_no_ratings() {
+    let gateway = Gateway::start().await;
+    let task = gateway.task().await;
+    gateway
+        .coordinator
+        .is_old
+        .store(true, std::sync::atomic::Ordering::Relaxed);
+    let said = json!({"rating": 4, "dimension": "tone"});
+    let noted = gateway.post_json(&format!("/tasks/{task}/feedback"), &said).await;
+    assert_eq!(noted.status.as_u16(), 201);
+}
+
+#[tokio::test]
 async fn feedback_is_checked_noted_and_repeatable() {
     let gateway = Gateway::start().await;
     let task = gateway.task().await;

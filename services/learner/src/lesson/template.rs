@@ -99,6 +99,7 @@ fn described(step: &PlanStep, arguments: Value, list: Value, names: &Names) -> V
             (!step.depends_on.is_empty()).then(|| json!(step.depends_on)),
         ),
         ("channel", step.channel.as_ref().map(|channel| json!(channel))),
+        ("tier", step.tier.map(|tier| json!(tier))),
         ("when", step.when.as_ref().map(|when| json!(when))),
         ("for_each", Some(list).filter(|list| !list.is_null())),
     ];

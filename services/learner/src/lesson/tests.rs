@@ -16,7 +16,7 @@ fn with(change: impl FnOnce(&mut Value)) -> Option<Lesson> {
 
 #[test]
 fn values_become_slots_and_what_flows_stays() {
-    let lesson = taught(&completed()).unwrap();
+    let lesson = with(|raw| raw["plan"]["steps"][1]["tier"] = json!("large")).unwrap();
     assert!(lesson.succeeded);
     let plan: Value = serde_json::from_str(&lesson.exemplar.template).unwrap();
     assert_eq!(plan["steps"][0]["arguments"]["topic"], json!({"$slot": "topic"}));
@@ -24,7 +24,10 @@ fn values_become_slots_and_what_flows_stays() {
         plan["steps"][1]["arguments"]["facts"],
         json!({"$step": "research", "pointer": ""})
     );
-    assert_eq!(plan["steps"][1]["channel"], "blog");
+    assert_eq!(
+        (&plan["steps"][1]["channel"], &plan["steps"][1]["tier"]),
+        (&json!("blog"), &json!("large"))
+    );
     let slots: Value = serde_json::from_str(&lesson.exemplar.slots).unwrap();
     assert_eq!(slots, json!([{"name": "topic", "type": "string", "example": "AI"}]));
     assert_eq!(lesson.exemplar.tools, ["research_agent", "writer_agent"]);

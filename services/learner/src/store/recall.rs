@@ -2,11 +2,13 @@
 
 use super::{Store, StoreError};
 use crate::interval::Sample;
+use chrono::{DateTime, Utc};
 use sqlx::Row;
 use uuid::Uuid;
 
-/// Tasks of each pattern it was withheld from that count: planning does not wait for more to be read.
-const WITHHELD: i64 = 200;
+/// Tasks that ran a pattern, and tasks that it was withheld from, that count at most: planning does not wait for more to
+/// be read.
+const LATEST: i64 = 200;
 
 /// What is looked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +23,8 @@ pub struct Question {
     pub evidence: i64,
     /// Most patterns.
     pub limit: i64,
+    /// Scores of tasks that ended before do not count.
+    pub since: DateTime<Utc>,
 }
 
 /// A pattern that fits.
@@ -36,7 +40,7 @@ pub struct Fitting {
     pub evidence: i64,
     /// Tasks that ran it.
     pub tasks: i64,
-    /// Overall scores of those that were judged.
+    /// Overall scores of the latest of those that were judged and ended since what the question says.
     pub quality: Sample,
 }
 
@@ -66,19 +70,32 @@ impl Store {
                  SELECT p.*, ts_rank(search, query, 1) AS by_words,
                         learner.alike(intent, left($2, 1000)) AS by_letters
                  FROM near JOIN learner.pattern p USING (pattern_id), asked
+             ), best AS (
+                 SELECT pattern_id, form, intent, template, slots, evidence, tasks,
+                        1.0 / (60 + rank() OVER (ORDER BY by_words DESC))
+                        + 1.0 / (60 + rank() OVER (ORDER BY by_letters DESC)) AS fit
+                 FROM scored WHERE by_words > 0 OR by_letters >= 0.2
+                 ORDER BY fit DESC, evidence DESC, pattern_id LIMIT $5
              )
-             SELECT pattern_id, intent, template, slots, evidence, tasks, judged, quality_sum, quality_squares
-             FROM scored WHERE by_words > 0 OR by_letters >= 0.2
-             ORDER BY 1.0 / (60 + rank() OVER (ORDER BY by_words DESC))
-                    + 1.0 / (60 + rank() OVER (ORDER BY by_letters DESC)) DESC, evidence DESC, pattern_id
-             LIMIT $5",
+             SELECT best.*, judged.* FROM best, LATERAL (
+                 SELECT count(*) AS judged, coalesce(sum(quality), 0) AS quality_sum,
+                        coalesce(sum(quality * quality), 0) AS quality_squares
+                 FROM (
+                     SELECT quality FROM learner.evidence e
+                     WHERE e.form = best.form AND quality IS NOT NULL AND finished_at >= $6
+                     ORDER BY finished_at DESC, task_id LIMIT $7
+                 ) AS latest
+             ) AS judged
+             ORDER BY fit DESC, evidence DESC, pattern_id",
         );
         let select = select
             .bind(&question.tenant)
             .bind(&question.text)
             .bind(&question.tools)
             .bind(question.evidence)
-            .bind(question.limit);
+            .bind(question.limit)
+            .bind(question.since)
+            .bind(LATEST);
         let read = async {
             let rows = select.fetch_all(&self.pool).await?;
             let read = rows.iter().map(|row| -> Result<Fitting, sqlx::Error> {
@@ -101,23 +118,25 @@ impl Store {
         read.await.map_err(StoreError::query("look for patterns"))
     }
 
-    /// Overall scores of the latest tasks that these patterns were withheld from, each task once.
+    /// Overall scores of the latest tasks that ended since then and that these patterns were withheld from, each task once:
+    /// of the same time as those of the patterns, or the two could not be compared.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn withheld(&self, patterns: &[Uuid]) -> Result<Sample, StoreError> {
+    pub async fn withheld(&self, patterns: &[Uuid], since: DateTime<Utc>) -> Result<Sample, StoreError> {
         let select = sqlx::query(
             "SELECT count(*) AS n, coalesce(sum(quality), 0) AS sum, coalesce(sum(quality * quality), 0) AS squares
              FROM (
                  SELECT DISTINCT task_id, quality FROM unnest($1::uuid[]) AS asked(id), LATERAL (
                      SELECT task_id, quality FROM learner.pattern_use
-                     WHERE pattern_id = id AND decision = 'withheld' AND quality IS NOT NULL
+                     WHERE pattern_id = id AND decision = 'withheld' AND quality IS NOT NULL AND finished_at >= $3
                      ORDER BY finished_at DESC, task_id LIMIT $2
                  ) AS latest
              ) AS tasks",
         );
         let read = async {
-            let row = select.bind(patterns).bind(WITHHELD).fetch_one(&self.pool).await?;
+            let select = select.bind(patterns).bind(LATEST).bind(since);
+            let row = select.fetch_one(&self.pool).await?;
             Ok(Sample {
                 n: row.try_get::<i64, _>("n")?.unsigned_abs(),
                 sum: row.try_get("sum")?,

@@ -5,7 +5,7 @@ use crate::feedback;
 use crate::lesson::{Facts, lesson};
 use crate::patterns::{Patterns, held_out};
 use crate::store::{NewRecord, Store};
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta};
 use contracts::learner::{RecallRequest, RecallResponse, RecordFeedbackRequest, Scores};
 use serde_json::{Value, json};
 use service::config::{LearningConfig, OfferFrom};
@@ -233,6 +233,63 @@ async fn a_pattern_is_offered_from_the_configured_state_on_and_to_no_task_held_o
     assert!((pattern.deviation.unwrap() - 0.125).abs() < 1e-9, "{pattern:?}");
     let without = told.withheld.unwrap();
     assert!(scores(1, 0.5)(&without) && without.deviation.is_none(), "{without:?}");
+}
+
+#[tokio::test]
+async fn scores_of_a_pattern_and_of_plans_without_it_are_compared_over_the_same_days() {
+    let store = store().await;
+    let days_ago = |days: i64, task: Ended| {
+        let now = DateTime::from_timestamp_millis(service::clock::now_ms()).unwrap();
+        NewRecord {
+            finished_at: now - TimeDelta::days(days),
+            ..task.record()
+        }
+    };
+    // The least that is a success.
+    let poor = |n| Ended {
+        quality: 0.5,
+        ..ended(n)
+    };
+    store
+        .keep(vec![days_ago(31, poor(1)), days_ago(31, poor(2))])
+        .await
+        .unwrap();
+    let config = LearningConfig {
+        hold_out_share: 1.0,
+        offer_from: OfferFrom::Candidate,
+        ..LearningConfig::default()
+    };
+    let withholding = Patterns::new(store.clone(), config);
+    for n in [10, 11] {
+        recall_with(&withholding, task(n), "blog post").await;
+    }
+    let held_out = |n, quality| Ended {
+        memory: "empty",
+        tools: &["seo_agent"],
+        quality,
+        ..ended(n)
+    };
+    let without = vec![days_ago(31, held_out(10, 0.25)), days_ago(29, held_out(11, 0.75))];
+    store.keep(without).await.unwrap();
+    let told = recall(&store, task(12), "blog post").await;
+    let pattern = told
+        .patterns
+        .iter()
+        .find(|pattern| pattern.plan_json.contains("research_agent"))
+        .unwrap();
+    assert_eq!(pattern.scores, None, "what it was worth then is not compared with now");
+    let without = told.withheld.unwrap();
+    assert_eq!((without.n, without.mean), (1, 0.75));
+
+    store.keep(vec![days_ago(29, ended(3))]).await.unwrap();
+    let told = recall(&store, task(13), "blog post").await;
+    let pattern = told
+        .patterns
+        .iter()
+        .find(|pattern| pattern.plan_json.contains("research_agent"))
+        .unwrap();
+    let scores = pattern.scores.unwrap();
+    assert_eq!((scores.n, scores.mean), (1, 0.75));
 }
 
 #[tokio::test]

@@ -143,6 +143,44 @@ fn what_a_broken_rule_tells_is_not_the_judges_fault() {
 }
 
 #[test]
+fn what_an_older_version_broke_says_nothing_of_a_newer_judgement() {
+    let rule = DeliverableRule {
+        required: vec!["VAT".to_owned()],
+        ..DeliverableRule::default()
+    };
+    let broken = given().policy(|policy| {
+        policy.deliverable_rules = vec![rule];
+        policy.max_refinements = 1;
+    });
+    // Good enough but for the rule: it is sent back, and comes out worse.
+    let mut s = judged(broken, 0.9);
+    s.outputs("a", "\"another\"");
+    judge_again(&mut s, 0.1, &["openai/small"]);
+    assert_eq!(s.reason(), Some(AttentionReason::QualityBelowThreshold));
+    s.answer(Action::Reject);
+    assert_eq!(labels(&s), ["overall bad"]);
+}
+
+#[test]
+fn a_decision_after_the_gate_before_publication_expired_is_about_the_result() {
+    for (decision, expected) in [
+        (says(Action::Approve), "overall good, relevance good, tone good"),
+        (naming(Action::Reject, &["tone"]), "overall bad, tone bad"),
+    ] {
+        let mut s = judged(given(), 0.9);
+        s.wait(3601.0);
+        assert_eq!(s.reason(), Some(AttentionReason::GateExpired));
+        assert_eq!(s.human(decision), Reply::Done);
+        assert_eq!(labels(&s), [expected]);
+    }
+    let mut s = given().policy(|policy| policy.plan_review = true).accept().unwrap();
+    s.wait(3601.0);
+    assert_eq!(s.reason(), Some(AttentionReason::GateExpired));
+    s.answer(Action::Approve);
+    assert_eq!(labels(&s), [""; 0], "a plan is no result, in time or after it");
+}
+
+#[test]
 fn only_a_persons_word_on_a_result_is_a_label() {
     let by_model = Decision {
         by_model: true,

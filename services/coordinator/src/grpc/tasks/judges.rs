@@ -16,7 +16,7 @@ use workflow::submission::Submission;
 use workflow::time::Timestamp;
 
 impl Tasks {
-    /// Counted now, and in force with the answer.
+    /// As counted a moment ago, or now; in force with the answer.
     pub(super) async fn show_judges(&self, request: JudgesRequest) -> Result<Response<Document>, Status> {
         let caller = asking::caller(request.caller)?;
         let judges = &self.shared.judges;

@@ -1,7 +1,7 @@
 //! Pages of the catalog, and single tools.
 
 use super::Tools;
-use crate::catalog::measures::{Figures, Sums};
+use crate::catalog::measures::{Figures, Sums, keys};
 use crate::grpc::paging::{cut, limit, one_more};
 use crate::grpc::{asking, cursor, problems};
 use crate::store::catalog::{self, Filter, ListedTool, days};
@@ -51,7 +51,7 @@ impl Tools {
     }
 
     async fn sums(&self, listed: &[ListedTool]) -> Result<HashMap<String, Sums>, Status> {
-        let ids: Vec<String> = listed.iter().map(|listed| listed.row.tool_id.clone()).collect();
+        let ids: Vec<String> = listed.iter().flat_map(|listed| keys(&listed.row.tool_id)).collect();
         let sums = days::sums(&self.shared.pool, Some(&ids))
             .await
             .map_err(problems::stored)?;
@@ -59,9 +59,13 @@ impl Tools {
     }
 }
 
+/// Of all its runs, whatever size of model they asked.
 fn figures(listed: &ListedTool, sums: &HashMap<String, Sums>) -> Figures {
-    let sums = sums.get(&listed.row.tool_id);
-    sums.map_or_else(Figures::default, |sums| Figures::of(sums, &listed.row.source))
+    let mut all = Sums::default();
+    keys(&listed.row.tool_id)
+        .filter_map(|key| sums.get(&key))
+        .for_each(|sums| all.add(sums));
+    Figures::of(&all, &listed.row.source)
 }
 
 pub(super) fn answer(json: String, replayed: bool) -> Response<Document> {

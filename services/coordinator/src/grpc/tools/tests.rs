@@ -5,6 +5,7 @@ mod out_of_use;
 mod tenants;
 
 use super::Tools;
+use crate::catalog::measures::{Observation, sized};
 use crate::grpc::tasks::tests::world::{World, caller, code, document, planned};
 use crate::grpc::worker::Workers;
 use crate::view::story;
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use service::config::Config;
 use std::sync::Arc;
 use tonic::Request;
+use workflow::plan::Tier;
 use workflow::tool::{ToolSource, ToolSpecification};
 use workflow::vocabulary::EffectClass;
 
@@ -615,7 +617,8 @@ async fn runs_of_a_tool_are_measured_and_shown() {
         let id = catalog.world.submit(planned("Write about AI")).await;
         catalog.world.work(&id).await;
     }
-    catalog.tools.shared.measures.flush(&catalog.tools.shared.pool).await;
+    let measures = &catalog.tools.shared.measures;
+    measures.flush(&catalog.tools.shared.pool).await;
     let tool = catalog.tool("null").await.unwrap();
     let measured = &tool["measured"]["success_rate"];
     assert!(measured["n"].as_i64().unwrap() >= 5, "{tool}");
@@ -625,4 +628,16 @@ async fn runs_of_a_tool_are_measured_and_shown() {
         (&tool["estimated_duration"], &tool["declared"]["estimated_duration"]),
         (&json!(0.25), &Value::Null)
     );
+    let of_a_size = Observation {
+        tool_id: sized("null", Tier::Large),
+        succeeded: false,
+        seconds: 1.0,
+        usd: None,
+    };
+    measures.note(std::iter::once(of_a_size));
+    measures.flush(&catalog.tools.shared.pool).await;
+    let all = catalog.tool("null").await.unwrap();
+    let runs = |tool: &Value| tool["measured"]["success_rate"]["n"].as_i64().unwrap();
+    assert_eq!(runs(&all), runs(&tool) + 1, "whatever size of model it asked");
+    assert!(all["success_rate"].as_f64().unwrap() < 1.0);
 }

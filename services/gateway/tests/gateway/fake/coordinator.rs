@@ -23,6 +23,8 @@ pub struct FakeCoordinator {
     pub lists: Mutex<Vec<ListTasksRequest>>,
     pub event_reads: Mutex<u32>,
     pub ratings: Mutex<Vec<RateJudgementRequest>>,
+    /// It is of a version that knows no ratings.
+    pub is_old: std::sync::atomic::AtomicBool,
     pub catalog: super::catalog::FakeCatalog,
     tasks: Mutex<HashMap<String, Task>>,
 }
@@ -220,6 +222,9 @@ impl TaskService for FakeCoordinator {
         &self,
         request: Request<RateJudgementRequest>,
     ) -> Result<Response<RateJudgementResponse>, Status> {
+        if self.is_old.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(Status::unimplemented(""));
+        }
         self.ratings.lock().unwrap().push(request.into_inner());
         Ok(Response::new(RateJudgementResponse { labelled: true }))
     }

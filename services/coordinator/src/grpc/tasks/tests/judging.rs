@@ -23,7 +23,13 @@ async fn world() -> World {
     .await
 }
 
+/// As counted now.
 async fn judges(world: &World) -> Value {
+    world.tasks.shared.judges.forget().await;
+    shown(world).await
+}
+
+async fn shown(world: &World) -> Value {
     let request = JudgesRequest {
         caller: caller(world.tenant),
     };
@@ -223,6 +229,38 @@ async fn of_what_a_person_says_of_the_same_score_the_last_counts_in_whatever_ord
 }
 
 #[tokio::test]
+async fn who_asks_again_at_once_is_told_what_was_counted_a_moment_ago() {
+    let world = world().await;
+    let id = waiting(&world).await;
+    assert_eq!(judges(&world).await["items"], json!([]));
+    world.decide(&id, json!({ "approved": true })).await.unwrap();
+    assert_eq!(
+        shown(&world).await["items"],
+        json!([]),
+        "counting takes its share of the time"
+    );
+    assert_eq!(judges(&world).await["items"][0]["figures"]["overall"]["n"], 1);
+}
+
+#[tokio::test]
+async fn where_what_goes_out_breaks_a_rule_a_rating_labels_dimensions_alone() {
+    let world = World::with(json!({
+        "policy": { "channels": ["blog"] },
+        "quality": {
+            "dimensions": { "clarity": { "weight": 1.0 }, "tone": { "weight": 1.0 } },
+            "max_refinements": 0,
+            "deliverables": [{ "required": ["no result has this"] }],
+        },
+    }))
+    .await;
+    let id = waiting(&world).await;
+    let later = world.tasks.shared.clock.now() + Millis::secs(5);
+    assert!(!rate(&world, &id, "overall", 1, later).await.unwrap());
+    assert!(rate(&world, &id, "tone", 1, later).await.unwrap());
+    assert_eq!(rows(&world).await, ["tone ann: true, Some(false)"]);
+}
+
+#[tokio::test]
 async fn figures_are_what_the_rows_say_one_by_one() {
     let world = world().await;
     for (n, decision) in [
@@ -246,6 +284,7 @@ async fn figures_are_what_the_rows_say_one_by_one() {
     .execute(&world.tasks.shared.pool)
     .await
     .unwrap();
+    world.tasks.shared.judges.forget().await;
     let counted = world
         .tasks
         .shared
