@@ -64,7 +64,7 @@ pub fn commands(program: &str, task_id: &str, gate: &Value, several: bool) -> Ve
     );
     offer(
         &["raise_budget"],
-        format!("{program} retry {task_id} --raise-cost 1.00"),
+        format!("{program} retry {task_id} --raise-cost 1.00   # or --raise-calls, --raise-tokens, --raise-duration"),
     );
     offer(&["retry"], format!("{program} retry {task_id}"));
     offer(&["send_again"], format!("{program} retry {task_id} --send-again"));

@@ -293,6 +293,13 @@ fn open_gates(task: &Value, look: Look, program: &str) -> Vec<String> {
     for gate in gates {
         lines.push(String::new());
         lines.push(look.paint(Tone::Warn, &asking::question(gate)));
+        let withheld = field(gate, "withheld");
+        if !withheld.is_empty() {
+            lines.push(format!(
+                "  policy does not answer it: {}",
+                crate::text::harmless(&withheld)
+            ));
+        }
         let commands = asking::commands(program, &look.id(&field(task, "task_id")), gate, gates.len() > 1);
         lines.extend(commands.into_iter().map(|command| format!("  {command}")));
     }

@@ -83,6 +83,9 @@ impl Tree {
             text.push_str(&format!("  patterns {patterns}"));
         }
         self.line(1, &text, Tone::Plain);
+        for line in changed(planning.get("changes").unwrap_or(&Value::Null)) {
+            self.line(2, &line, Tone::Plain);
+        }
         for line in field(planning, "reasoning").lines() {
             self.line(2, line, Tone::Faint);
         }
@@ -192,6 +195,18 @@ fn joined(document: &Value, names: &[&str]) -> String {
     parts.collect::<Vec<_>>().join("  ")
 }
 
+/// What differs from the plan before, a step a line.
+fn changed(changes: &Value) -> Vec<String> {
+    let keys = |name: &str| items(changes, name).iter().map(shown).collect::<Vec<_>>();
+    let added = keys("added").into_iter().map(|key| format!("new: {key}"));
+    let removed = keys("removed").into_iter().map(|key| format!("gone: {key}"));
+    let altered = items(changes, "changed").iter().map(|step| {
+        let members: Vec<String> = items(step, "members").iter().map(shown).collect();
+        format!("changed: {} ({})", field(step, "key"), members.join(", "))
+    });
+    added.chain(removed).chain(altered).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +216,7 @@ mod tests {
         json!({
             "task_id": "t", "trace_id": "4bf9", "status": "completed", "truncated": false,
             "planning": [{ "version": 1, "origin": "planner", "engine": "mine", "memory": "used", "patterns_used": ["p1"],
+                "changes": { "added": ["seo"], "removed": [], "changed": [{ "key": "draft", "members": ["arguments", "tier"] }] },
                 "reasoning": "One pattern fits.\nIts steps are kept.", "attempts": [{ "status": "succeeded", "attempt": 1, "calls": [
                 { "kind": "model", "name": "plan", "provider": "mine", "model": "gpt-x", "prompt": "plan@1", "duration_seconds": 0.812,
                   "usage": { "usd": 0.004, "input_tokens": 900, "output_tokens": 310 } }] }] }],
@@ -223,6 +239,8 @@ mod tests {
 t  trace 4bf9
 planning
   version 1  origin planner  engine mine  memory used  patterns p1
+    new: seo
+    changed: draft (arguments, tier)
     One pattern fits.
     Its steps are kept.
     succeeded  attempt 1
