@@ -1,7 +1,7 @@
 //! Of the versions that repair rounds bring about the better one is kept.
 
 use super::context::Context;
-use super::steps;
+use super::{fan_out, steps};
 use crate::blame::Blame;
 use crate::state::{Quality, Task, Version};
 use std::cmp::Ordering;
@@ -52,7 +52,7 @@ pub(super) fn before_change(task: &mut Task, index: u16) {
 /// What acted outside stays as it is: that cannot be taken back.
 fn restore(cx: &mut Context<'_>, best: &mut Version) {
     for (index, step) in std::mem::take(&mut best.steps) {
-        if !steps::repairable(cx, index) {
+        if steps::has_acted(cx, index) || fan_out::items_acted(cx, index) {
             continue;
         }
         if let Some(now) = cx.task.steps.get_mut(usize::from(index)) {

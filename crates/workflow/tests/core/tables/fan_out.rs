@@ -5,6 +5,7 @@ use super::given::{Given, MAX_ITEMS};
 use super::scenario::Scenario;
 use serde_json::{Value, json};
 use workflow::decision::Reply;
+use workflow::input::Assessment;
 use workflow::state::EffectState;
 use workflow::vocabulary::{Action, AttentionReason, EffectClass, EventKind, GateKind, Status, StepStatus};
 
@@ -344,4 +345,29 @@ fn a_shorter_bound_makes_another_list() {
     };
     assert_ne!(hash(2), hash(3));
     assert_eq!(hash(2), hash(2));
+}
+
+#[test]
+fn a_version_that_is_taken_back_has_the_items_it_had() {
+    let mut s = listed();
+    s.work_until("assess");
+    s.judge(Assessment {
+        scores: score(0.4).scores,
+        ..blaming("a")
+    });
+    s.outputs("a", "\"shorter\"");
+    s.lists("b/list", 1, "shorter");
+    s.work_until("assess");
+    assert_eq!(s.step_status("b/1"), StepStatus::Skipped);
+    s.judge(Assessment {
+        scores: score(0.1).scores,
+        ..blaming("b/0")
+    });
+    assert_eq!(
+        s.step_status("b/1"),
+        StepStatus::Succeeded,
+        "that of the better version"
+    );
+    assert_eq!(s.step("b/list").items.as_ref().unwrap().len(), 2);
+    assert_eq!(s.queued(), ["a"], "what the better version was told is done");
 }
