@@ -26,8 +26,20 @@ pub struct KnownPattern {
     pub success_rate: Option<f64>,
     /// Mean overall quality, 0-1.
     pub quality: Option<f64>,
+    /// How much more often tasks that were offered it went well than tasks it was withheld from; none: too little is known.
+    pub uplift: Option<Uplift>,
     /// What people noted on it, and issues known; may be empty.
     pub note: String,
+}
+
+/// A difference of the shares of tasks that went well, -1 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Uplift {
+    pub value: f64,
+    /// 95 %.
+    pub interval: [f64; 2],
+    /// Tasks compared.
+    pub n: u64,
 }
 
 /// What became of a pattern that was offered.

@@ -16,10 +16,14 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long, and how far, a body over the limit is read on.
 const DISCARD_PATIENCE: Duration = Duration::from_secs(5);
+const LINES: [&str; 2] = ["application/x-ndjson", "application/jsonl"];
 const MAX_DISCARDED: usize = 64 << 20;
 
 /// A JSON object that must be there.
 pub struct JsonBody(pub Map<String, Value>);
+
+/// JSON documents, one a line, not read yet; they must be there.
+pub struct Lines(pub Bytes);
 
 /// A JSON object; no body counts as `{}`.
 pub struct OptionalJsonBody(pub Map<String, Value>);
@@ -34,6 +38,31 @@ impl FromRequest<Arc<Application>> for JsonBody {
                 400,
                 "body_required",
                 "a JSON object is required, there is no body",
+            )),
+        }
+    }
+}
+
+impl FromRequest<Arc<Application>> for Lines {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, app: &Arc<Application>) -> Result<Self, Refusal> {
+        let value = request.headers().get(header::CONTENT_TYPE);
+        let media = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let media = media.split(';').next().unwrap_or_default().trim();
+        if !LINES.iter().any(|known| media.eq_ignore_ascii_case(known)) {
+            return Err(Refusal::new(
+                415,
+                "unsupported_media_type",
+                "send Content-Type: application/x-ndjson",
+            ));
+        }
+        match bytes(request, app).await? {
+            Some(bytes) => Ok(Self(bytes)),
+            None => Err(Refusal::new(
+                400,
+                "body_required",
+                "JSON documents, one a line, are required; there is no body",
             )),
         }
     }
@@ -55,12 +84,18 @@ impl FromRequest<Arc<Application>> for OptionalJsonBody {
 /// # Errors
 /// 415 for another media type than JSON, 413 over the limit, 408 and 400 for one that did not arrive whole.
 pub async fn read(request: Request, app: &Application) -> Result<Option<Bytes>, Refusal> {
+    if request.body().size_hint().exact() != Some(0) {
+        check_media_type(request.headers())?;
+    }
+    bytes(request, app).await
+}
+
+async fn bytes(request: Request, app: &Application) -> Result<Option<Bytes>, Refusal> {
     let (parts, body) = request.into_parts();
     let size = body.size_hint();
     if size.exact() == Some(0) {
         return Ok(None);
     }
-    check_media_type(&parts.headers)?;
     let limit = app.limits.body_bytes;
     let mut pieces = body.into_data_stream();
     if size.lower() > limit as u64 {

@@ -12,12 +12,13 @@ const EVERY: Duration = Duration::from_secs(15);
 const PATIENCE: u32 = 4;
 
 /// By their names in `GET /metrics` of the API.
-const FIGURES: [(&str, Metric); 8] = [
+const FIGURES: [(&str, Metric); 9] = [
     ("/success_rate/value", names::SUCCESS_RATIO),
     ("/quality_score/value", names::QUALITY_SCORE),
     ("/cost_efficiency/value", names::COST_PER_SUCCESS),
     ("/pattern_adoption/value", names::PATTERN_ADOPTION_RATIO),
     ("/custom_llm_improvement/value", names::CUSTOM_MODEL_IMPROVEMENT),
+    ("/memory_uplift/value", names::MEMORY_UPLIFT),
     ("/forecast_cost_ratio/value", names::FORECAST_COST_RATIO),
     ("/forecast_duration_ratio/value", names::FORECAST_DURATION_RATIO),
     ("/forecast_quality_error/value", names::FORECAST_QUALITY_ERROR),

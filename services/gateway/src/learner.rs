@@ -4,8 +4,9 @@ use crate::coordinator::conclude;
 use crate::refusal::Refusal;
 use contracts::learner::learner_service_client::LearnerServiceClient;
 use contracts::learner::{
-    ExportChunk, ExportDocument, GetExportRequest, GetMetricsRequest, GetPatternRequest, GetRecordSchemaRequest,
-    LearningDocument, ListPatternsRequest, RecordFeedbackRequest, StartExportRequest,
+    ExportChunk, ExportDocument, ExportPatternsRequest, GetExportRequest, GetMetricsRequest, GetPatternRequest,
+    GetRecordSchemaRequest, ImportPatternsRequest, LearningDocument, ListPatternsRequest, RecordFeedbackRequest,
+    ReviewPatternRequest, StartExportRequest,
 };
 use contracts::trace;
 use tonic::service::interceptor::InterceptedService;
@@ -78,6 +79,30 @@ impl Learner {
     /// As [`Self::start_export`].
     pub async fn pattern(&self, request: GetPatternRequest) -> Result<LearningDocument, Refusal> {
         conclude(self.client.clone().get_pattern(request).await)
+    }
+
+    /// Notes what people decide about a pattern.
+    ///
+    /// # Errors
+    /// As [`Self::start_export`].
+    pub async fn review_pattern(&self, request: ReviewPatternRequest) -> Result<LearningDocument, Refusal> {
+        conclude(self.client.clone().review_pattern(request).await)
+    }
+
+    /// All patterns, one a line.
+    ///
+    /// # Errors
+    /// As [`Self::start_export`].
+    pub async fn export_patterns(&self, request: ExportPatternsRequest) -> Result<Streaming<ExportChunk>, Refusal> {
+        conclude(self.client.clone().export_patterns(request).await)
+    }
+
+    /// Takes over patterns of another system.
+    ///
+    /// # Errors
+    /// As [`Self::start_export`].
+    pub async fn import_patterns(&self, request: ImportPatternsRequest) -> Result<LearningDocument, Refusal> {
+        conclude(self.client.clone().import_patterns(request).await)
     }
 
     /// The figures.

@@ -3,14 +3,17 @@
 use crate::application::{Application, Page, to_json, unreadable};
 use crate::caller::{Caller, TENANT};
 use crate::documents::feedback::Feedback;
+use crate::documents::review::Review;
 use crate::idempotency::IdempotencyKey;
 use crate::refusal::Refusal;
 use contracts::coordinator::RateJudgementRequest;
 use contracts::learner::{
-    GetMetricsRequest, GetPatternRequest, LearningDocument, ListPatternsRequest, RecordFeedbackRequest,
+    ExportChunk, ExportPatternsRequest, GetMetricsRequest, GetPatternRequest, ImportPatternsRequest, LearningDocument,
+    ListPatternsRequest, RecordFeedbackRequest, ReviewPatternRequest,
 };
 use contracts::problem::FieldError;
 use serde_json::Value;
+use tonic::Streaming;
 use uuid::Uuid;
 
 impl Application {
@@ -37,6 +40,49 @@ impl Application {
             pattern_id: pattern.to_string(),
         };
         self.learner.pattern(request).await
+    }
+
+    /// Notes what people decide about a pattern; answers with it.
+    ///
+    /// # Errors
+    /// As [`Self::patterns`].
+    pub async fn review_pattern(
+        &self,
+        caller: Caller,
+        pattern: Uuid,
+        review: &Review,
+    ) -> Result<LearningDocument, Refusal> {
+        let request = ReviewPatternRequest {
+            tenant: TENANT.to_owned(),
+            actor: caller.to_message().actor,
+            pattern_id: pattern.to_string(),
+            review_json: to_json(review)?,
+        };
+        self.learner.review_pattern(request).await
+    }
+
+    /// All patterns, for another system.
+    ///
+    /// # Errors
+    /// As [`Self::patterns`].
+    pub async fn export_patterns(&self) -> Result<Streaming<ExportChunk>, Refusal> {
+        let request = ExportPatternsRequest {
+            tenant: TENANT.to_owned(),
+        };
+        self.learner.export_patterns(request).await
+    }
+
+    /// Takes over patterns that another system exported, one a line.
+    ///
+    /// # Errors
+    /// As [`Self::patterns`].
+    pub async fn import_patterns(&self, caller: Caller, lines: Vec<u8>) -> Result<LearningDocument, Refusal> {
+        let request = ImportPatternsRequest {
+            tenant: TENANT.to_owned(),
+            actor: caller.to_message().actor,
+            lines,
+        };
+        self.learner.import_patterns(request).await
     }
 
     /// The figures of the last `days`, or of as many as the learner is configured for.

@@ -56,7 +56,7 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
         .learner()
         .resolve()
         .context("database.url cannot be read")?;
-    let store = Store::open(&url, config.database.max_connections)?;
+    let store = Store::open(&url, config.database.max_connections)?.trying_after(config.learning.trial_after);
     let coordinator = Coordinator::at(&config.learner.coordinator_url)?;
     let bus = Bus::connect(&bus_config(&ctx)?).await?;
     if !migrated(&store, &ctx).await? {
@@ -71,6 +71,7 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
         // Whoever asks for one takes it up, too.
         tracing::warn!(error = chain(&error), "exports of an earlier process were not taken up");
     }
+    tokio::spawn(settle(store.clone()));
     let kept = ctx.metrics.counter(names::TASKS_INGESTED, &[]);
     let ingestion = config.learning.enabled.then(|| {
         let fetcher = Fetcher::new(
@@ -149,6 +150,16 @@ async fn migrated(store: &Store, ctx: &service::Context) -> anyhow::Result<bool>
         if !slept(backoff.pause(), &ctx.shutdown).await {
             return Ok(false);
         }
+    }
+}
+
+/// Once, since what is configured may have changed.
+async fn settle(store: Store) {
+    if let Err(error) = store.settle_all().await {
+        tracing::warn!(
+            error = chain(&error),
+            "states of patterns wait for what comes of them next"
+        );
     }
 }
 

@@ -1,7 +1,7 @@
 //! The figures that tell how well the system works, as a document and for Prometheus.
 
 use crate::figure::{Figure, Window};
-use crate::interval::{Estimate, mean, per_success, ratio, share};
+use crate::interval::{Estimate, mean, per_success, ratio, share, uplift};
 use crate::store::{Store, StoreError, Sums};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -33,6 +33,7 @@ pub async fn document(store: &Store, tenant: &str, days: u32, now: DateTime<Utc>
         "cost_efficiency": figure(five.cost),
         "pattern_adoption": figure(five.adoption),
         "custom_llm_improvement": figure(five.custom_model),
+        "memory_uplift": figure(uplift(sums.memory)),
         "quality_distribution": {"n": sums.quality.n, "classes": classes(&sums), "window": window},
         "refinement_rate": figure(share(sums.refined, sums.quality.n)),
         "escalation_rate": figure(share(sums.escalated, sums.ended)),
@@ -113,7 +114,8 @@ impl Gauges {
 
     /// A figure that was never measured has no gauge: absent is not 0.
     fn show(&self, five: &Five, sums: &Sums) {
-        let figures: [(Metric, Estimate); 8] = [
+        let figures: [(Metric, Estimate); 9] = [
+            (names::MEMORY_UPLIFT, uplift(sums.memory)),
             (names::FORECAST_COST_RATIO, ratio(sums.foreseen_usd)),
             (names::FORECAST_DURATION_RATIO, ratio(sums.foreseen_seconds)),
             (names::FORECAST_QUALITY_ERROR, mean(sums.quality_beyond, [-1.0, 1.0])),

@@ -4,7 +4,7 @@ use crate::quality::Scores;
 use contracts::learner::learner_service_client::LearnerServiceClient;
 use contracts::learner::{self, Pattern, RecallRequest, RecallResponse};
 use contracts::trace;
-use llm::{Context, KnownPattern, Memory, PatternUse, ToolCard};
+use llm::{Context, KnownPattern, Memory, PatternUse, ToolCard, Uplift};
 use serde_json::{Map, Value};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -177,6 +177,17 @@ fn checked(scores: learner::Scores) -> Option<Scores> {
     Scores::checked(scores.n, scores.mean, scores.deviation)
 }
 
+/// None of what cannot be a difference of shares.
+fn checked_uplift(uplift: learner::Uplift) -> Option<Uplift> {
+    let within = |value: f64| (-1.0..=1.0).contains(&value);
+    let sound = [uplift.value, uplift.low, uplift.high].into_iter().all(within);
+    sound.then_some(Uplift {
+        value: uplift.value,
+        interval: [uplift.low, uplift.high],
+        n: uplift.n,
+    })
+}
+
 /// A pattern that cannot be read is one that is not offered.
 fn pattern(pattern: Pattern) -> Option<(KnownPattern, Option<Scores>)> {
     let scores = pattern.scores.and_then(checked);
@@ -188,6 +199,7 @@ fn pattern(pattern: Pattern) -> Option<(KnownPattern, Option<Scores>)> {
         // The first task made the pattern; the others tried it.
         success_rate: (pattern.tasks > 1).then(|| pattern.evidence as f64 / pattern.tasks as f64),
         quality: pattern.quality,
+        uplift: pattern.uplift.and_then(checked_uplift),
         note: pattern.note,
     };
     Some((pattern, scores))

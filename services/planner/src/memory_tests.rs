@@ -32,6 +32,12 @@ impl LearnerService for OnePattern {
                 mean: if id == "t3" { f64::NAN } else { 0.9 },
                 deviation: Some(0.05),
             }),
+            uplift: Some(contracts::learner::Uplift {
+                value: 0.25,
+                low: if id == "t3" { f64::NAN } else { 0.1 },
+                high: 0.4,
+                n: 60,
+            }),
             ..Pattern::default()
         };
         let known = vec![pattern(&request.task_id, PATTERN), pattern("broken", "{")];
@@ -68,6 +74,19 @@ impl LearnerService for OnePattern {
         Err(Status::unimplemented(""))
     }
     async fn get_pattern(&self, _: Request<GetPatternRequest>) -> Result<Response<LearningDocument>, Status> {
+        Err(Status::unimplemented(""))
+    }
+    async fn review_pattern(&self, _: Request<ReviewPatternRequest>) -> Result<Response<LearningDocument>, Status> {
+        Err(Status::unimplemented(""))
+    }
+    type ExportPatternsStream = BoxStream<'static, Result<ExportChunk, Status>>;
+    async fn export_patterns(
+        &self,
+        _: Request<ExportPatternsRequest>,
+    ) -> Result<Response<Self::ExportPatternsStream>, Status> {
+        Err(Status::unimplemented(""))
+    }
+    async fn import_patterns(&self, _: Request<ImportPatternsRequest>) -> Result<Response<LearningDocument>, Status> {
         Err(Status::unimplemented(""))
     }
     async fn get_metrics(&self, _: Request<GetMetricsRequest>) -> Result<Response<LearningDocument>, Status> {

@@ -10,9 +10,10 @@ pub struct LearningConfig {
     /// Least overall quality, 0-1, of a task that others may learn from, whatever its own threshold was.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub min_quality: f64,
-    /// Verified successes that make a pattern active; with fewer it is a candidate.
+    /// Verified successes that put a pattern on trial; with fewer it is a candidate. It is active once a task that it was
+    /// offered to succeeded as well.
     #[schemars(range(min = 1, max = 1000))]
-    pub activate_after: u32,
+    pub trial_after: u32,
     /// State from which on a pattern is offered to planners.
     pub offer_from: OfferFrom,
     /// Share of the tasks, 0-1, that are planned without memory, so that one can tell what it is worth.
@@ -29,9 +30,9 @@ pub struct LearningConfig {
 pub enum OfferFrom {
     /// From its first verified success on.
     Candidate,
-    /// Once it succeeded again.
+    /// Once it succeeded `trial_after` times.
     #[default]
-    Active,
+    Trial,
 }
 
 impl Default for LearningConfig {
@@ -39,20 +40,10 @@ impl Default for LearningConfig {
         Self {
             enabled: true,
             min_quality: 0.7,
-            activate_after: 2,
+            trial_after: 2,
             offer_from: OfferFrom::default(),
             hold_out_share: 0.1,
             window_days: 30,
-        }
-    }
-}
-
-impl LearningConfig {
-    /// Verified successes a pattern needs before it is offered.
-    pub fn evidence_to_offer(&self) -> u32 {
-        match self.offer_from {
-            OfferFrom::Candidate => 1,
-            OfferFrom::Active => self.activate_after,
         }
     }
 }

@@ -513,8 +513,8 @@ fn the_shipped_local_file_is_valid() {
     assert_eq!(config.policy.auto_approve_min_quality, 0.0);
     assert_eq!(config.policy.channels, ["blog"]);
     assert_eq!(
-        (config.learning.evidence_to_offer(), config.learning.hold_out_share),
-        (1, 0.0)
+        (config.learning.offer_from, config.learning.hold_out_share),
+        (OfferFrom::Candidate, 0.0)
     );
     assert_eq!(config.channels[0].directory(), PathBuf::from("published/blog"));
 }

@@ -112,6 +112,11 @@ pub const FORECAST_QUALITY_ERROR: Metric = Metric {
     name: "orchestrator_forecast_quality_error",
     help: "By how much the overall quality of judged tasks was above what was forecast, -1 to 1.",
 };
+/// Learner: what memory is worth.
+pub const MEMORY_UPLIFT: Metric = Metric {
+    name: "orchestrator_memory_uplift",
+    help: "Share of tasks that went well with patterns offered, less that of tasks they were withheld from, -1 to 1.",
+};
 /// Coordinator: events for webhooks.
 pub const WEBHOOK_EVENTS: Metric = Metric {
     name: "orchestrator_webhook_events_total",

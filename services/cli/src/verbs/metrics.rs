@@ -15,12 +15,13 @@ pub async fn run(caller: &Caller, days: Option<u32>) -> Result<()> {
 
 /// The figures in the order of the contract, then whatever a newer server adds.
 fn describe(document: &Value, look: Look) -> String {
-    const FIGURES: [(&str, &str); 11] = [
+    const FIGURES: [(&str, &str); 12] = [
         ("success_rate", "tasks that completed"),
         ("quality_score", "mean quality of judged tasks"),
         ("cost_efficiency", "USD per completed task"),
         ("pattern_adoption", "plans that took up what was learned"),
         ("custom_llm_improvement", "a model of your own against the default"),
+        ("memory_uplift", "more tasks that go well with memory than without"),
         ("refinement_rate", "tasks that needed a repair round"),
         ("escalation_rate", "tasks that needed a human beyond approval"),
         ("override_rate", "decisions against the judgement"),

@@ -1,6 +1,6 @@
 //! `GET /learning-patterns`, `GET /learning-patterns/{pattern_id}`, `GET /metrics`, `POST /tasks/{task_id}/feedback`.
 
-use super::reply;
+use super::{patterns, reply};
 use crate::application::{Application, Page};
 use crate::body::JsonBody;
 use crate::caller::Caller;
@@ -18,8 +18,13 @@ use std::sync::Arc;
 /// Longest look back, days.
 const MOST_DAYS: u32 = 3650;
 
-/// A page of patterns, the newest first.
+/// A page of patterns, the newest first; with `format=jsonl` all of them, for another system.
 pub async fn list(State(app): State<Arc<Application>>, query: Parameters) -> Result<Response, Refusal> {
+    match query.get("format") {
+        None | Some("json") => {}
+        Some("jsonl") => return patterns::lines(app.export_patterns().await?).await,
+        Some(_) => return Err(unfit("format", "must be json or jsonl".to_owned())),
+    }
     let page = Page::of(&query)?;
     app.patterns(page).await.map(|page| document(StatusCode::OK, page))
 }
@@ -56,6 +61,6 @@ pub async fn feedback(
     Ok(document(StatusCode::CREATED, noted))
 }
 
-fn document(status: StatusCode, document: LearningDocument) -> Response {
+pub fn document(status: StatusCode, document: LearningDocument) -> Response {
     reply::replayed(reply::json(status, document.json), document.replayed)
 }

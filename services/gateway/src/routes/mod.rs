@@ -7,6 +7,7 @@ mod events;
 mod fork;
 mod judges;
 mod learning;
+mod patterns;
 mod plan_schema;
 mod process;
 mod reply;
@@ -58,7 +59,11 @@ pub fn router(app: Arc<Application>, health: Health) -> Router {
         .route("/tools/{tool_id}/suspend", post(tools::suspend))
         .route("/plan-schema", get(plan_schema::show))
         .route("/learning-patterns", get(learning::list))
-        .route("/learning-patterns/{pattern_id}", get(learning::show))
+        .route("/learning-patterns/import", post(patterns::import))
+        .route(
+            "/learning-patterns/{pattern_id}",
+            get(learning::show).patch(patterns::review),
+        )
         .route("/metrics", get(learning::metrics))
         .route("/judges", get(judges::show))
         .route("/training-data/export", post(training_data::start))

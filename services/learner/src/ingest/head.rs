@@ -1,6 +1,6 @@
 //! What of a raw record and of an event is read when it arrives; the rest is read when it is used.
 
-use crate::lesson::{Facts, Foreseen, lesson};
+use crate::lesson::{Facts, Foreseen, is_planless, lesson};
 use crate::store::NewRecord;
 use chrono::{DateTime, Utc};
 use contracts::coordinator::Record;
@@ -83,6 +83,7 @@ pub fn read(task: TaskId, record: Record, least: f64) -> Result<NewRecord, Unusa
             )
         },
         lesson: teaches.then(|| lesson(&record.tenant, &record.json, least)).flatten(),
+        planless: teaches && raw.task.status == "failed" && is_planless(&record.json),
         tenant: record.tenant,
         status: raw.task.status,
         quality: overall.filter(|overall| overall.is_finite()),

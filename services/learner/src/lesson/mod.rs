@@ -8,6 +8,7 @@ mod tests;
 
 pub use facts::Facts;
 pub use foreseen::Foreseen;
+pub use template::{MAX_SLOTS, MAX_STEPS};
 
 use crate::record::json;
 use serde::Deserialize;
@@ -22,9 +23,12 @@ use workflow::plan::{Plan, signature};
 const NULL: &str = "null";
 /// Statuses a plan can be judged by; a cancelled task was not wanted any more, whatever its plan was worth.
 const TELLING: [&str; 3] = ["completed", "rejected", "failed"];
-const MAX_TEMPLATE_BYTES: usize = 64 << 10;
-const MAX_INTENT_CHARS: usize = 1000;
-const MAX_SUBJECT_CHARS: usize = 8000;
+/// A longer template is nothing to show to a planner.
+pub const MAX_TEMPLATE_BYTES: usize = 64 << 10;
+/// A longer intent is cut.
+pub const MAX_INTENT_CHARS: usize = 1000;
+/// As much is searched at most.
+pub const MAX_SUBJECT_CHARS: usize = 8000;
 
 /// What an ended task teaches.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,7 +82,7 @@ pub fn lesson(tenant: &str, raw: &str, least: f64) -> Option<Lesson> {
     }
     let memory = text(&raw, "/task/memory");
     Some(Lesson {
-        form: form(tenant, &plan, &raw),
+        form: form(tenant, &plan, json::texts(&raw, "/submission/channels")),
         succeeded: facts::succeeded(&raw, least),
         recalled: matches!(memory, "used" | "empty"),
         offered: memory == "used",
@@ -93,12 +97,20 @@ pub fn lesson(tenant: &str, raw: &str, least: f64) -> Option<Lesson> {
     })
 }
 
+/// Whether a raw record is of a task that failed before there was a plan. Those of the null model teach nothing.
+pub fn is_planless(raw: &str) -> bool {
+    let raw: Value = serde_json::from_str(raw).unwrap_or_default();
+    text(&raw, "/task/status") == "failed"
+        && raw.get("plan").is_none_or(Value::is_null)
+        && raw.get("engine").and_then(Value::as_str) != Some(NULL)
+}
+
 /// Of the one task alone, so that the order in which tasks end never decides what goes together. What is wanted
 /// counts by what does it and where it goes, not by the words of the goal: a model says the same in other words each
 /// time.
-fn form(tenant: &str, plan: &Plan, raw: &Value) -> Uuid {
+pub fn form(tenant: &str, plan: &Plan, channels: Vec<String>) -> Uuid {
     let signature = signature(plan).to_bytes();
-    let channels: BTreeSet<String> = json::texts(raw, "/submission/channels").into_iter().collect();
+    let channels: BTreeSet<String> = channels.into_iter().collect();
     let own = [tenant.as_bytes(), signature.as_slice()].into_iter();
     let parts = own.chain(channels.iter().map(String::as_bytes));
     Uuid::from_bytes(Fingerprint::of(parts).to_bytes())
@@ -117,7 +129,8 @@ fn subject(goal: &str, raw: &Value, plan: &Plan) -> String {
     parts.join("\n")
 }
 
-fn tools(plan: &Plan) -> Vec<String> {
+/// Tools a plan needs, by name.
+pub fn tools(plan: &Plan) -> Vec<String> {
     let ids = plan.steps.iter().map(|step| storable(&step.tool_id, usize::MAX));
     let mut tools: Vec<String> = ids.collect();
     tools.sort_unstable();

@@ -8,9 +8,9 @@ use std::ops::RangeInclusive;
 use workflow::plan::{ForEach, ITEMS, Plan, PlanStep, Reference, is_template};
 
 /// A plan with more steps, more values or more slots is nothing to show to a planner.
-const MAX_STEPS: usize = 256;
+pub const MAX_STEPS: usize = 256;
 const MAX_NODES: usize = 2000;
-const MAX_SLOTS: usize = 200;
+pub const MAX_SLOTS: usize = 200;
 /// A longer name of an argument is cut.
 const MAX_NAME_CHARS: usize = 64;
 /// A longer value is not shown as an example.

@@ -4,11 +4,13 @@ use super::{Learner, away};
 use crate::{feedback, metrics};
 use chrono::DateTime;
 use contracts::learner::{
-    GetMetricsRequest, GetPatternRequest, LearningDocument, ListPatternsRequest, RecallRequest, RecallResponse,
-    RecordFeedbackRequest,
+    ExportChunk, GetMetricsRequest, GetPatternRequest, ImportPatternsRequest, LearningDocument, ListPatternsRequest,
+    RecallRequest, RecallResponse, RecordFeedbackRequest, ReviewPatternRequest,
 };
 use contracts::problem::Problem;
+use futures::stream::{self, BoxStream, StreamExt};
 use serde_json::Value;
+use tonic::Status;
 use uuid::Uuid;
 
 const MOST_PATTERNS: u32 = 200;
@@ -45,13 +47,46 @@ impl Learner {
             .ok_or_else(|| invalid_id("a pattern's id is a UUID"))?;
         let found = self.patterns.one(&request.tenant, id).await;
         let found = found.map_err(|error| away(&error))?;
-        found.map(document).ok_or_else(|| {
-            Problem::new(
-                404,
-                "pattern_not_found",
-                "there is no such pattern; GET /learning-patterns lists them",
-            )
-        })
+        found.map(document).ok_or_else(no_pattern)
+    }
+
+    pub(super) async fn reviewed(&self, request: ReviewPatternRequest) -> Result<LearningDocument, Problem> {
+        let id = Uuid::parse_str(&request.pattern_id)
+            .ok()
+            .ok_or_else(|| invalid_id("a pattern's id is a UUID"))?;
+        let reviewed = self
+            .patterns
+            .review(&request.tenant, &request.actor, id, &request.review_json)
+            .await?;
+        reviewed.map(document).ok_or_else(no_pattern)
+    }
+
+    pub(super) async fn imported(&self, request: ImportPatternsRequest) -> Result<LearningDocument, Problem> {
+        let imported = self
+            .patterns
+            .import(&request.tenant, &request.actor, &request.lines)
+            .await;
+        imported.map(document).map_err(|error| away(&error))
+    }
+
+    /// Page by page; the next one is read when the one before has been taken.
+    pub(super) fn exported(&self, tenant: String) -> BoxStream<'static, Result<ExportChunk, Status>> {
+        let patterns = self.patterns.clone();
+        let pages = stream::try_unfold(Uuid::nil(), move |after| {
+            let (patterns, tenant) = (patterns.clone(), tenant.clone());
+            async move {
+                let page = patterns.exported(&tenant, after).await.map_err(|error| away(&error))?;
+                Ok(page.map(|(lines, last)| {
+                    (
+                        ExportChunk {
+                            chunk: lines.into_bytes(),
+                        },
+                        last,
+                    )
+                }))
+            }
+        });
+        pages.boxed()
     }
 
     pub(super) async fn metrics(&self, request: GetMetricsRequest) -> Result<LearningDocument, Problem> {
@@ -72,6 +107,14 @@ impl Learner {
             replayed,
         })
     }
+}
+
+fn no_pattern() -> Problem {
+    Problem::new(
+        404,
+        "pattern_not_found",
+        "there is no such pattern; GET /learning-patterns lists them",
+    )
 }
 
 fn invalid_id(what: &str) -> Problem {

@@ -8,8 +8,9 @@ use crate::record;
 use crate::store::{ExportRow, ExportState, Store, StoreError};
 use contracts::learner::learner_service_server::LearnerService;
 use contracts::learner::{
-    ExportChunk, ExportDocument, GetExportRequest, GetMetricsRequest, GetPatternRequest, GetRecordSchemaRequest,
-    LearningDocument, ListPatternsRequest, RecallRequest, RecallResponse, RecordFeedbackRequest, StartExportRequest,
+    ExportChunk, ExportDocument, ExportPatternsRequest, GetExportRequest, GetMetricsRequest, GetPatternRequest,
+    GetRecordSchemaRequest, ImportPatternsRequest, LearningDocument, ListPatternsRequest, RecallRequest,
+    RecallResponse, RecordFeedbackRequest, ReviewPatternRequest, StartExportRequest,
 };
 use contracts::problem::Problem;
 use futures::stream::{self, BoxStream, StreamExt};
@@ -123,6 +124,29 @@ impl LearnerService for Learner {
 
     async fn get_pattern(&self, request: Request<GetPatternRequest>) -> Result<Response<LearningDocument>, Status> {
         Ok(Response::new(self.pattern(request.into_inner()).await?))
+    }
+
+    async fn review_pattern(
+        &self,
+        request: Request<ReviewPatternRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        Ok(Response::new(self.reviewed(request.into_inner()).await?))
+    }
+
+    type ExportPatternsStream = BoxStream<'static, Result<ExportChunk, Status>>;
+
+    async fn export_patterns(
+        &self,
+        request: Request<ExportPatternsRequest>,
+    ) -> Result<Response<Self::ExportPatternsStream>, Status> {
+        Ok(Response::new(self.exported(request.into_inner().tenant)))
+    }
+
+    async fn import_patterns(
+        &self,
+        request: Request<ImportPatternsRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        Ok(Response::new(self.imported(request.into_inner()).await?))
     }
 
     async fn get_metrics(&self, request: Request<GetMetricsRequest>) -> Result<Response<LearningDocument>, Status> {

@@ -1,7 +1,7 @@
 //! Sums over ended tasks, from which figures are made.
 
 use super::{Store, StoreError};
-use crate::interval::{Pairs, Sample};
+use crate::interval::{Pairs, Sample, Share, Shares};
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 
@@ -35,6 +35,8 @@ pub struct Sums {
     pub offered: u64,
     /// Of those whose plan followed one, whole or in part.
     pub followed: u64,
+    /// Tasks that went well, of those that patterns were offered to and of those they were withheld from.
+    pub memory: Shares,
     /// By how much overall scores were above what was foreseen.
     pub quality_beyond: Sample,
     /// What steps cost beside what was foreseen, US dollars.
@@ -53,15 +55,7 @@ impl Store {
             let mut sums = self.sums_of_tasks(tenant, since).await?;
             sums.classes = self.quality_classes(tenant, since).await?;
             self.add_foreseen(&mut sums, tenant, since).await?;
-            let select = sqlx::query(
-                "SELECT count(DISTINCT task_id) AS offered,
-                        count(DISTINCT task_id) FILTER (WHERE decision IN ('adopted', 'adapted')) AS followed
-                 FROM learner.pattern_use
-                 WHERE ($1::text IS NULL OR tenant = $1) AND finished_at >= $2 AND decision <> 'withheld'",
-            );
-            let row = select.bind(tenant).bind(since).fetch_one(&self.pool).await?;
-            sums.offered = row.try_get::<i64, _>("offered")?.unsigned_abs();
-            sums.followed = row.try_get::<i64, _>("followed")?.unsigned_abs();
+            self.add_offers(&mut sums, tenant, since).await?;
             Ok(sums)
         };
         read.await.map_err(StoreError::query("sum up tasks"))
@@ -107,6 +101,38 @@ impl Store {
             },
             ..Sums::default()
         })
+    }
+
+    async fn add_offers(&self, sums: &mut Sums, tenant: Option<&str>, since: DateTime<Utc>) -> Result<(), sqlx::Error> {
+        let select = sqlx::query(
+            "SELECT count(*) FILTER (WHERE NOT withheld) AS offered,
+                    count(*) FILTER (WHERE NOT withheld AND succeeded) AS offered_went_well,
+                    count(*) FILTER (WHERE followed) AS followed,
+                    count(*) FILTER (WHERE withheld) AS withheld,
+                    count(*) FILTER (WHERE withheld AND succeeded) AS withheld_went_well
+             FROM (
+                 SELECT bool_or(decision = 'withheld') AS withheld, bool_or(succeeded) AS succeeded,
+                        bool_or(decision IN ('adopted', 'adapted')) AS followed
+                 FROM learner.pattern_use
+                 WHERE ($1::text IS NULL OR tenant = $1) AND finished_at >= $2 AND decision <> 'passed'
+                 GROUP BY task_id
+             ) AS tasks",
+        );
+        let row = select.bind(tenant).bind(since).fetch_one(&self.pool).await?;
+        let count = |name| row.try_get::<i64, _>(name).map(i64::unsigned_abs);
+        sums.offered = count("offered")?;
+        sums.followed = count("followed")?;
+        sums.memory = Shares {
+            treated: Share {
+                hits: count("offered_went_well")?,
+                n: sums.offered,
+            },
+            control: Share {
+                hits: count("withheld_went_well")?,
+                n: count("withheld")?,
+            },
+        };
+        Ok(())
     }
 
     async fn add_foreseen(

@@ -9,13 +9,15 @@ mod migrate;
 mod patterns;
 mod recall;
 mod records;
+mod review;
 
 pub use exports::{ExportRow, ExportState};
 pub use feedback::{NewFeedback, Noted};
 pub use figures::Sums;
-pub use patterns::{Compared, PatternRow};
-pub use recall::Question;
+pub use patterns::{Changed, Compared, PatternRow};
+pub use recall::{Fitting, Given, Question};
 pub use records::{Counts, NewRecord, Page, Selection, StoredRecord};
+pub use review::{ExportedPattern, ImportedPattern};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
@@ -84,6 +86,8 @@ fn is_outage(error: &sqlx::Error) -> bool {
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: PgPool,
+    /// Verified successes that put a pattern on trial.
+    trial_after: u32,
 }
 
 impl Store {
@@ -107,7 +111,12 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        Ok(Self { pool })
+        Ok(Self { pool, trial_after: 2 })
+    }
+
+    /// So many verified successes put a pattern on trial; 2 unless this is said.
+    pub fn trying_after(self, trial_after: u32) -> Self {
+        Self { trial_after, ..self }
     }
 
     /// Whether the database answers.

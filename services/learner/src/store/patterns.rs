@@ -1,7 +1,8 @@
 //! Patterns as people review them.
 
 use super::{Store, StoreError};
-use crate::interval::Sample;
+use crate::interval::{Sample, Share, Shares};
+use crate::patterns::standing::State;
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -17,6 +18,12 @@ pub struct PatternRow {
     pub template: String,
     /// JSON.
     pub slots: String,
+    pub state: State,
+    pub pinned: bool,
+    /// What people noted on it.
+    pub note: Option<String>,
+    /// It came from another system.
+    pub imported: bool,
     /// Tasks that ran it.
     pub tasks: i64,
     /// Of those the ones that succeeded.
@@ -34,11 +41,24 @@ pub struct PatternRow {
     pub evidence_tasks: Vec<Uuid>,
 }
 
-/// Scores of tasks that were offered a pattern, and of tasks it was withheld from.
+/// Tasks that were offered a pattern, and tasks it was withheld from.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
 pub struct Compared {
+    /// Those that went well, of all that ended.
+    pub went_well: Shares,
+    /// Overall scores of those that were judged.
     pub offered: Sample,
     pub withheld: Sample,
+}
+
+/// A state that a pattern came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Changed {
+    pub state: String,
+    pub reason: String,
+    /// None: what came of it.
+    pub actor: Option<String>,
+    pub changed_at: DateTime<Utc>,
 }
 
 impl Store {
@@ -72,7 +92,7 @@ impl Store {
                  ORDER BY finished_at DESC, task_id LIMIT 20
              ) AS evidence_tasks
              FROM learner.pattern p
-             WHERE tenant = $1 AND exemplar IS NOT NULL AND pattern_id < $2 AND ($3::uuid IS NULL OR pattern_id = $3)
+             WHERE tenant = $1 AND template IS NOT NULL AND pattern_id < $2 AND ($3::uuid IS NULL OR pattern_id = $3)
              ORDER BY pattern_id DESC LIMIT $4",
         );
         let select = select.bind(tenant).bind(before).bind(only).bind(limit);
@@ -88,8 +108,9 @@ impl Store {
     pub async fn compared(&self, patterns: &[Uuid]) -> Result<BTreeMap<Uuid, Compared>, StoreError> {
         let select = sqlx::query(
             "SELECT pattern_id, decision = 'withheld' AS withheld, count(quality), coalesce(sum(quality), 0) AS sum,
-                    coalesce(sum(quality * quality), 0) AS squares
-             FROM learner.pattern_use WHERE pattern_id = ANY($1) GROUP BY 1, 2",
+                    coalesce(sum(quality * quality), 0) AS squares,
+                    count(*) AS tasks, count(*) FILTER (WHERE succeeded) AS went_well
+             FROM learner.pattern_use WHERE pattern_id = ANY($1) AND decision <> 'passed' GROUP BY 1, 2",
         );
         let read = async {
             let mut compared: BTreeMap<Uuid, Compared> = BTreeMap::new();
@@ -99,16 +120,46 @@ impl Store {
                     sum: row.try_get("sum")?,
                     squares: row.try_get("squares")?,
                 };
+                let share = Share {
+                    hits: row.try_get::<i64, _>("went_well")?.unsigned_abs(),
+                    n: row.try_get::<i64, _>("tasks")?.unsigned_abs(),
+                };
                 let pattern = compared.entry(row.try_get("pattern_id")?).or_default();
                 if row.try_get("withheld")? {
                     pattern.withheld = sample;
+                    pattern.went_well.control = share;
                 } else {
                     pattern.offered = sample;
+                    pattern.went_well.treated = share;
                 }
             }
             Ok(compared)
         };
         read.await.map_err(StoreError::query("compare patterns"))
+    }
+
+    /// The latest states a tenant's pattern came to, the last first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn changes(&self, tenant: &str, pattern: Uuid) -> Result<Vec<Changed>, StoreError> {
+        let select = sqlx::query(
+            "SELECT state, reason, actor, changed_at FROM learner.pattern_change
+             WHERE pattern_id = $1 AND tenant = $2 ORDER BY changed_at DESC, change_id DESC LIMIT 50",
+        );
+        let read = async {
+            let rows = select.bind(pattern).bind(tenant).fetch_all(&self.pool).await?;
+            let read = rows.iter().map(|row| -> Result<Changed, sqlx::Error> {
+                Ok(Changed {
+                    state: row.try_get("state")?,
+                    reason: row.try_get("reason")?,
+                    actor: row.try_get("actor")?,
+                    changed_at: row.try_get("changed_at")?,
+                })
+            });
+            read.collect::<Result<Vec<_>, _>>()
+        };
+        read.await.map_err(StoreError::query("read what became of a pattern"))
     }
 }
 
@@ -118,6 +169,10 @@ fn pattern_row(row: &PgRow) -> Result<PatternRow, sqlx::Error> {
         intent: row.try_get("intent")?,
         template: row.try_get("template")?,
         slots: row.try_get("slots")?,
+        state: State::parse(row.try_get("state")?).unwrap_or(State::Candidate),
+        pinned: row.try_get("pinned")?,
+        note: row.try_get("note")?,
+        imported: row.try_get::<Option<String>, _>("imported")?.is_some(),
         tasks: row.try_get("tasks")?,
         evidence: row.try_get("evidence")?,
         quality: Sample {

@@ -2,13 +2,16 @@
 
 use super::{Store, StoreError};
 use crate::interval::Sample;
+use crate::patterns::standing::{State, Tally};
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 use uuid::Uuid;
 
 /// Tasks that ran a pattern, and tasks that it was withheld from, that count at most: planning does not wait for more to
 /// be read.
-const LATEST: i64 = 200;
+const LATEST: i32 = 200;
+/// What came of a task counts half after 60 days.
+const HALF_LIFE_SECONDS: f64 = 60.0 * 86_400.0;
 
 /// What is looked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,12 +22,14 @@ pub struct Question {
     pub text: String,
     /// Tools a plan may use.
     pub tools: Vec<String>,
-    /// Least evidence.
-    pub evidence: i64,
+    /// States of patterns that are offered; those pinned are in any but retired.
+    pub states: Vec<&'static str>,
     /// Most patterns.
     pub limit: i64,
     /// Scores of tasks that ended before do not count.
     pub since: DateTime<Utc>,
+    /// What came of tasks counts half for each so many days they are older than this.
+    pub now: DateTime<Utc>,
 }
 
 /// A pattern that fits.
@@ -42,6 +47,31 @@ pub struct Fitting {
     pub tasks: i64,
     /// Overall scores of the latest of those that were judged and ended since what the question says.
     pub quality: Sample,
+    /// What came of the latest tasks that ran it, the older the less.
+    pub tally: Tally,
+    pub state: State,
+    pub pinned: bool,
+    pub note: Option<String>,
+}
+
+/// What plans from scratch came to in tasks that patterns were there for.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub struct FromScratch {
+    /// Overall scores of those that were judged.
+    pub quality: Sample,
+    /// The older the less.
+    pub tally: Tally,
+}
+
+/// What a task was offered, or was not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// Shown to the planner.
+    Offered,
+    /// Withheld, so that others can be compared with it.
+    Withheld,
+    /// The lots favoured a plan from scratch.
+    Passed,
 }
 
 impl Store {
@@ -59,25 +89,31 @@ impl Store {
              ), near AS (
                  (SELECT pattern_id FROM (
                       SELECT p.* FROM learner.pattern p, asked
-                      WHERE tenant = $1 AND exemplar IS NOT NULL AND search @@ query LIMIT 5000
-                  ) AS matching WHERE evidence >= $4 AND tools <@ $3 LIMIT 2000)
+                      WHERE tenant = $1 AND template IS NOT NULL AND search @@ query LIMIT 5000
+                  ) AS matching WHERE learner.is_offered(state, pinned, evidence, vouched, $4) AND tools <@ $3 LIMIT 2000)
                  UNION
                  (SELECT pattern_id FROM (
                       SELECT * FROM learner.pattern
-                      WHERE tenant = $1 AND exemplar IS NOT NULL ORDER BY pattern_id DESC LIMIT 5000
-                  ) AS newest WHERE evidence >= $4 AND tools <@ $3 ORDER BY pattern_id DESC LIMIT 500)
+                      WHERE tenant = $1 AND template IS NOT NULL ORDER BY pattern_id DESC LIMIT 5000
+                  ) AS newest WHERE learner.is_offered(state, pinned, evidence, vouched, $4) AND tools <@ $3 ORDER BY pattern_id DESC LIMIT 500)
              ), scored AS (
                  SELECT p.*, ts_rank(search, query, 1) AS by_words,
                         learner.alike(intent, left($2, 1000)) AS by_letters
                  FROM near JOIN learner.pattern p USING (pattern_id), asked
              ), best AS (
-                 SELECT pattern_id, form, intent, template, slots, evidence, tasks,
+                 SELECT pattern_id, form, intent, template, slots, evidence, tasks, state, pinned, note, counts_after,
                         1.0 / (60 + rank() OVER (ORDER BY by_words DESC))
                         + 1.0 / (60 + rank() OVER (ORDER BY by_letters DESC)) AS fit
                  FROM scored WHERE by_words > 0 OR by_letters >= 0.2
                  ORDER BY fit DESC, evidence DESC, pattern_id LIMIT $5
              )
-             SELECT best.*, judged.* FROM best, LATERAL (
+             SELECT best.*, judged.*, played.* FROM best, LATERAL (
+                 SELECT coalesce(sum(weight), 0)::float8 AS played, coalesce(sum(weight) FILTER (WHERE good), 0)::float8 AS went_well
+                 FROM (
+                     SELECT good, power(0.5, greatest(0, extract(epoch FROM $8 - finished_at)) / $9) AS weight
+                     FROM learner.plays(best.pattern_id, best.form, best.counts_after, $7)
+                 ) AS weighed
+             ) AS played, LATERAL (
                  SELECT count(*) AS judged, coalesce(sum(quality), 0) AS quality_sum,
                         coalesce(sum(quality * quality), 0) AS quality_squares
                  FROM (
@@ -92,10 +128,12 @@ impl Store {
             .bind(&question.tenant)
             .bind(&question.text)
             .bind(&question.tools)
-            .bind(question.evidence)
+            .bind(&question.states)
             .bind(question.limit)
             .bind(question.since)
-            .bind(LATEST);
+            .bind(LATEST)
+            .bind(question.now)
+            .bind(HALF_LIFE_SECONDS);
         let read = async {
             let rows = select.fetch_all(&self.pool).await?;
             let read = rows.iter().map(|row| -> Result<Fitting, sqlx::Error> {
@@ -111,6 +149,13 @@ impl Store {
                         sum: row.try_get("quality_sum")?,
                         squares: row.try_get("quality_squares")?,
                     },
+                    tally: Tally {
+                        successes: row.try_get("went_well")?,
+                        tasks: row.try_get("played")?,
+                    },
+                    state: State::parse(row.try_get("state")?).unwrap_or(State::Candidate),
+                    pinned: row.try_get("pinned")?,
+                    note: row.try_get("note")?,
                 })
             });
             read.collect::<Result<Vec<_>, _>>()
@@ -118,45 +163,83 @@ impl Store {
         read.await.map_err(StoreError::query("look for patterns"))
     }
 
-    /// Overall scores of the latest tasks that ended since then and that these patterns were withheld from, each task once:
-    /// of the same time as those of the patterns, or the two could not be compared.
+    /// What the latest tasks came to that were planned from scratch although these patterns were there for them, each task
+    /// once. Scores are of those that ended since then: of the same time as those of the patterns, or the two could not be
+    /// compared.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn withheld(&self, patterns: &[Uuid], since: DateTime<Utc>) -> Result<Sample, StoreError> {
+    pub async fn from_scratch(
+        &self,
+        patterns: &[Uuid],
+        since: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<FromScratch, StoreError> {
         let select = sqlx::query(
-            "SELECT count(*) AS n, coalesce(sum(quality), 0) AS sum, coalesce(sum(quality * quality), 0) AS squares
+            "SELECT count(quality) AS n, coalesce(sum(quality), 0) AS sum, coalesce(sum(quality * quality), 0) AS squares,
+                    coalesce(sum(weight), 0)::float8 AS tasks, coalesce(sum(weight) FILTER (WHERE good), 0)::float8 AS successes
              FROM (
-                 SELECT DISTINCT task_id, quality FROM unnest($1::uuid[]) AS asked(id), LATERAL (
-                     SELECT task_id, quality FROM learner.pattern_use
-                     WHERE pattern_id = id AND decision = 'withheld' AND quality IS NOT NULL AND finished_at >= $3
-                     ORDER BY finished_at DESC, task_id LIMIT $2
-                 ) AS latest
+                 SELECT DISTINCT task_id, good, CASE WHEN finished_at >= $3 THEN quality END AS quality,
+                        power(0.5, greatest(0, extract(epoch FROM $4 - finished_at)) / $5) AS weight
+                 FROM unnest($1::uuid[]) AS asked(id), LATERAL learner.from_scratch(id, '-infinity', $2)
              ) AS tasks",
         );
         let read = async {
-            let select = select.bind(patterns).bind(LATEST).bind(since);
-            let row = select.fetch_one(&self.pool).await?;
-            Ok(Sample {
-                n: row.try_get::<i64, _>("n")?.unsigned_abs(),
-                sum: row.try_get("sum")?,
-                squares: row.try_get("squares")?,
+            let select = select.bind(patterns).bind(LATEST).bind(since).bind(now);
+            let row = select.bind(HALF_LIFE_SECONDS).fetch_one(&self.pool).await?;
+            Ok(FromScratch {
+                quality: Sample {
+                    n: row.try_get::<i64, _>("n")?.unsigned_abs(),
+                    sum: row.try_get("sum")?,
+                    squares: row.try_get("squares")?,
+                },
+                tally: Tally {
+                    successes: row.try_get("successes")?,
+                    tasks: row.try_get("tasks")?,
+                },
             })
         };
         read.await.map_err(StoreError::query("look for tasks without patterns"))
     }
 
-    /// Notes what a planning is offered, or what is withheld from it. What was noted before stays.
+    /// What a task was given when it was planned before: its patterns, the best first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn given(&self, task: Uuid) -> Result<Option<(Given, Vec<Uuid>)>, StoreError> {
+        let select =
+            sqlx::query("SELECT pattern_id, withheld, passed FROM learner.offer WHERE task_id = $1 ORDER BY place");
+        let read = async {
+            let rows = select.bind(task).fetch_all(&self.pool).await?;
+            let Some(first) = rows.first() else {
+                return Ok(None);
+            };
+            let given = match (first.try_get("passed")?, first.try_get("withheld")?) {
+                (true, _) => Given::Passed,
+                (_, true) => Given::Withheld,
+                _ => Given::Offered,
+            };
+            let patterns = rows.iter().map(|row| row.try_get("pattern_id"));
+            Ok(Some((given, patterns.collect::<Result<_, sqlx::Error>>()?)))
+        };
+        read.await.map_err(StoreError::query("look for an earlier offer"))
+    }
+
+    /// Notes what a planning is given. What was noted before stays.
     ///
     /// # Errors
     /// When the database does not take it.
-    pub async fn note_offer(&self, task: Uuid, patterns: &[Uuid], withheld: bool) -> Result<(), StoreError> {
+    pub async fn note_offer(&self, task: Uuid, given: Given, patterns: &[Uuid]) -> Result<(), StoreError> {
         let insert = sqlx::query(
-            "INSERT INTO learner.offer (task_id, pattern_id, place, withheld)
-             SELECT $1, pattern_id, place, $3 FROM unnest($2::uuid[]) WITH ORDINALITY AS n(pattern_id, place)
+            "INSERT INTO learner.offer (task_id, pattern_id, place, withheld, passed)
+             SELECT $1, pattern_id, place, $3, $4 FROM unnest($2::uuid[]) WITH ORDINALITY AS n(pattern_id, place)
              ON CONFLICT DO NOTHING",
         );
-        let insert = insert.bind(task).bind(patterns).bind(withheld);
+        let insert = insert
+            .bind(task)
+            .bind(patterns)
+            .bind(given == Given::Withheld)
+            .bind(given == Given::Passed);
         let noted = insert.execute(&self.pool).await;
         noted.map(drop).map_err(StoreError::query("note an offer"))
     }

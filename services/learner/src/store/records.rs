@@ -1,6 +1,6 @@
 //! Raw records: kept once, selected for exports.
 
-use super::learning::{self, Studied};
+use super::learning::{self, Planless, Studied};
 use super::{Store, StoreError};
 use crate::lesson::{Facts, Foreseen, Lesson};
 use chrono::{DateTime, Utc};
@@ -30,6 +30,8 @@ pub struct NewRecord {
     pub facts: Facts,
     /// What it teaches.
     pub lesson: Option<Lesson>,
+    /// It failed before there was a plan.
+    pub planless: bool,
 }
 
 /// Which records an export takes.
@@ -114,15 +116,17 @@ impl Store {
     pub async fn keep(&self, mut records: Vec<NewRecord>) -> Result<u64, StoreError> {
         let failed = StoreError::query("keep records");
         let lessons: Vec<Studied> = records.iter_mut().filter_map(learning::taken).collect();
+        let planless: Vec<Planless> = records.iter().filter_map(learning::planless).collect();
         let keep = async {
-            if lessons.is_empty() {
+            if lessons.is_empty() && planless.is_empty() {
                 return Ok(insert(&self.pool, records).await?.len() as u64);
             }
             let mut transaction = self.pool.begin().await?;
             learning::lock(&mut transaction).await?;
             let new: BTreeSet<Uuid> = insert(&mut *transaction, records).await?.into_iter().collect();
             let lessons: Vec<Studied> = lessons.into_iter().filter(|l| new.contains(&l.task)).collect();
-            learning::learn(&mut transaction, &lessons).await?;
+            let planless: Vec<Planless> = planless.into_iter().filter(|p| new.contains(&p.task)).collect();
+            learning::learn(&mut transaction, &lessons, &planless, self.trial_after).await?;
             transaction.commit().await?;
             Ok(new.len() as u64)
         };

@@ -31,7 +31,7 @@ async fn figures_are_as_worked_by_hand_and_null_where_nothing_was_measured() {
     let mut names: Vec<&str> = empty.as_object().unwrap().keys().map(String::as_str).collect();
     names.sort_unstable();
     let expected = "cost_efficiency custom_llm_improvement escalation_rate forecast_cost_ratio \
-         forecast_duration_ratio forecast_quality_error override_rate pattern_adoption \
+         forecast_duration_ratio forecast_quality_error memory_uplift override_rate pattern_adoption \
          quality_distribution quality_score refinement_rate success_rate";
     assert_eq!(names, expected.split_whitespace().collect::<Vec<_>>());
     for name in names.iter().filter(|name| **name != "quality_distribution") {

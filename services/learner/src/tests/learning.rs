@@ -63,6 +63,7 @@ impl Ended {
             finished_at: DateTime::from_timestamp(1_900_000_000 + i64::from(self.task.0.as_u128() as u32), 0).unwrap(),
             facts: Facts::of(0, Some(0.5), &raw["gates"], Some(true)),
             lesson: lesson("default", &json, 0.5),
+            planless: false,
             json,
         }
     }
@@ -200,7 +201,7 @@ async fn a_pattern_is_offered_from_the_configured_state_on_and_to_no_task_held_o
     assert_eq!(all(&store).await[0]["state"], "candidate");
     store.keep(vec![ended(2).record()]).await.unwrap();
     assert_eq!(recall_with(&careful, task(10), "blog post").await.patterns.len(), 1);
-    assert_eq!(all(&store).await[0]["state"], "active");
+    assert_eq!(all(&store).await[0]["state"], "trial");
 
     let config = LearningConfig {
         hold_out_share: 1.0,
@@ -222,9 +223,15 @@ async fn a_pattern_is_offered_from_the_configured_state_on_and_to_no_task_held_o
     store.keep(vec![held_out.record(), offered.record()]).await.unwrap();
     let pattern = &all(&store).await[0];
     assert_eq!(
-        (&pattern["uplift"]["value"], &pattern["uplift"]["n"]),
+        (&pattern["quality_uplift"]["value"], &pattern["quality_uplift"]["n"]),
         (&json!(0.25), &json!(2))
     );
+    // Both went well.
+    assert_eq!(
+        (&pattern["uplift"]["value"], &pattern["uplift"]["n"]),
+        (&json!(0.0), &json!(2))
+    );
+    assert_eq!(pattern["state"], "active", "following an offer succeeded");
     // A planning is told of both, so that it can choose.
     let told = recall_with(&careful, task(12), "blog post").await;
     let scores = |n: u64, mean: f64| move |found: &Scores| found.n == n && (found.mean - mean).abs() < 1e-9;

@@ -5,6 +5,7 @@ mod fake_coordinator;
 mod figures;
 mod ingestion;
 mod learning;
+mod memory;
 mod process;
 
 use crate::store::Store;

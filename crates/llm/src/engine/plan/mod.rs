@@ -68,13 +68,21 @@ fn patterns(memory: &Memory) -> String {
         let rate = pattern.success_rate.map_or_else(String::new, |rate| {
             format!("; {:.0} % of the tasks that used it went well", rate * 100.0)
         });
+        let uplift = pattern.uplift.map_or_else(String::new, |uplift| {
+            let [low, high] = uplift.interval.map(|share| share * 100.0);
+            format!(
+                "; offered, {:+.0} points of the tasks went well against planning without it (95 %: {low:+.0} to {high:+.0}, of {} tasks)",
+                uplift.value * 100.0,
+                uplift.n
+            )
+        });
         let note = if pattern.note.is_empty() {
             String::new()
         } else {
             format!("\nnote: {}", pattern.note)
         };
         format!(
-            "pattern_id: {}\ngood for: {}\nrests on {} tasks{rate}{note}\nplan: {plan}",
+            "pattern_id: {}\ngood for: {}\nrests on {} tasks{rate}{uplift}{note}\nplan: {plan}",
             pattern.pattern_id, pattern.intent, pattern.evidence
         )
     });

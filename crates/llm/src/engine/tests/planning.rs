@@ -2,7 +2,7 @@ use super::scripted::Scripted;
 use crate::call::EngineError;
 use crate::catalog::{ToolCard, agent_tools, null_tool};
 use crate::chat::Reply;
-use crate::memory::{KnownPattern, Memory, PatternDecision};
+use crate::memory::{KnownPattern, Memory, PatternDecision, Uplift};
 use crate::port::{Context, Engine, PlanAsk, PlanDraft};
 use serde_json::{Value, json};
 
@@ -169,6 +169,11 @@ async fn each_pattern_offered_is_decided_on_and_none_that_was_not() {
         plan: json!({"steps": [{"key": "a", "tool_id": "writer_agent", "arguments": {"topic": {"$slot": "topic"}}}]}),
         evidence: 3,
         success_rate: Some(0.75),
+        uplift: Some(Uplift {
+            value: 0.25,
+            interval: [0.1, 0.4],
+            n: 60,
+        }),
         ..KnownPattern::default()
     };
     let memory = Memory {
@@ -188,6 +193,11 @@ async fn each_pattern_offered_is_decided_on_and_none_that_was_not() {
         [("p1", PatternDecision::Refused), ("p2", PatternDecision::Adapted)]
     );
     assert!(chat.asks()[0].text().contains("75 % of the tasks"));
+    assert!(
+        chat.asks()[0]
+            .text()
+            .contains("+25 points of the tasks went well against planning without it (95 %: +10 to +40")
+    );
 }
 
 #[tokio::test]

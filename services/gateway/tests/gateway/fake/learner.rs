@@ -95,6 +95,38 @@ impl LearnerService for FakeLearner {
         }
     }
 
+    async fn review_pattern(
+        &self,
+        request: Request<ReviewPatternRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        let request = request.into_inner();
+        if request.pattern_id != PATTERN {
+            return Err(Problem::new(404, "pattern_not_found", "no such pattern").to_status());
+        }
+        let review: Value = serde_json::from_str(&request.review_json).unwrap();
+        document(&json!({"pattern_id": PATTERN, "actor": request.actor, "review": review}))
+    }
+
+    type ExportPatternsStream = BoxStream<'static, Result<ExportChunk, Status>>;
+
+    async fn export_patterns(
+        &self,
+        _: Request<ExportPatternsRequest>,
+    ) -> Result<Response<Self::ExportPatternsStream>, Status> {
+        let chunks = [b"{\"intent\":1}\n".to_vec(), b"{\"intent\":2}\n".to_vec()];
+        Ok(Response::new(
+            stream::iter(chunks).map(|chunk| Ok(ExportChunk { chunk })).boxed(),
+        ))
+    }
+
+    async fn import_patterns(
+        &self,
+        request: Request<ImportPatternsRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        let lines = String::from_utf8(request.into_inner().lines).unwrap();
+        document(&json!({"imported": lines.lines().count(), "known": 0, "refused": 0, "errors": []}))
+    }
+
     async fn get_metrics(&self, request: Request<GetMetricsRequest>) -> Result<Response<LearningDocument>, Status> {
         self.metrics.lock().unwrap().push(request.into_inner());
         document(&json!({"success_rate": {"value": null, "n": 0, "interval": null, "window": null}}))

@@ -5,9 +5,11 @@
 
 mod evidence;
 mod offers;
+pub(super) mod standing;
 mod study;
 
 use super::records::NewRecord;
+use super::{Store, StoreError};
 use crate::lesson::{Lesson, lesson};
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row};
@@ -38,48 +40,86 @@ pub fn taken(record: &mut NewRecord) -> Option<Studied> {
     })
 }
 
+/// A task that failed before there was a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planless {
+    pub task: Uuid,
+    tenant: String,
+    finished_at: DateTime<Utc>,
+}
+
+/// That the task of a new record came to no plan, where it did not.
+pub fn planless(record: &NewRecord) -> Option<Planless> {
+    record.planless.then(|| Planless {
+        task: record.task.0,
+        tenant: record.tenant.clone(),
+        finished_at: record.finished_at,
+    })
+}
+
 /// Until the transaction ends.
 pub async fn lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK);
     lock.execute(connection).await.map(drop)
 }
 
-/// Learns; what was learned of a task before stays as it is.
-pub(super) async fn learn(connection: &mut PgConnection, lessons: &[Studied]) -> Result<(), sqlx::Error> {
+/// Learns; what was learned of a task before stays as it is. `planless` teach what became of an offer.
+pub(super) async fn learn(
+    connection: &mut PgConnection,
+    lessons: &[Studied],
+    planless: &[Planless],
+    trial_after: u32,
+) -> Result<(), sqlx::Error> {
     let new = evidence::insert(connection, lessons).await?;
     let lessons: Vec<&Studied> = lessons.iter().filter(|l| new.contains_key(&l.task)).collect();
     evidence::insert_patterns(connection, &lessons).await?;
     let shown = lessons.iter().copied().filter(|l| new.get(&l.task) == Some(&false));
     evidence::note_exemplars(connection, &shown.collect::<Vec<_>>()).await?;
     evidence::add(connection, &new.into_keys().collect::<Vec<_>>()).await?;
-    let decided = offers::decide(connection, &lessons).await?;
-    offers::add_uses(connection, &decided).await
+    let mut decided = offers::decide(connection, &lessons).await?;
+    decided.extend(offers::decide_planless(connection, planless).await?);
+    offers::add_uses(connection, &decided).await?;
+    let touched = standing::touched(connection, &column(lessons, |l| l.lesson.form), &decided).await?;
+    standing::settle(connection, &touched, trial_after).await
 }
 
 /// Puts right what feedback changes of a task's evidence. Under the lock.
-pub(super) async fn reconsider(connection: &mut PgConnection, task: Uuid, tenant: &str) -> Result<(), sqlx::Error> {
+pub(super) async fn reconsider(
+    connection: &mut PgConnection,
+    task: Uuid,
+    tenant: &str,
+    trial_after: u32,
+) -> Result<(), sqlx::Error> {
     let update = sqlx::query_scalar(
         "WITH changed AS (
              UPDATE learner.evidence SET withdrawn = NOT withdrawn
              WHERE task_id = $1 AND tenant = $2 AND withdrawn <> learner.is_disliked($1, $2)
              RETURNING form, succeeded, withdrawn
+         ), uses AS (
+             UPDATE learner.pattern_use u SET succeeded = changed.succeeded AND NOT changed.withdrawn
+             FROM changed WHERE u.task_id = $1
          )
          UPDATE learner.pattern p SET evidence = p.evidence + CASE WHEN changed.withdrawn THEN -1 ELSE 1 END
          FROM changed WHERE p.form = changed.form AND changed.succeeded
          RETURNING p.form",
     );
     let changed: Option<Uuid> = update.bind(task).bind(tenant).fetch_optional(&mut *connection).await?;
-    match changed {
-        Some(form) => choose_exemplar(connection, form).await,
-        None => Ok(()),
-    }
+    let Some(form) = changed else {
+        return Ok(());
+    };
+    choose_exemplar(connection, form).await?;
+    let touched = standing::touched(connection, &[form], &[task]).await?;
+    standing::settle(connection, &touched, trial_after).await
 }
 
-/// From what is left of a form's evidence; a pattern without any success shows nothing.
+/// From what is left of a form's evidence; a pattern without any success shows what was imported, or nothing.
 async fn choose_exemplar(connection: &mut PgConnection, form: Uuid) -> Result<(), sqlx::Error> {
     let clear = sqlx::query(
-        "UPDATE learner.pattern SET exemplar = NULL, exemplar_at = NULL, intent = NULL, subject = NULL,
-                template = NULL, slots = NULL, tools = NULL WHERE form = $1",
+        "UPDATE learner.pattern SET exemplar = NULL, exemplar_at = NULL, intent = imported::jsonb ->> 'intent',
+                subject = imported::jsonb ->> 'subject', template = imported::jsonb ->> 'template',
+                slots = imported::jsonb ->> 'slots',
+                tools = ARRAY(SELECT jsonb_array_elements_text(imported::jsonb -> 'tools'))
+         WHERE form = $1",
     );
     clear.bind(form).execute(&mut *connection).await?;
     let select = sqlx::query(

@@ -1,8 +1,9 @@
 //! What became of offers.
 
-use super::Studied;
+use super::{Planless, Studied, column};
 use serde::Deserialize;
 use serde_json::Value;
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -32,28 +33,33 @@ pub(super) async fn decide(connection: &mut PgConnection, lessons: &[&Studied]) 
         return Ok(Vec::new());
     }
     let offers = sqlx::query(
-        "SELECT o.task_id, o.pattern_id, o.withheld, p.template FROM learner.offer o
+        "SELECT o.task_id, o.pattern_id, o.withheld, o.passed, p.template FROM learner.offer o
          JOIN learner.pattern p USING (pattern_id) WHERE o.task_id = ANY($1)",
     );
     let offers = offers.bind(asked.keys().copied().collect::<Vec<Uuid>>());
     let offers = offers.fetch_all(&mut *connection).await?;
     let (mut tasks, mut patterns, mut decisions, mut alike) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for row in offers {
-        let (task, withheld): (Uuid, bool) = (row.try_get("task_id")?, row.try_get("withheld")?);
+        let task: Uuid = row.try_get("task_id")?;
+        let kept_back = kept_back(&row)?;
         // An answer that came too late offered nothing.
-        let Some(studied) = asked.get(&task).filter(|studied| withheld || studied.lesson.offered) else {
+        let Some(studied) = asked
+            .get(&task)
+            .filter(|studied| kept_back.is_some() || studied.lesson.offered)
+        else {
             continue;
         };
         let template: Option<String> = row.try_get("template")?;
         let share = shared(template.as_deref(), &studied.lesson.plan);
         tasks.push(task);
         patterns.push(row.try_get::<Uuid, _>("pattern_id")?);
-        decisions.push(if withheld { "withheld" } else { decision(share) });
+        decisions.push(kept_back.unwrap_or_else(|| decision(share)));
         alike.push(share);
     }
     let insert = sqlx::query(
-        "INSERT INTO learner.pattern_use (task_id, pattern_id, tenant, decision, similarity, quality, finished_at)
-         SELECT n.task_id, n.pattern_id, e.tenant, n.decision, n.similarity, e.quality, e.finished_at
+        "INSERT INTO learner.pattern_use (task_id, pattern_id, tenant, decision, similarity, quality, succeeded, finished_at)
+         SELECT n.task_id, n.pattern_id, e.tenant, n.decision, n.similarity, e.quality,
+                e.succeeded AND NOT e.withdrawn, e.finished_at
          FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::float8[]) AS n(task_id, pattern_id, decision, similarity)
          JOIN learner.evidence e USING (task_id)
          ON CONFLICT DO NOTHING",
@@ -66,6 +72,43 @@ pub(super) async fn decide(connection: &mut PgConnection, lessons: &[&Studied]) 
         .execute(connection)
         .await?;
     Ok(tasks)
+}
+
+/// Why a pattern was not shown to the planner; none: it was.
+fn kept_back(row: &PgRow) -> Result<Option<&'static str>, sqlx::Error> {
+    let (withheld, passed): (bool, bool) = (row.try_get("withheld")?, row.try_get("passed")?);
+    Ok(match (passed, withheld) {
+        (true, _) => Some("passed"),
+        (_, true) => Some("withheld"),
+        _ => None,
+    })
+}
+
+/// Where a task never had a plan, its offers count by what was to be: without them the failures that an offer brings
+/// about would be left out of what is said of it. The tasks with offers.
+pub(super) async fn decide_planless(
+    connection: &mut PgConnection,
+    tasks: &[Planless],
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    if tasks.is_empty() {
+        return Ok(Vec::new());
+    }
+    let insert = sqlx::query_scalar(
+        "INSERT INTO learner.pattern_use (task_id, pattern_id, tenant, decision, similarity, succeeded, finished_at)
+         SELECT task_id, o.pattern_id, n.tenant,
+                CASE WHEN o.passed THEN 'passed' WHEN o.withheld THEN 'withheld' ELSE 'refused' END, 0, false, n.finished_at
+         FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS n(task_id, tenant, finished_at)
+         JOIN learner.offer o USING (task_id)
+         ON CONFLICT DO NOTHING RETURNING task_id",
+    );
+    let insert = insert
+        .bind(column(tasks, |task| task.task))
+        .bind(column(tasks, |task| task.tenant.clone()))
+        .bind(column(tasks, |task| task.finished_at));
+    let mut decided: Vec<Uuid> = insert.fetch_all(connection).await?;
+    decided.sort_unstable();
+    decided.dedup();
+    Ok(decided)
 }
 
 fn shared(template: Option<&str>, plan: &Plan) -> f64 {
@@ -84,7 +127,7 @@ pub(super) async fn add_uses(connection: &mut PgConnection, tasks: &[Uuid]) -> R
         "UPDATE learner.pattern p SET offered = p.offered + n.offered, adopted = p.adopted + n.adopted,
                 adapted = p.adapted + n.adapted, refused = p.refused + n.refused
          FROM (
-             SELECT pattern_id, count(*) FILTER (WHERE decision <> 'withheld') AS offered,
+             SELECT pattern_id, count(*) FILTER (WHERE decision NOT IN ('withheld', 'passed')) AS offered,
                     count(*) FILTER (WHERE decision = 'adopted') AS adopted,
                     count(*) FILTER (WHERE decision = 'adapted') AS adapted,
                     count(*) FILTER (WHERE decision = 'refused') AS refused

@@ -1,7 +1,7 @@
 //! Learning from records that are kept already.
 
-use super::{Studied, column, learn, lock};
-use crate::lesson::{Facts, Foreseen, lesson};
+use super::{Planless, Studied, column, learn, lock};
+use crate::lesson::{Facts, Foreseen, is_planless, lesson};
 use crate::store::{Store, StoreError};
 use serde_json::Value;
 use sqlx::{PgConnection, Row};
@@ -28,9 +28,17 @@ impl Store {
             }
             let mut lessons = Vec::new();
             let mut facts = Vec::new();
+            let mut planless = Vec::new();
             for row in &rows {
                 let (task, raw): (Uuid, String) = (row.try_get("task_id")?, row.try_get("record")?);
                 let tenant: String = row.try_get("tenant")?;
+                if is_planless(&raw) {
+                    planless.push(Planless {
+                        task,
+                        tenant: tenant.clone(),
+                        finished_at: row.try_get("finished_at")?,
+                    });
+                }
                 facts.push((task, facts_of(&raw, row.try_get("passed")?)));
                 lessons.extend(lesson(&tenant, &raw, least).map(|lesson| Studied {
                     task,
@@ -42,7 +50,7 @@ impl Store {
             }
             lock(&mut transaction).await?;
             note_facts(&mut transaction, &facts).await?;
-            learn(&mut transaction, &lessons).await?;
+            learn(&mut transaction, &lessons, &planless, self.trial_after).await?;
             transaction.commit().await?;
             Ok(true)
         };

@@ -1,0 +1,206 @@
+//! Patterns: what a planning recalls of them, what people see and decide.
+
+pub mod choice;
+mod document;
+mod review;
+pub mod standing;
+mod transfer;
+
+pub use review::Review;
+
+use crate::interval::{Estimate, Sample, uplift};
+use crate::store::{Fitting, Given, Question, Store, StoreError};
+use choice::{Arm, drawn};
+use chrono::{DateTime, TimeDelta};
+use contracts::learner::{Pattern, RecallRequest, RecallResponse, Scores, Uplift};
+use serde_json::Value;
+use service::config::{LearningConfig, OfferFrom};
+use standing::State;
+use uuid::Uuid;
+use workflow::hash::Fingerprint;
+
+/// Most patterns offered to one planning.
+const MOST_OFFERED: i64 = 5;
+/// Requests are matched by so many characters.
+const MAX_QUESTION_CHARS: usize = 20_000;
+/// Scores of tasks that ended in so many days are compared. A pattern that is not shown any more, because it was worse, is
+/// forgotten to be after them and shown again.
+const COMPARED: TimeDelta = TimeDelta::days(30);
+
+/// Answers from patterns. Clones are the same.
+#[derive(Clone)]
+pub struct Patterns {
+    store: Store,
+    config: LearningConfig,
+}
+
+impl Patterns {
+    /// Over the store's patterns.
+    pub fn new(store: Store, config: LearningConfig) -> Self {
+        Self { store, config }
+    }
+
+    /// What fits a request, chosen by lot; nothing where the task is held out, or the lots favour a plan from scratch. A
+    /// task that is planned again is given what it was given before, as far as that still fits.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn recall(&self, task: Uuid, request: RecallRequest) -> Result<RecallResponse, StoreError> {
+        let now = DateTime::from_timestamp_millis(service::clock::now_ms()).unwrap_or_default();
+        let since = now - COMPARED;
+        let question = Question {
+            since,
+            now,
+            text: question(&request),
+            tenant: request.tenant,
+            tools: request.tool_ids,
+            states: self.offered_states(),
+            limit: MOST_OFFERED,
+        };
+        let mut fitting = self.store.fitting(&question).await?;
+        let held_out = held_out(task, self.config.hold_out_share);
+        let mut known = Sample::default();
+        if !fitting.is_empty() {
+            let ids: Vec<Uuid> = fitting.iter().map(|pattern| pattern.pattern).collect();
+            let scratch = self.store.from_scratch(&ids, since, now).await?;
+            known = scratch.quality;
+            let (given, patterns) = match self.store.given(task).await? {
+                Some(before) => before,
+                None => {
+                    let now = chosen(task, &fitting, scratch.tally, held_out);
+                    self.store.note_offer(task, now.0, &now.1).await?;
+                    now
+                }
+            };
+            fitting = in_order(fitting, if given == Given::Offered { &patterns } else { &[] });
+        }
+        let patterns = self.told(fitting).await?;
+        Ok(RecallResponse {
+            patterns,
+            preferences_json: "{}".to_owned(),
+            held_out,
+            withheld: scores(known),
+        })
+    }
+
+    fn offered_states(&self) -> Vec<&'static str> {
+        let least = match self.config.offer_from {
+            OfferFrom::Candidate => State::Candidate,
+            OfferFrom::Trial => State::Trial,
+        };
+        let offered = [State::Candidate, State::Trial, State::Active];
+        offered
+            .into_iter()
+            .filter(|state| *state >= least)
+            .map(State::as_str)
+            .collect()
+    }
+
+    /// As the planner is told.
+    async fn told(&self, fitting: Vec<Fitting>) -> Result<Vec<Pattern>, StoreError> {
+        if fitting.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<Uuid> = fitting.iter().map(|pattern| pattern.pattern).collect();
+        let compared = self.store.compared(&ids).await?;
+        let told = |pattern: Fitting| Pattern {
+            uplift: compared
+                .get(&pattern.pattern)
+                .and_then(|compared| told_uplift(&uplift(compared.went_well))),
+            pattern_id: pattern.pattern.to_string(),
+            intent: pattern.intent,
+            plan_json: pattern.template,
+            slots_json: pattern.slots,
+            evidence: pattern.evidence.unsigned_abs(),
+            tasks: pattern.tasks.unsigned_abs(),
+            quality: pattern.quality.mean(),
+            note: pattern.note.unwrap_or_default(),
+            scores: scores(pattern.quality),
+            state: pattern.state.as_str().to_owned(),
+        };
+        Ok(fitting.into_iter().map(told).collect())
+    }
+}
+
+/// What a task is given of the patterns that fit. Whether it is held out does not touch the lots: those held out would have
+/// been offered the same.
+fn chosen(task: Uuid, fitting: &[Fitting], scratch: standing::Tally, held_out: bool) -> (Given, Vec<Uuid>) {
+    let arm = |pattern: &Fitting| Arm {
+        pattern: pattern.pattern,
+        tally: pattern.tally,
+        pinned: pattern.pinned,
+    };
+    let drawn = drawn(task, &fitting.iter().map(arm).collect::<Vec<_>>(), scratch);
+    match (drawn.is_empty(), held_out) {
+        (true, _) => (Given::Passed, fitting.iter().map(|pattern| pattern.pattern).collect()),
+        (false, true) => (Given::Withheld, drawn),
+        (false, false) => (Given::Offered, drawn),
+    }
+}
+
+fn in_order(mut fitting: Vec<Fitting>, order: &[Uuid]) -> Vec<Fitting> {
+    let place = |pattern: &Fitting| order.iter().position(|id| *id == pattern.pattern);
+    fitting.retain(|pattern| place(pattern).is_some());
+    fitting.sort_by_key(place);
+    fitting
+}
+
+fn told_uplift(found: &Estimate) -> Option<Uplift> {
+    let [low, high] = found.interval?;
+    Some(Uplift {
+        value: found.value?,
+        low,
+        high,
+        n: found.n,
+    })
+}
+
+/// Whether a task is planned without memory: for ever the same answer for the same task.
+pub fn held_out(task: Uuid, share: f64) -> bool {
+    let hash = Fingerprint::of([b"hold-out".as_slice(), task.as_bytes()]).to_bytes();
+    let head = hash
+        .iter()
+        .take(6)
+        .fold(0_u64, |head, byte| head << 8 | u64::from(*byte));
+    (head as f64) < share * (1_u64 << 48) as f64
+}
+
+fn scores(sample: Sample) -> Option<Scores> {
+    Some(Scores {
+        n: sample.n,
+        mean: sample.mean()?,
+        deviation: sample.deviation(),
+    })
+}
+
+/// The request, how and where its result is wanted.
+fn question(request: &RecallRequest) -> String {
+    let preferences: Value = serde_json::from_str(&request.preferences_json).unwrap_or_default();
+    let preferences = preferences.as_object().into_iter().flatten();
+    let wishes = preferences.filter_map(|(_, value)| value.as_str());
+    let parts = std::iter::once(request.request.as_str())
+        .chain(wishes)
+        .chain(request.channels.iter().map(String::as_str));
+    let text = parts.collect::<Vec<_>>().join("\n");
+    text.chars().filter(|c| *c != '\0').take(MAX_QUESTION_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_held_out_for_ever_and_by_its_share() {
+        let task = |n: u128| Uuid::from_u128(n << 64 | 7 << 76);
+        let count = |share| (0..10_000).filter(|n| held_out(task(*n), share)).count();
+        assert_eq!((count(0.0), count(1.0)), (0, 10_000));
+        assert!((850..1150).contains(&count(0.1)), "{}", count(0.1));
+        // A larger share keeps those that were held out before.
+        assert!((0..1000).all(|n| !held_out(task(n), 0.1) || held_out(task(n), 0.2)));
+        // Pinned: another function would mix the groups of a running comparison.
+        assert_eq!(
+            (0..60).filter(|n| held_out(task(*n), 0.1)).collect::<Vec<_>>(),
+            [1, 5, 9, 12, 36, 38, 39, 46, 48, 53]
+        );
+    }
+}

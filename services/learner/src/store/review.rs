@@ -1,0 +1,197 @@
+//! What people decide about patterns, and patterns from elsewhere.
+
+use super::learning::{lock, standing};
+use super::{Store, StoreError};
+use crate::patterns::Review;
+use crate::patterns::standing::State;
+use serde_json::json;
+use sqlx::Row;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// A pattern as another system needs it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExportedPattern {
+    pub id: Uuid,
+    pub intent: String,
+    pub subject: String,
+    pub channels: Vec<String>,
+    /// JSON.
+    pub template: String,
+    /// JSON.
+    pub slots: String,
+    pub note: Option<String>,
+    /// Successes.
+    pub evidence: i64,
+}
+
+/// A pattern that another system exported, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImportedPattern {
+    pub form: Uuid,
+    pub intent: String,
+    pub subject: String,
+    /// JSON.
+    pub template: String,
+    /// JSON.
+    pub slots: String,
+    pub tools: Vec<String>,
+    pub channels: Vec<String>,
+    pub note: Option<String>,
+}
+
+impl Store {
+    /// Notes what `actor` decides about a tenant's pattern. False: there is none.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn review(&self, tenant: &str, actor: &str, id: Uuid, review: &Review) -> Result<bool, StoreError> {
+        let note = async {
+            let mut transaction = self.pool.begin().await?;
+            lock(&mut transaction).await?;
+            let vouched = review
+                .state
+                .filter(|state| matches!(state, State::Trial | State::Active));
+            // What came before counts no more: whoever takes a pattern back up gives it a new chance.
+            let update = sqlx::query_scalar(
+                "UPDATE learner.pattern p SET
+                     pinned = coalesce($3, pinned),
+                     note = CASE WHEN $4::text IS NULL THEN note ELSE nullif($4, '') END,
+                     state = coalesce($5, state),
+                     vouched = CASE WHEN $5::text IS NULL THEN vouched ELSE $6 END,
+                     demotions = demotions + CASE WHEN $5 = 'demoted' AND state <> 'demoted' THEN 1 ELSE 0 END,
+                     counts_after = CASE WHEN $5::text IS NULL THEN counts_after ELSE coalesce(
+                         (SELECT finished_at FROM learner.plays(p.pattern_id, p.form, p.counts_after, 1)), counts_after) END
+                 WHERE pattern_id = $1 AND tenant = $2 AND template IS NOT NULL RETURNING state",
+            );
+            let update = update
+                .bind(id)
+                .bind(tenant)
+                .bind(review.pinned)
+                .bind(&review.note)
+                .bind(review.state.map(State::as_str))
+                .bind(vouched.map(State::as_str));
+            let state: Option<String> = update.fetch_optional(&mut *transaction).await?;
+            let Some(state) = state.as_deref().and_then(State::parse) else {
+                return Ok(false);
+            };
+            standing::append(&mut transaction, id, state, &reason(review), Some(actor)).await?;
+            standing::settle(&mut transaction, &[id], self.trial_after).await?;
+            transaction.commit().await?;
+            Ok(true)
+        };
+        note.await.map_err(StoreError::query("note a review"))
+    }
+
+    /// A tenant's patterns after `after`, in the order of their ids.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn exported_patterns(
+        &self,
+        tenant: &str,
+        after: Uuid,
+        limit: i64,
+    ) -> Result<Vec<ExportedPattern>, StoreError> {
+        let select = sqlx::query(
+            "SELECT p.*, ARRAY(SELECT jsonb_array_elements_text(coalesce(
+                 p.imported::jsonb -> 'channels',
+                 (SELECT r.record::jsonb #> '{submission,channels}' FROM learner.record r WHERE r.task_id = p.exemplar),
+                 '[]'))) AS channels
+             FROM learner.pattern p
+             WHERE tenant = $1 AND template IS NOT NULL AND pattern_id > $2 ORDER BY pattern_id LIMIT $3",
+        );
+        let read = async {
+            let rows = select
+                .bind(tenant)
+                .bind(after)
+                .bind(limit)
+                .fetch_all(&self.pool)
+                .await?;
+            let read = rows.iter().map(|row| -> Result<ExportedPattern, sqlx::Error> {
+                Ok(ExportedPattern {
+                    id: row.try_get("pattern_id")?,
+                    intent: row.try_get("intent")?,
+                    subject: row.try_get("subject")?,
+                    channels: row.try_get("channels")?,
+                    template: row.try_get("template")?,
+                    slots: row.try_get("slots")?,
+                    note: row.try_get("note")?,
+                    evidence: row.try_get("evidence")?,
+                })
+            });
+            read.collect::<Result<Vec<_>, _>>()
+        };
+        read.await.map_err(StoreError::query("read patterns to export"))
+    }
+
+    /// Takes patterns over; those whose form is shown here already stay as they are. Tells how many were new.
+    ///
+    /// # Errors
+    /// When the database does not take them.
+    pub async fn import_patterns(
+        &self,
+        tenant: &str,
+        actor: &str,
+        patterns: Vec<ImportedPattern>,
+    ) -> Result<u64, StoreError> {
+        let mut by_form: BTreeMap<Uuid, ImportedPattern> = BTreeMap::new();
+        for pattern in patterns {
+            by_form.entry(pattern.form).or_insert(pattern);
+        }
+        let import = async {
+            let mut transaction = self.pool.begin().await?;
+            lock(&mut transaction).await?;
+            let mut new = 0;
+            for pattern in by_form.into_values() {
+                let imported = json!({
+                    "intent": pattern.intent, "subject": pattern.subject, "template": pattern.template,
+                    "slots": pattern.slots, "tools": pattern.tools, "channels": pattern.channels,
+                });
+                let upsert = sqlx::query_scalar(
+                    "INSERT INTO learner.pattern (pattern_id, form, tenant, intent, subject, template, slots, tools, note, imported)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                     ON CONFLICT (form) DO UPDATE SET
+                         intent = excluded.intent, subject = excluded.subject, template = excluded.template,
+                         slots = excluded.slots, tools = excluded.tools, note = coalesce(pattern.note, excluded.note),
+                         imported = excluded.imported
+                     WHERE pattern.template IS NULL
+                     RETURNING pattern_id",
+                );
+                let upsert = upsert
+                    .bind(service::ids::v7())
+                    .bind(pattern.form)
+                    .bind(tenant)
+                    .bind(pattern.intent)
+                    .bind(pattern.subject)
+                    .bind(pattern.template)
+                    .bind(pattern.slots)
+                    .bind(pattern.tools)
+                    .bind(pattern.note)
+                    .bind(imported.to_string());
+                let id: Option<Uuid> = upsert.fetch_optional(&mut *transaction).await?;
+                if let Some(id) = id {
+                    new += 1;
+                    standing::append(&mut transaction, id, State::Candidate, "imported", Some(actor)).await?;
+                }
+            }
+            transaction.commit().await?;
+            Ok(new)
+        };
+        import.await.map_err(StoreError::query("import patterns"))
+    }
+}
+
+fn reason(review: &Review) -> String {
+    let said = [
+        review.state.map(|state| format!("state {}", state.as_str())),
+        review
+            .pinned
+            .map(|pinned| if pinned { "pinned" } else { "no longer pinned" }.to_owned()),
+        review
+            .note
+            .as_ref()
+            .map(|note| if note.is_empty() { "note taken away" } else { "noted" }.to_owned()),
+    ];
+    said.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
