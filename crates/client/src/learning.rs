@@ -1,8 +1,10 @@
 //! What was learned, how well it goes, and what people say about it.
 
-use crate::http::read;
+use crate::http::{checked, read};
 use crate::tasks::{query, segment};
 use crate::{Client, ClientError};
+use bytes::Bytes;
+use futures::Stream;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -59,6 +61,39 @@ impl Client {
     /// As [`Self::feedback`].
     pub async fn pattern(&self, pattern_id: &str) -> Result<Value, ClientError> {
         self.get(&format!("/learning-patterns/{}", segment(pattern_id))).await
+    }
+
+    /// Notes what people decide about a pattern: `{state?, pinned?, note?}`.
+    ///
+    /// # Errors
+    /// As [`Self::feedback`].
+    pub async fn review_pattern(&self, pattern_id: &str, review: &Value) -> Result<Value, ClientError> {
+        let path = format!("/learning-patterns/{}", segment(pattern_id));
+        read(self.request(Method::PATCH, &path).json(review).send().await?).await
+    }
+
+    /// All patterns, one a line, as they come.
+    ///
+    /// # Errors
+    /// As [`Self::feedback`]; items fail when the connection breaks.
+    pub async fn export_patterns(
+        &self,
+    ) -> Result<impl Stream<Item = Result<Bytes, reqwest::Error>> + Send + use<>, ClientError> {
+        let response = self
+            .request(Method::GET, "/learning-patterns?format=jsonl")
+            .send()
+            .await?;
+        Ok(checked(response).await?.bytes_stream())
+    }
+
+    /// Takes over patterns that another system exported: `{imported, known, refused, errors}`.
+    ///
+    /// # Errors
+    /// As [`Self::feedback`].
+    pub async fn import_patterns(&self, lines: Vec<u8>) -> Result<Value, ClientError> {
+        let post = self.request(Method::POST, "/learning-patterns/import");
+        let post = post.header("content-type", "application/x-ndjson").body(lines);
+        read(post.send().await?).await
     }
 
     /// The product's figures over the last `days`; absent: the server's own window.

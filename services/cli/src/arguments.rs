@@ -67,6 +67,41 @@ pub enum ToolVerb {
     Discover,
 }
 
+/// `patterns`.
+#[derive(Debug, Args)]
+pub struct PatternsArguments {
+    #[command(subcommand)]
+    pub verb: Option<PatternVerb>,
+    /// The pattern to show; none: all of them
+    pub pattern_id: Option<String>,
+}
+
+/// What is done with patterns.
+#[derive(Debug, Subcommand)]
+pub enum PatternVerb {
+    /// Say what plans may do with a pattern
+    Review {
+        pattern_id: String,
+        /// trial or active: offered, by your word; demoted or retired: not offered
+        #[arg(long)]
+        state: Option<String>,
+        /// Always offered, never demoted
+        #[arg(long, value_name = "true|false")]
+        pinned: Option<bool>,
+        /// For people and planners; empty: taken away
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+    },
+    /// Write all patterns, one a line, for another system
+    Export {
+        /// Where to; none: standard output
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Take over patterns that another system exported
+    Import { file: PathBuf },
+}
+
 /// One verb each.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -157,8 +192,9 @@ pub enum Command {
         #[arg(value_name = TASK)]
         task: String,
     },
-    /// List what was learned from approved tasks, or show one pattern
-    Patterns { pattern_id: Option<String> },
+    /// List what was learned from approved tasks, show one pattern, or decide about it
+    #[command(args_conflicts_with_subcommands = true)]
+    Patterns(PatternsArguments),
     /// Show success, quality, cost, and how much of what was learned is used
     Metrics {
         /// Over how many days; default: the server's own window

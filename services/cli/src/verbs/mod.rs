@@ -107,7 +107,7 @@ async fn dispatch(caller: &Caller, command: Command) -> Result<()> {
         Command::Fork(arguments) => fork::run(caller, *arguments).await,
         Command::Feedback(arguments) => feedback::run(caller, &caller.task(&arguments.task).await?, arguments).await,
         Command::Trace { task } => trace::run(caller, &caller.task(&task).await?).await,
-        Command::Patterns { pattern_id } => patterns::run(caller, pattern_id.as_deref()).await,
+        Command::Patterns(arguments) => patterns::run(caller, arguments).await,
         Command::Metrics { days } => metrics::run(caller, days).await,
         Command::Judges => judges::run(caller).await,
         Command::Tools(arguments) => tools::run(caller, arguments).await,

@@ -2,27 +2,78 @@
 
 use super::Caller;
 use super::figure::{Unit, value};
+use crate::arguments::{PatternVerb, PatternsArguments};
 use crate::look::{Look, Tone};
 use crate::table::{Cell, elastic, optional, status, table, whole};
 use crate::text::{cut, field, items, members, present, shown};
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use futures::{StreamExt, pin_mut};
 use serde_json::Value;
+use std::fs::File;
+use std::io::Write;
 
 const PAGE: u32 = 200;
 /// More than anybody reads; `--json` pages show the rest.
 const PAGES: usize = 5;
 
-/// All of them, or one.
+/// All of them, one, or what is done with them.
 ///
 /// # Errors
 /// What the gateway refuses, or that it does not answer.
-pub async fn run(caller: &Caller, pattern_id: Option<&str>) -> Result<()> {
-    if let Some(pattern_id) = pattern_id {
-        let pattern = caller.client.pattern(pattern_id).await?;
-        return caller.print(&pattern, describe);
+pub async fn run(caller: &Caller, arguments: PatternsArguments) -> Result<()> {
+    match arguments.verb {
+        Some(PatternVerb::Review {
+            pattern_id,
+            state,
+            pinned,
+            note,
+        }) => {
+            let members = [
+                ("state", state.map(Value::from)),
+                ("pinned", pinned.map(Value::from)),
+                ("note", note.map(Value::from)),
+            ];
+            let said = members
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+            let review = Value::Object(said.collect());
+            let reviewed = caller.client.review_pattern(&pattern_id, &review).await?;
+            caller.print(&reviewed, describe)
+        }
+        Some(PatternVerb::Export { output: None }) => export(caller, &mut std::io::stdout().lock()).await,
+        Some(PatternVerb::Export { output: Some(path) }) => {
+            let mut file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
+            export(caller, &mut file).await?;
+            file.sync_all().with_context(|| format!("writing {}", path.display()))
+        }
+        Some(PatternVerb::Import { file }) => {
+            let lines = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            caller.print(&caller.client.import_patterns(lines).await?, imported)
+        }
+        None => match arguments.pattern_id {
+            Some(pattern_id) => caller.print(&caller.client.pattern(&pattern_id).await?, describe),
+            None => caller.print(&all(caller).await?, list),
+        },
     }
-    let document = all(caller).await?;
-    caller.print(&document, list)
+}
+
+async fn export(caller: &Caller, to: &mut impl Write) -> Result<()> {
+    let pieces = caller.client.export_patterns().await?;
+    pin_mut!(pieces);
+    while let Some(piece) = pieces.next().await {
+        to.write_all(&piece.context("downloading the patterns")?)
+            .context("writing the patterns")?;
+    }
+    to.flush().context("writing the patterns")
+}
+
+fn imported(report: &Value, _: Look) -> String {
+    let [imported, known, refused] = ["imported", "known", "refused"].map(|name| field(report, name));
+    let mut text = format!("{imported} imported, {known} known already, {refused} refused");
+    for error in items(report, "errors") {
+        text.push_str(&format!("\nline {}: {}", field(error, "line"), field(error, "detail")));
+    }
+    text
 }
 
 /// The first page with the patterns of those behind it.
@@ -123,7 +174,7 @@ fn describe(pattern: &Value, look: Look) -> String {
         let rows: Vec<_> = steps.iter().map(row).collect();
         lines.extend([String::new(), table(look, columns, &rows), String::new()]);
     }
-    let told = ["pattern_id", "state", "intent", "steps", "plan", "slots"];
+    let told = ["pattern_id", "state", "intent", "steps", "plan", "slots", "history"];
     for (name, member) in pattern.as_object().into_iter().flatten() {
         if !told.contains(&name.as_str()) && !member.is_null() {
             let shown = match member {
@@ -134,6 +185,16 @@ fn describe(pattern: &Value, look: Look) -> String {
             };
             lines.push(format!("{:<16}{}", name, cut(&shown, look.room(16))));
         }
+    }
+    for change in items(pattern, "history") {
+        let who = present(change, "actor").map_or_else(String::new, |actor| format!(" ({})", shown(actor)));
+        let line = format!(
+            "{}  {}: {}{who}",
+            field(change, "changed_at"),
+            field(change, "state"),
+            field(change, "reason")
+        );
+        lines.push(cut(&line, look.room(0)));
     }
     lines.join("\n")
 }

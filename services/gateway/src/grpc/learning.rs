@@ -11,9 +11,11 @@ use crate::query::{DEFAULT_LIMIT, MAX_LIMIT, invalid_cursor, unfit};
 use crate::refusal::Refusal;
 use contracts::v1::learning_service_server::LearningService;
 use contracts::v1::{
-    Feedback, GetMetricsRequest, GetPatternRequest, ListPatternsRequest, Metrics, Pattern, PatternList,
-    RecordFeedbackRequest,
+    ExportPatternsRequest, Feedback, GetMetricsRequest, GetPatternRequest, ListPatternsRequest, Metrics, Pattern,
+    PatternImport, PatternLines, PatternList, RecordFeedbackRequest, ReviewPatternRequest,
 };
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
@@ -55,6 +57,36 @@ impl Learning {
     async fn show(&self, request: GetPatternRequest) -> Result<Pattern, Refusal> {
         let id = identifiers::require(&request.pattern_id)?;
         Ok(pattern(&parsed(&self.app.pattern(id).await?.json)?))
+    }
+
+    async fn review(&self, caller: Caller, request: ReviewPatternRequest) -> Result<Pattern, Refusal> {
+        let id = identifiers::require(&request.pattern_id)?;
+        let mut body = Map::new();
+        let members = [
+            ("state", request.state.map(Value::from)),
+            ("pinned", request.pinned.map(Value::from)),
+            ("note", request.note.map(Value::from)),
+        ];
+        for (name, value) in members {
+            body.extend(value.map(|value| (name.to_owned(), value)));
+        }
+        json::refuse_nul(&body)?;
+        let review = documents::review::read(body)?;
+        Ok(pattern(&parsed(
+            &self.app.review_pattern(caller, id, &review).await?.json,
+        )?))
+    }
+
+    async fn import(&self, caller: Caller, lines: PatternLines) -> Result<PatternImport, Refusal> {
+        let document_json = self.app.import_patterns(caller, lines.lines).await?.json;
+        let document = parsed(&document_json)?;
+        let count = |name: &str| document.get(name).and_then(Value::as_u64).unwrap_or_default();
+        Ok(PatternImport {
+            imported: count("imported"),
+            known: count("known"),
+            refused: count("refused"),
+            document_json,
+        })
     }
 
     async fn figures(&self, request: GetMetricsRequest) -> Result<Metrics, Refusal> {
@@ -106,6 +138,30 @@ impl LearningService for Learning {
     async fn get_pattern(&self, request: Request<GetPatternRequest>) -> Result<Response<Pattern>, Status> {
         let caller = caller(&request);
         answer(caller, self.show(request.into_inner()).await)
+    }
+
+    async fn review_pattern(&self, request: Request<ReviewPatternRequest>) -> Result<Response<Pattern>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.review(caller, request.into_inner()).await)
+    }
+
+    type ExportPatternsStream = BoxStream<'static, Result<PatternLines, Status>>;
+
+    async fn export_patterns(
+        &self,
+        request: Request<ExportPatternsRequest>,
+    ) -> Result<Response<Self::ExportPatternsStream>, Status> {
+        let caller = caller(&request);
+        let lines = self.app.export_patterns().await;
+        answer(
+            caller,
+            lines.map(|lines| lines.map_ok(|page| PatternLines { lines: page.chunk }).boxed()),
+        )
+    }
+
+    async fn import_patterns(&self, request: Request<PatternLines>) -> Result<Response<PatternImport>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.import(caller, request.into_inner()).await)
     }
 
     async fn get_metrics(&self, request: Request<GetMetricsRequest>) -> Result<Response<Metrics>, Status> {

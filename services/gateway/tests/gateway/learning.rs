@@ -5,7 +5,10 @@ use crate::fake::{Gateway, request};
 use axum::body::Body;
 use contracts::problem::Problem;
 use contracts::v1::learning_service_client::LearningServiceClient;
-use contracts::v1::{GetMetricsRequest, GetPatternRequest, ListPatternsRequest, RecordFeedbackRequest};
+use contracts::v1::{
+    ExportPatternsRequest, GetMetricsRequest, GetPatternRequest, ListPatternsRequest, RecordFeedbackRequest,
+    ReviewPatternRequest,
+};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -40,6 +43,79 @@ async fn patterns_are_listed_and_shown() {
         let answer = gateway.get(path).await;
         assert_eq!(answer.problem(), (problem.0, problem.1.to_owned()), "{path}");
     }
+}
+
+#[tokio::test]
+async fn patterns_are_reviewed_and_taken_elsewhere() {
+    let gateway = Gateway::start().await;
+    let path = format!("/learning-patterns/{PATTERN}");
+    let patch = async |path: &str, body: Value| {
+        let request = request(Method::PATCH, path).header("content-type", "application/json");
+        gateway.send(request.body(Body::from(body.to_string())).unwrap()).await
+    };
+    let reviewed = patch(&path, json!({"state": "retired", "note": "too dear"}))
+        .await
+        .json();
+    assert_eq!(
+        reviewed["review"],
+        json!({"state": "retired", "pinned": null, "note": "too dear"})
+    );
+    let unknown = format!("/learning-patterns/{UNKNOWN}");
+    for (path, body, problem) in [
+        (&unknown, json!({"pinned": true}), (404, "pattern_not_found")),
+        (&path, json!({}), (422, "validation")),
+        (&path, json!({"state": "candidate"}), (422, "validation")),
+        (&path, json!({"pinned": "yes"}), (422, "validation")),
+        (&path, json!({"states": "active"}), (422, "unknown_field")),
+        (&path, json!({"note": "a\u{0}b"}), (400, "invalid_text")),
+    ] {
+        let answer = patch(path, body.clone()).await;
+        assert_eq!(answer.problem(), (problem.0, problem.1.to_owned()), "{body}");
+    }
+    let lines = gateway.get("/learning-patterns?format=jsonl").await;
+    assert_eq!(lines.header("content-type"), Some("application/x-ndjson"));
+    assert_eq!(lines.bytes, "{\"intent\":1}\n{\"intent\":2}\n");
+    let answer = gateway.get("/learning-patterns?format=csv").await;
+    assert_eq!(answer.problem(), (422, "validation".to_owned()));
+
+    let post = async |media: &str, body: &'static str| {
+        let request = request(Method::POST, "/learning-patterns/import").header("content-type", media);
+        gateway.send(request.body(Body::from(body)).unwrap()).await
+    };
+    assert_eq!(post("application/x-ndjson", "{}\n{}\n").await.json()["imported"], 2);
+    assert_eq!(post("application/json", "{}").await.problem().0, 415);
+    assert_eq!(
+        post("application/x-ndjson", "").await.problem(),
+        (400, "body_required".to_owned())
+    );
+
+    let mut client = LearningServiceClient::connect(gateway.listen_grpc().await)
+        .await
+        .unwrap();
+    let review = ReviewPatternRequest {
+        pattern_id: PATTERN.to_owned(),
+        pinned: Some(true),
+        ..ReviewPatternRequest::default()
+    };
+    let reviewed = client.review_pattern(review.clone()).await.unwrap().into_inner();
+    assert!(
+        reviewed.document_json.contains("\"pinned\":true"),
+        "{}",
+        reviewed.document_json
+    );
+    let nothing = ReviewPatternRequest { pinned: None, ..review };
+    assert_eq!(
+        client.review_pattern(nothing).await.unwrap_err().code(),
+        tonic::Code::InvalidArgument
+    );
+    let mut pages = client
+        .export_patterns(ExportPatternsRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    let first = pages.message().await.unwrap().unwrap();
+    let imported = client.import_patterns(first).await.unwrap().into_inner();
+    assert_eq!(imported.imported, 1);
 }
 
 #[tokio::test]
