@@ -31,6 +31,8 @@ pub struct Failed {
 pub struct Usage {
     /// Micro-USD; none: the price is unknown.
     pub usd_micros: Option<i64>,
+    /// Micro-USD that are known to be part of an unknown price; else 0.
+    pub known_usd_micros: i64,
     /// Prompt tokens, those read from a cache included.
     pub input_tokens: i64,
     /// Completion tokens, reasoning included.
@@ -154,11 +156,16 @@ impl Usage {
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
         let (first, second) = (self.is_nothing(), other.is_nothing());
+        let usd_micros = match (first, second) {
+            (true, _) => other.usd_micros,
+            (_, true) => self.usd_micros,
+            _ => self.usd_micros.zip(other.usd_micros).map(|(a, b)| a.saturating_add(b)),
+        };
         Self {
-            usd_micros: match (first, second) {
-                (true, _) => other.usd_micros,
-                (_, true) => self.usd_micros,
-                _ => self.usd_micros.zip(other.usd_micros).map(|(a, b)| a.saturating_add(b)),
+            usd_micros,
+            known_usd_micros: match usd_micros {
+                Some(_) => 0,
+                None => self.known().saturating_add(other.known()),
             },
             input_tokens: self.input_tokens.saturating_add(other.input_tokens),
             output_tokens: self.output_tokens.saturating_add(other.output_tokens),
@@ -174,12 +181,14 @@ impl Usage {
         }
     }
 
+    /// Micro-USD that were spent for sure.
+    fn known(&self) -> i64 {
+        self.usd_micros.unwrap_or(self.known_usd_micros)
+    }
+
     /// Nobody was asked.
     fn is_nothing(&self) -> bool {
-        self.calls == 0
-            && self.input_tokens == 0
-            && self.output_tokens == 0
-            && self.usd_micros.is_none_or(|usd| usd == 0)
+        self.calls == 0 && self.input_tokens == 0 && self.output_tokens == 0 && self.known() == 0
     }
 }
 
@@ -255,6 +264,13 @@ mod tests {
         assert_eq!(known.plus(&known).usd_micros, Some(10));
         assert_eq!(known.plus(&unknown).usd_micros, None);
         assert_eq!(unknown.plus(&known).usd_micros, None);
+        let both = known.plus(&unknown).plus(&known);
+        assert_eq!(
+            (both.usd_micros, both.known_usd_micros),
+            (None, 10),
+            "what is known of it"
+        );
+        assert_eq!(known.plus(&known).known_usd_micros, 0);
         assert_eq!(Usage::default().plus(&known).usd_micros, Some(5));
         assert_eq!(known.plus(&Usage::default()).usd_micros, Some(5));
     }

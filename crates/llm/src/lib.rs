@@ -44,7 +44,7 @@ pub use offline::Offline;
 pub use output::{gathered, text_of, title_of};
 pub use port::{
     Agent, Context, Criteria, Criterion, Engine, Finding, JudgeAsk, JudgedText, Judgement, Made, NoTools, PlanAsk,
-    PlanDraft, ToolBox, WriteAsk, open,
+    PlanDraft, ToolBox, ToolOutput, WriteAsk, open,
 };
 pub use provider::InvalidKey;
 pub use template::{TemplateError, check as check_prompt};

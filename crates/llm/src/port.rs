@@ -1,6 +1,6 @@
 //! The port: what planner, executor and assessor ask of an engine.
 
-use crate::call::{Answer, EngineError, Failed};
+use crate::call::{Answer, EngineError, Failed, Usage};
 use crate::catalog::ToolCard;
 use crate::chat::Tier;
 use crate::memory::{Memory, PatternUse};
@@ -133,11 +133,20 @@ pub trait ToolBox: Send + Sync {
     /// What there is, for the model.
     fn cards(&self) -> Vec<ToolCard>;
 
-    /// Calls one; the value is its output.
+    /// Calls one.
     ///
     /// # Errors
     /// Why there is no output, in words for the model.
-    async fn call(&self, tool_id: &str, arguments: Map<String, Value>) -> Result<Value, String>;
+    async fn call(&self, tool_id: &str, arguments: Map<String, Value>) -> Result<ToolOutput, String>;
+}
+
+/// What a call of a tool gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolOutput {
+    /// Its output.
+    pub value: Value,
+    /// What it cost.
+    pub usage: Usage,
 }
 
 /// Nothing to call.
@@ -150,7 +159,7 @@ impl ToolBox for NoTools {
         Vec::new()
     }
 
-    async fn call(&self, tool_id: &str, _arguments: Map<String, Value>) -> Result<Value, String> {
+    async fn call(&self, tool_id: &str, _arguments: Map<String, Value>) -> Result<ToolOutput, String> {
         Err(format!("there is no tool {tool_id:?}"))
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 pub fn usage(usage: llm::Usage) -> work::Usage {
     work::Usage {
         usd_micros: usage.usd_micros,
+        known_usd_micros: usage.known_usd_micros,
         input_tokens: usage.input_tokens,
         output_tokens: usage.output_tokens,
         cached_tokens: usage.cached_tokens,

@@ -111,6 +111,8 @@ impl Body {
 pub struct Cost {
     /// Micro-USD; none: the price is unknown.
     pub usd_micros: Option<i64>,
+    /// Micro-USD that are known to be part of an unknown price; else 0.
+    pub known_usd_micros: i64,
     /// Prompt tokens.
     pub input_tokens: i64,
     /// Completion tokens.
@@ -126,6 +128,7 @@ impl Cost {
     pub fn bounded(&self) -> Self {
         Self {
             usd_micros: self.usd_micros.map(|usd| usd.max(0)),
+            known_usd_micros: self.known_usd_micros.max(0),
             input_tokens: self.input_tokens.max(0),
             output_tokens: self.output_tokens.max(0),
             calls: self.calls.max(0),
@@ -133,10 +136,10 @@ impl Cost {
         }
     }
 
-    /// As the budget counts it; an unknown price counts as nothing.
+    /// As the budget counts it; of an unknown price what is known.
     pub fn money(&self) -> Money {
         Money {
-            usd_micros: self.usd_micros.unwrap_or(0).max(0),
+            usd_micros: self.usd_micros.unwrap_or(self.known_usd_micros).max(0),
             tokens: self.input_tokens.max(0).saturating_add(self.output_tokens.max(0)),
             calls: self.calls.max(0),
         }

@@ -127,10 +127,23 @@ impl Bounds {
 pub struct Allowance {
     /// In the whole window.
     pub limit: Bounds,
+    /// Less what was spent in it.
+    pub unspent: Bounds,
     /// Less what was spent in it, and what is set aside.
     pub left: Bounds,
     /// None of the tenant's tasks has anything set aside.
     pub idle: bool,
-    /// A human is asked where it does not cover a run; else the run waits for the next window.
+    /// A human is asked where what is unspent does not cover a run; else the run waits for the next window.
     pub asks: bool,
+}
+
+impl Allowance {
+    /// The same once everything that is set aside has come back.
+    pub fn at_rest(self) -> Self {
+        Self {
+            left: self.unspent,
+            idle: true,
+            ..self
+        }
+    }
 }

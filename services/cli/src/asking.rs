@@ -95,6 +95,16 @@ mod tests {
                 "orchestrator reject t --gate g",
             ]
         );
+        // What the tenant spent: more for the task is no answer.
+        let gate = json!({ "kind": "attention", "allowed_actions": ["retry", "reject", "cancel"] });
+        assert_eq!(
+            commands("orchestrator", "t", &gate, false),
+            [
+                "orchestrator approvals t",
+                "orchestrator retry t",
+                "orchestrator reject t"
+            ]
+        );
         let gate = json!({ "kind": "publication", "expires_at": "2026-11-30T09:37:23.250Z", "allowed_actions": ["approve", "edit", "revise"] });
         assert_eq!(
             commands("orchestrator", "t", &gate, false),

@@ -335,11 +335,12 @@ fn protocol(message: &str) -> Failure {
 /// A run that used nothing costs nothing; nobody need know which model it did not use.
 fn cost(usage: Usage) -> Cost {
     let used = usage.calls != 0 || usage.input_tokens != 0 || usage.output_tokens != 0;
-    if !used && usage.usd_micros.is_none_or(|u| u == 0) {
+    if !used && usage.usd_micros.unwrap_or(usage.known_usd_micros) == 0 {
         return Cost::default();
     }
     Cost {
         usd_micros: usage.usd_micros,
+        known_usd_micros: usage.known_usd_micros,
         input_tokens: usage.input_tokens,
         output_tokens: usage.output_tokens,
         calls: usage.calls,

@@ -109,6 +109,7 @@ impl TenantBudget {
     pub fn allowance(&self, used: Used) -> Allowance {
         Allowance {
             limit: self.limit,
+            unspent: self.limit.less(used.spent),
             left: self.limit.less(used.all()),
             idle: used.reserved.is_zero(),
             asks: self.asks(),
@@ -292,6 +293,19 @@ mod tests {
         assert!(!budget.covers(used(i64::MAX, i64::MAX)));
         assert!(budget.is_spent(used(i64::MAX, i64::MAX)));
         assert!(budget.allowance(used(i64::MAX, 1)).left.usd_micros.unwrap() < 0);
+    }
+
+    #[test]
+    fn what_is_set_aside_is_not_left_and_not_spent() {
+        let budgets = budgets(json!([{ "tenant": "*", "window_seconds": 60, "max_cost_usd": 0.0001 }]));
+        let used = Used {
+            spent: usd(10),
+            reserved: usd(60),
+        };
+        let allowance = budgets.of("t").unwrap().allowance(used);
+        let micros = |allowance: Allowance| (allowance.unspent.usd_micros, allowance.left.usd_micros, allowance.idle);
+        assert_eq!(micros(allowance), (Some(90), Some(30), false));
+        assert_eq!(micros(allowance.at_rest()), (Some(90), Some(90), true));
     }
 
     #[test]

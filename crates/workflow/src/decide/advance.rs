@@ -103,7 +103,10 @@ pub(super) fn enter_attention(cx: &mut Context<'_>) {
         // Where an outside effect may have happened, only a human may say that this is the end.
         && !matches!(attention.reason, AttentionReason::EffectUnknown | AttentionReason::GateExpired)
         && !effects::any_open(cx);
-    let data = json!({ "reason": attention.reason.as_str(), "detail": attention.detail });
+    let mut data = json!({ "reason": attention.reason.as_str(), "detail": attention.detail });
+    if let Some(data) = data.as_object_mut().filter(|_| attention.of_tenant) {
+        data.insert("of_tenant".to_owned(), true.into());
+    }
     if policy_fails {
         cx.task.error = Some(format!("{}: {}", attention.reason, attention.detail));
         cx.close_all_gates(crate::vocabulary::Action::Reject, "policy", Fingerprint::of([]));

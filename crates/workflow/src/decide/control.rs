@@ -277,7 +277,12 @@ pub(super) fn skip_failed(cx: &mut Context<'_>) {
             delivery.state = DeliveryState::Skipped;
         }
     }
-    for index in failed_steps(cx) {
+    let failed = failed_steps(cx);
+    if !failed.is_empty() {
+        // No earlier version brings back what a human left out.
+        cx.task.best = None;
+    }
+    for index in failed {
         steps::skip(cx, index, "a human skipped it");
     }
     // An unknown publication stays on record as unknown; it is not waited for any more.

@@ -143,8 +143,9 @@ fn dispatch_one(cx: &mut Context<'_>, serial: Serial, window: &mut Option<Allowa
     let (grant, cheaper) = match (money::grant(cx, job, window.as_ref()), window.as_ref()) {
         (Granted::Yes { grant, cheaper }, _) => (grant, cheaper),
         (Granted::ShortOfWindow, Some(window)) => {
-            let asks = window.asks || money::never_fits(cx, job, window);
-            return asks.then(|| Starved {
+            // Grants of others come back by themselves.
+            let asks = window.asks && money::is_short_at_rest(cx, job, window);
+            return (asks || money::never_fits(cx, job, window)).then(|| Starved {
                 detail: money::short(cx, job, Some(window)),
                 of_tenant: true,
             });

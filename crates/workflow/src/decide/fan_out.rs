@@ -54,6 +54,32 @@ pub(super) fn is_beyond(cx: &Context<'_>, index: u16) -> bool {
     found.is_some_and(|(fan, place)| place >= usize::from(length(cx, fan.list).unwrap_or(0)))
 }
 
+/// Leaves out what came of items that the lists, as they are now, do not have.
+pub(super) fn leave_out_beyond(cx: &mut Context<'_>) {
+    let items = cx
+        .plan
+        .iter()
+        .flat_map(|plan| &plan.fan_outs)
+        .flat_map(|fan| &fan.items);
+    let kept = |index: &u16| {
+        cx.task
+            .steps
+            .get(usize::from(*index))
+            .is_some_and(|step| step.output.is_some())
+    };
+    let beyond: Vec<u16> = items
+        .copied()
+        .filter(|index| kept(index) && is_beyond(cx, *index))
+        .collect();
+    for index in beyond {
+        skip_beyond(cx, index);
+    }
+}
+
+pub(super) fn skip_beyond(cx: &mut Context<'_>, index: u16) {
+    steps::skip(cx, index, "the list has no such item any more");
+}
+
 fn length(cx: &Context<'_>, list: u16) -> Option<u16> {
     let items = cx.task.steps.get(usize::from(list))?.items.as_ref()?;
     u16::try_from(items.len()).ok()

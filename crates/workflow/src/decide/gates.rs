@@ -13,11 +13,16 @@ use std::collections::BTreeMap;
 
 /// What a human may answer to an open gate of the task.
 pub fn allowed_actions(task: &Task, gate: &Gate) -> &'static [Action] {
-    let attention = task.attention.as_ref().map(|a| a.reason);
-    actions_of(gate.kind, attention, task.asked(gate).map(|a| a.kind))
+    let attention = task.attention.as_ref();
+    if gate.kind == GateKind::Attention && attention.is_some_and(|a| a.of_tenant) {
+        // More for the task leaves what all tasks of its tenant may spend as it is.
+        return &[Action::Retry, Action::Reject, Action::Cancel];
+    }
+    actions_of(gate.kind, attention.map(|a| a.reason), task.asked(gate).map(|a| a.kind))
 }
 
-/// What a human may answer to a gate of this kind; `asks`: what the step of a step's gate asks.
+/// What a human may answer to a gate of this kind, where nothing more is known of it; `asks`: what the step of a step's
+/// gate asks.
 pub fn actions_of(kind: GateKind, attention: Option<AttentionReason>, asks: Option<AskKind>) -> &'static [Action] {
     use Action::{Approve, Cancel, Edit, MarkDone, RaiseBudget, Reject, Retry, Revise, SendAgain, Skip};
     match (kind, attention) {

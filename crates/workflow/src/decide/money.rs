@@ -118,6 +118,11 @@ fn fit(wish: &Wish, needs: Money, left: Bounds, alone: bool) -> Option<Money> {
     })
 }
 
+/// The tenant's window would not cover the job if nobody had part of it.
+pub(super) fn is_short_at_rest(cx: &Context<'_>, job: &Job, window: &Allowance) -> bool {
+    !matches!(grant(cx, job, Some(&window.at_rest())), Granted::Yes { .. })
+}
+
 /// No window of the tenant will ever cover the job.
 pub(super) fn never_fits(cx: &Context<'_>, job: &Job, window: &Allowance) -> bool {
     let fits = |cheaper: bool| {

@@ -85,7 +85,7 @@ fn settle(cx: &mut Context<'_>, index: u16) -> bool {
         return true;
     }
     if fan_out::is_beyond(cx, index) {
-        skip(cx, index, "the list has no such item any more");
+        fan_out::skip_beyond(cx, index);
         return true;
     }
     match effects::leftover(cx, Unit::Step(index)) {

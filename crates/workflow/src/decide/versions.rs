@@ -49,7 +49,7 @@ pub(super) fn before_change(task: &mut Task, index: u16) {
     }
 }
 
-/// What acted outside stays as it is: that cannot be taken back.
+/// What acted outside stays as it is: that cannot be taken back. Items that its lists did not have are left out.
 fn restore(cx: &mut Context<'_>, best: &mut Version) {
     for (index, step) in std::mem::take(&mut best.steps) {
         if steps::has_acted(cx, index) || fan_out::items_acted(cx, index) {
@@ -59,5 +59,6 @@ fn restore(cx: &mut Context<'_>, best: &mut Version) {
             *now = step;
         }
     }
+    fan_out::leave_out_beyond(cx);
     cx.task.quality = Some(best.quality.clone());
 }

@@ -150,7 +150,8 @@ impl Tree {
         let took = call.get("duration_seconds").and_then(Value::as_f64);
         let took = took.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         let usage = call.get("usage").unwrap_or(&Value::Null);
-        let tokens = match present(usage, "input_tokens") {
+        let of_model = field(call, "kind") != "tool";
+        let tokens = match present(usage, "input_tokens").filter(|_| of_model) {
             Some(input) => format!("{input} tokens in, {} out", field(usage, "output_tokens")),
             None => String::new(),
         };

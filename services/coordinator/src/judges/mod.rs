@@ -30,6 +30,7 @@ pub struct SharedJudges {
 struct Counting {
     began: Instant,
     ended: Instant,
+    failed: bool,
 }
 
 impl Counting {
@@ -42,6 +43,12 @@ impl Counting {
 /// After a counting that took so long.
 fn pause(took: Duration) -> Duration {
     EVERY.max(took.saturating_mul(SHARE))
+}
+
+/// Nothing was asked of the database.
+fn too_soon() -> StoreError {
+    let why = "the last counting failed, and it is not time for the next one";
+    StoreError::at("count what people said of judgements")(sqlx::Error::Protocol(why.to_owned()))
 }
 
 impl SharedJudges {
@@ -72,16 +79,24 @@ impl SharedJudges {
     /// keep their share of the time.
     ///
     /// # Errors
-    /// When the database does not answer; then what was counted before stays in force.
+    /// When the database does not answer, or did not when it was asked last and it is not time to ask again; then what was
+    /// counted before stays in force.
     pub async fn refresh(&self, pool: &PgPool) -> Result<Arc<Judges>, StoreError> {
         let mut last = self.counting.lock().await;
         let began = Instant::now();
-        if last.is_some_and(|last| began < last.next()) {
-            return Ok(self.current());
+        match last.filter(|last| began < last.next()) {
+            Some(last) if last.failed => return Err(too_soon()),
+            Some(_) => return Ok(self.current()),
+            None => {}
         }
-        let counted = Arc::new(store::labels::count(pool, self.days, self.floor).await?);
-        let ended = Instant::now();
-        *last = Some(Counting { began, ended });
+        let counted = store::labels::count(pool, self.days, self.floor).await;
+        // One that failed took its time too.
+        *last = Some(Counting {
+            began,
+            ended: Instant::now(),
+            failed: counted.is_err(),
+        });
+        let counted = Arc::new(counted?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&counted);
         Ok(counted)
     }
@@ -113,5 +128,29 @@ impl SharedJudges {
             let next = next.filter(|next| *next > Instant::now());
             tokio::time::sleep_until(next.unwrap_or_else(|| Instant::now() + pause(since.elapsed())).into()).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::postgres::PgPoolOptions;
+
+    #[tokio::test]
+    async fn a_counting_that_failed_is_not_repeated_at_once() {
+        let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = nobody.local_addr().unwrap();
+        drop(nobody);
+        let pool = PgPoolOptions::new()
+            .acquire_timeout(Duration::from_millis(200))
+            .connect_lazy(&format!("postgres://{address}/none"))
+            .unwrap();
+        let judges = SharedJudges::new(&JudgeFloorConfig::default());
+        let why = async || {
+            let error = judges.refresh(&pool).await.unwrap_err();
+            std::error::Error::source(&error).unwrap().to_string()
+        };
+        let asked = why().await;
+        assert_ne!(asked, why().await, "the second answer is that it is too soon");
     }
 }

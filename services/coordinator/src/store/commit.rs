@@ -16,6 +16,7 @@ use sqlx::postgres::PgConnection;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use workflow::decision::{CostRow, EffectRow, GateRow};
 use workflow::ids::{RunId, TaskId};
+use workflow::input::Cost;
 use workflow::obligations::next_due;
 use workflow::state::Task;
 use workflow::time::{Millis, Timestamp};
@@ -246,11 +247,13 @@ ON CONFLICT (job_id, ordinal) DO UPDATE SET state = excluded.state, run_id = exc
     target = CASE WHEN excluded.target = '' THEN effect.target ELSE excluded.target END";
 
 const COSTS: &str = "
-INSERT INTO cost (job_id, run_id, task_id, usd_micros, input_tokens, output_tokens, calls, model, estimated, at, tenant)
+INSERT INTO cost (job_id, run_id, task_id, usd_micros, input_tokens, output_tokens, calls, model, estimated, at, tenant,
+    partly_priced)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-    $8::text[], $9::bool[], $10::timestamptz[], $11::text[])
+    $8::text[], $9::bool[], $10::timestamptz[], $11::text[], $12::bool[])
 ON CONFLICT (job_id, run_id) DO UPDATE SET usd_micros = excluded.usd_micros, input_tokens = excluded.input_tokens,
-    output_tokens = excluded.output_tokens, calls = excluded.calls, model = excluded.model, estimated = excluded.estimated
+    output_tokens = excluded.output_tokens, calls = excluded.calls, model = excluded.model, estimated = excluded.estimated,
+    partly_priced = excluded.partly_priced
     WHERE cost.estimated";
 
 /// Writes a batch, whole or not at all.
@@ -447,7 +450,7 @@ async fn costs(connection: &mut PgConnection, rows: &Rows) -> Result<(), StoreEr
         .bind(each(c, |(_, _, r)| r.job.0))
         .bind(each(c, |(_, _, r)| r.run.0))
         .bind(each(c, |(t, _, _)| t.0))
-        .bind(each(c, |(_, _, r)| r.cost.usd_micros))
+        .bind(each(c, |(_, _, r)| r.cost.usd_micros.or(known_part(&r.cost))))
         .bind(each(c, |(_, _, r)| r.cost.input_tokens))
         .bind(each(c, |(_, _, r)| r.cost.output_tokens))
         .bind(each(c, |(_, _, r)| r.cost.calls))
@@ -455,10 +458,16 @@ async fn costs(connection: &mut PgConnection, rows: &Rows) -> Result<(), StoreEr
         .bind(each(c, |(_, _, r)| r.estimated))
         .bind(each(c, |(_, _, r)| to_db(r.at)))
         .bind(each(c, |(_, tenant, _)| tenant.as_str()))
+        .bind(each(c, |(_, _, r)| known_part(&r.cost).is_some()))
         .execute(connection)
         .await
         .map_err(StoreError::at("write costs"))?;
     Ok(())
+}
+
+/// What is known of a price that is not known.
+fn known_part(cost: &Cost) -> Option<i64> {
+    Some(cost.known_usd_micros).filter(|known| cost.usd_micros.is_none() && *known > 0)
 }
 
 fn each<'a, T, R>(rows: &'a [T], column: impl Fn(&'a T) -> R) -> Vec<R> {

@@ -21,14 +21,14 @@ pub type Texts = HashMap<PayloadNo, Arc<str>>;
 /// What the runs of a task used, as far as workers told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
 pub struct CostTotals {
-    /// Of those whose price is known.
+    /// As far as prices are known.
     pub usd_micros: i64,
     pub calls: i64,
     pub input_tokens: i64,
     pub output_tokens: i64,
     /// Runs that used something.
     pub lines: i64,
-    /// Those among them whose price is known.
+    /// Those among them whose whole price is known.
     pub priced: i64,
 }
 
@@ -64,7 +64,7 @@ pub async fn find(pool: &PgPool, tenant: &str, id: TaskId) -> Result<Option<(Tas
                  LEAST(coalesce(sum(calls), 0), 9223372036854775807)::bigint AS calls,
                  LEAST(coalesce(sum(input_tokens), 0), 9223372036854775807)::bigint AS input_tokens,
                  LEAST(coalesce(sum(output_tokens), 0), 9223372036854775807)::bigint AS output_tokens,
-                 count(*) AS lines, count(usd_micros) AS priced
+                 count(*) AS lines, count(usd_micros) FILTER (WHERE NOT partly_priced) AS priced
              FROM cost WHERE task_id = t.id) c
          WHERE t.id = $1 AND t.tenant = $2",
     )

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use workflow::submission::Policy;
 
 /// The sum of what its runs told, those included that came too late to count: `{usd, input_tokens, output_tokens, calls}`. `usd` is null where runs used something and none of
-/// them could name a price: null is never 0.
+/// them could name its whole price: null is never 0.
 pub(super) fn cost(facts: &Facts) -> Value {
     let costs = facts.costs;
     let known = costs.lines == 0 || costs.priced > 0;

@@ -131,7 +131,7 @@ fn cost_line(line: &CostLine) -> Value {
         "job_id": line.job_id.to_string(),
         "kind": line.kind,
         "model": line.model,
-        "usd": line.usd_micros.map(cost::usd),
+        "usd": line.price().map(cost::usd),
         "input_tokens": line.input_tokens,
         "output_tokens": line.output_tokens,
         "calls": line.calls,

@@ -67,7 +67,10 @@ pub(super) fn progress(task: &Task) -> Value {
 /// Why a human is needed, as long as one can help.
 pub(super) fn attention(task: &Task) -> Option<Value> {
     let attention = task.attention.as_ref().filter(|_| !task.status.is_terminal())?;
-    Some(json!({ "reason": attention.reason, "detail": attention.detail }))
+    let mut document = json!({ "reason": attention.reason, "detail": attention.detail });
+    // Of the others what is exceeded is the task's own.
+    put(&mut document, "of_tenant", attention.of_tenant.then(|| true.into()));
+    Some(document)
 }
 
 /// Why the task ended without a result: `{code, message}`, as a step's.

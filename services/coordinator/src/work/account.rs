@@ -112,6 +112,8 @@ fn kept(call: Call) -> KeptCall {
     };
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are far below 2^52")]
     let seconds = call.duration_ms.max(0) as f64 / 1000.0;
+    // Of tools only what was charged.
+    let used = call.usage.filter(|usage| call.kind == "model" || usage.calls > 0);
     KeptCall {
         kind: cut(&call.kind, MAX_NAME),
         name: cut(&call.name, MAX_NAME),
@@ -119,7 +121,7 @@ fn kept(call: Call) -> KeptCall {
         model: cut(&call.model, MAX_NAME),
         prompt: cut(&call.prompt, MAX_NAME),
         duration_seconds: seconds,
-        usage: call.usage.filter(|_| call.kind == "model").map(|usage| KeptUsage {
+        usage: used.map(|usage| KeptUsage {
             usd: usage.usd_micros.map(crate::view::usd),
             input_tokens: usage.input_tokens.max(0),
             output_tokens: usage.output_tokens.max(0),
@@ -180,6 +182,24 @@ mod tests {
         );
         assert_eq!((&shown["input"], shown.get("output")), (&json!({"a": "\0"}), None));
         assert!(kept.calls[1].input.is_none());
+    }
+
+    #[test]
+    fn a_tool_that_was_charged_tells_its_price_and_one_of_unknown_price_none() {
+        let tool = |usage| Call {
+            kind: "tool".to_owned(),
+            usage: Some(usage),
+            ..Call::default()
+        };
+        let charged = Usage {
+            usd_micros: Some(250_000),
+            calls: 1,
+            ..Usage::default()
+        };
+        let kept = account(vec![tool(charged), tool(Usage::default())]).unwrap();
+        let shown = serde_json::to_value(&kept.calls).unwrap();
+        assert_eq!(shown[0]["usage"]["usd"], 0.25);
+        assert_eq!(shown[1].get("usage"), None);
     }
 
     #[test]

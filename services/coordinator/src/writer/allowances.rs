@@ -121,6 +121,13 @@ impl Allowances {
         self.known.clear();
     }
 
+    /// Whose humans may be asked is read again before they are.
+    fn forget_where_asked(&mut self, budgets: &TenantBudgets, tenants: &BTreeSet<String>) {
+        let asks = |tenant: &String| budgets.of(tenant).is_some_and(TenantBudget::asks);
+        self.known
+            .retain(|tenant, _| !(tenants.contains(tenant) && asks(tenant)));
+    }
+
     /// Somebody else was first: nothing is set aside for the tenant until the next look.
     pub fn shut(&mut self, tenant: &str) {
         self.shut.insert(tenant.to_owned());
@@ -257,6 +264,9 @@ impl Writer {
         if tenants.is_empty() {
             return;
         }
+        // Nobody is asked because of a sum that others have read some time ago.
+        self.allowances
+            .forget_where_asked(&self.shared.tenant_budgets, &tenants);
         let read = tokio::time::timeout(STATEMENT, self.read_allowances(tenants.clone())).await;
         match read.unwrap_or_else(|_elapsed| Err(late())) {
             Ok(()) => self.call(&tenants, true),
@@ -320,5 +330,22 @@ mod tests {
         assert!(asks(true, Duration::ZERO));
         assert!(!asks(false, Duration::ZERO));
         assert!(!asks(true, SURE));
+    }
+
+    #[test]
+    fn a_look_that_may_ask_reads_again_what_was_read_a_moment_ago() {
+        let budget = |tenant: &str, on_exceeded: &str| json!({ "tenant": tenant, "window_seconds": 60, "max_calls": 5, "on_exceeded": on_exceeded });
+        let tables = json!([budget("asks", "ask"), budget("waits", "wait"), budget("idle", "ask")]);
+        let budgets = TenantBudgets::new(&serde_json::from_value::<Vec<_>>(tables).unwrap());
+        let mut allowances = Allowances::default();
+        let all = ["asks", "waits", "idle"].map(str::to_owned);
+        for tenant in &all {
+            allowances.learn(tenant, Used::default(), Timestamp(0), true);
+        }
+        let looked_at = BTreeSet::from(["asks".to_owned(), "waits".to_owned()]);
+        allowances.forget_where_asked(&budgets, &looked_at);
+        let all = BTreeSet::from(all);
+        let unknown = unknown(&budgets, &allowances, &all, Timestamp(1));
+        assert_eq!(unknown, [("asks", Timestamp(0))]);
     }
 }

@@ -5,15 +5,15 @@ use super::registry::Registry;
 use super::served::Served;
 use crate::effects::{EffectPort, Stop};
 use async_trait::async_trait;
-use contracts::work::Usage;
-use contracts::{gen_ai, trace};
-use llm::{ToolBox, ToolCard};
+use contracts::{gen_ai, trace, work};
+use llm::{ToolBox, ToolCard, ToolOutput, Usage};
 use serde_json::{Map, Value};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 use worker::give_up_at;
+use workflow::tool::{ToolSource, ToolSpecification};
 
 /// What one run of an agent may call, within the run's own time.
 pub struct Shelf<'a> {
@@ -24,8 +24,8 @@ pub struct Shelf<'a> {
     submission_json: &'a str,
     /// Its ledger stays untouched, since nothing here has effects.
     run: &'a dyn EffectPort,
-    /// Micro-USD and calls of what was called and costs.
-    used: Mutex<(i64, i64)>,
+    /// What was called and costs.
+    used: Mutex<Usage>,
 }
 
 impl<'a> Shelf<'a> {
@@ -52,19 +52,14 @@ impl<'a> Shelf<'a> {
     }
 
     /// Adds what was called here to what the run used of models.
-    pub fn add_to(&self, usage: &mut llm::Usage) {
-        let (usd_micros, calls) = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        if calls > 0 {
-            // What a model cost may be unknown; what is known counts.
-            usage.usd_micros = Some(usage.usd_micros.unwrap_or(0).saturating_add(usd_micros));
-            usage.calls = usage.calls.saturating_add(calls);
-        }
+    pub fn add_to(&self, usage: &mut Usage) {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        *usage = usage.plus(&used);
     }
 
     fn count(&self, usage: &Usage) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        used.0 = used.0.saturating_add(usage.usd_micros.unwrap_or(0).max(0));
-        used.1 = used.1.saturating_add(usage.calls.max(0));
+        *used = used.plus(usage);
     }
 
     /// The tool as it was offered, where it is in use to this moment.
@@ -86,7 +81,7 @@ impl ToolBox for Shelf<'_> {
         self.offered.iter().map(|served| card(served)).collect()
     }
 
-    async fn call(&self, tool_id: &str, arguments: Map<String, Value>) -> Result<Value, String> {
+    async fn call(&self, tool_id: &str, arguments: Map<String, Value>) -> Result<ToolOutput, String> {
         let served = self.in_use(tool_id)?;
         let arguments = served.checked(arguments).map_err(|failure| failure.to_string())?;
         let call = Call {
@@ -107,8 +102,24 @@ impl ToolBox for Shelf<'_> {
             .and_then(|output| output.map_err(said))
             .inspect_err(|_| trace::fail(&span, "tool_failed"))?;
         output.charge(served.spec());
-        self.count(&output.usage);
-        serde_json::from_str(&output.json).map_err(|error| format!("its output is no JSON: {error}"))
+        let usage = price(&output.usage, served.spec());
+        self.count(&usage);
+        let value = serde_json::from_str(&output.json).map_err(|error| format!("its output is no JSON: {error}"))?;
+        Ok(ToolOutput { value, usage })
+    }
+}
+
+/// What a call cost: of what nobody charged for, whether it is known to be free.
+fn price(told: &work::Usage, spec: &ToolSpecification) -> Usage {
+    let free = spec.source == ToolSource::Builtin || spec.estimated_cost == Some(0.0);
+    Usage {
+        usd_micros: if told.calls > 0 {
+            told.usd_micros
+        } else {
+            free.then_some(0)
+        },
+        calls: told.calls.max(0),
+        ..Usage::default()
     }
 }
 

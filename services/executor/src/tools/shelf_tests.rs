@@ -21,6 +21,8 @@ struct Scripted {
     /// What happens while the model thinks, by the ask.
     meanwhile: Mutex<BTreeMap<usize, Happening>>,
     asked: Mutex<Vec<(Vec<String>, Vec<Message>)>>,
+    /// Micro-USD of an ask; none: nobody knows.
+    price: Option<i64>,
 }
 
 #[async_trait]
@@ -38,6 +40,7 @@ impl Chat for Scripted {
         Ok(Answer {
             value: self.replies.lock().unwrap().remove(0),
             usage: Usage {
+                usd_micros: self.price,
                 calls: 1,
                 model: "m".to_owned(),
                 ..Usage::default()
@@ -48,7 +51,12 @@ impl Chat for Scripted {
 }
 
 fn scripted(replies: Vec<Reply>) -> Arc<Scripted> {
+    priced(None, replies)
+}
+
+fn priced(price: Option<i64>, replies: Vec<Reply>) -> Arc<Scripted> {
     Arc::new(Scripted {
+        price,
         replies: Mutex::new(replies),
         meanwhile: Mutex::default(),
         asked: Mutex::default(),
@@ -177,22 +185,40 @@ async fn an_agent_of_the_configuration_calls_what_it_names_and_nothing_else() {
 
 #[tokio::test]
 async fn what_an_agent_calls_and_costs_is_part_of_what_its_run_used() {
-    let priced = ("shop.stock", json!({"sku": "k1"}));
-    let chat = scripted(vec![
-        calls(&[priced.clone(), ("null", json!({"seen": 1})), priced]),
-        Reply::Text("Plenty.".to_owned()),
-    ]);
-    let registry = registry(&chat);
-    let mut offer = crate::tools::null::offer("default");
-    offer.spec.tool_id = "shop.stock".to_owned();
-    offer.spec.source = workflow::tool::ToolSource::Api;
-    offer.spec.estimated_cost = Some(0.25);
-    registry.replace("api shop", vec![super::served::Served::new(offer).unwrap()]);
-    say(&registry, &["null", "shop.stock"]);
-    let output = run(&registry, "stock_agent", json!({"thing": "kettles"}))
-        .await
-        .unwrap();
-    assert_eq!((output.usage.calls, output.usage.usd_micros), (2 + 2, Some(500_000)));
+    let look = ("shop.stock", json!({"sku": "k1"}));
+    // (an ask of the model, a call of the tool) → the whole, and what is known of it where that is unknown.
+    let cases = [
+        (None, Some(0.25), (4, None, 500_000)),
+        (Some(3), Some(0.25), (4, Some(500_006), 0)),
+        (Some(3), None, (2, Some(6), 0)),
+    ];
+    for (of_model, of_tool, used) in cases {
+        let replies = vec![
+            calls(&[look.clone(), ("null", json!({"seen": 1})), look.clone()]),
+            Reply::Text("Plenty.".to_owned()),
+        ];
+        let chat = priced(of_model, replies);
+        let registry = registry(&chat);
+        let mut offer = crate::tools::null::offer("default");
+        offer.spec.tool_id = "shop.stock".to_owned();
+        offer.spec.source = workflow::tool::ToolSource::Api;
+        offer.spec.estimated_cost = of_tool;
+        registry.replace("api shop", vec![super::served::Served::new(offer).unwrap()]);
+        say(&registry, &["null", "shop.stock"]);
+        let output = run(&registry, "stock_agent", json!({"thing": "kettles"}))
+            .await
+            .unwrap();
+        let usage = &output.usage;
+        assert_eq!((usage.calls, usage.usd_micros, usage.known_usd_micros), used);
+        let told = output.calls.iter().filter(|call| call.kind == "tool");
+        let told: Vec<_> = told.map(|call| call.usage.as_ref().unwrap().usd_micros).collect();
+        let price = of_tool.map(|_| 250_000);
+        assert_eq!(
+            told,
+            [price, Some(0), price],
+            "null is what nobody knows, and 0 is free"
+        );
+    }
 }
 
 #[tokio::test]

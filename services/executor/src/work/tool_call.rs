@@ -53,6 +53,7 @@ fn ended_badly(span: &Span, stop: &Stop) {
 
 fn ended(mut told: work::Call, began: Instant, outcome: &Result<Output, Stop>) -> work::Call {
     told.duration_ms = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+    told.usage = outcome.as_ref().ok().map(|output| output.usage.clone());
     match outcome {
         Ok(output) if told.input_json.len() + output.json.len() <= MAX_CONTENT => {
             told.output_json.clone_from(&output.json);

@@ -23,12 +23,18 @@ pub async fn made(tools: &dyn ToolBox, call: &ToolCall, trail: &mut super::Trail
     } else {
         Err(format!("there is no tool {:?}", call.tool_id))
     };
+    let (answer, usage) = match answer {
+        Ok(output) => (Ok(output.value), output.usage),
+        // Whether the receiver charges for what failed, nobody knows.
+        Err(reason) if known => (Err(reason), Usage::default()),
+        Err(reason) => (Err(reason), Usage::free("")),
+    };
     let answer = answer.map_err(|reason| cut(&reason, REASON_CHARS));
     trail.note(Call {
         kind: CallKind::Tool,
         name: call.tool_id.chars().take(200).collect(),
         duration: began.elapsed(),
-        usage: Usage::free(""),
+        usage,
         error: match &answer {
             Ok(_) => String::new(),
             Err(_) if known => "tool_failed".to_owned(),

@@ -50,6 +50,7 @@ impl Spending {
         let (spent, reserved) = self.used(world);
         Allowance {
             limit: Self::limit(),
+            unspent: Self::limit().less(spent),
             left: Self::limit().less(spent.plus(reserved)),
             idle: reserved.is_zero(),
             asks: false,

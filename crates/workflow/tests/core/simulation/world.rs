@@ -516,8 +516,11 @@ impl World {
     }
 
     fn result_of(&mut self, run: &Run) -> Input {
+        // Now and then nobody knows what all of it cost.
+        let whole = !run.id.0.as_u128().is_multiple_of(5);
         let cost = Cost {
-            usd_micros: Some(3),
+            usd_micros: whole.then_some(3),
+            known_usd_micros: if whole { 0 } else { 2 },
             input_tokens: 1,
             output_tokens: 1,
             calls: 1,

@@ -371,3 +371,47 @@ fn a_version_that_is_taken_back_has_the_items_it_had() {
     assert_eq!(s.step("b/list").items.as_ref().unwrap().len(), 2);
     assert_eq!(s.queued(), ["a"], "what the better version was told is done");
 }
+
+/// That good, and not good enough, because of this step.
+fn blamed(at: f64, key: &str) -> Assessment {
+    Assessment {
+        scores: score(at).scores,
+        ..blaming(key)
+    }
+}
+
+#[test]
+fn an_item_that_only_the_worse_version_had_leaves_with_it() {
+    let mut s = Given::plan("a b*a").policy(|p| p.max_refinements = 1).start();
+    s.done("a");
+    s.done("b/list");
+    s.work_until("assess");
+    s.judge(blamed(0.4, "a"));
+    s.outputs("a", "\"longer\"");
+    s.lists("b/list", 3, "longer");
+    s.work_until("assess");
+    s.judge(blamed(0.1, "b/2"));
+    assert_eq!(s.step("b/list").items.as_ref().unwrap().len(), 2);
+    assert_eq!(
+        (s.step_status("b/2"), s.step("b/2").output),
+        (StepStatus::Skipped, None)
+    );
+    let told = s.event(EventKind::StepSkipped);
+    assert_eq!(told["key"], "b/2");
+    s.answer(Action::Approve);
+    assert_eq!(s.status(), Status::Formatting, "nothing of it runs again");
+}
+
+#[test]
+fn an_item_that_a_human_left_out_of_a_round_does_not_come_back_with_an_earlier_one() {
+    let mut s = listed();
+    s.work_until("assess");
+    s.judge(blamed(0.4, "b/1"));
+    let run = s.take("b/1");
+    s.fail(&run, broken());
+    s.answer(Action::Skip);
+    s.work_until("assess");
+    s.judge(blamed(0.1, "b"));
+    assert_eq!(s.step_status("b/1"), StepStatus::Skipped);
+    assert_eq!(s.queued(), ["b/0"]);
+}

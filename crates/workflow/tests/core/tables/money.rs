@@ -3,7 +3,7 @@
 use super::acts::{broken, cancel, failed, flaky, no_model, released, retry, says, success, usd};
 use super::given::{Given, JOB_GRANT, STEP_GRANT};
 use super::scenario::Scenario;
-use workflow::decision::Reply;
+use workflow::decision::{Refusal, Reply};
 use workflow::input::{Cost, Decision, Input, Postponed};
 use workflow::money::{Allowance, Bounds};
 use workflow::state::Money;
@@ -395,6 +395,7 @@ fn window(limit: i64, left: i64) -> Allowance {
     };
     Allowance {
         limit: bounds(limit),
+        unspent: bounds(left),
         left: bounds(left),
         idle: false,
         asks: false,
@@ -445,6 +446,66 @@ fn a_human_is_asked_where_policy_wants_it_or_no_window_will_ever_do() {
         s.input(&retry(None, false));
         assert_eq!(s.queued(), ["a"]);
     }
+}
+
+#[test]
+fn nobody_is_asked_because_of_what_others_have_and_may_give_back() {
+    let most = |left| window(100, left).left;
+    // (agent or tool, unspent) → whether a human is asked where next to nothing is left.
+    let cases = [
+        ("a", STEP_GRANT, false),
+        ("a", STEP_GRANT - 1, true),
+        ("a:agent", 1, false),
+        ("a:agent", 0, true),
+    ];
+    for (plan, unspent, asked) in cases {
+        let taken = Allowance {
+            unspent: most(unspent),
+            asks: true,
+            ..window(100, 0)
+        };
+        let mut s = Given::plan(plan).with_window(taken).start();
+        let reason = asked.then_some(AttentionReason::BudgetExceeded);
+        assert_eq!((s.queued(), s.reason()), (Vec::new(), reason), "{plan}, {unspent}");
+        if asked {
+            continue;
+        }
+        s.window = Some(taken.at_rest());
+        s.wait(30.0);
+        assert_eq!(s.queued(), ["a"], "{plan}: others gave it back");
+    }
+}
+
+#[test]
+fn more_for_the_task_is_no_answer_where_its_tenants_window_is_full() {
+    let asks = Allowance {
+        asks: true,
+        ..window(100, 1)
+    };
+    let mut s = Given::plan("a").with_window(asks).start();
+    let raise = Decision {
+        raise_budget: Some(Money {
+            usd_micros: 9,
+            ..Money::default()
+        }),
+        ..says(Action::RaiseBudget)
+    };
+    let allowed = vec![Action::Retry, Action::Reject, Action::Cancel];
+    let refused = Refusal::ActionNotAllowed {
+        action: Action::RaiseBudget,
+        allowed,
+    };
+    assert_eq!(s.human(raise), Reply::Refused(refused));
+    s.answer(Action::Retry);
+    assert_eq!(
+        s.reason(),
+        Some(AttentionReason::BudgetExceeded),
+        "asked again while it is full"
+    );
+    assert_eq!(s.event(EventKind::TaskNeedsAttention)["of_tenant"], true);
+    s.window = Some(window(100, 100));
+    s.answer(Action::Retry);
+    assert_eq!(s.queued(), ["a"]);
 }
 
 #[test]

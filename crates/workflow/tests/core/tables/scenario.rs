@@ -222,6 +222,7 @@ impl Scenario {
         if let Some(limit) = self.tenant_limit {
             self.window = Some(Allowance {
                 limit,
+                unspent: limit.less(self.task.spent),
                 left: limit.less(self.task.spent.plus(self.task.reserved)),
                 idle: self.task.reserved.is_zero(),
                 asks: false,

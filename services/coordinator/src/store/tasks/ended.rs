@@ -44,6 +44,8 @@ pub struct CostLine {
     /// What the job was for; none: its runs told nothing of themselves that was kept.
     pub kind: Option<String>,
     pub usd_micros: Option<i64>,
+    /// That is what is known of the price, and not the whole.
+    pub partly_priced: bool,
     pub input_tokens: i64,
     pub output_tokens: i64,
     pub calls: i64,
@@ -70,8 +72,15 @@ impl Ended {
             input_tokens: sum.input_tokens.saturating_add(line.input_tokens),
             output_tokens: sum.output_tokens.saturating_add(line.output_tokens),
             lines: sum.lines + 1,
-            priced: sum.priced + i64::from(line.usd_micros.is_some()),
+            priced: sum.priced + i64::from(line.price().is_some()),
         })
+    }
+}
+
+impl CostLine {
+    /// Micro-USD, where the whole price is known.
+    pub fn price(&self) -> Option<i64> {
+        self.usd_micros.filter(|_| !self.partly_priced)
     }
 }
 
@@ -90,7 +99,7 @@ pub async fn tasks(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<Ended>, StoreError
     let costs: Vec<CostLine> = sqlx::query_as(
         "SELECT task_id, job_id, (
              SELECT kind FROM run WHERE (run.task_id, run.job_id) = (cost.task_id, cost.job_id) AND kind IS NOT NULL LIMIT 1
-         ) AS kind, usd_micros, input_tokens, output_tokens, calls, model, estimated, at
+         ) AS kind, usd_micros, partly_priced, input_tokens, output_tokens, calls, model, estimated, at
          FROM cost WHERE task_id = ANY ($1::uuid[]) ORDER BY at, job_id, run_id",
     )
     .bind(ids)

@@ -85,10 +85,11 @@ async fn a_task_is_found_by_its_own_tenant_alone_with_what_it_used() {
     let pool = database().await;
     let mut story = Story::begin(1, submission(Some(two_steps())));
     story.then(&Input::TimerFired);
-    for (usd_micros, tokens) in [(Some(5), 10), (None, 20)] {
+    for (usd_micros, known_usd_micros, tokens) in [(Some(5), 0, 10), (None, 0, 20), (None, 7, 40)] {
         let job = story.task.jobs[0].clone();
         let cost = Cost {
             usd_micros,
+            known_usd_micros,
             input_tokens: tokens,
             output_tokens: 1,
             calls: 1,
@@ -107,11 +108,12 @@ async fn a_task_is_found_by_its_own_tenant_alone_with_what_it_used() {
     let expected = CostTotals {
         usd_micros: story.task.spent.usd_micros,
         calls: story.task.spent.calls,
-        input_tokens: 30,
-        output_tokens: 2,
-        lines: 2,
+        input_tokens: 70,
+        output_tokens: 3,
+        lines: 3,
         priced: 1,
     };
+    assert_eq!(costs.usd_micros, 5 + 7, "budgets count what is known");
     assert_eq!(
         (task.id, task.tenant.as_str(), task.version),
         (story.task.id, "a", story.task.version)

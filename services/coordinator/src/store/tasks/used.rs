@@ -12,8 +12,9 @@ use workflow::submission::Used;
 /// When the database does not answer.
 pub async fn by_step(pool: &PgPool, task: TaskId, plan_version: u32) -> Result<BTreeMap<String, Used>, StoreError> {
     let rows: Vec<(String, Option<i64>, i64, i64, i64)> = sqlx::query_as(
-        "SELECT r.step_key, sum(c.usd_micros)::bigint, sum(c.input_tokens)::bigint, sum(c.output_tokens)::bigint,
-             sum(c.calls)::bigint
+        "SELECT r.step_key,
+             CASE WHEN count(c.usd_micros) FILTER (WHERE NOT c.partly_priced) > 0 THEN sum(c.usd_micros)::bigint END,
+             sum(c.input_tokens)::bigint, sum(c.output_tokens)::bigint, sum(c.calls)::bigint
          FROM run r JOIN cost c ON c.job_id = r.job_id AND c.run_id = r.run_id
          WHERE r.task_id = $1 AND r.plan_version = $2 AND r.step_key IS NOT NULL
          GROUP BY r.step_key",

@@ -199,10 +199,21 @@ async fn nobody_is_asked_because_of_what_the_same_input_gives_back() {
     // The window is spent now, and a human is asked as soon as that is sure.
     tell(&one, next.0, ended(&next, 20)).await;
     let give_up = Instant::now() + LIMIT;
-    while one.status(&ids[0]).await["attention"]["reason"] != "budget_exceeded" {
+    let asked = loop {
+        let status = one.status(&ids[0]).await;
+        if status["attention"]["reason"] == "budget_exceeded" {
+            break status;
+        }
         assert!(Instant::now() < give_up, "nobody is asked");
         tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    };
+    assert_eq!(asked["attention"]["of_tenant"], true);
+    let answers = &asked["open_gates"][0]["allowed_actions"];
+    assert_eq!(
+        *answers,
+        json!(["retry", "reject", "cancel"]),
+        "more for the task is no help"
+    );
 }
 
 #[tokio::test]
