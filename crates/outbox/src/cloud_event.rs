@@ -39,9 +39,11 @@ pub struct CloudEvent<'a> {
 pub struct Attachment<'a> {
     /// The event's id, also its `Nats-Msg-Id`.
     pub id: Uuid,
+    /// Who tells it: `/orchestrator/` and the service.
+    pub source: &'static str,
     /// Which event.
     pub kind: EventKind,
-    /// Id of the entity: the task's for task, step and gate events.
+    /// Id of the entity: the task's for task, step and gate events, the tool's, the pattern's.
     pub subject: &'a str,
     /// RFC 3339, UTC.
     pub time: &'a str,
@@ -61,7 +63,7 @@ impl<'a> CloudEvent<'a> {
         Self {
             specversion: "1.0",
             id: event.id,
-            source: "/orchestrator/coordinator",
+            source: event.source,
             kind: format!("io.orchestrator.{}.v1", event.kind),
             subject: event.subject,
             time: event.time,
@@ -178,6 +180,7 @@ mod tests {
         let id = Uuid::from_u128(7);
         let event = CloudEvent::new(&Attachment {
             id,
+            source: "/orchestrator/coordinator",
             kind: EventKind::TaskCompleted,
             subject: "t",
             time: "2026-01-01T00:00:00.000Z",

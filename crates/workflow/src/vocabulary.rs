@@ -180,7 +180,7 @@ closed_list!(
 );
 
 closed_list!(
-    /// Events of a task, its steps and its gates: `<entity>.<event>`.
+    /// Events of tasks, their steps and gates, of tools and of learned patterns: `<entity>.<event>`.
     EventKind {
         TaskSubmitted = "task.submitted",
         TaskPlanned = "task.planned",
@@ -208,6 +208,9 @@ closed_list!(
         ToolDiscovered = "tool.discovered",
         ToolChanged = "tool.changed",
         ToolSuspended = "tool.suspended",
+        PatternActivated = "pattern.activated",
+        PatternDemoted = "pattern.demoted",
+        PatternRetired = "pattern.retired",
     }
 );
 
@@ -241,7 +244,7 @@ impl StepStatus {
 }
 
 impl EventKind {
-    /// `task`, `step`, `gate` or `tool`.
+    /// `task`, `step`, `gate`, `tool` or `pattern`.
     pub fn entity(self) -> &'static str {
         self.as_str().split_once('.').map_or("task", |(entity, _)| entity)
     }

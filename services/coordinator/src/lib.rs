@@ -41,6 +41,9 @@ use workflow::plan::PlanLimits;
 use writer::inbox::Inbox;
 use writer::{Shared, Writer, WriterConfig};
 
+/// Who tells the events of tasks and tools.
+const EVENTS_SOURCE: &str = "/orchestrator/coordinator";
+
 /// Largest message of the internal gRPC services: a payload chunk, a status document.
 const MAX_MESSAGE: usize = 64 << 20;
 

@@ -27,12 +27,14 @@ use crate::export::Exports;
 use crate::ingest::{CatchUp, Fetcher, Ingestion};
 use crate::metrics::Gauges;
 use crate::patterns::Patterns;
-use crate::store::Store;
+use crate::store::{Rules, Store};
 use anyhow::Context as _;
 use bus::{Bus, BusConfig, Token};
 use contracts::learner::learner_service_server::LearnerServiceServer;
+use outbox::Relay;
 use service::config::Secret;
 use service::metrics::names;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
@@ -56,9 +58,13 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
         .learner()
         .resolve()
         .context("database.url cannot be read")?;
-    let store = Store::open(&url, config.database.max_connections)?.trying_after(config.learning.trial_after);
+    let store = Store::open(&url, config.database.max_connections)?;
     let coordinator = Coordinator::at(&config.learner.coordinator_url)?;
     let bus = Bus::connect(&bus_config(&ctx)?).await?;
+    let store = store.by(Rules {
+        trial_after: config.learning.trial_after,
+        names: Some(bus.names().clone()),
+    });
     if !migrated(&store, &ctx).await? {
         return Ok(());
     }
@@ -72,6 +78,13 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
         tracing::warn!(error = chain(&error), "exports of an earlier process were not taken up");
     }
     tokio::spawn(settle(store.clone()));
+    let relay = Relay::new(
+        Store::events(&url)?,
+        bus.clone(),
+        config.events.max_age_days,
+        Arc::default(),
+    );
+    let relay = tokio::spawn(relay.run());
     let kept = ctx.metrics.counter(names::TASKS_INGESTED, &[]);
     let ingestion = config.learning.enabled.then(|| {
         let fetcher = Fetcher::new(
@@ -119,6 +132,7 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
         ingestion.await.context("ingestion ended")?;
     }
     exports.ended().await;
+    relay.abort();
     store.close().await;
     Ok(())
 }

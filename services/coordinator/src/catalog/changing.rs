@@ -70,6 +70,7 @@ fn event(row: &ToolRow, kind: EventKind, sequence: i64, telling: &Telling<'_>) -
     let (data, time) = (data(row), service::clock::rfc3339(telling.at.0));
     let body = CloudEvent::new(&Attachment {
         id: stream.event(number),
+        source: crate::EVENTS_SOURCE,
         kind,
         subject: &row.tool_id,
         time: &time,

@@ -131,7 +131,8 @@ mod tests {
 
     #[test]
     fn patterns_know_every_event() {
-        for kind in EventKind::ALL {
+        // Patterns are the learner's to tell of, which posts no webhooks.
+        for kind in EventKind::ALL.iter().filter(|kind| kind.entity() != "pattern") {
             let (entity, event) = kind.as_str().split_once('.').unwrap();
             let known = EVENTS.iter().find(|(name, _)| *name == entity);
             assert!(known.is_some_and(|(_, events)| events.contains(&event)), "{kind}");

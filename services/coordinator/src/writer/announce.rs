@@ -81,6 +81,7 @@ pub(super) fn event_row(
     let (subject, time) = (task.id.to_string(), service::clock::rfc3339(event.at.0));
     let cloud_event = CloudEvent::new(&Attachment {
         id,
+        source: crate::EVENTS_SOURCE,
         kind: event.kind,
         subject: &subject,
         time: &time,

@@ -53,7 +53,10 @@ impl Feed for NatsFeed {
     fn subscribe(&self) -> BoxFuture<'_, Result<BoxStream<'static, Message>, FeedError>> {
         Box::pin(async move {
             let mut subscriptions = Vec::with_capacity(EventKind::ALL.len());
-            for kind in EventKind::ALL.iter().filter(|kind| kind.entity() != "tool") {
+            for kind in EventKind::ALL
+                .iter()
+                .filter(|kind| !matches!(kind.entity(), "tool" | "pattern"))
+            {
                 let subject = self.bus.names().event_subject(*kind, &self.tenant);
                 let subscription = self.bus.client().subscribe(subject).await;
                 subscriptions.push(subscription.map_err(|error| FeedError(error.to_string()))?);

@@ -85,7 +85,7 @@ impl Store {
                     replayed: true,
                 }));
             };
-            reconsider(&mut transaction, feedback.task.0, &feedback.tenant, self.trial_after).await?;
+            reconsider(&mut transaction, feedback.task.0, &feedback.tenant, &self.rules).await?;
             transaction.commit().await?;
             Ok(Some(Noted {
                 id: feedback.id,

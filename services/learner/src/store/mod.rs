@@ -19,9 +19,11 @@ pub use recall::{Fitting, Given, Question};
 pub use records::{Counts, NewRecord, Page, Selection, StoredRecord};
 pub use review::{ExportedPattern, ImportedPattern};
 
+use bus::Names;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Wait for a connection, made or free.
@@ -86,8 +88,16 @@ fn is_outage(error: &sqlx::Error) -> bool {
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: PgPool,
+    rules: Arc<Rules>,
+}
+
+/// How states of patterns are settled.
+#[derive(Debug)]
+pub struct Rules {
     /// Verified successes that put a pattern on trial.
-    trial_after: u32,
+    pub trial_after: u32,
+    /// How events are named; none: they are not told.
+    pub names: Option<Names>,
 }
 
 impl Store {
@@ -111,12 +121,35 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        Ok(Self { pool, trial_after: 2 })
+        let rules = Rules {
+            trial_after: 2,
+            names: None,
+        };
+        Ok(Self {
+            pool,
+            rules: Arc::new(rules),
+        })
     }
 
-    /// So many verified successes put a pattern on trial; 2 unless this is said.
-    pub fn trying_after(self, trial_after: u32) -> Self {
-        Self { trial_after, ..self }
+    /// With other rules than that two successes put a pattern on trial and nobody is told.
+    pub fn by(self, rules: Rules) -> Self {
+        Self {
+            rules: Arc::new(rules),
+            ..self
+        }
+    }
+
+    /// A connection that finds the tables of events by their bare names, as the relay does.
+    ///
+    /// # Errors
+    /// When the URL is none.
+    pub fn events(url: &str) -> Result<PgPool, StoreError> {
+        let options = PgConnectOptions::from_str(url).map_err(StoreError::Url)?;
+        let options = options
+            .application_name("learner")
+            .options([("search_path", "learner")]);
+        let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_TIMEOUT);
+        Ok(pool.connect_lazy_with(options))
     }
 
     /// Whether the database answers.

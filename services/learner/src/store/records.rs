@@ -126,7 +126,7 @@ impl Store {
             let new: BTreeSet<Uuid> = insert(&mut *transaction, records).await?.into_iter().collect();
             let lessons: Vec<Studied> = lessons.into_iter().filter(|l| new.contains(&l.task)).collect();
             let planless: Vec<Planless> = planless.into_iter().filter(|p| new.contains(&p.task)).collect();
-            learning::learn(&mut transaction, &lessons, &planless, self.trial_after).await?;
+            learning::learn(&mut transaction, &lessons, &planless, &self.rules).await?;
             transaction.commit().await?;
             Ok(new.len() as u64)
         };

@@ -49,6 +49,8 @@ impl Store {
         let note = async {
             let mut transaction = self.pool.begin().await?;
             lock(&mut transaction).await?;
+            let select = sqlx::query_scalar("SELECT state FROM learner.pattern WHERE pattern_id = $1 AND tenant = $2");
+            let was: Option<String> = select.bind(id).bind(tenant).fetch_optional(&mut *transaction).await?;
             let vouched = review
                 .state
                 .filter(|state| matches!(state, State::Trial | State::Active));
@@ -75,8 +77,10 @@ impl Store {
             let Some(state) = state.as_deref().and_then(State::parse) else {
                 return Ok(false);
             };
-            standing::append(&mut transaction, id, state, &reason(review), Some(actor)).await?;
-            standing::settle(&mut transaction, &[id], self.trial_after).await?;
+            let is_new = was.as_deref() != Some(state.as_str());
+            let names = self.rules.names.as_ref().filter(|_| is_new);
+            standing::append(&mut transaction, names, id, state, &reason(review), Some(actor)).await?;
+            standing::settle(&mut transaction, &[id], &self.rules).await?;
             transaction.commit().await?;
             Ok(true)
         };
@@ -172,7 +176,7 @@ impl Store {
                 let id: Option<Uuid> = upsert.fetch_optional(&mut *transaction).await?;
                 if let Some(id) = id {
                     new += 1;
-                    standing::append(&mut transaction, id, State::Candidate, "imported", Some(actor)).await?;
+                    standing::append(&mut transaction, None, id, State::Candidate, "imported", Some(actor)).await?;
                 }
             }
             transaction.commit().await?;

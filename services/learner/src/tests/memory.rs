@@ -5,7 +5,7 @@ use super::learning::{Ended, ended};
 use super::{store, task};
 use crate::interval::{Shares, uplift};
 use crate::patterns::{Patterns, held_out};
-use crate::store::{Given, NewRecord, Store};
+use crate::store::{Given, NewRecord, Rules, Store};
 use contracts::learner::{RecallRequest, RecallResponse};
 use serde_json::{Value, json};
 use service::config::{LearningConfig, OfferFrom};
@@ -76,7 +76,10 @@ struct Came {
 
 impl World {
     async fn new(hold_out_share: f64, seed: u64) -> Self {
-        let store = store().await;
+        let store = store().await.by(Rules {
+            trial_after: 2,
+            names: Some(bus::Names::new("test").unwrap()),
+        });
         let config = LearningConfig {
             hold_out_share,
             offer_from: OfferFrom::Candidate,
@@ -372,6 +375,20 @@ async fn people_retire_pin_and_note_patterns_and_take_them_elsewhere() {
     let retired = review(r#"{"state":"retired"}"#).await.unwrap().unwrap();
     assert_eq!(retired["state"], "retired");
     let last = &retired["history"][0];
+    let events = || async {
+        let mut told = world.store.told(id).await;
+        told.iter_mut()
+            .map(|body| {
+                (
+                    body["type"].take(),
+                    body["sequence"].take(),
+                    body["data"]["actor"].take(),
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    let first = (json!("io.orchestrator.pattern.retired.v1"), json!(1), json!("ann"));
+    assert_eq!(events().await, [first.clone()], "a note is no event");
     assert_eq!(
         (&last["actor"], &last["state"], &last["reason"]),
         (&json!("ann"), &json!("retired"), &json!("state retired"))
@@ -385,6 +402,8 @@ async fn people_retire_pin_and_note_patterns_and_take_them_elsewhere() {
         "active"
     );
     assert_eq!(offered(3).await.len(), 1);
+    let second = (json!("io.orchestrator.pattern.activated.v1"), json!(2), json!("ann"));
+    assert_eq!(events().await, [first, second]);
     assert!(
         world
             .patterns

@@ -7,9 +7,10 @@ mod evidence;
 mod offers;
 pub(super) mod standing;
 mod study;
+mod told;
 
 use super::records::NewRecord;
-use super::{Store, StoreError};
+use super::{Rules, Store, StoreError};
 use crate::lesson::{Lesson, lesson};
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row};
@@ -68,7 +69,7 @@ pub(super) async fn learn(
     connection: &mut PgConnection,
     lessons: &[Studied],
     planless: &[Planless],
-    trial_after: u32,
+    rules: &Rules,
 ) -> Result<(), sqlx::Error> {
     let new = evidence::insert(connection, lessons).await?;
     let lessons: Vec<&Studied> = lessons.iter().filter(|l| new.contains_key(&l.task)).collect();
@@ -80,7 +81,7 @@ pub(super) async fn learn(
     decided.extend(offers::decide_planless(connection, planless).await?);
     offers::add_uses(connection, &decided).await?;
     let touched = standing::touched(connection, &column(lessons, |l| l.lesson.form), &decided).await?;
-    standing::settle(connection, &touched, trial_after).await
+    standing::settle(connection, &touched, rules).await
 }
 
 /// Puts right what feedback changes of a task's evidence. Under the lock.
@@ -88,7 +89,7 @@ pub(super) async fn reconsider(
     connection: &mut PgConnection,
     task: Uuid,
     tenant: &str,
-    trial_after: u32,
+    rules: &Rules,
 ) -> Result<(), sqlx::Error> {
     let update = sqlx::query_scalar(
         "WITH changed AS (
@@ -109,7 +110,7 @@ pub(super) async fn reconsider(
     };
     choose_exemplar(connection, form).await?;
     let touched = standing::touched(connection, &[form], &[task]).await?;
-    standing::settle(connection, &touched, trial_after).await
+    standing::settle(connection, &touched, rules).await
 }
 
 /// From what is left of a form's evidence; a pattern without any success shows what was imported, or nothing.

@@ -1,7 +1,9 @@
 //! States of patterns, kept up with what comes of them.
 
-use super::{Store, StoreError, lock};
+use super::told::{self, Came};
+use super::{Rules, Store, StoreError, lock};
 use crate::patterns::standing::{Change, Facts, State, Tally, next};
+use bus::Names;
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
@@ -32,7 +34,7 @@ impl Store {
                     return Ok(());
                 };
                 after = *last;
-                settle(&mut transaction, &page, self.trial_after).await?;
+                settle(&mut transaction, &page, &self.rules).await?;
                 transaction.commit().await?;
             }
         };
@@ -57,18 +59,18 @@ pub(super) async fn touched(
 pub(in crate::store) async fn settle(
     connection: &mut PgConnection,
     patterns: &[Uuid],
-    trial_after: u32,
+    rules: &Rules,
 ) -> Result<(), sqlx::Error> {
     for pattern in patterns {
         for _ in 0..MOST_CHANGES {
             let Some((state, facts, ends)) = look(connection, *pattern).await? else {
                 break;
             };
-            let Some(change) = next(state, &facts, trial_after.into()) else {
+            let Some(change) = next(state, &facts, rules.trial_after.into()) else {
                 break;
             };
             let seen = change.plays.and_then(|plays| ends.get(plays.checked_sub(1)?));
-            note(connection, *pattern, &change, seen.copied()).await?;
+            note(connection, *pattern, &change, seen.copied(), rules).await?;
         }
     }
     Ok(())
@@ -127,6 +129,7 @@ async fn note(
     pattern: Uuid,
     change: &Change,
     seen: Option<DateTime<Utc>>,
+    rules: &Rules,
 ) -> Result<(), sqlx::Error> {
     let update = sqlx::query(
         "UPDATE learner.pattern SET state = $2, counts_after = coalesce($3, counts_after),
@@ -135,12 +138,22 @@ async fn note(
     );
     let update = update.bind(pattern).bind(change.to.as_str()).bind(seen);
     update.execute(&mut *connection).await?;
-    append(connection, pattern, change.to, &change.reason, None).await
+    append(
+        connection,
+        rules.names.as_ref(),
+        pattern,
+        change.to,
+        &change.reason,
+        None,
+    )
+    .await
 }
 
-/// Writes a change down. `actor`: who said so; none: what came of it.
+/// Writes down that a pattern is in a state. `names`: how that is told; none: it is nothing new. `actor`: who said so;
+/// none: what came of it.
 pub(in crate::store) async fn append(
     connection: &mut PgConnection,
+    names: Option<&Names>,
     pattern: Uuid,
     state: State,
     reason: &str,
@@ -148,7 +161,8 @@ pub(in crate::store) async fn append(
 ) -> Result<(), sqlx::Error> {
     let insert = sqlx::query(
         "INSERT INTO learner.pattern_change (change_id, pattern_id, tenant, state, reason, actor)
-         SELECT $1, pattern_id, tenant, $3, $4, $5 FROM learner.pattern WHERE pattern_id = $2",
+         SELECT $1, pattern_id, tenant, $3, $4, $5 FROM learner.pattern WHERE pattern_id = $2
+         RETURNING tenant, changed_at",
     );
     let insert = insert
         .bind(service::ids::v7())
@@ -156,5 +170,16 @@ pub(in crate::store) async fn append(
         .bind(state.as_str())
         .bind(reason)
         .bind(actor);
-    insert.execute(connection).await.map(drop)
+    let (Some(row), Some(names)) = (insert.fetch_optional(&mut *connection).await?, names) else {
+        return Ok(());
+    };
+    let came = Came {
+        pattern,
+        tenant: row.try_get("tenant")?,
+        state,
+        reason,
+        actor,
+        at: row.try_get("changed_at")?,
+    };
+    told::store(connection, names, &came).await
 }

@@ -50,7 +50,7 @@ impl Store {
             }
             lock(&mut transaction).await?;
             note_facts(&mut transaction, &facts).await?;
-            learn(&mut transaction, &lessons, &planless, self.trial_after).await?;
+            learn(&mut transaction, &lessons, &planless, &self.rules).await?;
             transaction.commit().await?;
             Ok(true)
         };
