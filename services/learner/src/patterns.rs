@@ -47,7 +47,7 @@ impl Patterns {
             limit: MOST_OFFERED,
         };
         let fitting = self.store.fitting(&question).await?;
-        let held_out = held_out(task, self.config.hold_out_share);
+        let held_out = self.holds_out(task);
         let mut withheld = Sample::default();
         if !fitting.is_empty() {
             let ids: Vec<Uuid> = fitting.iter().map(|pattern| pattern.pattern).collect();
@@ -71,6 +71,11 @@ impl Patterns {
             held_out,
             withheld: scores(withheld),
         })
+    }
+
+    /// Whether a task is planned without memory.
+    pub fn holds_out(&self, task: Uuid) -> bool {
+        held_out(task, self.config.hold_out_share)
     }
 
     /// A page of a tenant's patterns, the newest first.

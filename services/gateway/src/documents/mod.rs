@@ -14,6 +14,7 @@ mod plan;
 mod preferences;
 pub mod process;
 pub mod retry;
+pub mod stated;
 pub mod tool;
 
 pub use names::is_hidden;

@@ -19,9 +19,11 @@ use std::sync::Arc;
 const MOST_DAYS: u32 = 3650;
 
 /// A page of patterns, the newest first.
-pub async fn list(State(app): State<Arc<Application>>, query: Parameters) -> Result<Response, Refusal> {
+pub async fn list(State(app): State<Arc<Application>>, caller: Caller, query: Parameters) -> Result<Response, Refusal> {
     let page = Page::of(&query)?;
-    app.patterns(page).await.map(|page| document(StatusCode::OK, page))
+    app.patterns(caller, page)
+        .await
+        .map(|page| document(StatusCode::OK, page))
 }
 
 /// One pattern, with its plan and slots.

@@ -4,6 +4,7 @@ use super::{eventually, store, task};
 use crate::export::Exports;
 use crate::lesson::Facts;
 use crate::patterns::Patterns;
+use crate::preferences::Preferences;
 use crate::record;
 use crate::rpc::Learner;
 use crate::store::{NewRecord, Store};
@@ -32,6 +33,9 @@ fn planted(n: u32, tenant: &str, quality: Option<f64>) -> NewRecord {
         finished_at: chrono::DateTime::from_timestamp(1_900_000_000 + i64::from(n), 0).unwrap(),
         facts: Facts::default(),
         lesson: None,
+        author: String::new(),
+        asked_at: None,
+        taught: None,
         json: raw.to_string(),
     }
 }
@@ -41,6 +45,7 @@ fn learner(store: &Store) -> Learner {
     Learner::new(
         Exports::new(store.clone(), CancellationToken::new()),
         patterns,
+        Preferences::new(store.clone(), Default::default()),
         store.clone(),
         30,
     )

@@ -63,6 +63,9 @@ impl Ended {
             finished_at: DateTime::from_timestamp(1_900_000_000 + i64::from(self.task.0.as_u128() as u32), 0).unwrap(),
             facts: Facts::of(0, Some(0.5), &raw["gates"], Some(true)),
             lesson: lesson("default", &json, 0.5),
+            author: String::new(),
+            asked_at: None,
+            taught: None,
             json,
         }
     }
@@ -90,6 +93,7 @@ async fn recall_with(patterns: &Patterns, by: TaskId, request: &str) -> RecallRe
         preferences_json: "{}".to_owned(),
         tool_ids: tools.map(str::to_owned).to_vec(),
         channels: vec!["blog".to_owned()],
+        user: "ann".to_owned(),
     };
     patterns.recall(by.0, request).await.unwrap()
 }

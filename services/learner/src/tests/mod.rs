@@ -5,6 +5,7 @@ mod fake_coordinator;
 mod figures;
 mod ingestion;
 mod learning;
+mod preferences;
 mod process;
 
 use crate::store::Store;

@@ -4,8 +4,11 @@
 //! reading them costs the same however much was learned.
 
 mod evidence;
+mod forget;
 mod offers;
 mod study;
+
+pub(super) use forget::{forget, reconsider_all};
 
 use super::records::NewRecord;
 use crate::lesson::{Lesson, lesson};
