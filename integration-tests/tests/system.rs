@@ -56,6 +56,8 @@ mod models;
 mod out_of_use;
 #[path = "system/plans.rs"]
 mod plans;
+#[path = "system/preferences.rs"]
+mod preferences;
 #[path = "system/readme.rs"]
 mod readme;
 #[path = "system/repair.rs"]

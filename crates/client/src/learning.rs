@@ -26,6 +26,23 @@ pub struct Feedback {
     pub step_id: Option<String>,
 }
 
+/// What is asked about preferences.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PreferencesAsked {
+    /// None: whoever asks.
+    pub user: Option<String>,
+    /// user, team or tenant; none: all.
+    pub scope: Option<String>,
+    /// None: all.
+    pub key: Option<String>,
+    /// RFC 3339, the time asked about; none: now.
+    pub at: Option<String>,
+    /// RFC 3339: only what was known then counts.
+    pub known_at: Option<String>,
+    /// With every statement.
+    pub history: bool,
+}
+
 impl Client {
     /// Records feedback. With a key the same may be sent again and counts once.
     ///
@@ -53,6 +70,55 @@ impl Client {
         let limit = limit.map(|limit| limit.to_string());
         let query = query([("limit", &limit), ("cursor", &cursor)]);
         self.get(&format!("/learning-patterns{query}")).await
+    }
+
+    /// What somebody prefers; by default the caller, now.
+    ///
+    /// # Errors
+    /// As [`Self::feedback`].
+    pub async fn preferences(&self, asked: &PreferencesAsked) -> Result<Value, ClientError> {
+        let history = asked.history.then(|| "true".to_owned());
+        let query = query([
+            ("user", &asked.user),
+            ("scope", &asked.scope),
+            ("key", &asked.key),
+            ("at", &asked.at),
+            ("known_at", &asked.known_at),
+            ("history", &history),
+        ]);
+        self.get(&format!("/preferences{query}")).await
+    }
+
+    /// States preferences, a JSON document as `PUT /preferences` takes it.
+    ///
+    /// # Errors
+    /// As [`Self::feedback`].
+    pub async fn state_preferences(&self, document: &Value) -> Result<Value, ClientError> {
+        read(self.request(Method::PUT, "/preferences").json(document).send().await?).await
+    }
+
+    /// Takes a stated preference back.
+    ///
+    /// # Errors
+    /// As [`Self::feedback`].
+    pub async fn delete_preference(
+        &self,
+        key: &str,
+        scope: Option<String>,
+        team: Option<String>,
+    ) -> Result<Value, ClientError> {
+        let query = query([("key", &Some(key.to_owned())), ("scope", &scope), ("team", &team)]);
+        let delete = self.request(Method::DELETE, &format!("/preferences{query}"));
+        read(delete.send().await?).await
+    }
+
+    /// Deletes what is kept of a user.
+    ///
+    /// # Errors
+    /// As [`Self::feedback`].
+    pub async fn delete_user_data(&self, user: &str) -> Result<Value, ClientError> {
+        let path = format!("/users/{}/data", segment(user));
+        read(self.request(Method::DELETE, &path).send().await?).await
     }
 
     /// One pattern.

@@ -1,6 +1,6 @@
 //! What was learned from earlier tasks, as a planner is told it.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// What the learner offers for a request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -8,7 +8,40 @@ pub struct Memory {
     /// The best first.
     pub patterns: Vec<KnownPattern>,
     /// Remembered preferences; what the request says itself goes before.
-    pub preferences: Map<String, Value>,
+    pub preferences: Vec<KnownPreference>,
+}
+
+/// What the user is known to prefer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KnownPreference {
+    /// `tone` and the like; `linkedin.emoji` is about one channel's text.
+    pub name: String,
+    /// What is preferred.
+    pub value: Value,
+    /// `explicit`, somebody said so; else what it was learned from: edit, rating or behaviour.
+    pub source: String,
+    /// Whose it is: user, team or tenant.
+    pub scope: String,
+    /// 0-1; 1: somebody said so.
+    pub strength: f64,
+}
+
+impl KnownPreference {
+    /// For people: `tone "formal" (stated by the user)`.
+    pub fn in_words(&self) -> String {
+        let whose = match self.scope.as_str() {
+            "user" => "the user",
+            "team" => "the team",
+            _ => "everybody here",
+        };
+        let how = match self.source.as_str() {
+            "explicit" => format!("stated by {whose}"),
+            "edit" => format!("learned from edits of {whose}"),
+            "rating" => format!("learned from what {whose} approved and rated"),
+            _ => format!("learned from what {whose} asked for"),
+        };
+        format!("{} {} ({how})", self.name, self.value)
+    }
 }
 
 /// A way of working that went well before.

@@ -488,6 +488,9 @@ pub struct Delivery {
     /// The formatted deliverable.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Output>,
+    /// What it was before a human changed it; none: nobody did.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub draft: Option<Output>,
     /// What of it no rule allows; empty: nothing.
     #[serde(rename = "x", default, skip_serializing_if = "String::is_empty")]
     pub faults: String,

@@ -187,6 +187,9 @@ pub enum Command {
     Export(ExportArguments),
     /// Say how good a task's result is, at any time
     Feedback(FeedbackArguments),
+    /// Show what you prefer and what was learned of it, state a preference, or take one back
+    #[command(args_conflicts_with_subcommands = true)]
+    Preferences(PreferencesArguments),
     /// Show what was called and decided for a task, step by step
     Trace {
         #[arg(value_name = TASK)]
@@ -239,6 +242,81 @@ pub struct FeedbackArguments {
     /// Sent again with the same key, it counts once
     #[arg(long, value_name = "KEY")]
     pub idempotency_key: Option<String>,
+}
+
+/// `preferences`.
+#[derive(Debug, Args)]
+pub struct PreferencesArguments {
+    #[command(subcommand)]
+    pub verb: Option<PreferenceVerb>,
+    /// Only this one
+    pub key: Option<String>,
+    /// Somebody else's
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Only those of user, team or tenant
+    #[arg(long)]
+    pub scope: Option<String>,
+    /// As they were at this time
+    #[arg(long, value_name = "RFC 3339")]
+    pub at: Option<String>,
+    /// As far as was known at this time
+    #[arg(long, value_name = "RFC 3339")]
+    pub known_at: Option<String>,
+    /// With everything that was said and shown
+    #[arg(long)]
+    pub history: bool,
+}
+
+/// What is done with preferences.
+#[derive(Debug, Subcommand)]
+pub enum PreferenceVerb {
+    /// State a preference
+    Set {
+        key: String,
+        /// JSON where it is JSON, else text
+        value: String,
+        #[command(flatten)]
+        whose: WhoseArguments,
+        /// Since when; default: from now on
+        #[arg(long, value_name = "RFC 3339")]
+        since: Option<String>,
+    },
+    /// Take a stated preference back; history keeps it
+    Unset {
+        key: String,
+        #[command(flatten)]
+        whose: WhoseArguments,
+    },
+    /// Delete everything that was kept of a user, and what was made of it
+    Erase {
+        user: String,
+        /// Do it; there is no way back
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// Whose a statement is; by default one's own.
+#[derive(Debug, Args)]
+pub struct WhoseArguments {
+    /// Of this team
+    #[arg(long, value_name = "NAME")]
+    pub team: Option<String>,
+    /// Of everybody
+    #[arg(long, conflicts_with = "team")]
+    pub tenant: bool,
+}
+
+impl WhoseArguments {
+    /// As the interface names it.
+    pub fn scope(&self) -> &'static str {
+        match (&self.team, self.tenant) {
+            (Some(_), _) => "team",
+            (None, true) => "tenant",
+            (None, false) => "user",
+        }
+    }
 }
 
 /// Answers to an attention gate that no other verb gives.

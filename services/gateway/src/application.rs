@@ -8,6 +8,7 @@ use crate::learner::Learner;
 use crate::live::Hub;
 use crate::query::Parameters;
 use crate::refusal::Refusal;
+use crate::usual_channels::{CHANNELS, UsualChannels};
 use contracts::api::{ApproveRequest, ForkRequest, ProcessRequest};
 use contracts::coordinator::{
     self, ApprovalRequest, ControlRequest, DecideRequest, Document, ForkResponse, JudgesRequest, ListEventsRequest,
@@ -75,6 +76,8 @@ pub struct Application {
     pub coordinator: Coordinator,
     /// Owner of training data.
     pub learner: Learner,
+    /// Where users' results go by default.
+    pub usual_channels: UsualChannels,
     /// Live events.
     pub hub: Arc<Hub>,
     /// Bounds.
@@ -108,9 +111,35 @@ impl Application {
             idempotency_key: key.0.unwrap_or_default(),
             body_hash,
         };
-        let accepted = self.coordinator.submit(request).await?;
+        let accepted = self.accepted(caller, document, request).await?;
         tracing::Span::current().record("task_id", &accepted.task_id);
         Ok(accepted)
+    }
+
+    /// To the channels the user prefers, where the request names none. One that is there no more is no reason to refuse.
+    async fn accepted(
+        &self,
+        caller: Caller,
+        document: &ProcessRequest,
+        request: SubmitRequest,
+    ) -> Result<SubmitResponse, Refusal> {
+        // A client's plan was made for channels of its own.
+        if document.plan.is_some() || document.preferences.contains_key(CHANNELS) {
+            return self.coordinator.submit(request).await;
+        }
+        let Some(usual) = self.usual_channels.of(&self.learner, caller).await else {
+            return self.coordinator.submit(request).await;
+        };
+        let mut with = document.clone();
+        with.preferences.insert(CHANNELS.to_owned(), usual);
+        let preferred = SubmitRequest {
+            submission_json: to_json(&with)?,
+            ..request.clone()
+        };
+        match self.coordinator.submit(preferred).await {
+            Err(refusal) if refusal.problem().code == "unknown_channel" => self.coordinator.submit(request).await,
+            accepted => accepted,
+        }
     }
 
     /// The status document.

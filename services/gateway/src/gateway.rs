@@ -8,6 +8,7 @@ use crate::grpc::{self, GrpcError};
 use crate::learner::Learner;
 use crate::live::{Hub, NatsFeed};
 use crate::rest;
+use crate::usual_channels::UsualChannels;
 use bus::{Bus, BusConfig, Token};
 use service::config::{Config, SecretError};
 use service::health::Health;
@@ -111,6 +112,7 @@ async fn application(
     Ok(Application {
         coordinator: coordinator.map_err(endpoint("gateway.coordinator_url"))?,
         learner: Learner::new(learner.map_err(endpoint("gateway.learner_url"))?),
+        usual_channels: UsualChannels::default(),
         hub: Hub::new(Arc::new(NatsFeed::new(bus, Token::parse(TENANT)?))),
         limits: Limits {
             body_bytes: config.limits.body_bytes,

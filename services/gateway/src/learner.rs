@@ -4,9 +4,10 @@ use crate::coordinator::conclude;
 use crate::refusal::Refusal;
 use contracts::learner::learner_service_client::LearnerServiceClient;
 use contracts::learner::{
-    ExportChunk, ExportDocument, ExportPatternsRequest, GetExportRequest, GetMetricsRequest, GetPatternRequest,
-    GetRecordSchemaRequest, ImportPatternsRequest, LearningDocument, ListPatternsRequest, RecordFeedbackRequest,
-    ReviewPatternRequest, StartExportRequest,
+    EraseUserRequest, ExportChunk, ExportDocument, ExportPatternsRequest, GetExportRequest, GetMetricsRequest,
+    GetPatternRequest, GetRecordSchemaRequest, ImportPatternsRequest, LearningDocument, ListPatternsRequest,
+    ListPreferencesRequest, RecordFeedbackRequest, RetractPreferenceRequest, ReviewPatternRequest, StartExportRequest,
+    StatePreferencesRequest,
 };
 use contracts::trace;
 use tonic::service::interceptor::InterceptedService;
@@ -71,6 +72,38 @@ impl Learner {
     /// As [`Self::start_export`].
     pub async fn patterns(&self, request: ListPatternsRequest) -> Result<LearningDocument, Refusal> {
         conclude(self.client.clone().list_patterns(request).await)
+    }
+
+    /// What somebody prefers.
+    ///
+    /// # Errors
+    /// As [`Self::start_export`].
+    pub async fn preferences(&self, request: ListPreferencesRequest) -> Result<LearningDocument, Refusal> {
+        conclude(self.client.clone().list_preferences(request).await)
+    }
+
+    /// Notes what somebody states to prefer; answered after it is durable.
+    ///
+    /// # Errors
+    /// As [`Self::start_export`].
+    pub async fn state_preferences(&self, request: StatePreferencesRequest) -> Result<LearningDocument, Refusal> {
+        conclude(self.client.clone().state_preferences(request).await)
+    }
+
+    /// Takes a statement back.
+    ///
+    /// # Errors
+    /// As [`Self::start_export`].
+    pub async fn retract_preference(&self, request: RetractPreferenceRequest) -> Result<LearningDocument, Refusal> {
+        conclude(self.client.clone().retract_preference(request).await)
+    }
+
+    /// Deletes what is kept of a user.
+    ///
+    /// # Errors
+    /// As [`Self::start_export`].
+    pub async fn erase_user(&self, request: EraseUserRequest) -> Result<LearningDocument, Refusal> {
+        conclude(self.client.clone().erase_user(request).await)
     }
 
     /// One pattern.

@@ -21,9 +21,10 @@ impl Application {
     ///
     /// # Errors
     /// What the learner refuses; 503 when it does not answer.
-    pub async fn patterns(&self, page: Page) -> Result<LearningDocument, Refusal> {
+    pub async fn patterns(&self, caller: Caller, page: Page) -> Result<LearningDocument, Refusal> {
         let request = ListPatternsRequest {
             tenant: TENANT.to_owned(),
+            user: caller.to_message().actor,
             limit: page.limit,
             cursor: page.cursor,
         };

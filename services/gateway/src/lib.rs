@@ -19,11 +19,13 @@ pub mod learner;
 mod learning;
 pub mod live;
 mod mcp;
+mod preferences;
 mod query;
 mod refusal;
 pub mod rest;
 mod routes;
 mod spans;
 mod sse;
+pub mod usual_channels;
 
 pub use gateway::{GatewayError, run};

@@ -14,6 +14,7 @@ mod interval;
 mod lesson;
 mod metrics;
 mod patterns;
+mod preferences;
 mod record;
 mod rpc;
 mod store;
@@ -27,6 +28,7 @@ use crate::export::Exports;
 use crate::ingest::{CatchUp, Fetcher, Ingestion};
 use crate::metrics::Gauges;
 use crate::patterns::Patterns;
+use crate::preferences::Preferences;
 use crate::store::{Rules, Store};
 use anyhow::Context as _;
 use bus::{Bus, BusConfig, Token};
@@ -119,7 +121,11 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
     tracing::info!(%address, "serving");
 
     let patterns = Patterns::new(store.clone(), config.learning.clone());
-    let learner = rpc::Learner::new(exports.clone(), patterns, store.clone(), config.learning.window_days);
+    let teams = config.learning.teams.iter();
+    let teams = teams.map(|team| (team.name.clone(), team.members.clone())).collect();
+    let preferences = Preferences::new(store.clone(), teams);
+    let days = config.learning.window_days;
+    let learner = rpc::Learner::new(exports.clone(), patterns, preferences, store.clone(), days);
     let service = LearnerServiceServer::new(learner);
     let shutdown = ctx.shutdown.clone();
     Server::builder()

@@ -37,7 +37,7 @@ use contracts::gen_ai;
 use contracts::work::job;
 use llm::Engine;
 use meaning::Meaning;
-use memory::Learner;
+use memory::{Asker, Learner};
 use planning::Planning;
 use service::Context;
 use service::config::{Config, Faults, Role};
@@ -106,8 +106,11 @@ impl Handler for Planner {
             known: &self.tools,
             verifier: &self.verifier,
             meaning: self.meaning.as_ref(),
-            task_id: &job.item.task_id,
-            tenant: &job.item.tenant,
+            asker: Asker {
+                task_id: &job.item.task_id,
+                tenant: &job.item.tenant,
+                user: &spec.actor,
+            },
             context: &context,
             feedback: &spec.feedback,
             deadline: job.deadline,

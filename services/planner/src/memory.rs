@@ -4,8 +4,10 @@ use crate::quality::Scores;
 use contracts::learner::learner_service_client::LearnerServiceClient;
 use contracts::learner::{self, Pattern, RecallRequest, RecallResponse};
 use contracts::trace;
-use llm::{Context, KnownPattern, Memory, PatternUse, ToolCard, Uplift};
-use serde_json::{Map, Value};
+use llm::{Context, KnownPattern, KnownPreference, Memory, PatternUse, ToolCard, Uplift};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -84,6 +86,15 @@ impl Recalled {
     }
 }
 
+/// Which task is planned, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    pub task_id: &'a str,
+    pub tenant: &'a str,
+    /// Who asked; empty: nobody whose preferences are remembered.
+    pub user: &'a str,
+}
+
 type Inject = fn(Request<()>) -> Result<Request<()>, Status>;
 
 /// The learner, as far as planning needs it.
@@ -109,13 +120,14 @@ impl Learner {
     }
 
     /// What was learned that fits a request, over these tools.
-    pub async fn recall(&self, task_id: &str, tenant: &str, context: &Context, tools: &[ToolCard]) -> Recalled {
+    pub async fn recall(&self, asker: Asker<'_>, context: &Context, tools: &[ToolCard]) -> Recalled {
         if self.is_away() {
             return Recalled::nothing(State::Unavailable);
         }
         let request = RecallRequest {
-            tenant: tenant.to_owned(),
-            task_id: task_id.to_owned(),
+            tenant: asker.tenant.to_owned(),
+            task_id: asker.task_id.to_owned(),
+            user: asker.user.to_owned(),
             request: context.request.clone(),
             preferences_json: Value::Object(context.preferences.clone()).to_string(),
             tool_ids: tools.iter().map(|tool| tool.tool_id.clone()).collect(),
@@ -155,10 +167,10 @@ pub fn read(answer: RecallResponse) -> Recalled {
     let (patterns, scores) = read.unzip();
     let memory = Memory {
         patterns,
-        preferences: serde_json::from_str::<Map<String, Value>>(&answer.preferences_json).unwrap_or_default(),
+        preferences: preferences(&answer.preferences_json),
     };
     let withheld = answer.withheld.and_then(checked);
-    if answer.held_out || memory == Memory::default() {
+    if memory == Memory::default() {
         // How good such plans are is no help in making one.
         return Recalled {
             withheld,
@@ -171,6 +183,30 @@ pub fn read(answer: RecallResponse) -> Recalled {
         scores,
         withheld,
     }
+}
+
+/// As the learner tells them, the surest first; what cannot be read is not known.
+fn preferences(json: &str) -> Vec<KnownPreference> {
+    #[derive(Deserialize)]
+    struct Told {
+        value: Value,
+        source: String,
+        scope: String,
+        strength: f64,
+    }
+    let told: BTreeMap<String, Told> = serde_json::from_str(json).unwrap_or_default();
+    let mut known: Vec<KnownPreference> = told
+        .into_iter()
+        .map(|(name, told)| KnownPreference {
+            name,
+            value: told.value,
+            source: told.source,
+            scope: told.scope,
+            strength: told.strength,
+        })
+        .collect();
+    known.sort_by(|a, b| b.strength.total_cmp(&a.strength));
+    known
 }
 
 fn checked(scores: learner::Scores) -> Option<Scores> {

@@ -1,6 +1,6 @@
 //! Memory that answers, that is slow, that is not there.
 
-use crate::memory::{Learner, followed};
+use crate::memory::{Asker, Learner, followed};
 use contracts::learner::learner_service_server::{LearnerService, LearnerServiceServer};
 use contracts::learner::*;
 use futures::stream::BoxStream;
@@ -40,10 +40,16 @@ impl LearnerService for OnePattern {
             }),
             ..Pattern::default()
         };
+        let preferences = if request.user == "bea" {
+            json!({"tone": {"value": "dry", "source": "explicit", "scope": "user", "strength": 1.0},
+                   "audience": {"value": "gardeners", "source": "behaviour", "scope": "team", "strength": 0.9}})
+        } else {
+            json!({})
+        };
         let known = vec![pattern(&request.task_id, PATTERN), pattern("broken", "{")];
         Ok(Response::new(RecallResponse {
             patterns: if held_out { Vec::new() } else { known },
-            preferences_json: "{}".to_owned(),
+            preferences_json: preferences.to_string(),
             held_out,
             withheld: Some(Scores {
                 n: 7,
@@ -95,6 +101,24 @@ impl LearnerService for OnePattern {
     async fn record_feedback(&self, _: Request<RecordFeedbackRequest>) -> Result<Response<LearningDocument>, Status> {
         Err(Status::unimplemented(""))
     }
+    async fn list_preferences(&self, _: Request<ListPreferencesRequest>) -> Result<Response<LearningDocument>, Status> {
+        Err(Status::unimplemented(""))
+    }
+    async fn state_preferences(
+        &self,
+        _: Request<StatePreferencesRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        Err(Status::unimplemented(""))
+    }
+    async fn retract_preference(
+        &self,
+        _: Request<RetractPreferenceRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        Err(Status::unimplemented(""))
+    }
+    async fn erase_user(&self, _: Request<EraseUserRequest>) -> Result<Response<LearningDocument>, Status> {
+        Err(Status::unimplemented(""))
+    }
 }
 
 fn context(request: &str) -> Context {
@@ -110,12 +134,20 @@ async fn bound() -> (TcpListener, Learner) {
     (listener, learner)
 }
 
+fn asker(task_id: &str) -> Asker<'_> {
+    Asker {
+        task_id,
+        tenant: "default",
+        user: "ann",
+    }
+}
+
 #[tokio::test]
 async fn what_is_remembered_is_told_and_nothing_to_a_task_held_out() {
     let (listener, learner) = bound().await;
     let server = tonic::transport::Server::builder().add_service(LearnerServiceServer::new(OnePattern));
     tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
-    let recalled = learner.recall("t1", "default", &context("write"), &[]).await;
+    let recalled = learner.recall(asker("t1"), &context("write"), &[]).await;
     assert_eq!(recalled.as_str(), "used");
     let [pattern] = recalled.memory().patterns.as_slice() else {
         panic!("{recalled:?}")
@@ -127,11 +159,38 @@ async fn what_is_remembered_is_told_and_nothing_to_a_task_held_out() {
     let scores = |n, mean, deviation| crate::quality::Scores { n, mean, deviation };
     assert_eq!(recalled.scores(), [Some(scores(4, 0.9, 0.05))], "of what can be read");
     assert_eq!(recalled.withheld(), Some(scores(7, 0.8, 0.1)));
-    let odd = learner.recall("t3", "default", &context("write"), &[]).await;
+    let odd = learner.recall(asker("t3"), &context("write"), &[]).await;
     assert_eq!(odd.scores(), [None], "no number is no score");
-    let held_out = learner.recall("t2", "default", &context("held out"), &[]).await;
+    let held_out = learner.recall(asker("t2"), &context("held out"), &[]).await;
     assert_eq!((held_out.as_str(), held_out.memory()), ("empty", &Memory::default()));
     assert_eq!((held_out.scores(), held_out.withheld()), (&[][..], recalled.withheld()));
+}
+
+#[tokio::test]
+async fn preferences_are_told_the_surest_first_and_a_task_held_out_keeps_what_was_stated() {
+    let (listener, learner) = bound().await;
+    let server = tonic::transport::Server::builder().add_service(LearnerServiceServer::new(OnePattern));
+    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+    let bea = Asker {
+        user: "bea",
+        ..asker("t1")
+    };
+    let held_out = learner.recall(bea, &context("held out"), &[]).await;
+    assert_eq!(held_out.as_str(), "used");
+    assert!(held_out.memory().patterns.is_empty() && held_out.scores().is_empty());
+    let told: Vec<String> = held_out
+        .memory()
+        .preferences
+        .iter()
+        .map(|known| known.in_words())
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "tone \"dry\" (stated by the user)",
+            "audience \"gardeners\" (learned from what the team asked for)"
+        ]
+    );
 }
 
 #[tokio::test]
@@ -139,7 +198,7 @@ async fn a_learner_that_never_answers_costs_300_ms_once() {
     // Connections are taken by the kernel, and nobody reads them.
     let (listener, learner) = bound().await;
     let begun = Instant::now();
-    let recalled = learner.recall("t", "default", &context("write"), &[]).await;
+    let recalled = learner.recall(asker("t"), &context("write"), &[]).await;
     let waited = begun.elapsed();
     assert_eq!(recalled.as_str(), "unavailable");
     assert!(
@@ -148,7 +207,7 @@ async fn a_learner_that_never_answers_costs_300_ms_once() {
     );
     let begun = Instant::now();
     for _ in 0..100 {
-        learner.recall("t", "default", &context("write"), &[]).await;
+        learner.recall(asker("t"), &context("write"), &[]).await;
     }
     assert!(begun.elapsed() < Duration::from_millis(100), "{:?}", begun.elapsed());
     drop(listener);
@@ -159,7 +218,7 @@ async fn a_learner_that_is_not_there_costs_next_to_nothing() {
     let (listener, learner) = bound().await;
     drop(listener);
     let begun = Instant::now();
-    let recalled = learner.recall("t", "default", &context("write"), &[]).await;
+    let recalled = learner.recall(asker("t"), &context("write"), &[]).await;
     assert_eq!(recalled.as_str(), "unavailable");
     assert!(begun.elapsed() < Duration::from_millis(400), "{:?}", begun.elapsed());
 }

@@ -3,7 +3,7 @@
 use crate::candidates::{Deliberated, deliberate};
 use crate::catalog::{KnownTools, Tools};
 use crate::meaning::Meaning;
-use crate::memory::{Learner, Recalled};
+use crate::memory::{Asker, Learner, Recalled};
 use crate::search::fitting;
 use crate::told;
 use crate::verified::{Checked, Verifier};
@@ -37,8 +37,7 @@ pub struct Planning<'a> {
     pub verifier: &'a Verifier,
     /// None: tools are found by words alone.
     pub meaning: Option<&'a Meaning>,
-    pub task_id: &'a str,
-    pub tenant: &'a str,
+    pub asker: Asker<'a>,
     pub context: &'a Context,
     /// What was said of earlier plans.
     pub feedback: &'a [String],
@@ -51,9 +50,9 @@ impl Planning<'_> {
         let patience = (Instant::now() + TOOL_PATIENCE).min(self.deadline);
         // Feedback may say that the catalog has changed under the last plan.
         let mut tools = if self.feedback.is_empty() {
-            self.known.current(self.tenant, self.deadline).await
+            self.known.current(self.asker.tenant, self.deadline).await
         } else {
-            self.known.renewed(self.tenant, self.deadline).await
+            self.known.renewed(self.asker.tenant, self.deadline).await
         };
         let mut recalled = None;
         loop {
@@ -89,9 +88,7 @@ impl Planning<'_> {
         if !self.engine.uses_memory() {
             return Recalled::unasked();
         }
-        self.learner
-            .recall(self.task_id, self.tenant, self.context, &tools.cards)
-            .await
+        self.learner.recall(self.asker, self.context, &tools.cards).await
     }
 
     /// Another catalog than `current`; none until `patience` ends. With the same one the plan would be the same, and
@@ -99,7 +96,7 @@ impl Planning<'_> {
     async fn changed(&self, current: &Arc<Tools>, patience: Instant) -> Option<Result<Arc<Tools>, CallError>> {
         while Instant::now() + PAUSE < patience {
             sleep(PAUSE).await;
-            match self.known.renewed(self.tenant, patience).await {
+            match self.known.renewed(self.asker.tenant, patience).await {
                 Ok(tools) if Arc::ptr_eq(&tools, current) => {}
                 other => return Some(other),
             }

@@ -6,7 +6,7 @@ use crate::trim::Dropped;
 use bus::worker::Ended;
 use contracts::work;
 use contracts::work::{PlanOutcome, job_result};
-use llm::Engine;
+use llm::{Call, CallKind, Engine, KnownPreference, Memory};
 
 /// Planning went well.
 pub fn ended(engine: &dyn Engine, recalled: &Recalled, deliberated: Deliberated) -> Ended {
@@ -18,6 +18,8 @@ pub fn ended(engine: &dyn Engine, recalled: &Recalled, deliberated: Deliberated)
     } = deliberated;
     let draft = answer.value;
     let patterns_used = followed(&draft.plan_json, recalled.memory(), &draft.patterns);
+    let mut calls = answer.calls;
+    calls.extend(remembered(recalled.memory()));
     let planned = PlanOutcome {
         intent_json: draft.intent_json.into_owned(),
         plan_json: draft.plan_json.into_owned(),
@@ -31,7 +33,18 @@ pub fn ended(engine: &dyn Engine, recalled: &Recalled, deliberated: Deliberated)
     };
     Ended::with(job_result::Outcome::Planned(planned.into()))
         .costing(worker::usage(answer.usage))
-        .having_called(worker::calls(answer.calls))
+        .having_called(worker::calls(calls))
+}
+
+/// For the trace: what the engine was told to be preferred.
+fn remembered(memory: &Memory) -> Option<Call> {
+    let known: Vec<String> = memory.preferences.iter().map(KnownPreference::in_words).collect();
+    (!known.is_empty()).then(|| Call {
+        kind: CallKind::Decision,
+        name: "preferences".to_owned(),
+        detail: format!("told of preferences: {}", known.join("; ")),
+        ..Call::default()
+    })
 }
 
 fn candidate(candidate: Candidate) -> work::Candidate {

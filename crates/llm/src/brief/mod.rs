@@ -225,7 +225,7 @@ impl Brief {
     }
 
     /// Nothing asked for is said twice, and what is to be avoided is not asked for.
-    fn settle(&mut self) {
+    pub fn settle(&mut self) {
         let topic = self.topic.text.clone();
         self.sections
             .retain(|section| !contains_phrase(&topic, section) || section.contains(' '));

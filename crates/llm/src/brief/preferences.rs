@@ -6,6 +6,7 @@ use super::kind;
 use super::length;
 use super::tone::{Tone, named_in};
 use super::topic::Topic;
+use crate::memory::KnownPreference;
 use crate::text::phrases::distinct;
 use serde_json::{Map, Value};
 
@@ -43,6 +44,30 @@ impl Brief {
         self.avoid = distinct(self.avoid.drain(..));
         self.sections = distinct(self.sections.drain(..));
         self.facts = distinct(self.facts.drain(..));
+    }
+
+    /// Takes in what is remembered where nothing else says it; the names of what was taken. What a request is about is
+    /// never remembered.
+    pub fn remember(&mut self, known: &[KnownPreference]) -> Vec<String> {
+        let mut taken = Vec::new();
+        for preference in known {
+            let is_open = match preference.name.to_lowercase().as_str() {
+                "tone" | "style" | "voice" | "tone_of_voice" => self.tones.is_empty() && self.other_tones.is_empty(),
+                "audience" | "target_audience" | "readers" | "target" => self.audience.is_none(),
+                "business" | "brand" | "company" | "brand_name" => self.business.is_none(),
+                "call_to_action" | "cta" => self.call_to_action.is_none(),
+                "length" | "word_count" | "words" | "length_words" | "max_words" => !self.length_stated(),
+                "max_characters" | "max_chars" => self.max_chars().is_none(),
+                "must_include" | "must_mention" | "include" | "required_phrases" | "avoid" | "exclude"
+                | "forbidden" | "banned_words" => true,
+                _ => false,
+            };
+            if is_open {
+                self.take_preferences(&Map::from_iter([(preference.name.clone(), preference.value.clone())]));
+                taken.push(preference.name.clone());
+            }
+        }
+        taken
     }
 
     fn take_tone(&mut self, text: &str) {

@@ -14,12 +14,13 @@ mod values;
 
 use crate::brief::{Brief, fixes, intent::intent};
 use crate::call::EngineError;
-use crate::memory::PatternUse;
+use crate::memory::{KnownPreference, PatternUse};
 use crate::port::{PlanAsk, PlanDraft};
 use graph::PlanGraph;
 pub(crate) use literal::literal;
 use matching::Matcher;
 use revision::Revision;
+use serde_json::Value;
 use std::borrow::Cow;
 
 /// A plan for the request, over the tools given and no others.
@@ -44,12 +45,35 @@ pub fn plan(ask: &PlanAsk<'_>) -> Result<PlanDraft, EngineError> {
         reasoning.push(' ');
         reasoning.push_str(&pattern::cited(pattern, used));
     }
+    let known = ask.memory.preferences.iter();
+    let heeded: Vec<String> = known
+        .filter(|known| built.remembered.contains(&known.name))
+        .map(KnownPreference::in_words)
+        .collect();
+    if !heeded.is_empty() {
+        reasoning.push_str(&format!(" Remembered and planned by: {}.", heeded.join("; ")));
+    }
     Ok(PlanDraft {
-        intent_json: Cow::Owned(intent(brief, ask.context).to_string()),
+        intent_json: Cow::Owned(understood(ask, &built).to_string()),
         plan_json: Cow::Owned(graph.document(brief).to_string()),
         reasoning: Cow::Owned(reasoning),
         patterns: built.patterns,
     })
+}
+
+/// The intent, with the remembered preferences that are planned by.
+fn understood(ask: &PlanAsk<'_>, built: &Built) -> Value {
+    let mut intent = intent(&built.brief, ask.context);
+    if let Some(preferences) = intent.get_mut("preferences").and_then(Value::as_object_mut) {
+        for known in &ask.memory.preferences {
+            if built.remembered.contains(&known.name) {
+                preferences
+                    .entry(known.name.clone())
+                    .or_insert_with(|| known.value.clone());
+            }
+        }
+    }
+    intent
 }
 
 struct Built {
@@ -57,10 +81,14 @@ struct Built {
     graph: PlanGraph,
     /// What became of each pattern offered, in their order.
     patterns: Vec<PatternUse>,
+    /// Names of remembered preferences that the request left room for.
+    remembered: Vec<String>,
 }
 
 fn built(ask: &PlanAsk<'_>, matcher: &Matcher<'_>, revision: &Revision, said: &[String]) -> Result<Built, EngineError> {
     let mut brief = Brief::of(ask.context);
+    let remembered = brief.remember(&ask.memory.preferences);
+    brief.settle();
     let people: Vec<String> = said.iter().filter(|text| !revision::is_fault(text)).cloned().collect();
     brief.apply(&fixes::read(&people));
     let mut followed: Option<PlanGraph> = None;
@@ -95,7 +123,12 @@ fn built(ask: &PlanAsk<'_>, matcher: &Matcher<'_>, revision: &Revision, said: &[
         Some(graph) => graph,
         None => shape::build(ask, &brief, matcher, revision, &people)?,
     };
-    Ok(Built { brief, graph, patterns })
+    Ok(Built {
+        brief,
+        graph,
+        patterns,
+        remembered,
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use super::plan;
 use crate::catalog::{ToolCard, agent_tools, null_tool};
-use crate::memory::Memory;
+use crate::memory::{KnownPreference, Memory};
 use crate::port::{Context, PlanAsk};
 use serde_json::{Value, json};
 
@@ -198,4 +198,61 @@ fn template_marks_of_users_stay_text() {
     );
     let topic = step(&plan, "draft")["arguments"]["topic"].as_str().unwrap().to_owned();
     assert!(!topic.contains("{{ mustache"), "{topic}");
+}
+
+#[test]
+fn what_is_remembered_is_planned_by_where_the_request_leaves_it_open() {
+    let known = |name: &str, value: Value| KnownPreference {
+        name: name.to_owned(),
+        value,
+        source: "explicit".to_owned(),
+        scope: "user".to_owned(),
+        strength: 1.0,
+    };
+    let memory = Memory {
+        preferences: vec![
+            known("tone", json!("formal")),
+            known("audience", json!("gardeners")),
+            known("topic", json!("coffee")),
+        ],
+        ..Memory::default()
+    };
+    let drafted = |request: &str| {
+        let context = context(request, &["blog"]);
+        let draft = plan(&PlanAsk {
+            context: &context,
+            tools: &tools(),
+            memory: &memory,
+            feedback: &[],
+        });
+        draft.unwrap()
+    };
+    let open = drafted("Write a blog post about tea");
+    assert!(
+        open.plan_json.contains("formal") && open.plan_json.contains("gardeners"),
+        "{}",
+        open.plan_json
+    );
+    assert!(
+        !open.plan_json.contains("coffee"),
+        "what it is about is never remembered"
+    );
+    assert!(
+        open.reasoning.contains("tone \"formal\" (stated by the user)"),
+        "{}",
+        open.reasoning
+    );
+    let intent: Value = serde_json::from_str(&open.intent_json).unwrap();
+    assert_eq!(intent["preferences"]["tone"], "formal");
+    let said = drafted("Write a friendly blog post about tea for students");
+    assert!(
+        said.plan_json.contains("friendly") && !said.plan_json.contains("formal"),
+        "{}",
+        said.plan_json
+    );
+    assert!(
+        !said.plan_json.contains("gardeners") && !said.reasoning.contains("Remembered"),
+        "{}",
+        said.reasoning
+    );
 }

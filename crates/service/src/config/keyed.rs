@@ -42,14 +42,24 @@ const LISTS: &[List] = &[
 ];
 
 /// Lists within a table.
-const TABLES: &[(&str, &[List])] = &[(
-    "policy",
-    &[List {
-        path: "tenant_budgets",
-        by: "tenant",
-        inner: &[],
-    }],
-)];
+const TABLES: &[(&str, &[List])] = &[
+    (
+        "policy",
+        &[List {
+            path: "tenant_budgets",
+            by: "tenant",
+            inner: &[],
+        }],
+    ),
+    (
+        "learning",
+        &[List {
+            path: "teams",
+            by: "name",
+            inner: &[],
+        }],
+    ),
+];
 
 /// What is wrong with a list as such: its path and why.
 pub(super) type ListFault = (Vec<String>, &'static str, String);

@@ -1,5 +1,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// What is remembered of finished tasks, and what of it later plans are offered.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +23,18 @@ pub struct LearningConfig {
     /// Days the figures look back.
     #[schemars(range(min = 1, max = 3650))]
     pub window_days: u32,
+    /// Teams whose members share preferences and may state them: tables with `name` and `members`, a list of users.
+    pub teams: Vec<TeamConfig>,
+}
+
+/// Users who share preferences.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TeamConfig {
+    /// How it is called.
+    pub name: String,
+    /// Users, as their credentials name them.
+    pub members: BTreeSet<String>,
 }
 
 /// A pattern's state from which on it is offered.
@@ -44,6 +57,7 @@ impl Default for LearningConfig {
             offer_from: OfferFrom::default(),
             hold_out_share: 0.1,
             window_days: 30,
+            teams: Vec::new(),
         }
     }
 }

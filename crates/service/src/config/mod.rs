@@ -58,7 +58,7 @@ pub use fault::{Fault, Faults};
 pub use gateway::GatewayConfig;
 pub use headers::{HeaderText, Headers, is_credential};
 pub use learner::LearnerConfig;
-pub use learning::{LearningConfig, OfferFrom};
+pub use learning::{LearningConfig, OfferFrom, TeamConfig};
 pub use limits::LimitsConfig;
 pub use llm::{
     Answering, DEFAULT_PROVIDER, LlmConfig, PriceConfig, ProviderConfig, ProviderKind, Role, RolesConfig, Target,

@@ -57,7 +57,10 @@ fn is_list(path: &[String]) -> bool {
             one.as_str(),
             "agents" | "apis" | "channels" | "mcp_servers" | "webhooks"
         ),
-        [policy, budgets] => policy == "policy" && budgets == "tenant_budgets",
+        [table, list] => matches!(
+            (table.as_str(), list.as_str()),
+            ("policy", "tenant_budgets") | ("learning", "teams")
+        ),
         [apis, _, endpoints] => apis == "apis" && endpoints == "endpoints",
         _ => false,
     }

@@ -533,6 +533,20 @@ fn the_shipped_default_file_tells_every_key_and_changes_nothing() {
 }
 
 #[test]
+fn teams_of_several_files_merge_by_name() {
+    let folder = Folder::new();
+    let team = |name: &str, member: &str| format!("[[learning.teams]]\nname = \"{name}\"\nmembers = [\"{member}\"]\n");
+    let first = folder.file("a.toml", &[team("editors", "ann"), team("sales", "bob")].concat());
+    let second = folder.file("b.toml", &team("editors", "cid"));
+    let config = load(&environment(&[("ORCHESTRATOR_CONFIG", &format!("{first}:{second}"))])).unwrap();
+    let teams = config.learning.teams.iter();
+    let teams: Vec<(&str, Vec<&str>)> = teams
+        .map(|team| (team.name.as_str(), team.members.iter().map(String::as_str).collect()))
+        .collect();
+    assert_eq!(teams, [("editors", vec!["cid"]), ("sales", vec!["bob"])]);
+}
+
+#[test]
 fn a_budget_of_a_tenant_has_figures_that_can_be_held_and_one_table() {
     let folder = Folder::new();
     let table = |rest: &str| format!("[[policy.tenant_budgets]]\ntenant = {rest}\n");

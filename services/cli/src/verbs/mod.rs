@@ -13,6 +13,7 @@ mod judges;
 mod list;
 mod metrics;
 mod patterns;
+mod preferences;
 pub mod status;
 mod submit;
 mod task_name;
@@ -106,6 +107,7 @@ async fn dispatch(caller: &Caller, command: Command) -> Result<()> {
         Command::Retry(arguments) => control::retry(caller, arguments).await,
         Command::Fork(arguments) => fork::run(caller, *arguments).await,
         Command::Feedback(arguments) => feedback::run(caller, &caller.task(&arguments.task).await?, arguments).await,
+        Command::Preferences(arguments) => preferences::run(caller, arguments).await,
         Command::Trace { task } => trace::run(caller, &caller.task(&task).await?).await,
         Command::Patterns(arguments) => patterns::run(caller, arguments).await,
         Command::Metrics { days } => metrics::run(caller, days).await,

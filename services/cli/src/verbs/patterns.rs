@@ -5,7 +5,7 @@ use super::figure::{Unit, value};
 use crate::arguments::{PatternVerb, PatternsArguments};
 use crate::look::{Look, Tone};
 use crate::table::{Cell, elastic, optional, status, table, whole};
-use crate::text::{cut, field, items, members, present, shown};
+use crate::text::{cut, field, items, present, shown};
 use anyhow::{Context as _, Result};
 use futures::{StreamExt, pin_mut};
 use serde_json::Value;
@@ -123,8 +123,10 @@ fn list(document: &Value, look: Look) -> String {
         };
         text.push_str(&format!("\n{}", look.paint(Tone::Warn, &cut(&issue, look.room(0)))));
     }
-    for (name, preference) in members(document, "preferences") {
-        let line = cut(&format!("preference  {name}: {}", shown(preference)), look.room(0));
+    for preference in items(document, "preferences") {
+        let value = preference.get("value").map(shown).unwrap_or_default();
+        let line = format!("preference  {}: {value}", field(preference, "key"));
+        let line = cut(&line, look.room(0));
         text.push_str(&format!("\n{line}"));
     }
     text
@@ -217,7 +219,7 @@ mod tests {
 
     #[test]
     fn patterns_are_listed_with_what_they_rest_on() {
-        let document = json!({ "patterns": [pattern()], "preferences": { "tone": "friendly" }, "issues": [], "next_cursor": null });
+        let document = json!({ "patterns": [pattern()], "preferences": [{ "key": "tone", "value": "friendly" }], "issues": [], "next_cursor": null });
         let narrow = Look {
             width: Some(80),
             colour: false,

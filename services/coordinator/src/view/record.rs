@@ -34,6 +34,8 @@ pub struct Record<'a> {
     outputs: Map<String, Value>,
     assessments: Vec<Value>,
     deliverables: Value,
+    /// Of those that a human changed, as they were before: `[{channel, content}]`.
+    drafts: Vec<Value>,
     gates: Vec<Value>,
     costs: Vec<Value>,
     engine: Value,
@@ -73,6 +75,7 @@ pub fn record<'a>(facts: &'a Facts, documents: Documents<'_>) -> Record<'a> {
         outputs: outputs(facts),
         assessments: assessments.collect(),
         deliverables: deliveries::deliverables(facts).unwrap_or_else(|| json!([])),
+        drafts: deliveries::drafts(facts),
         gates,
         costs: documents.costs.iter().map(cost_line).collect(),
         engine: taken(&mut planning, "engine"),

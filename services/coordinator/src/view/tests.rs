@@ -525,6 +525,27 @@ fn where_a_human_approved_policy_did_not() {
 }
 
 #[test]
+fn a_record_tells_what_a_human_changed_as_it_was_made() {
+    let mut story = waiting_for_approval();
+    let made = r#"{"channel":"blog","title":"T","content":"abc","content_type":"text/plain","content_hash":"0"}"#;
+    let mut decision = story::decision(Action::Edit, 1);
+    decision
+        .edits
+        .insert("blog".to_owned(), edited(made, "better").unwrap());
+    story.then(&Input::GateDecided(decision));
+    story.run_well(0.8);
+    assert_eq!(story.task.status.as_str(), "completed");
+    let documents = Documents {
+        gates: &[],
+        costs: &[],
+        assessments: &[],
+    };
+    let record = serde_json::to_value(record(&story.facts(), documents)).unwrap();
+    assert_eq!(record["deliverables"][0]["content"], "better");
+    assert_eq!(record["drafts"], json!([{ "channel": "blog", "content": "abc" }]));
+}
+
+#[test]
 fn an_edit_replaces_the_content_and_its_hash_alone() {
     let stored = r#"{"channel":"blog","title":"T","content":"old","content_type":"text/plain","content_hash":"0"}"#;
     let document: Value = serde_json::from_str(&edited(stored, "abc").unwrap()).unwrap();

@@ -245,6 +245,7 @@ fn work_job(entry: &Entry, job: &Job, route: Route<'_>, room: &mut Room) -> Work
                 .iter()
                 .filter_map(|no| text_of(entry, *no))
                 .collect(),
+            actor: entry.submission.actor.clone(),
         }),
         Unit::Step(index) => job::Spec::Step(step_spec(entry, index, room)),
         Unit::Assess => job::Spec::Assess(assess_spec(entry, room)),

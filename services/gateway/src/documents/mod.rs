@@ -15,6 +15,7 @@ mod preferences;
 pub mod process;
 pub mod retry;
 pub mod review;
+pub mod stated;
 pub mod tool;
 
 pub use names::is_hidden;

@@ -11,8 +11,10 @@ use crate::query::{DEFAULT_LIMIT, MAX_LIMIT, invalid_cursor, unfit};
 use crate::refusal::Refusal;
 use contracts::v1::learning_service_server::LearningService;
 use contracts::v1::{
-    ExportPatternsRequest, Feedback, GetMetricsRequest, GetPatternRequest, ListPatternsRequest, Metrics, Pattern,
-    PatternImport, PatternLines, PatternList, RecordFeedbackRequest, ReviewPatternRequest,
+    DeletePreferenceRequest, DeleteUserDataRequest, DeletedPreference, DeletedUserData, ExportPatternsRequest,
+    Feedback, GetMetricsRequest, GetPatternRequest, ListPatternsRequest, ListPreferencesRequest, Metrics, Pattern,
+    PatternImport, PatternLines, PatternList, PreferenceList, RecordFeedbackRequest, ReviewPatternRequest,
+    SetPreferencesRequest,
 };
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
@@ -25,7 +27,7 @@ const MAX_CURSOR: usize = 4096;
 
 /// The service.
 pub struct Learning {
-    app: Arc<Application>,
+    pub(super) app: Arc<Application>,
 }
 
 impl Learning {
@@ -34,7 +36,7 @@ impl Learning {
         Self { app }
     }
 
-    async fn list(&self, request: ListPatternsRequest) -> Result<PatternList, Refusal> {
+    async fn list(&self, caller: Caller, request: ListPatternsRequest) -> Result<PatternList, Refusal> {
         let limit = match request.limit {
             0 => DEFAULT_LIMIT,
             limit if limit <= MAX_LIMIT => limit,
@@ -44,7 +46,7 @@ impl Learning {
             return Err(invalid_cursor());
         }
         let cursor = request.cursor;
-        let document_json = self.app.patterns(Page { limit, cursor }).await?.json;
+        let document_json = self.app.patterns(caller, Page { limit, cursor }).await?.json;
         let document = parsed(&document_json)?;
         let patterns = document.get("patterns").and_then(Value::as_array).into_iter().flatten();
         Ok(PatternList {
@@ -132,7 +134,7 @@ impl Learning {
 impl LearningService for Learning {
     async fn list_patterns(&self, request: Request<ListPatternsRequest>) -> Result<Response<PatternList>, Status> {
         let caller = caller(&request);
-        answer(caller, self.list(request.into_inner()).await)
+        answer(caller, self.list(caller, request.into_inner()).await)
     }
 
     async fn get_pattern(&self, request: Request<GetPatternRequest>) -> Result<Response<Pattern>, Status> {
@@ -174,6 +176,38 @@ impl LearningService for Learning {
         let key = request.metadata().get(KEY).map(|value| value.as_bytes().to_vec());
         answer(caller, self.note(caller, key, request.into_inner()).await)
     }
+
+    async fn list_preferences(
+        &self,
+        request: Request<ListPreferencesRequest>,
+    ) -> Result<Response<PreferenceList>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.preferences(caller, request.into_inner()).await)
+    }
+
+    async fn set_preferences(
+        &self,
+        request: Request<SetPreferencesRequest>,
+    ) -> Result<Response<PreferenceList>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.state(caller, request.into_inner()).await)
+    }
+
+    async fn delete_preference(
+        &self,
+        request: Request<DeletePreferenceRequest>,
+    ) -> Result<Response<DeletedPreference>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.retract(caller, request.into_inner()).await)
+    }
+
+    async fn delete_user_data(
+        &self,
+        request: Request<DeleteUserDataRequest>,
+    ) -> Result<Response<DeletedUserData>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.erase(request.into_inner()).await)
+    }
 }
 
 /// The document REST takes. Empty strings are absent.
@@ -194,7 +228,7 @@ fn body(request: RecordFeedbackRequest) -> Result<Map<String, Value>, Refusal> {
     Ok(body)
 }
 
-fn parsed(json: &str) -> Result<Value, Refusal> {
+pub(super) fn parsed(json: &str) -> Result<Value, Refusal> {
     serde_json::from_str(json).map_err(|_| unreadable("the learner's answer"))
 }
 
@@ -213,7 +247,7 @@ fn pattern(document: &Value) -> Pattern {
     }
 }
 
-fn text(document: &Value, name: &str) -> String {
+pub(super) fn text(document: &Value, name: &str) -> String {
     let text = document.get(name).and_then(Value::as_str);
     text.unwrap_or_default().to_owned()
 }

@@ -6,6 +6,7 @@ mod judges;
 mod learning;
 mod limits;
 mod orchestrator;
+mod preferences;
 mod submission;
 mod task;
 mod tools;

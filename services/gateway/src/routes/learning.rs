@@ -19,14 +19,16 @@ use std::sync::Arc;
 const MOST_DAYS: u32 = 3650;
 
 /// A page of patterns, the newest first; with `format=jsonl` all of them, for another system.
-pub async fn list(State(app): State<Arc<Application>>, query: Parameters) -> Result<Response, Refusal> {
+pub async fn list(State(app): State<Arc<Application>>, caller: Caller, query: Parameters) -> Result<Response, Refusal> {
     match query.get("format") {
         None | Some("json") => {}
         Some("jsonl") => return patterns::lines(app.export_patterns().await?).await,
         Some(_) => return Err(unfit("format", "must be json or jsonl".to_owned())),
     }
     let page = Page::of(&query)?;
-    app.patterns(page).await.map(|page| document(StatusCode::OK, page))
+    app.patterns(caller, page)
+        .await
+        .map(|page| document(StatusCode::OK, page))
 }
 
 /// One pattern, with its plan and slots.

@@ -9,6 +9,7 @@ mod judges;
 mod learning;
 mod patterns;
 mod plan_schema;
+mod preferences;
 mod process;
 mod reply;
 mod status;
@@ -24,7 +25,7 @@ use crate::mcp;
 use crate::refusal::Refusal;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use service::health::Health;
 use std::sync::Arc;
 
@@ -47,6 +48,13 @@ pub fn router(app: Arc<Application>, health: Health) -> Router {
         .route("/tasks/{task_id}/retry", post(task_verbs::retry))
         .route("/tasks/{task_id}/fork", post(fork::fork))
         .route("/tasks/{task_id}/feedback", post(learning::feedback))
+        .route(
+            "/preferences",
+            get(preferences::list)
+                .put(preferences::state)
+                .delete(preferences::retract),
+        )
+        .route("/users/{user_id}/data", delete(preferences::erase))
         .route("/tasks/{task_id}/events", get(events::list_or_stream))
         .route("/tasks/{task_id}/trace", get(trace::show))
         .route("/tools", get(tools::list).post(tools::register))

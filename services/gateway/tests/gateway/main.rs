@@ -19,6 +19,7 @@ mod mcp_client;
 mod mcp_protocol;
 mod mcp_tasks;
 mod nats_feed;
+mod preferences;
 mod submissions;
 mod tools;
 mod training_data;

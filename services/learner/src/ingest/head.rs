@@ -1,6 +1,7 @@
 //! What of a raw record and of an event is read when it arrives; the rest is read when it is used.
 
 use crate::lesson::{Facts, Foreseen, is_planless, lesson};
+use crate::preferences::{Taught, taught};
 use crate::store::NewRecord;
 use chrono::{DateTime, Utc};
 use contracts::coordinator::Record;
@@ -13,9 +14,17 @@ use workflow::vocabulary::Status;
 struct RawRecord {
     task: RawTask,
     #[serde(default)]
+    submission: RawSubmission,
+    #[serde(default)]
     gates: Value,
     #[serde(default)]
     engine: Value,
+}
+
+#[derive(Deserialize, Default)]
+struct RawSubmission {
+    #[serde(default)]
+    actor: String,
 }
 
 #[derive(Deserialize)]
@@ -25,6 +34,7 @@ struct RawTask {
     #[serde(default)]
     refinements: Value,
     cost: Option<RawCost>,
+    created_at: Option<DateTime<Utc>>,
     finished_at: Option<DateTime<Utc>>,
     updated_at: Option<DateTime<Utc>>,
 }
@@ -82,6 +92,9 @@ pub fn read(task: TaskId, record: Record, least: f64) -> Result<NewRecord, Unusa
                 passed,
             )
         },
+        author: raw.submission.actor.replace('\0', ""),
+        asked_at: raw.task.created_at,
+        taught: teaches.then(|| shown(&record.json)).flatten(),
         lesson: teaches.then(|| lesson(&record.tenant, &record.json, least)).flatten(),
         planless: teaches && raw.task.status == "failed" && is_planless(&record.json),
         tenant: record.tenant,
@@ -91,6 +104,10 @@ pub fn read(task: TaskId, record: Record, least: f64) -> Result<NewRecord, Unusa
         finished_at,
         json: record.json,
     })
+}
+
+fn shown(json: &str) -> Option<Taught> {
+    taught(&serde_json::from_str(json).ok()?)
 }
 
 fn foreseen(json: &str) -> Foreseen {

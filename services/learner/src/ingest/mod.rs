@@ -2,7 +2,7 @@
 
 mod catch_up;
 mod fetch;
-mod head;
+pub mod head;
 mod spans;
 
 pub use catch_up::CatchUp;

@@ -58,7 +58,7 @@ impl Patterns {
             limit: MOST_OFFERED,
         };
         let mut fitting = self.store.fitting(&question).await?;
-        let held_out = held_out(task, self.config.hold_out_share);
+        let held_out = self.holds_out(task);
         let mut known = Sample::default();
         if !fitting.is_empty() {
             let ids: Vec<Uuid> = fitting.iter().map(|pattern| pattern.pattern).collect();
@@ -81,6 +81,11 @@ impl Patterns {
             held_out,
             withheld: scores(known),
         })
+    }
+
+    /// Whether a task is planned without memory.
+    pub fn holds_out(&self, task: Uuid) -> bool {
+        held_out(task, self.config.hold_out_share)
     }
 
     fn offered_states(&self) -> Vec<&'static str> {

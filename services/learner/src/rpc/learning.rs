@@ -1,8 +1,8 @@
 //! Patterns, metrics and feedback: requests read, answers made.
 
+use super::preferences::now;
 use super::{Learner, away};
 use crate::{feedback, metrics};
-use chrono::DateTime;
 use contracts::learner::{
     ExportChunk, GetMetricsRequest, GetPatternRequest, ImportPatternsRequest, LearningDocument, ListPatternsRequest,
     RecallRequest, RecallResponse, RecordFeedbackRequest, ReviewPatternRequest,
@@ -21,7 +21,16 @@ impl Learner {
         let task = Uuid::parse_str(&request.task_id)
             .ok()
             .ok_or_else(|| invalid_id("a task's id is a UUID"))?;
-        self.patterns.recall(task, request).await.map_err(|error| away(&error))
+        let held_out = self.patterns.holds_out(task);
+        let preferences = self.preferences.recall(task, &request, held_out, now());
+        let patterns = self.patterns.recall(task, request.clone());
+        let (preferences, patterns) = tokio::join!(preferences, patterns);
+        let preferences_json = preferences.map_err(|error| away(&error))?;
+        let recalled = patterns.map_err(|error| away(&error))?;
+        Ok(RecallResponse {
+            preferences_json,
+            ..recalled
+        })
     }
 
     pub(super) async fn patterns_page(&self, request: ListPatternsRequest) -> Result<LearningDocument, Problem> {
@@ -38,7 +47,12 @@ impl Learner {
         };
         let limit = request.limit.clamp(1, MOST_PATTERNS);
         let page = self.patterns.page(&request.tenant, after, limit).await;
-        page.map(document).map_err(|error| away(&error))
+        let mut page = page.map_err(|error| away(&error))?;
+        if let Some(members) = page.as_object_mut() {
+            let preferences = self.preferences.of(&request.tenant, &request.user, now()).await?;
+            members.insert("preferences".to_owned(), preferences);
+        }
+        Ok(document(page))
     }
 
     pub(super) async fn pattern(&self, request: GetPatternRequest) -> Result<LearningDocument, Problem> {
@@ -95,8 +109,7 @@ impl Learner {
         } else {
             request.days
         };
-        let now = DateTime::from_timestamp_millis(service::clock::now_ms()).unwrap_or_default();
-        let figures = metrics::document(&self.store, &request.tenant, days.min(MOST_DAYS), now).await;
+        let figures = metrics::document(&self.store, &request.tenant, days.min(MOST_DAYS), now()).await;
         figures.map(document).map_err(|error| away(&error))
     }
 
@@ -121,7 +134,7 @@ fn invalid_id(what: &str) -> Problem {
     Problem::new(400, "invalid_id", what)
 }
 
-fn document(value: Value) -> LearningDocument {
+pub(super) fn document(value: Value) -> LearningDocument {
     LearningDocument {
         json: value.to_string(),
         replayed: false,

@@ -1,16 +1,19 @@
 //! The gRPC service.
 
 mod learning;
+mod preferences;
 
 use crate::export::{self, Exports, StartError};
 use crate::patterns::Patterns;
+use crate::preferences::Preferences;
 use crate::record;
 use crate::store::{ExportRow, ExportState, Store, StoreError};
 use contracts::learner::learner_service_server::LearnerService;
 use contracts::learner::{
-    ExportChunk, ExportDocument, ExportPatternsRequest, GetExportRequest, GetMetricsRequest, GetPatternRequest,
-    GetRecordSchemaRequest, ImportPatternsRequest, LearningDocument, ListPatternsRequest, RecallRequest,
-    RecallResponse, RecordFeedbackRequest, ReviewPatternRequest, StartExportRequest,
+    EraseUserRequest, ExportChunk, ExportDocument, ExportPatternsRequest, GetExportRequest, GetMetricsRequest,
+    GetPatternRequest, GetRecordSchemaRequest, ImportPatternsRequest, LearningDocument, ListPatternsRequest,
+    ListPreferencesRequest, RecallRequest, RecallResponse, RecordFeedbackRequest, RetractPreferenceRequest,
+    ReviewPatternRequest, StartExportRequest, StatePreferencesRequest,
 };
 use contracts::problem::Problem;
 use futures::stream::{self, BoxStream, StreamExt};
@@ -21,16 +24,18 @@ use uuid::Uuid;
 pub struct Learner {
     exports: Exports,
     patterns: Patterns,
+    preferences: Preferences,
     store: Store,
     window_days: u32,
 }
 
 impl Learner {
     /// Over what is kept. Figures look back `window_days` where nobody says otherwise.
-    pub fn new(exports: Exports, patterns: Patterns, store: Store, window_days: u32) -> Self {
+    pub fn new(exports: Exports, patterns: Patterns, preferences: Preferences, store: Store, window_days: u32) -> Self {
         Self {
             exports,
             patterns,
+            preferences,
             store,
             window_days,
         }
@@ -116,6 +121,31 @@ impl LearnerService for Learner {
 
     async fn recall(&self, request: Request<RecallRequest>) -> Result<Response<RecallResponse>, Status> {
         Ok(Response::new(self.recalled(request.into_inner()).await?))
+    }
+
+    async fn list_preferences(
+        &self,
+        request: Request<ListPreferencesRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        Ok(Response::new(self.preferences_held(request.into_inner()).await?))
+    }
+
+    async fn state_preferences(
+        &self,
+        request: Request<StatePreferencesRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        Ok(Response::new(self.preferences_stated(request.into_inner()).await?))
+    }
+
+    async fn retract_preference(
+        &self,
+        request: Request<RetractPreferenceRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        Ok(Response::new(self.preference_retracted(request.into_inner()).await?))
+    }
+
+    async fn erase_user(&self, request: Request<EraseUserRequest>) -> Result<Response<LearningDocument>, Status> {
+        Ok(Response::new(self.user_erased(request.into_inner()).await?))
     }
 
     async fn list_patterns(&self, request: Request<ListPatternsRequest>) -> Result<Response<LearningDocument>, Status> {

@@ -1,6 +1,7 @@
 //! What people say of tasks.
 
 use super::learning::{lock, reconsider};
+use super::preference_uses::rate;
 use super::{Store, StoreError};
 use chrono::{DateTime, Utc};
 use sqlx::Row;
@@ -86,6 +87,7 @@ impl Store {
                 }));
             };
             reconsider(&mut transaction, feedback.task.0, &feedback.tenant, &self.rules).await?;
+            rate(&mut transaction, &[feedback.task.0]).await?;
             transaction.commit().await?;
             Ok(Some(Noted {
                 id: feedback.id,

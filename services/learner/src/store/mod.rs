@@ -1,20 +1,26 @@
 //! The learner's own Postgres schema, `learner`. Row types stay in here.
 
 mod catch_up;
+mod erasure;
 mod exports;
 mod feedback;
 mod figures;
 mod learning;
 mod migrate;
 mod patterns;
+mod preference_uses;
+mod preferences;
 mod recall;
 mod records;
 mod review;
 
+pub use erasure::Erased;
 pub use exports::{ExportRow, ExportState};
 pub use feedback::{NewFeedback, Noted};
 pub use figures::Sums;
 pub use patterns::{Changed, Compared, PatternRow};
+pub use preference_uses::{UseOf, Uses};
+pub use preferences::{MOST_STATED, NewStatement, StateError, Wanted};
 pub use recall::{Fitting, Given, Question};
 pub use records::{Counts, NewRecord, Page, Selection, StoredRecord};
 pub use review::{ExportedPattern, ImportedPattern};

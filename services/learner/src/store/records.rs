@@ -1,8 +1,11 @@
 //! Raw records: kept once, selected for exports.
 
+use super::erasure::{guard, without_erased};
 use super::learning::{self, Planless, Studied};
+use super::preference_uses::{self, Shown};
 use super::{Store, StoreError};
 use crate::lesson::{Facts, Foreseen, Lesson};
+use crate::preferences::Taught;
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor, Row};
 use std::collections::BTreeSet;
@@ -32,6 +35,12 @@ pub struct NewRecord {
     pub lesson: Option<Lesson>,
     /// It failed before there was a plan.
     pub planless: bool,
+    /// Who asked for it; empty: not known.
+    pub author: String,
+    /// When it was asked for; none: not known.
+    pub asked_at: Option<DateTime<Utc>>,
+    /// What it shows of preferences.
+    pub taught: Option<Taught>,
 }
 
 /// Which records an export takes.
@@ -92,7 +101,7 @@ pub struct Page {
 }
 
 impl Store {
-    /// Those of `tasks` that are neither kept nor set aside.
+    /// Those of `tasks` that are neither kept, nor set aside, nor erased.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -101,32 +110,42 @@ impl Store {
         let rows = sqlx::query_scalar::<_, Uuid>(
             "SELECT id FROM unnest($1::uuid[]) AS asked(id)
              WHERE NOT EXISTS (SELECT FROM learner.record r WHERE r.task_id = id)
-               AND NOT EXISTS (SELECT FROM learner.set_aside s WHERE s.task_id = id)",
+               AND NOT EXISTS (SELECT FROM learner.set_aside s WHERE s.task_id = id)
+               AND NOT EXISTS (SELECT FROM learner.erased_task e WHERE e.task_hash = sha256(uuid_send(id)))",
         );
         let rows = rows.bind(ids).fetch_all(&self.pool).await;
         let rows = rows.map_err(StoreError::query("look for records"))?;
         Ok(rows.into_iter().map(TaskId).collect())
     }
 
-    /// Keeps records and what they teach; those that are there already stay as they are and teach nothing more.
-    /// Tells how many were new.
+    /// Keeps records and what they teach; those that are there already stay as they are and teach nothing more, and those
+    /// of erased users are dropped. Tells how many were new.
     ///
     /// # Errors
     /// When the database does not take them; then none is kept.
-    pub async fn keep(&self, mut records: Vec<NewRecord>) -> Result<u64, StoreError> {
+    pub async fn keep(&self, records: Vec<NewRecord>) -> Result<u64, StoreError> {
         let failed = StoreError::query("keep records");
-        let lessons: Vec<Studied> = records.iter_mut().filter_map(learning::taken).collect();
-        let planless: Vec<Planless> = records.iter().filter_map(learning::planless).collect();
         let keep = async {
-            if lessons.is_empty() && planless.is_empty() {
-                return Ok(insert(&self.pool, records).await?.len() as u64);
-            }
             let mut transaction = self.pool.begin().await?;
-            learning::lock(&mut transaction).await?;
+            let teach = records
+                .iter()
+                .any(|record| record.lesson.is_some() || record.taught.is_some() || record.planless);
+            if teach {
+                learning::lock(&mut transaction).await?;
+            }
+            guard(&mut transaction).await?;
+            let mut records = without_erased(&mut transaction, records).await?;
+            let lessons: Vec<Studied> = records.iter_mut().filter_map(learning::taken).collect();
+            let shown: Vec<Shown> = records.iter_mut().filter_map(shown).collect();
+            let planless: Vec<Planless> = records.iter().filter_map(learning::planless).collect();
             let new: BTreeSet<Uuid> = insert(&mut *transaction, records).await?.into_iter().collect();
-            let lessons: Vec<Studied> = lessons.into_iter().filter(|l| new.contains(&l.task)).collect();
-            let planless: Vec<Planless> = planless.into_iter().filter(|p| new.contains(&p.task)).collect();
-            learning::learn(&mut transaction, &lessons, &planless, &self.rules).await?;
+            if teach {
+                let lessons: Vec<Studied> = lessons.into_iter().filter(|l| new.contains(&l.task)).collect();
+                let planless: Vec<Planless> = planless.into_iter().filter(|p| new.contains(&p.task)).collect();
+                learning::learn(&mut transaction, &lessons, &planless, &self.rules).await?;
+                let shown: Vec<Shown> = shown.into_iter().filter(|s| new.contains(&s.task)).collect();
+                preference_uses::learn(&mut transaction, &shown).await?;
+            }
             transaction.commit().await?;
             Ok(new.len() as u64)
         };
@@ -181,6 +200,16 @@ impl Store {
     }
 }
 
+/// What a new record shows of preferences, taken out of it.
+fn shown(record: &mut NewRecord) -> Option<Shown> {
+    Some(Shown {
+        task: record.task.0,
+        tenant: record.tenant.clone(),
+        finished_at: record.finished_at,
+        taught: record.taught.take()?,
+    })
+}
+
 /// Tasks that are new.
 async fn insert(connection: impl PgExecutor<'_>, records: Vec<NewRecord>) -> Result<Vec<Uuid>, sqlx::Error> {
     let size = records.len();
@@ -196,6 +225,7 @@ async fn insert(connection: impl PgExecutor<'_>, records: Vec<NewRecord>) -> Res
     let mut escalations = Vec::with_capacity(size);
     let mut overrides = Vec::with_capacity(size);
     let mut foreseen = Vec::with_capacity(size);
+    let mut authors = Vec::with_capacity(size);
     for record in records {
         tasks.push(record.task.0);
         tenants.push(record.tenant);
@@ -209,15 +239,17 @@ async fn insert(connection: impl PgExecutor<'_>, records: Vec<NewRecord>) -> Res
         escalations.push(record.facts.escalated);
         overrides.push(record.facts.overridden);
         foreseen.push(record.facts.foreseen);
+        authors.push(record.author);
     }
     let insert = sqlx::query_scalar(
         "WITH kept AS (
              INSERT INTO learner.record (task_id, tenant, status, quality, passed, finished_at, record,
                                          refinements, usd, escalated, overridden, forecast_quality, forecast_usd,
-                                         steps_usd, forecast_seconds, steps_seconds, studied)
+                                         steps_usd, forecast_seconds, steps_seconds, author, studied)
              SELECT *, true FROM unnest($1::uuid[], $2::text[], $3::text[], $4::float8[], $5::bool[],
                                         $6::timestamptz[], $7::text[], $8::int[], $9::float8[], $10::bool[], $11::bool[],
-                                        $12::float8[], $13::float8[], $14::float8[], $15::float8[], $16::float8[])
+                                        $12::float8[], $13::float8[], $14::float8[], $15::float8[], $16::float8[],
+                                        $17::text[])
              ON CONFLICT DO NOTHING
              RETURNING task_id
          ), found AS (
@@ -242,7 +274,8 @@ async fn insert(connection: impl PgExecutor<'_>, records: Vec<NewRecord>) -> Res
         .bind(part(|of| of.usd.map(|usd| usd.expected)))
         .bind(part(|of| of.usd.map(|usd| usd.actual)))
         .bind(part(|of| of.seconds.map(|seconds| seconds.expected)))
-        .bind(part(|of| of.seconds.map(|seconds| seconds.actual)));
+        .bind(part(|of| of.seconds.map(|seconds| seconds.actual)))
+        .bind(authors);
     insert.fetch_all(connection).await
 }
 

@@ -4,6 +4,7 @@ use super::{eventually, store, task};
 use crate::export::Exports;
 use crate::lesson::Facts;
 use crate::patterns::Patterns;
+use crate::preferences::Preferences;
 use crate::record;
 use crate::rpc::Learner;
 use crate::store::{NewRecord, Store};
@@ -33,6 +34,9 @@ fn planted(n: u32, tenant: &str, quality: Option<f64>) -> NewRecord {
         facts: Facts::default(),
         lesson: None,
         planless: false,
+        author: String::new(),
+        asked_at: None,
+        taught: None,
         json: raw.to_string(),
     }
 }
@@ -42,6 +46,7 @@ fn learner(store: &Store) -> Learner {
     Learner::new(
         Exports::new(store.clone(), CancellationToken::new()),
         patterns,
+        Preferences::new(store.clone(), Default::default()),
         store.clone(),
         30,
     )

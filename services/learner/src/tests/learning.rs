@@ -64,6 +64,9 @@ impl Ended {
             facts: Facts::of(0, Some(0.5), &raw["gates"], Some(true)),
             lesson: lesson("default", &json, 0.5),
             planless: false,
+            author: String::new(),
+            asked_at: None,
+            taught: None,
             json,
         }
     }
@@ -91,6 +94,7 @@ async fn recall_with(patterns: &Patterns, by: TaskId, request: &str) -> RecallRe
         preferences_json: "{}".to_owned(),
         tool_ids: tools.map(str::to_owned).to_vec(),
         channels: vec!["blog".to_owned()],
+        user: "ann".to_owned(),
     };
     patterns.recall(by.0, request).await.unwrap()
 }

@@ -6,6 +6,7 @@ mod figures;
 mod ingestion;
 mod learning;
 mod memory;
+mod preferences;
 mod process;
 
 use crate::store::Store;

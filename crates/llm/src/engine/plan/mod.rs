@@ -7,7 +7,7 @@ use super::prompt::PLAN;
 use super::trail::Trail;
 use crate::call::{Answer, EngineError, Failed};
 use crate::chat::{Chat, ChatAsk, Reply, Tier};
-use crate::memory::Memory;
+use crate::memory::{KnownPreference, Memory};
 use crate::port::{PlanAsk, PlanDraft};
 use crate::template::shown;
 use reply::Proposal;
@@ -46,7 +46,7 @@ fn context(ask: &PlanAsk<'_>) -> Value {
         "tools": tools::listed(ask.tools),
         "channels": context.channels.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", "),
         "patterns": patterns(ask.memory),
-        "remembered": filled(&ask.memory.preferences),
+        "remembered": remembered(ask),
         "metrics": if context.business_metrics.is_empty() { String::new() } else { shown(&metrics) },
         "preferences": filled(&context.preferences),
         "request": context.request,
@@ -59,6 +59,13 @@ fn filled(members: &Map<String, Value>) -> String {
         return String::new();
     }
     shown(&Value::Object(members.clone()))
+}
+
+/// One a line, the surest first; empty where there is nothing that the request's own preferences do not say.
+fn remembered(ask: &PlanAsk<'_>) -> String {
+    let known = ask.memory.preferences.iter();
+    let open = known.filter(|known| !ask.context.preferences.contains_key(&known.name));
+    open.map(KnownPreference::in_words).collect::<Vec<_>>().join("\n")
 }
 
 /// One after the other, the best first; empty where none is offered.

@@ -97,7 +97,7 @@ impl Tool {
             Self::ListApprovals => approvals::list(app, caller, arguments).await,
             Self::GetApproval => approvals::one(app, caller, arguments).await,
             Self::Decide => decide::run(app, caller, arguments).await,
-            Self::SearchPatterns => patterns::run(app, arguments).await,
+            Self::SearchPatterns => patterns::run(app, caller, arguments).await,
             Self::ListTools => catalog::run(app, caller, arguments).await,
         }
     }

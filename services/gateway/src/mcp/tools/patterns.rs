@@ -2,6 +2,7 @@
 
 use super::{Described, reads};
 use crate::application::{Application, Page, unreadable};
+use crate::caller::Caller;
 use crate::documents::arguments::{self, QUERY_CHARACTERS};
 use crate::query::MAX_LIMIT;
 use crate::refusal::Refusal;
@@ -37,7 +38,7 @@ pub fn described() -> Described {
     }
 }
 
-pub async fn run(app: &Application, arguments: Map<String, Value>) -> Result<Value, Refusal> {
+pub async fn run(app: &Application, caller: Caller, arguments: Map<String, Value>) -> Result<Value, Refusal> {
     let (q, limit) = arguments::search(arguments)?;
     let words: Vec<String> = q.split_whitespace().map(str::to_lowercase).collect();
     let (mut found, mut searched, mut cursor) = (Vec::new(), 0, Some(String::new()));
@@ -49,7 +50,7 @@ pub async fn run(app: &Application, arguments: Map<String, Value>) -> Result<Val
             limit: MAX_LIMIT,
             cursor: after,
         };
-        let page = app.patterns(page).await?;
+        let page = app.patterns(caller, page).await?;
         let mut page: Value = serde_json::from_str(&page.json).map_err(|_| unreadable("the patterns"))?;
         cursor = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
         let patterns = page.get_mut("patterns").and_then(Value::as_array_mut);

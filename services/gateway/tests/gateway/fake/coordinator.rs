@@ -120,6 +120,9 @@ impl TaskService for FakeCoordinator {
         if request.submission_json.contains(MANY_FAULTS) {
             return Err(many_faults().to_status());
         }
+        if request.submission_json.contains("no-such-channel") {
+            return Err(Problem::new(422, "unknown_channel", "there is no such channel").to_status());
+        }
         let mut submissions = self.submissions.lock().unwrap();
         let known = submissions
             .iter()

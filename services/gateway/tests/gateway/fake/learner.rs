@@ -25,6 +25,8 @@ pub const PATTERN: &str = "01900000-0000-7000-8000-00000000f001";
 pub struct FakeLearner {
     pub feedback: Mutex<Vec<RecordFeedbackRequest>>,
     pub metrics: Mutex<Vec<GetMetricsRequest>>,
+    /// What everybody prefers.
+    pub channels: Mutex<Option<Value>>,
 }
 
 fn document(json: &Value) -> Result<Response<LearningDocument>, Status> {
@@ -144,6 +146,56 @@ impl LearnerService for FakeLearner {
             .to_string();
         feedback.push(request);
         Ok(Response::new(LearningDocument { json, replayed }))
+    }
+
+    async fn list_preferences(
+        &self,
+        request: Request<ListPreferencesRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        let request = request.into_inner();
+        if request.key == "channels" {
+            let channels = self.channels.lock().unwrap().clone();
+            let items: Vec<Value> = channels
+                .into_iter()
+                .map(|value| json!({"key": "channels", "value": value, "effective": true}))
+                .collect();
+            return document(&json!({"items": items, "next_cursor": null}));
+        }
+        let item = json!({"key": "tone", "value": "dry", "scope": "user", "subject": request.user, "source": "explicit",
+                          "strength": 1.0, "since": "2030-01-01T00:00:00Z", "effective": true});
+        let (at, known_at) = (&request.at, &request.known_at);
+        let asked = json!({"at": at, "known_at": known_at, "scope": request.scope, "key": request.key,
+                           "history": request.history, "tenant": request.tenant});
+        document(&json!({"items": [item], "next_cursor": null, "asked": asked}))
+    }
+
+    async fn state_preferences(
+        &self,
+        request: Request<StatePreferencesRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        let request = request.into_inner();
+        if request.team == "strangers" {
+            return Err(Problem::new(403, "not_a_member", "no member").to_status());
+        }
+        let stated = json!({"actor": request.actor, "scope": request.scope, "team": request.team, "since": request.since,
+                            "preferences": request.preferences_json, "tenant": request.tenant});
+        document(&json!({"items": [], "next_cursor": null, "stated": stated}))
+    }
+
+    async fn retract_preference(
+        &self,
+        request: Request<RetractPreferenceRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        let request = request.into_inner();
+        if request.key == "unknown" {
+            return Err(Problem::new(404, "preference_not_found", "not stated").to_status());
+        }
+        document(&json!({"key": request.key, "scope": request.scope, "actor": request.actor}))
+    }
+
+    async fn erase_user(&self, request: Request<EraseUserRequest>) -> Result<Response<LearningDocument>, Status> {
+        let request = request.into_inner();
+        document(&json!({"user": request.user, "tenant": request.tenant, "erased": {"records": 2}}))
     }
 }
 

@@ -17,6 +17,7 @@ use gateway::application::{Application, Limits};
 use gateway::coordinator::{Coordinator, channel};
 use gateway::learner::Learner;
 use gateway::live::{Feed, Hub};
+use gateway::usual_channels::UsualChannels;
 use gateway::{grpc, rest};
 use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
@@ -137,6 +138,7 @@ impl Gateway {
         let app = Arc::new(Application {
             coordinator: Coordinator::connect(&coordinator_url).unwrap(),
             learner: Learner::new(channel(learner_url).unwrap()),
+            usual_channels: UsualChannels::default(),
             hub: Hub::new(source),
             limits,
             mcp: deciding(Decisions::Tool),
@@ -160,6 +162,7 @@ impl Gateway {
         let app = Arc::new(Application {
             coordinator: Coordinator::connect(&self.coordinator_url).unwrap(),
             learner: Learner::new(channel(&self.learner_url).unwrap()),
+            usual_channels: UsualChannels::default(),
             hub: Hub::new(Arc::clone(&self.feed) as Arc<dyn Feed>),
             limits: Limits::default(),
             mcp,

@@ -4,10 +4,13 @@
 //! reading them costs the same however much was learned.
 
 mod evidence;
+mod forget;
 mod offers;
 pub(super) mod standing;
 mod study;
 mod told;
+
+pub(super) use forget::{forget, reconsider_all};
 
 use super::records::NewRecord;
 use super::{Rules, Store, StoreError};

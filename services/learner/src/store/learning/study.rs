@@ -2,6 +2,8 @@
 
 use super::{Planless, Studied, column, learn, lock};
 use crate::lesson::{Facts, Foreseen, is_planless, lesson};
+use crate::preferences::taught;
+use crate::store::preference_uses::{self, Shown};
 use crate::store::{Store, StoreError};
 use serde_json::Value;
 use sqlx::{PgConnection, Row};
@@ -18,6 +20,8 @@ impl Store {
     pub async fn study(&self, least: f64) -> Result<bool, StoreError> {
         let study = async {
             let mut transaction = self.pool.begin().await?;
+            // Before any row is locked: whoever erases rows holds it, too.
+            lock(&mut transaction).await?;
             let select = sqlx::query(
                 "SELECT task_id, tenant, quality, passed, finished_at, record FROM learner.record
                  WHERE NOT studied ORDER BY finished_at, task_id LIMIT $1 FOR UPDATE SKIP LOCKED",
@@ -29,6 +33,7 @@ impl Store {
             let mut lessons = Vec::new();
             let mut facts = Vec::new();
             let mut planless = Vec::new();
+            let mut shown = Vec::new();
             for row in &rows {
                 let (task, raw): (Uuid, String) = (row.try_get("task_id")?, row.try_get("record")?);
                 let tenant: String = row.try_get("tenant")?;
@@ -39,6 +44,13 @@ impl Store {
                         finished_at: row.try_get("finished_at")?,
                     });
                 }
+                let read = serde_json::from_str(&raw).ok().and_then(|raw: Value| taught(&raw));
+                shown.extend(read.map(|taught| Shown {
+                    task,
+                    tenant: tenant.clone(),
+                    finished_at: row.try_get("finished_at").unwrap_or_default(),
+                    taught,
+                }));
                 facts.push((task, facts_of(&raw, row.try_get("passed")?)));
                 lessons.extend(lesson(&tenant, &raw, least).map(|lesson| Studied {
                     task,
@@ -48,9 +60,9 @@ impl Store {
                     lesson,
                 }));
             }
-            lock(&mut transaction).await?;
             note_facts(&mut transaction, &facts).await?;
             learn(&mut transaction, &lessons, &planless, &self.rules).await?;
+            preference_uses::learn(&mut transaction, &shown).await?;
             transaction.commit().await?;
             Ok(true)
         };

@@ -1,0 +1,210 @@
+//! Deleting what is kept of a user, for good.
+
+use super::learning::{forget, lock, reconsider_all};
+use super::records::NewRecord;
+use super::{Store, StoreError};
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// Key of the advisory lock between erasing and keeping: what is being kept is kept before it is looked for, or after it
+/// is known to be erased. It spells "erasure".
+const LOCK: i64 = 0x65_7261_7375_7265;
+
+/// What was deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Erased {
+    /// Records of tasks the user asked for.
+    pub records: u64,
+    /// Statements of the user, and what those tasks showed of others.
+    pub statements: u64,
+    /// What the user said of tasks, and what was said of the user's.
+    pub feedback: u64,
+    /// What became of preferences in those tasks.
+    pub uses: u64,
+    /// Patterns that were made again of what is left.
+    pub patterns: u64,
+    /// Exports that had, or may have had, those records.
+    pub exports: u64,
+}
+
+/// Until the transaction ends nobody is erased.
+pub(super) async fn guard(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let lock = sqlx::query("SELECT pg_advisory_xact_lock_shared($1)").bind(LOCK);
+    lock.execute(connection).await.map(drop)
+}
+
+/// Those records that are not of erased users. A user who comes back is a new one: what they ask for after their erasure is
+/// kept. Under the guard.
+pub(super) async fn without_erased(
+    connection: &mut PgConnection,
+    mut records: Vec<NewRecord>,
+) -> Result<Vec<NewRecord>, sqlx::Error> {
+    let select = sqlx::query_scalar(
+        "SELECT n.task_id FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) AS n(task_id, tenant, author, asked_at)
+         JOIN learner.erased_user e ON e.tenant = n.tenant AND e.user_hash = sha256(convert_to(n.author, 'UTF8'))
+         WHERE n.asked_at IS NULL OR n.asked_at <= e.erased_at",
+    );
+    let select = select
+        .bind(records.iter().map(|record| record.task.0).collect::<Vec<Uuid>>())
+        .bind(
+            records
+                .iter()
+                .map(|record| record.tenant.as_str())
+                .collect::<Vec<&str>>(),
+        )
+        .bind(
+            records
+                .iter()
+                .map(|record| record.author.as_str())
+                .collect::<Vec<&str>>(),
+        )
+        .bind(
+            records
+                .iter()
+                .map(|record| record.asked_at)
+                .collect::<Vec<Option<DateTime<Utc>>>>(),
+        );
+    let erased: BTreeSet<Uuid> = select.fetch_all(&mut *connection).await?.into_iter().collect();
+    if !erased.is_empty() {
+        let tasks: Vec<Uuid> = erased.iter().copied().collect();
+        drop_tasks(connection, &tasks).await?;
+        records.retain(|record| !erased.contains(&record.task.0));
+    }
+    Ok(records)
+}
+
+impl Store {
+    /// Deletes what is kept of a user and what was made of it, and remembers by a hash that it was. Done again, it goes on
+    /// where it broke off.
+    ///
+    /// # Errors
+    /// When the database does not take it; what was deleted so far stays so.
+    pub async fn erase(&self, tenant: &str, user: &str, now: DateTime<Utc>) -> Result<Erased, StoreError> {
+        let erase = async {
+            let mut erased = self.erase_rows(tenant, user, now).await?;
+            // By itself: an export that is being written holds its row, and nothing else is to wait for it.
+            erased.exports = self.drop_exports(tenant, user).await?;
+            Ok(erased)
+        };
+        erase.await.map_err(StoreError::query("erase a user"))
+    }
+
+    async fn erase_rows(&self, tenant: &str, user: &str, now: DateTime<Utc>) -> Result<Erased, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        lock(&mut transaction).await?;
+        let exclusive = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK);
+        exclusive.execute(&mut *transaction).await?;
+        bury(&mut transaction, tenant, user, now).await?;
+        let select = sqlx::query_scalar("SELECT task_id FROM learner.record WHERE tenant = $1 AND author = $2");
+        let tasks: Vec<Uuid> = select.bind(tenant).bind(user).fetch_all(&mut *transaction).await?;
+        let patterns = forget(&mut transaction, &tasks, &self.rules).await?;
+        let said = sqlx::query_scalar(
+            "DELETE FROM learner.feedback WHERE tenant = $1 AND (actor = $2 OR task_id = ANY($3)) RETURNING task_id",
+        );
+        let said: Vec<Uuid> = said
+            .bind(tenant)
+            .bind(user)
+            .bind(&tasks)
+            .fetch_all(&mut *transaction)
+            .await?;
+        let others: BTreeSet<Uuid> = said.iter().copied().filter(|task| !tasks.contains(task)).collect();
+        reconsider_all(
+            &mut transaction,
+            &others.into_iter().collect::<Vec<_>>(),
+            tenant,
+            &self.rules,
+        )
+        .await?;
+        let statements = sqlx::query(
+            "DELETE FROM learner.preference_statement
+             WHERE tenant = $1 AND ((scope = 'user' AND subject = $2) OR task_id = ANY($3))",
+        );
+        let statements = statements
+            .bind(tenant)
+            .bind(user)
+            .bind(&tasks)
+            .execute(&mut *transaction)
+            .await?;
+        // What they stated for others holds on, and no longer says who stated it.
+        let unnamed =
+            sqlx::query("UPDATE learner.preference_statement SET actor = '' WHERE tenant = $1 AND actor = $2");
+        unnamed.bind(tenant).bind(user).execute(&mut *transaction).await?;
+        let unnamed = sqlx::query("UPDATE learner.pattern_change SET actor = '' WHERE tenant = $1 AND actor = $2");
+        unnamed.bind(tenant).bind(user).execute(&mut *transaction).await?;
+        let uses = sqlx::query(
+            "DELETE FROM learner.preference_use
+             WHERE tenant = $1 AND (task_id = ANY($3) OR (scope = 'user' AND subject = $2))",
+        );
+        let uses = uses
+            .bind(tenant)
+            .bind(user)
+            .bind(&tasks)
+            .execute(&mut *transaction)
+            .await?;
+        let told =
+            sqlx::query("DELETE FROM learner.preference_offer WHERE tenant = $1 AND scope = 'user' AND subject = $2");
+        told.bind(tenant).bind(user).execute(&mut *transaction).await?;
+        drop_tasks(&mut transaction, &tasks).await?;
+        transaction.commit().await?;
+        Ok(Erased {
+            records: tasks.len() as u64,
+            statements: statements.rows_affected(),
+            feedback: said.len() as u64,
+            uses: uses.rows_affected(),
+            patterns,
+            exports: 0,
+        })
+    }
+
+    /// Every export that may have a record of theirs: those that were written since the first of them was kept.
+    async fn drop_exports(&self, tenant: &str, user: &str) -> Result<u64, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        let delete = sqlx::query(
+            "DELETE FROM learner.export e USING learner.erased_user u
+             WHERE u.tenant = $1 AND u.user_hash = sha256(convert_to($2, 'UTF8')) AND u.exports_from IS NOT NULL
+               AND e.tenant = u.tenant
+               AND (e.finished_at IS NULL OR e.finished_at >= u.exports_from)",
+        );
+        let dropped = delete.bind(tenant).bind(user).execute(&mut *transaction).await?;
+        let done = sqlx::query(
+            "UPDATE learner.erased_user SET exports_from = NULL
+             WHERE tenant = $1 AND user_hash = sha256(convert_to($2, 'UTF8'))",
+        );
+        done.bind(tenant).bind(user).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(dropped.rows_affected())
+    }
+}
+
+/// The stone says who by a hash alone, since when, and from when on exports may have something of theirs.
+async fn bury(connection: &mut PgConnection, tenant: &str, user: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    let upsert = sqlx::query(
+        "INSERT INTO learner.erased_user AS u (tenant, user_hash, erased_at, exports_from)
+         SELECT $1, sha256(convert_to($2, 'UTF8')), $3, min(ingested_at) FROM learner.record WHERE tenant = $1 AND author = $2
+         ON CONFLICT (tenant, user_hash) DO UPDATE SET erased_at = greatest(u.erased_at, excluded.erased_at),
+             exports_from = least(u.exports_from, excluded.exports_from)",
+    );
+    upsert
+        .bind(tenant)
+        .bind(user)
+        .bind(now)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// The tasks themselves, and that nobody asks for them again.
+async fn drop_tasks(connection: &mut PgConnection, tasks: &[Uuid]) -> Result<(), sqlx::Error> {
+    for statement in [
+        "DELETE FROM learner.record WHERE task_id = ANY($1)",
+        "DELETE FROM learner.set_aside WHERE task_id = ANY($1)",
+        "DELETE FROM learner.offer WHERE task_id = ANY($1)",
+        "DELETE FROM learner.preference_offer WHERE task_id = ANY($1)",
+        "INSERT INTO learner.erased_task SELECT sha256(uuid_send(id)) FROM unnest($1::uuid[]) AS n(id) ON CONFLICT DO NOTHING",
+    ] {
+        sqlx::query(statement).bind(tasks).execute(&mut *connection).await?;
+    }
+    Ok(())
+}

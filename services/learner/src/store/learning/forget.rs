@@ -1,0 +1,73 @@
+//! Taking back what was learned of tasks that are erased.
+
+use super::{choose_exemplar, reconsider, standing};
+use crate::store::Rules;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// What was made of them is made again of what is left. Answers how many patterns that changed. Under the lock.
+pub async fn forget(connection: &mut PgConnection, tasks: &[Uuid], rules: &Rules) -> Result<u64, sqlx::Error> {
+    let evidence = sqlx::query_scalar("DELETE FROM learner.evidence WHERE task_id = ANY($1) RETURNING form");
+    let mut forms: Vec<Uuid> = evidence.bind(tasks).fetch_all(&mut *connection).await?;
+    forms.sort_unstable();
+    forms.dedup();
+    let uses = sqlx::query_scalar("DELETE FROM learner.pattern_use WHERE task_id = ANY($1) RETURNING pattern_id");
+    let used: Vec<Uuid> = uses.bind(tasks).fetch_all(&mut *connection).await?;
+    let offers = sqlx::query("DELETE FROM learner.offer WHERE task_id = ANY($1)");
+    offers.bind(tasks).execute(&mut *connection).await?;
+    sum_up(connection, &forms).await?;
+    for form in &forms {
+        choose_exemplar(connection, *form).await?;
+    }
+    count_uses(connection, &used).await?;
+    let mut touched = standing::touched(connection, &forms, &[]).await?;
+    touched.extend(used);
+    standing::settle(connection, &touched, rules).await?;
+    Ok(forms.len() as u64)
+}
+
+/// Puts right what of these tasks' evidence rested on feedback that is gone.
+pub async fn reconsider_all(
+    connection: &mut PgConnection,
+    tasks: &[Uuid],
+    tenant: &str,
+    rules: &Rules,
+) -> Result<(), sqlx::Error> {
+    for task in tasks {
+        reconsider(connection, *task, tenant, rules).await?;
+    }
+    Ok(())
+}
+
+async fn sum_up(connection: &mut PgConnection, forms: &[Uuid]) -> Result<(), sqlx::Error> {
+    let update = sqlx::query(
+        "UPDATE learner.pattern p SET
+             tasks = n.tasks, evidence = n.evidence, judged = n.judged, quality_sum = n.quality_sum,
+             quality_squares = n.quality_squares, first_at = n.first_at, last_at = n.last_at
+         FROM (
+             SELECT f.form, count(e.task_id) AS tasks, count(e.task_id) FILTER (WHERE succeeded AND NOT withdrawn) AS evidence,
+                    count(quality) AS judged, coalesce(sum(quality), 0) AS quality_sum,
+                    coalesce(sum(quality * quality), 0) AS quality_squares,
+                    min(finished_at) AS first_at, max(finished_at) AS last_at
+             FROM unnest($1::uuid[]) AS f(form) LEFT JOIN learner.evidence e USING (form) GROUP BY f.form
+         ) AS n
+         WHERE p.form = n.form",
+    );
+    update.bind(forms).execute(connection).await.map(drop)
+}
+
+async fn count_uses(connection: &mut PgConnection, patterns: &[Uuid]) -> Result<(), sqlx::Error> {
+    let update = sqlx::query(
+        "UPDATE learner.pattern p SET offered = n.offered, adopted = n.adopted, adapted = n.adapted, refused = n.refused
+         FROM (
+             SELECT a.id, count(u.task_id) FILTER (WHERE decision NOT IN ('withheld', 'passed')) AS offered,
+                    count(u.task_id) FILTER (WHERE decision = 'adopted') AS adopted,
+                    count(u.task_id) FILTER (WHERE decision = 'adapted') AS adapted,
+                    count(u.task_id) FILTER (WHERE decision = 'refused') AS refused
+             FROM (SELECT DISTINCT unnest($1::uuid[])) AS a(id)
+             LEFT JOIN learner.pattern_use u ON u.pattern_id = a.id GROUP BY a.id
+         ) AS n
+         WHERE p.pattern_id = n.id",
+    );
+    update.bind(patterns).execute(connection).await.map(drop)
+}
