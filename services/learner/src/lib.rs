@@ -5,6 +5,7 @@
 //! whatever it misses, its catch-up finds later.
 
 mod backoff;
+mod business;
 mod coordinator;
 mod export;
 mod feedback;
@@ -16,6 +17,7 @@ mod metrics;
 mod patterns;
 mod record;
 mod rpc;
+mod statistics;
 mod store;
 
 #[cfg(test)]

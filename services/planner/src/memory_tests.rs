@@ -73,6 +73,18 @@ impl LearnerService for OnePattern {
     async fn get_metrics(&self, _: Request<GetMetricsRequest>) -> Result<Response<LearningDocument>, Status> {
         Err(Status::unimplemented(""))
     }
+    async fn record_business_metrics(
+        &self,
+        _: Request<RecordBusinessMetricsRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        Err(Status::unimplemented(""))
+    }
+    async fn analyse_business_metrics(
+        &self,
+        _: Request<AnalyseBusinessMetricsRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        Err(Status::unimplemented(""))
+    }
     async fn record_feedback(&self, _: Request<RecordFeedbackRequest>) -> Result<Response<LearningDocument>, Status> {
         Err(Status::unimplemented(""))
     }

@@ -11,8 +11,9 @@ use crate::query::{DEFAULT_LIMIT, MAX_LIMIT, invalid_cursor, unfit};
 use crate::refusal::Refusal;
 use contracts::v1::learning_service_server::LearningService;
 use contracts::v1::{
-    Feedback, GetMetricsRequest, GetPatternRequest, ListPatternsRequest, Metrics, Pattern, PatternList,
-    RecordFeedbackRequest,
+    AnalyseBusinessMetricsRequest, BusinessMetricsAnalysis, Feedback, GetMetricsRequest, GetPatternRequest,
+    ListPatternsRequest, Metrics, Pattern, PatternList, RecordBusinessMetricsRequest, RecordFeedbackRequest,
+    RecordedBusinessMetrics,
 };
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -23,7 +24,7 @@ const MAX_CURSOR: usize = 4096;
 
 /// The service.
 pub struct Learning {
-    app: Arc<Application>,
+    pub(super) app: Arc<Application>,
 }
 
 impl Learning {
@@ -113,6 +114,23 @@ impl LearningService for Learning {
         answer(caller, self.figures(request.into_inner()).await)
     }
 
+    async fn record_business_metrics(
+        &self,
+        request: Request<RecordBusinessMetricsRequest>,
+    ) -> Result<Response<RecordedBusinessMetrics>, Status> {
+        let caller = caller(&request);
+        let key = request.metadata().get(KEY).map(|value| value.as_bytes().to_vec());
+        answer(caller, self.record_points(caller, key, request.into_inner()).await)
+    }
+
+    async fn analyse_business_metrics(
+        &self,
+        request: Request<AnalyseBusinessMetricsRequest>,
+    ) -> Result<Response<BusinessMetricsAnalysis>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.analyse_points(request.into_inner()).await)
+    }
+
     async fn record_feedback(&self, request: Request<RecordFeedbackRequest>) -> Result<Response<Feedback>, Status> {
         let caller = caller(&request);
         let key = request.metadata().get(KEY).map(|value| value.as_bytes().to_vec());
@@ -138,7 +156,7 @@ fn body(request: RecordFeedbackRequest) -> Result<Map<String, Value>, Refusal> {
     Ok(body)
 }
 
-fn parsed(json: &str) -> Result<Value, Refusal> {
+pub(super) fn parsed(json: &str) -> Result<Value, Refusal> {
     serde_json::from_str(json).map_err(|_| unreadable("the learner's answer"))
 }
 
@@ -157,7 +175,7 @@ fn pattern(document: &Value) -> Pattern {
     }
 }
 
-fn text(document: &Value, name: &str) -> String {
+pub(super) fn text(document: &Value, name: &str) -> String {
     let text = document.get(name).and_then(Value::as_str);
     text.unwrap_or_default().to_owned()
 }

@@ -1,5 +1,6 @@
 //! What of a raw record and of an event is read when it arrives; the rest is read when it is used.
 
+use crate::business::{Request, Requested};
 use crate::lesson::{Facts, Foreseen, lesson};
 use crate::store::NewRecord;
 use chrono::{DateTime, Utc};
@@ -16,6 +17,8 @@ struct RawRecord {
     gates: Value,
     #[serde(default)]
     engine: Value,
+    #[serde(default)]
+    submission: Request,
 }
 
 #[derive(Deserialize)]
@@ -25,6 +28,7 @@ struct RawTask {
     #[serde(default)]
     refinements: Value,
     cost: Option<RawCost>,
+    created_at: Option<DateTime<Utc>>,
     finished_at: Option<DateTime<Utc>>,
     updated_at: Option<DateTime<Utc>>,
 }
@@ -83,6 +87,10 @@ pub fn read(task: TaskId, record: Record, least: f64) -> Result<NewRecord, Unusa
             )
         },
         lesson: teaches.then(|| lesson(&record.tenant, &record.json, least)).flatten(),
+        requested: raw
+            .task
+            .created_at
+            .and_then(|at| Requested::of(raw.submission, task.0, at)),
         tenant: record.tenant,
         status: raw.task.status,
         quality: overall.filter(|overall| overall.is_finite()),

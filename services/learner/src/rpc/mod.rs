@@ -1,5 +1,6 @@
 //! The gRPC service.
 
+mod business;
 mod learning;
 
 use crate::export::{self, Exports, StartError};
@@ -8,8 +9,9 @@ use crate::record;
 use crate::store::{ExportRow, ExportState, Store, StoreError};
 use contracts::learner::learner_service_server::LearnerService;
 use contracts::learner::{
-    ExportChunk, ExportDocument, GetExportRequest, GetMetricsRequest, GetPatternRequest, GetRecordSchemaRequest,
-    LearningDocument, ListPatternsRequest, RecallRequest, RecallResponse, RecordFeedbackRequest, StartExportRequest,
+    AnalyseBusinessMetricsRequest, ExportChunk, ExportDocument, GetExportRequest, GetMetricsRequest, GetPatternRequest,
+    GetRecordSchemaRequest, LearningDocument, ListPatternsRequest, RecallRequest, RecallResponse,
+    RecordBusinessMetricsRequest, RecordFeedbackRequest, StartExportRequest,
 };
 use contracts::problem::Problem;
 use futures::stream::{self, BoxStream, StreamExt};
@@ -127,6 +129,20 @@ impl LearnerService for Learner {
 
     async fn get_metrics(&self, request: Request<GetMetricsRequest>) -> Result<Response<LearningDocument>, Status> {
         Ok(Response::new(self.metrics(request.into_inner()).await?))
+    }
+
+    async fn record_business_metrics(
+        &self,
+        request: Request<RecordBusinessMetricsRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        Ok(Response::new(self.business_points(request.into_inner()).await?))
+    }
+
+    async fn analyse_business_metrics(
+        &self,
+        request: Request<AnalyseBusinessMetricsRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        Ok(Response::new(self.business_analysis(request.into_inner()).await?))
     }
 
     async fn record_feedback(

@@ -1,5 +1,6 @@
 //! The learner's own Postgres schema, `learner`. Row types stay in here.
 
+mod business;
 mod catch_up;
 mod exports;
 mod feedback;
@@ -10,6 +11,7 @@ mod patterns;
 mod recall;
 mod records;
 
+pub use business::{Arm, Began, Beginning, Daily, NewReport, Outcome, Outcomes, Series, TaskDay, Touch};
 pub use exports::{ExportRow, ExportState};
 pub use feedback::{NewFeedback, Noted};
 pub use figures::Sums;

@@ -1,7 +1,9 @@
 //! Raw records: kept once, selected for exports.
 
+use super::business::note_requested;
 use super::learning::{self, Studied};
 use super::{Store, StoreError};
+use crate::business::Requested;
 use crate::lesson::{Facts, Foreseen, Lesson};
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgExecutor, Row};
@@ -30,6 +32,8 @@ pub struct NewRecord {
     pub facts: Facts,
     /// What it teaches.
     pub lesson: Option<Lesson>,
+    /// Figures that came with its request.
+    pub requested: Option<Requested>,
 }
 
 /// Which records an export takes.
@@ -114,8 +118,9 @@ impl Store {
     pub async fn keep(&self, mut records: Vec<NewRecord>) -> Result<u64, StoreError> {
         let failed = StoreError::query("keep records");
         let lessons: Vec<Studied> = records.iter_mut().filter_map(learning::taken).collect();
+        let figures: Vec<Told> = records.iter_mut().filter_map(told).collect();
         let keep = async {
-            if lessons.is_empty() {
+            if lessons.is_empty() && figures.is_empty() {
                 return Ok(insert(&self.pool, records).await?.len() as u64);
             }
             let mut transaction = self.pool.begin().await?;
@@ -123,6 +128,12 @@ impl Store {
             let new: BTreeSet<Uuid> = insert(&mut *transaction, records).await?.into_iter().collect();
             let lessons: Vec<Studied> = lessons.into_iter().filter(|l| new.contains(&l.task)).collect();
             learning::learn(&mut transaction, &lessons).await?;
+            let figures = figures.into_iter().filter(|told| new.contains(&told.task));
+            note_requested(
+                &mut transaction,
+                figures.map(|told| (told.tenant, told.requested)).collect(),
+            )
+            .await?;
             transaction.commit().await?;
             Ok(new.len() as u64)
         };
@@ -177,6 +188,21 @@ impl Store {
     }
 }
 
+/// Figures that came with a task's request.
+struct Told {
+    task: Uuid,
+    tenant: String,
+    requested: Requested,
+}
+
+fn told(record: &mut NewRecord) -> Option<Told> {
+    Some(Told {
+        task: record.task.0,
+        requested: record.requested.take()?,
+        tenant: record.tenant.clone(),
+    })
+}
+
 /// Tasks that are new.
 async fn insert(connection: impl PgExecutor<'_>, records: Vec<NewRecord>) -> Result<Vec<Uuid>, sqlx::Error> {
     let size = records.len();
@@ -210,8 +236,8 @@ async fn insert(connection: impl PgExecutor<'_>, records: Vec<NewRecord>) -> Res
         "WITH kept AS (
              INSERT INTO learner.record (task_id, tenant, status, quality, passed, finished_at, record,
                                          refinements, usd, escalated, overridden, forecast_quality, forecast_usd,
-                                         steps_usd, forecast_seconds, steps_seconds, studied)
-             SELECT *, true FROM unnest($1::uuid[], $2::text[], $3::text[], $4::float8[], $5::bool[],
+                                         steps_usd, forecast_seconds, steps_seconds, studied, figures_read)
+             SELECT *, true, true FROM unnest($1::uuid[], $2::text[], $3::text[], $4::float8[], $5::bool[],
                                         $6::timestamptz[], $7::text[], $8::int[], $9::float8[], $10::bool[], $11::bool[],
                                         $12::float8[], $13::float8[], $14::float8[], $15::float8[], $16::float8[])
              ON CONFLICT DO NOTHING

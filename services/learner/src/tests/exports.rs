@@ -32,6 +32,7 @@ fn planted(n: u32, tenant: &str, quality: Option<f64>) -> NewRecord {
         finished_at: chrono::DateTime::from_timestamp(1_900_000_000 + i64::from(n), 0).unwrap(),
         facts: Facts::default(),
         lesson: None,
+        requested: None,
         json: raw.to_string(),
     }
 }

@@ -63,6 +63,7 @@ impl Ended {
             finished_at: DateTime::from_timestamp(1_900_000_000 + i64::from(self.task.0.as_u128() as u32), 0).unwrap(),
             facts: Facts::of(0, Some(0.5), &raw["gates"], Some(true)),
             lesson: lesson("default", &json, 0.5),
+            requested: None,
             json,
         }
     }

@@ -1,5 +1,6 @@
 //! The learner on real Postgres and NATS, with a coordinator made up in the test.
 
+mod business;
 mod exports;
 mod fake_coordinator;
 mod figures;
