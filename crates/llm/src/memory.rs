@@ -9,6 +9,8 @@ pub struct Memory {
     pub patterns: Vec<KnownPattern>,
     /// Remembered preferences; what the request says itself goes before.
     pub preferences: Map<String, Value>,
+    /// What goes with how earlier tasks went, a sentence each; associations, no causes.
+    pub associations: Vec<String>,
 }
 
 /// A way of working that went well before.

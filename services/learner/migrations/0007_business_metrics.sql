@@ -54,3 +54,26 @@ ALTER TABLE learner.record ADD COLUMN figures_read boolean NOT NULL DEFAULT fals
 CREATE INDEX record_figures_unread ON learner.record (finished_at, task_id) WHERE NOT figures_read;
 -- When a comparison of before and after begins.
 CREATE INDEX record_completed ON learner.record (tenant, finished_at, task_id) WHERE status = 'completed';
+
+-- What an ended task did, of which its success may depend; how it went is in evidence.
+CREATE TABLE learner.task_feature (
+    task_id   uuid PRIMARY KEY REFERENCES learner.record ON DELETE CASCADE,
+    -- tool:…, order:… > …, tier:…, retry:….
+    features  text[] NOT NULL,
+    -- Of its goal, shortened: tasks with the same are of one kind.
+    words     text[] NOT NULL,
+    -- It needed no repair.
+    first_try boolean NOT NULL
+);
+
+-- What is significant of a tenant's tasks, for plannings: a cache of what evidence and features come to.
+CREATE TABLE learner.association (
+    tenant    text NOT NULL,
+    feature   text NOT NULL,
+    outcome   text NOT NULL,
+    effect    double precision NOT NULL,
+    q         double precision NOT NULL,
+    n         bigint NOT NULL,
+    statement text NOT NULL,
+    PRIMARY KEY (tenant, feature, outcome)
+);

@@ -19,6 +19,7 @@ mod record;
 mod rpc;
 mod statistics;
 mod store;
+mod success;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ use crate::ingest::{CatchUp, Fetcher, Ingestion};
 use crate::metrics::Gauges;
 use crate::patterns::Patterns;
 use crate::store::Store;
+use crate::success::Study;
 use anyhow::Context as _;
 use bus::{Bus, BusConfig, Token};
 use contracts::learner::learner_service_server::LearnerServiceServer;
@@ -102,7 +104,9 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
         registry: ctx.metrics.clone(),
         days: config.learning.window_days,
     };
-    tokio::spawn(gauges.run(kept, ctx.shutdown.clone()));
+    tokio::spawn(gauges.run(kept.clone(), ctx.shutdown.clone()));
+    let study = Study { store: store.clone() };
+    tokio::spawn(study.run(kept, ctx.shutdown.clone()));
     ctx.ready.set("grpc", true, "");
     tracing::info!(%address, "serving");
 

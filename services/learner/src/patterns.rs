@@ -70,6 +70,7 @@ impl Patterns {
             preferences_json: "{}".to_owned(),
             held_out,
             withheld: scores(withheld),
+            associations: Vec::new(),
         })
     }
 

@@ -156,6 +156,7 @@ pub fn read(answer: RecallResponse) -> Recalled {
     let memory = Memory {
         patterns,
         preferences: serde_json::from_str::<Map<String, Value>>(&answer.preferences_json).unwrap_or_default(),
+        associations: answer.associations.into_iter().map(|known| known.statement).collect(),
     };
     let withheld = answer.withheld.and_then(checked);
     if answer.held_out || memory == Memory::default() {

@@ -8,6 +8,7 @@ use super::query::{Asked, Query};
 use super::together::{Association, associations};
 use super::window::{Sides, Window, Windows, by_series, earlier};
 use crate::store::{Arm, Began, Beginning, Outcomes, Series, Store, StoreError, Touch};
+use crate::success;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use contracts::problem::Problem;
 use serde::Serialize;
@@ -314,6 +315,10 @@ async fn together(store: &Store, query: &Query, asked: &[&Series]) -> Result<(Ve
     let tasks = store.task_days(&query.tenant, days).await?;
     let mut found = associations(asked, &values, &tasks, days);
     found.truncate(MOST_ASSOCIATIONS);
+    if query.name.is_none() {
+        let of_success = success::associations(store, &query.tenant).await?;
+        found.extend(of_success.into_iter().take(MOST_ASSOCIATIONS));
+    }
     let [since, end] = days;
     Ok((found, json!({"since": since, "until": earlier(end, 1)})))
 }

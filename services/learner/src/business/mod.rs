@@ -23,3 +23,4 @@ pub use point::Point;
 pub use query::Query;
 pub use report::take;
 pub use requested::{Request, Requested, requested};
+pub use together::Association;

@@ -1,7 +1,7 @@
 //! Patterns, metrics and feedback: requests read, answers made.
 
 use super::{Learner, away};
-use crate::{feedback, metrics};
+use crate::{feedback, metrics, success};
 use chrono::DateTime;
 use contracts::learner::{
     GetMetricsRequest, GetPatternRequest, LearningDocument, ListPatternsRequest, RecallRequest, RecallResponse,
@@ -19,7 +19,18 @@ impl Learner {
         let task = Uuid::parse_str(&request.task_id)
             .ok()
             .ok_or_else(|| invalid_id("a task's id is a UUID"))?;
-        self.patterns.recall(task, request).await.map_err(|error| away(&error))
+        let (tenant, tools) = (request.tenant.clone(), request.tool_ids.clone());
+        let mut recalled = self
+            .patterns
+            .recall(task, request)
+            .await
+            .map_err(|error| away(&error))?;
+        // Whoever is planned without memory is planned without any of it.
+        if !recalled.held_out {
+            let known = success::known(&self.store, &tenant, &tools).await;
+            recalled.associations = known.map_err(|error| away(&error))?;
+        }
+        Ok(recalled)
     }
 
     pub(super) async fn patterns_page(&self, request: ListPatternsRequest) -> Result<LearningDocument, Problem> {

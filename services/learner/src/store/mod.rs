@@ -10,6 +10,7 @@ mod migrate;
 mod patterns;
 mod recall;
 mod records;
+mod success;
 
 pub use business::{Arm, Began, Beginning, Daily, NewReport, Outcome, Outcomes, Series, TaskDay, Touch};
 pub use exports::{ExportRow, ExportState};
@@ -18,6 +19,7 @@ pub use figures::Sums;
 pub use patterns::{Compared, PatternRow};
 pub use recall::Question;
 pub use records::{Counts, NewRecord, Page, Selection, StoredRecord};
+pub use success::StudiedTask;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};

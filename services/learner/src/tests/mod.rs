@@ -7,6 +7,7 @@ mod figures;
 mod ingestion;
 mod learning;
 mod process;
+mod success;
 
 use crate::store::Store;
 use std::time::Duration;

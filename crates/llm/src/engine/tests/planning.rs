@@ -141,7 +141,7 @@ async fn only_known_tools_and_channels_can_be_said_and_the_request_stays_data() 
     )
     .await;
     let ask = chat.asks().remove(0);
-    assert_eq!((ask.name.as_str(), ask.prompt.as_str()), ("plan", "plan@3"));
+    assert_eq!((ask.name.as_str(), ask.prompt.as_str()), ("plan", "plan@4"));
     let schema = ask.schema.clone().unwrap();
     let step = &schema["properties"]["plan"]["properties"]["steps"]["items"]["properties"];
     let ids = step["tool_id"]["enum"].as_array().unwrap();
@@ -173,6 +173,7 @@ async fn each_pattern_offered_is_decided_on_and_none_that_was_not() {
     };
     let memory = Memory {
         patterns: vec![pattern("p1"), pattern("p2")],
+        associations: vec!["editors go with success".to_owned()],
         ..Memory::default()
     };
     let mut reply = proposal();
@@ -187,7 +188,9 @@ async fn each_pattern_offered_is_decided_on_and_none_that_was_not() {
         uses,
         [("p1", PatternDecision::Refused), ("p2", PatternDecision::Adapted)]
     );
-    assert!(chat.asks()[0].text().contains("75 % of the tasks"));
+    let text = chat.asks()[0].text();
+    assert!(text.contains("75 % of the tasks"));
+    assert!(text.contains("associations, not causes") && text.contains("editors go with success"));
 }
 
 #[tokio::test]
