@@ -14,7 +14,7 @@ const ROUNDING: f64 = 1e-9;
 const UNUSUAL: f64 = 0.1;
 /// How long a series remembers is hard to tell from fewer days than these: it is doubted sooner.
 const LONG: usize = 28;
-const RARE_MEMORY: [f64; 2] = [0.05, 0.15];
+const RARE_MEMORY: [f64; 2] = [0.05, 0.1];
 
 /// A series over the days before and after, in its own standard deviations from day to day.
 #[derive(Clone, Debug, PartialEq)]
