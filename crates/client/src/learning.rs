@@ -43,6 +43,45 @@ pub struct PreferencesAsked {
     pub history: bool,
 }
 
+/// A value of a business metric.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct MetricPoint {
+    /// What is measured.
+    pub name: String,
+    /// Finite.
+    pub value: f64,
+    /// RFC 3339; absent: now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// The task it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_id: Option<String>,
+    /// The part of the business it was measured in; absent: the whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segment: Option<String>,
+}
+
+/// What is asked about business metrics; what is absent is not narrowed down.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct MetricQuestion {
+    /// One metric.
+    pub name: Option<String>,
+    /// One part of the business.
+    pub segment: Option<String>,
+    /// Compared before and after what this task published.
+    pub task_id: Option<String>,
+    /// Compared before and after the first task that ran this pattern.
+    pub pattern_id: Option<String>,
+    /// Compared before and after this time, or day.
+    pub since: Option<String>,
+    /// What came later is not looked at.
+    pub until: Option<String>,
+    /// On each side, 7-90.
+    pub days: Option<u32>,
+    /// Other metrics that were not touched.
+    pub controls: Vec<String>,
+}
+
 impl Client {
     /// Records feedback. With a key the same may be sent again and counts once.
     ///
@@ -169,6 +208,43 @@ impl Client {
     pub async fn metrics(&self, days: Option<u32>) -> Result<Value, ClientError> {
         let days = days.map(|days| days.to_string());
         self.get(&format!("/metrics{}", query([("days", &days)]))).await
+    }
+
+    /// Keeps points of business metrics, all or none. With a key the same may be sent again and counts once.
+    ///
+    /// # Errors
+    /// As [`Self::feedback`].
+    pub async fn record_business_metrics(
+        &self,
+        points: &[MetricPoint],
+        idempotency_key: Option<&str>,
+    ) -> Result<Value, ClientError> {
+        let body = serde_json::json!({ "points": points });
+        let mut post = self.request(Method::POST, "/business-metrics").json(&body);
+        if let Some(key) = idempotency_key {
+            post = post.header("idempotency-key", key);
+        }
+        read(post.send().await?).await
+    }
+
+    /// What may be said of business metrics, each statement with its level of evidence.
+    ///
+    /// # Errors
+    /// As [`Self::feedback`].
+    pub async fn business_metrics(&self, question: MetricQuestion) -> Result<Value, ClientError> {
+        let days = question.days.map(|days| days.to_string());
+        let controls = Some(question.controls.join(",")).filter(|controls| !controls.is_empty());
+        let query = query([
+            ("name", &question.name),
+            ("segment", &question.segment),
+            ("task_id", &question.task_id),
+            ("pattern_id", &question.pattern_id),
+            ("since", &question.since),
+            ("until", &question.until),
+            ("days", &days),
+            ("controls", &controls),
+        ]);
+        self.get(&format!("/business-metrics-analysis{query}")).await
     }
 
     /// Calls, decisions and reasons of a task, step by step.

@@ -18,7 +18,7 @@ pub use contracts::problem::{FieldError, Problem};
 pub use error::ClientError;
 pub use event_stream::{Event, EventStream};
 pub use export::{Export, ExportRequest};
-pub use learning::{Feedback, PreferencesAsked};
+pub use learning::{Feedback, MetricPoint, MetricQuestion, PreferencesAsked};
 pub use process::{Accepted, Links};
 pub use tasks::{Page, TaskFilter};
 pub use tools::ToolFilter;

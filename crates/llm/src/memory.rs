@@ -9,6 +9,8 @@ pub struct Memory {
     pub patterns: Vec<KnownPattern>,
     /// Remembered preferences; what the request says itself goes before.
     pub preferences: Vec<KnownPreference>,
+    /// What goes with how earlier tasks went, a sentence each; associations, no causes.
+    pub associations: Vec<String>,
 }
 
 /// What the user is known to prefer.

@@ -102,6 +102,72 @@ pub enum PatternVerb {
     Import { file: PathBuf },
 }
 
+/// `metrics`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct MetricsArguments {
+    #[command(subcommand)]
+    pub verb: Option<MetricsVerb>,
+    /// Over how many days; default: the server's own window
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub days: Option<u32>,
+}
+
+/// What is done with business metrics.
+#[derive(Debug, Subcommand)]
+pub enum MetricsVerb {
+    /// Say what may be said of business metrics, before and after something began, and by which evidence
+    Business(BusinessArguments),
+    /// Report values of business metrics
+    Record(RecordArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct BusinessArguments {
+    /// One metric; none: all
+    pub name: Option<String>,
+    /// One part of the business
+    #[arg(long)]
+    pub segment: Option<String>,
+    /// Before and after what this task published. Default: the first completed task
+    #[arg(long, value_name = TASK, conflicts_with_all = ["pattern", "since"])]
+    pub task: Option<String>,
+    /// Before and after the first task that ran this pattern
+    #[arg(long, value_name = "PATTERN_ID", conflicts_with = "since")]
+    pub pattern: Option<String>,
+    /// Before and after this day, or time
+    #[arg(long, value_name = "DAY")]
+    pub since: Option<String>,
+    /// As of this day, or time
+    #[arg(long, value_name = "DAY")]
+    pub until: Option<String>,
+    /// Days on each side; default: 14
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(7..=90))]
+    pub days: Option<u32>,
+    /// Another metric that was not touched; may be repeated
+    #[arg(long = "control", value_name = "NAME")]
+    pub controls: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct RecordArguments {
+    /// A value of a metric; may be repeated
+    #[arg(required = true, value_name = "NAME=NUMBER", value_parser = assignment::<f64>)]
+    pub points: Vec<(String, f64)>,
+    /// When it was measured, such as 2030-01-31T09:00:00Z; default: now
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// The task it is about
+    #[arg(long, value_name = TASK)]
+    pub task: Option<String>,
+    /// The part of the business it was measured in; default: the whole
+    #[arg(long)]
+    pub segment: Option<String>,
+    /// Sent again with the same key, it counts once
+    #[arg(long, value_name = "KEY")]
+    pub idempotency_key: Option<String>,
+}
+
 /// One verb each.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -199,11 +265,7 @@ pub enum Command {
     #[command(args_conflicts_with_subcommands = true)]
     Patterns(PatternsArguments),
     /// Show success, quality, cost, and how much of what was learned is used
-    Metrics {
-        /// Over how many days; default: the server's own window
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3650))]
-        days: Option<u32>,
-    },
+    Metrics(MetricsArguments),
     /// Show how far people agree with the models that judge, and which may approve by their scores
     Judges,
     /// Check this machine, the configuration, the models, and what runs

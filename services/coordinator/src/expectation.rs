@@ -16,7 +16,10 @@ const REASON_CHARS: usize = 500;
 const MAX_USD: f64 = 1e6;
 const MAX_SECONDS: f64 = 31_536_000.0;
 
-/// Members of the planning document: `forecast`, `candidates`, `dropped_orders`, each where there is something to tell.
+/// Most associations that are told.
+const ASSOCIATIONS: usize = 20;
+
+/// Members of the planning document: `forecast`, `candidates`, `dropped_orders`, `associations`, each where there is something to tell.
 pub fn members(planned: &PlanOutcome) -> Map<String, Value> {
     let mut members = Map::new();
     if let Some(forecast) = &planned.forecast {
@@ -29,6 +32,11 @@ pub fn members(planned: &PlanOutcome) -> Map<String, Value> {
     if !planned.dropped_orders.is_empty() {
         let dropped = planned.dropped_orders.iter().take(ORDERS).map(order);
         members.insert("dropped_orders".to_owned(), dropped.collect());
+    }
+    if !planned.associations.is_empty() {
+        let told = planned.associations.iter().take(ASSOCIATIONS);
+        let told = told.map(|one| Value::from(cut(one, REASON_CHARS)));
+        members.insert("associations".to_owned(), told.collect());
     }
     members
 }
@@ -120,6 +128,7 @@ mod tests {
             forecast: Some(odd),
             candidates: vec![long; 20],
             dropped_orders: vec![order; 5_000],
+            associations: vec!["a\0".repeat(10_000); 100],
             ..PlanOutcome::default()
         };
         let found = Value::Object(members(&planned));
@@ -129,8 +138,9 @@ mod tests {
             json!({"quality": null, "cost_usd": unknown, "duration_seconds": unknown})
         );
         assert_eq!(found["candidates"].as_array().unwrap().len(), 3);
+        assert_eq!(found["associations"].as_array().unwrap().len(), 20);
         assert_eq!(found["candidates"][0]["source"], "scratch");
-        assert!(found.to_string().len() < 40_000 && !found.to_string().contains("\\u0000"));
+        assert!(found.to_string().len() < 60_000 && !found.to_string().contains("\\u0000"));
         assert_eq!(told(&planned), Some(forecast::Forecast::default()));
         assert_eq!(members(&PlanOutcome::default()), Map::new());
         assert_eq!(told(&PlanOutcome::default()), None);

@@ -4,10 +4,10 @@ use crate::coordinator::conclude;
 use crate::refusal::Refusal;
 use contracts::learner::learner_service_client::LearnerServiceClient;
 use contracts::learner::{
-    EraseUserRequest, ExportChunk, ExportDocument, ExportPatternsRequest, GetExportRequest, GetMetricsRequest,
-    GetPatternRequest, GetRecordSchemaRequest, ImportPatternsRequest, LearningDocument, ListPatternsRequest,
-    ListPreferencesRequest, RecordFeedbackRequest, RetractPreferenceRequest, ReviewPatternRequest, StartExportRequest,
-    StatePreferencesRequest,
+    AnalyseBusinessMetricsRequest, EraseUserRequest, ExportChunk, ExportDocument, ExportPatternsRequest,
+    GetExportRequest, GetMetricsRequest, GetPatternRequest, GetRecordSchemaRequest, ImportPatternsRequest,
+    LearningDocument, ListPatternsRequest, ListPreferencesRequest, RecordBusinessMetricsRequest, RecordFeedbackRequest,
+    RetractPreferenceRequest, ReviewPatternRequest, StartExportRequest, StatePreferencesRequest,
 };
 use contracts::trace;
 use tonic::service::interceptor::InterceptedService;
@@ -144,6 +144,28 @@ impl Learner {
     /// As [`Self::start_export`].
     pub async fn metrics(&self, request: GetMetricsRequest) -> Result<LearningDocument, Refusal> {
         conclude(self.client.clone().get_metrics(request).await)
+    }
+
+    /// Keeps points of business metrics; answered after they are durable.
+    ///
+    /// # Errors
+    /// As [`Self::start_export`].
+    pub async fn record_business_metrics(
+        &self,
+        request: RecordBusinessMetricsRequest,
+    ) -> Result<LearningDocument, Refusal> {
+        conclude(self.client.clone().record_business_metrics(request).await)
+    }
+
+    /// What may be said of business metrics.
+    ///
+    /// # Errors
+    /// As [`Self::start_export`].
+    pub async fn analyse_business_metrics(
+        &self,
+        request: AnalyseBusinessMetricsRequest,
+    ) -> Result<LearningDocument, Refusal> {
+        conclude(self.client.clone().analyse_business_metrics(request).await)
     }
 
     /// Notes feedback; answered after it is durable.

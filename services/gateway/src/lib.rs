@@ -4,6 +4,7 @@
 mod accepted;
 pub mod application;
 mod body;
+mod business_metrics;
 mod caller;
 mod catalog;
 pub mod coordinator;

@@ -5,6 +5,7 @@
 //! whatever it misses, its catch-up finds later.
 
 mod backoff;
+mod business;
 mod coordinator;
 mod export;
 mod feedback;
@@ -17,7 +18,9 @@ mod patterns;
 mod preferences;
 mod record;
 mod rpc;
+mod statistics;
 mod store;
+mod success;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +33,7 @@ use crate::metrics::Gauges;
 use crate::patterns::Patterns;
 use crate::preferences::Preferences;
 use crate::store::{Rules, Store};
+use crate::success::Study;
 use anyhow::Context as _;
 use bus::{Bus, BusConfig, Token};
 use contracts::learner::learner_service_server::LearnerServiceServer;
@@ -116,7 +120,9 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
         registry: ctx.metrics.clone(),
         days: config.learning.window_days,
     };
-    tokio::spawn(gauges.run(kept, ctx.shutdown.clone()));
+    tokio::spawn(gauges.run(kept.clone(), ctx.shutdown.clone()));
+    let study = Study { store: store.clone() };
+    tokio::spawn(study.run(kept, ctx.shutdown.clone()));
     ctx.ready.set("grpc", true, "");
     tracing::info!(%address, "serving");
 

@@ -123,6 +123,7 @@ fn with(memory: &Memory, keep: impl Fn(&KnownPattern) -> bool) -> Memory {
             .cloned()
             .collect(),
         preferences: memory.preferences.clone(),
+        associations: memory.associations.clone(),
     }
 }
 

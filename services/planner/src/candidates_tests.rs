@@ -111,6 +111,7 @@ fn recalled(patterns: &[(&str, &[&str], u64, f64)], withheld: Option<Scores>) ->
         preferences_json: "{}".to_owned(),
         held_out: false,
         withheld,
+        associations: Vec::new(),
     })
 }
 

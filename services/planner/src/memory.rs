@@ -168,6 +168,7 @@ pub fn read(answer: RecallResponse) -> Recalled {
     let memory = Memory {
         patterns,
         preferences: preferences(&answer.preferences_json),
+        associations: answer.associations.into_iter().map(|known| known.statement).collect(),
     };
     let withheld = answer.withheld.and_then(checked);
     if memory == Memory::default() {

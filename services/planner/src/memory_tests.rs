@@ -56,6 +56,10 @@ impl LearnerService for OnePattern {
                 mean: 0.8,
                 deviation: Some(0.1),
             }),
+            associations: vec![Association {
+                statement: "editors go with success".to_owned(),
+                ..Association::default()
+            }],
         }))
     }
 
@@ -96,6 +100,18 @@ impl LearnerService for OnePattern {
         Err(Status::unimplemented(""))
     }
     async fn get_metrics(&self, _: Request<GetMetricsRequest>) -> Result<Response<LearningDocument>, Status> {
+        Err(Status::unimplemented(""))
+    }
+    async fn record_business_metrics(
+        &self,
+        _: Request<RecordBusinessMetricsRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        Err(Status::unimplemented(""))
+    }
+    async fn analyse_business_metrics(
+        &self,
+        _: Request<AnalyseBusinessMetricsRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
         Err(Status::unimplemented(""))
     }
     async fn record_feedback(&self, _: Request<RecordFeedbackRequest>) -> Result<Response<LearningDocument>, Status> {
@@ -159,6 +175,7 @@ async fn what_is_remembered_is_told_and_nothing_to_a_task_held_out() {
     let scores = |n, mean, deviation| crate::quality::Scores { n, mean, deviation };
     assert_eq!(recalled.scores(), [Some(scores(4, 0.9, 0.05))], "of what can be read");
     assert_eq!(recalled.withheld(), Some(scores(7, 0.8, 0.1)));
+    assert_eq!(recalled.memory().associations, ["editors go with success"]);
     let odd = learner.recall(asker("t3"), &context("write"), &[]).await;
     assert_eq!(odd.scores(), [None], "no number is no score");
     let held_out = learner.recall(asker("t2"), &context("held out"), &[]).await;

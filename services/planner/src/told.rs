@@ -26,6 +26,7 @@ pub fn ended(engine: &dyn Engine, recalled: &Recalled, deliberated: Deliberated)
         reasoning: draft.reasoning.into_owned(),
         patterns_used,
         memory: recalled.as_str().to_owned(),
+        associations: recalled.memory().associations.clone(),
         engine: engine.name().to_owned(),
         forecast: forecast.map(expected),
         candidates: candidates.into_iter().map(candidate).collect(),

@@ -1,6 +1,7 @@
 //! The verbs that talk to a gateway; one file each, thin over the client.
 
 mod approvals;
+mod business;
 mod control;
 mod decide;
 mod doctor;
@@ -21,7 +22,7 @@ mod tools;
 mod trace;
 mod watch;
 
-use crate::arguments::Command;
+use crate::arguments::{Command, MetricsVerb};
 use crate::dev::DevDocument;
 use crate::layout::Layout;
 use crate::look::Look;
@@ -110,7 +111,11 @@ async fn dispatch(caller: &Caller, command: Command) -> Result<()> {
         Command::Preferences(arguments) => preferences::run(caller, arguments).await,
         Command::Trace { task } => trace::run(caller, &caller.task(&task).await?).await,
         Command::Patterns(arguments) => patterns::run(caller, arguments).await,
-        Command::Metrics { days } => metrics::run(caller, days).await,
+        Command::Metrics(arguments) => match arguments.verb {
+            Some(MetricsVerb::Business(arguments)) => business::show(caller, arguments).await,
+            Some(MetricsVerb::Record(arguments)) => business::record(caller, arguments).await,
+            None => metrics::run(caller, arguments.days).await,
+        },
         Command::Judges => judges::run(caller).await,
         Command::Tools(arguments) => tools::run(caller, arguments).await,
         Command::Export(arguments) => export::run(caller, arguments).await,

@@ -89,6 +89,9 @@ impl Tree {
         for line in field(planning, "reasoning").lines() {
             self.line(2, line, Tone::Faint);
         }
+        for told in items(planning, "associations").iter().filter_map(Value::as_str) {
+            self.line(2, &format!("told: {told}"), Tone::Faint);
+        }
         for line in expected::lines(planning) {
             self.line(2, &line, Tone::Faint);
         }

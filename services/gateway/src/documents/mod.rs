@@ -4,6 +4,7 @@
 
 pub mod approve;
 pub mod arguments;
+pub mod business_metrics;
 pub mod export;
 mod faults;
 pub mod feedback;

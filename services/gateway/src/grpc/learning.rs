@@ -11,9 +11,10 @@ use crate::query::{DEFAULT_LIMIT, MAX_LIMIT, invalid_cursor, unfit};
 use crate::refusal::Refusal;
 use contracts::v1::learning_service_server::LearningService;
 use contracts::v1::{
-    DeletePreferenceRequest, DeleteUserDataRequest, DeletedPreference, DeletedUserData, ExportPatternsRequest,
-    Feedback, GetMetricsRequest, GetPatternRequest, ListPatternsRequest, ListPreferencesRequest, Metrics, Pattern,
-    PatternImport, PatternLines, PatternList, PreferenceList, RecordFeedbackRequest, ReviewPatternRequest,
+    AnalyseBusinessMetricsRequest, BusinessMetricsAnalysis, DeletePreferenceRequest, DeleteUserDataRequest,
+    DeletedPreference, DeletedUserData, ExportPatternsRequest, Feedback, GetMetricsRequest, GetPatternRequest,
+    ListPatternsRequest, ListPreferencesRequest, Metrics, Pattern, PatternImport, PatternLines, PatternList,
+    PreferenceList, RecordBusinessMetricsRequest, RecordFeedbackRequest, RecordedBusinessMetrics, ReviewPatternRequest,
     SetPreferencesRequest,
 };
 use futures::stream::BoxStream;
@@ -169,6 +170,23 @@ impl LearningService for Learning {
     async fn get_metrics(&self, request: Request<GetMetricsRequest>) -> Result<Response<Metrics>, Status> {
         let caller = caller(&request);
         answer(caller, self.figures(request.into_inner()).await)
+    }
+
+    async fn record_business_metrics(
+        &self,
+        request: Request<RecordBusinessMetricsRequest>,
+    ) -> Result<Response<RecordedBusinessMetrics>, Status> {
+        let caller = caller(&request);
+        let key = request.metadata().get(KEY).map(|value| value.as_bytes().to_vec());
+        answer(caller, self.record_points(caller, key, request.into_inner()).await)
+    }
+
+    async fn analyse_business_metrics(
+        &self,
+        request: Request<AnalyseBusinessMetricsRequest>,
+    ) -> Result<Response<BusinessMetricsAnalysis>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.analyse_points(request.into_inner()).await)
     }
 
     async fn record_feedback(&self, request: Request<RecordFeedbackRequest>) -> Result<Response<Feedback>, Status> {

@@ -1,6 +1,7 @@
 //! gRPC: `orchestrator.v1.OrchestratorService`, `LearningService` and `ToolService`, standard health, reflection in
 //! development.
 
+mod business_metrics;
 mod decision;
 mod judges;
 mod learning;

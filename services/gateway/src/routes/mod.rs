@@ -3,6 +3,7 @@
 mod approval;
 mod approvals;
 mod approve;
+mod business_metrics;
 mod events;
 mod fork;
 mod judges;
@@ -73,6 +74,8 @@ pub fn router(app: Arc<Application>, health: Health) -> Router {
             get(learning::show).patch(patterns::review),
         )
         .route("/metrics", get(learning::metrics))
+        .route("/business-metrics", post(business_metrics::record))
+        .route("/business-metrics-analysis", get(business_metrics::analyse))
         .route("/judges", get(judges::show))
         .route("/training-data/export", post(training_data::start))
         .route("/training-data/exports/{export_id}", get(training_data::show))

@@ -10,6 +10,7 @@ mod api_client;
 mod bad_bodies;
 mod bad_documents;
 mod bad_requests;
+mod business_metrics;
 mod decisions;
 mod event_streams;
 mod fake;

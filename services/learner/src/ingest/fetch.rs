@@ -110,6 +110,7 @@ impl Fetcher {
     /// When the database is away; what was learned so far stays.
     pub async fn study(&self) -> Result<(), FetchError> {
         while self.store.study(self.least).await? {}
+        while self.store.read_figures().await? {}
         Ok(())
     }
 

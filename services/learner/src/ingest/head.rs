@@ -1,5 +1,6 @@
 //! What of a raw record and of an event is read when it arrives; the rest is read when it is used.
 
+use crate::business::{Request, Requested};
 use crate::lesson::{Facts, Foreseen, is_planless, lesson};
 use crate::preferences::{Taught, taught};
 use crate::store::NewRecord;
@@ -25,6 +26,8 @@ struct RawRecord {
 struct RawSubmission {
     #[serde(default)]
     actor: String,
+    #[serde(flatten)]
+    figures: Request,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +100,10 @@ pub fn read(task: TaskId, record: Record, least: f64) -> Result<NewRecord, Unusa
         taught: teaches.then(|| shown(&record.json)).flatten(),
         lesson: teaches.then(|| lesson(&record.tenant, &record.json, least)).flatten(),
         planless: teaches && raw.task.status == "failed" && is_planless(&record.json),
+        requested: raw
+            .task
+            .created_at
+            .and_then(|at| Requested::of(raw.submission.figures, task.0, at)),
         tenant: record.tenant,
         status: raw.task.status,
         quality: overall.filter(|overall| overall.is_finite()),

@@ -80,6 +80,7 @@ impl Patterns {
             preferences_json: "{}".to_owned(),
             held_out,
             withheld: scores(known),
+            associations: Vec::new(),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use super::preferences::now;
 use super::{Learner, away};
-use crate::{feedback, metrics};
+use crate::{feedback, metrics, success};
 use contracts::learner::{
     ExportChunk, GetMetricsRequest, GetPatternRequest, ImportPatternsRequest, LearningDocument, ListPatternsRequest,
     RecallRequest, RecallResponse, RecordFeedbackRequest, ReviewPatternRequest,
@@ -21,14 +21,22 @@ impl Learner {
         let task = Uuid::parse_str(&request.task_id)
             .ok()
             .ok_or_else(|| invalid_id("a task's id is a UUID"))?;
+        let (tenant, tools) = (request.tenant.clone(), request.tool_ids.clone());
         let held_out = self.patterns.holds_out(task);
         let preferences = self.preferences.recall(task, &request, held_out, now());
         let patterns = self.patterns.recall(task, request.clone());
-        let (preferences, patterns) = tokio::join!(preferences, patterns);
-        let preferences_json = preferences.map_err(|error| away(&error))?;
+        // Whoever is planned without memory is planned without any of it.
+        let associations = async {
+            match held_out {
+                true => Ok(Vec::new()),
+                false => success::known(&self.store, &tenant, &tools).await,
+            }
+        };
+        let (preferences, patterns, associations) = tokio::join!(preferences, patterns, associations);
         let recalled = patterns.map_err(|error| away(&error))?;
         Ok(RecallResponse {
-            preferences_json,
+            preferences_json: preferences.map_err(|error| away(&error))?,
+            associations: associations.map_err(|error| away(&error))?,
             ..recalled
         })
     }

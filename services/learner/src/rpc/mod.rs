@@ -1,5 +1,6 @@
 //! The gRPC service.
 
+mod business;
 mod learning;
 mod preferences;
 
@@ -10,10 +11,11 @@ use crate::record;
 use crate::store::{ExportRow, ExportState, Store, StoreError};
 use contracts::learner::learner_service_server::LearnerService;
 use contracts::learner::{
-    EraseUserRequest, ExportChunk, ExportDocument, ExportPatternsRequest, GetExportRequest, GetMetricsRequest,
-    GetPatternRequest, GetRecordSchemaRequest, ImportPatternsRequest, LearningDocument, ListPatternsRequest,
-    ListPreferencesRequest, RecallRequest, RecallResponse, RecordFeedbackRequest, RetractPreferenceRequest,
-    ReviewPatternRequest, StartExportRequest, StatePreferencesRequest,
+    AnalyseBusinessMetricsRequest, EraseUserRequest, ExportChunk, ExportDocument, ExportPatternsRequest,
+    GetExportRequest, GetMetricsRequest, GetPatternRequest, GetRecordSchemaRequest, ImportPatternsRequest,
+    LearningDocument, ListPatternsRequest, ListPreferencesRequest, RecallRequest, RecallResponse,
+    RecordBusinessMetricsRequest, RecordFeedbackRequest, RetractPreferenceRequest, ReviewPatternRequest,
+    StartExportRequest, StatePreferencesRequest,
 };
 use contracts::problem::Problem;
 use futures::stream::{self, BoxStream, StreamExt};
@@ -181,6 +183,20 @@ impl LearnerService for Learner {
 
     async fn get_metrics(&self, request: Request<GetMetricsRequest>) -> Result<Response<LearningDocument>, Status> {
         Ok(Response::new(self.metrics(request.into_inner()).await?))
+    }
+
+    async fn record_business_metrics(
+        &self,
+        request: Request<RecordBusinessMetricsRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        Ok(Response::new(self.business_points(request.into_inner()).await?))
+    }
+
+    async fn analyse_business_metrics(
+        &self,
+        request: Request<AnalyseBusinessMetricsRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        Ok(Response::new(self.business_analysis(request.into_inner()).await?))
     }
 
     async fn record_feedback(

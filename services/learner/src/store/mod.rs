@@ -1,5 +1,6 @@
 //! The learner's own Postgres schema, `learner`. Row types stay in here.
 
+mod business;
 mod catch_up;
 mod erasure;
 mod exports;
@@ -13,7 +14,9 @@ mod preferences;
 mod recall;
 mod records;
 mod review;
+mod success;
 
+pub use business::{Arm, Began, Beginning, Daily, NewReport, Outcome, Outcomes, Series, TaskDay, Touch};
 pub use erasure::Erased;
 pub use exports::{ExportRow, ExportState};
 pub use feedback::{NewFeedback, Noted};
@@ -24,6 +27,7 @@ pub use preferences::{MOST_STATED, NewStatement, StateError, Wanted};
 pub use recall::{Fitting, Given, Question};
 pub use records::{Counts, NewRecord, Page, Selection, StoredRecord};
 pub use review::{ExportedPattern, ImportedPattern};
+pub use success::StudiedTask;
 
 use bus::Names;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};

@@ -1,9 +1,11 @@
 //! Raw records: kept once, selected for exports.
 
+use super::business::note_requested;
 use super::erasure::{guard, without_erased};
 use super::learning::{self, Planless, Studied};
 use super::preference_uses::{self, Shown};
 use super::{Store, StoreError};
+use crate::business::Requested;
 use crate::lesson::{Facts, Foreseen, Lesson};
 use crate::preferences::Taught;
 use chrono::{DateTime, Utc};
@@ -41,6 +43,8 @@ pub struct NewRecord {
     pub asked_at: Option<DateTime<Utc>>,
     /// What it shows of preferences.
     pub taught: Option<Taught>,
+    /// Figures that came with its request.
+    pub requested: Option<Requested>,
 }
 
 /// Which records an export takes.
@@ -138,6 +142,7 @@ impl Store {
             let lessons: Vec<Studied> = records.iter_mut().filter_map(learning::taken).collect();
             let shown: Vec<Shown> = records.iter_mut().filter_map(shown).collect();
             let planless: Vec<Planless> = records.iter().filter_map(learning::planless).collect();
+            let figures: Vec<Told> = records.iter_mut().filter_map(told).collect();
             let new: BTreeSet<Uuid> = insert(&mut *transaction, records).await?.into_iter().collect();
             if teach {
                 let lessons: Vec<Studied> = lessons.into_iter().filter(|l| new.contains(&l.task)).collect();
@@ -146,6 +151,12 @@ impl Store {
                 let shown: Vec<Shown> = shown.into_iter().filter(|s| new.contains(&s.task)).collect();
                 preference_uses::learn(&mut transaction, &shown).await?;
             }
+            let figures = figures.into_iter().filter(|told| new.contains(&told.task));
+            note_requested(
+                &mut transaction,
+                figures.map(|told| (told.tenant, told.requested)).collect(),
+            )
+            .await?;
             transaction.commit().await?;
             Ok(new.len() as u64)
         };
@@ -210,6 +221,21 @@ fn shown(record: &mut NewRecord) -> Option<Shown> {
     })
 }
 
+/// Figures that came with a task's request.
+struct Told {
+    task: Uuid,
+    tenant: String,
+    requested: Requested,
+}
+
+fn told(record: &mut NewRecord) -> Option<Told> {
+    Some(Told {
+        task: record.task.0,
+        requested: record.requested.take()?,
+        tenant: record.tenant.clone(),
+    })
+}
+
 /// Tasks that are new.
 async fn insert(connection: impl PgExecutor<'_>, records: Vec<NewRecord>) -> Result<Vec<Uuid>, sqlx::Error> {
     let size = records.len();
@@ -245,8 +271,8 @@ async fn insert(connection: impl PgExecutor<'_>, records: Vec<NewRecord>) -> Res
         "WITH kept AS (
              INSERT INTO learner.record (task_id, tenant, status, quality, passed, finished_at, record,
                                          refinements, usd, escalated, overridden, forecast_quality, forecast_usd,
-                                         steps_usd, forecast_seconds, steps_seconds, author, studied)
-             SELECT *, true FROM unnest($1::uuid[], $2::text[], $3::text[], $4::float8[], $5::bool[],
+                                         steps_usd, forecast_seconds, steps_seconds, author, studied, figures_read)
+             SELECT *, true, true FROM unnest($1::uuid[], $2::text[], $3::text[], $4::float8[], $5::bool[],
                                         $6::timestamptz[], $7::text[], $8::int[], $9::float8[], $10::bool[], $11::bool[],
                                         $12::float8[], $13::float8[], $14::float8[], $15::float8[], $16::float8[],
                                         $17::text[])

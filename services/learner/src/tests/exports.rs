@@ -37,6 +37,7 @@ fn planted(n: u32, tenant: &str, quality: Option<f64>) -> NewRecord {
         author: String::new(),
         asked_at: None,
         taught: None,
+        requested: None,
         json: raw.to_string(),
     }
 }

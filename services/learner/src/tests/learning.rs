@@ -67,6 +67,7 @@ impl Ended {
             author: String::new(),
             asked_at: None,
             taught: None,
+            requested: None,
             json,
         }
     }

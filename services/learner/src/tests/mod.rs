@@ -1,5 +1,6 @@
 //! The learner on real Postgres and NATS, with a coordinator made up in the test.
 
+mod business;
 mod exports;
 mod fake_coordinator;
 mod figures;
@@ -8,6 +9,7 @@ mod learning;
 mod memory;
 mod preferences;
 mod process;
+mod success;
 
 use crate::store::Store;
 use std::time::Duration;

@@ -47,6 +47,7 @@ fn context(ask: &PlanAsk<'_>) -> Value {
         "channels": context.channels.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", "),
         "patterns": patterns(ask.memory),
         "remembered": remembered(ask),
+        "associations": ask.memory.associations.join("\n"),
         "metrics": if context.business_metrics.is_empty() { String::new() } else { shown(&metrics) },
         "preferences": filled(&context.preferences),
         "request": context.request,

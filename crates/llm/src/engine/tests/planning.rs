@@ -178,6 +178,7 @@ async fn each_pattern_offered_is_decided_on_and_none_that_was_not() {
     };
     let memory = Memory {
         patterns: vec![pattern("p1"), pattern("p2")],
+        associations: vec!["editors go with success".to_owned()],
         ..Memory::default()
     };
     let mut reply = proposal();
@@ -192,7 +193,9 @@ async fn each_pattern_offered_is_decided_on_and_none_that_was_not() {
         uses,
         [("p1", PatternDecision::Refused), ("p2", PatternDecision::Adapted)]
     );
-    assert!(chat.asks()[0].text().contains("75 % of the tasks"));
+    let text = chat.asks()[0].text();
+    assert!(text.contains("75 % of the tasks"));
+    assert!(text.contains("associations, not causes") && text.contains("editors go with success"));
     assert!(
         chat.asks()[0]
             .text()

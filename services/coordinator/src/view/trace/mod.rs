@@ -89,6 +89,7 @@ fn planning(history: &History, plans: &[(FrozenPlan, Value)], runs: &mut Vec<Run
                 "engine": member(document, "engine"),
                 "attempts": planned_by(runs, version),
             });
+            put(&mut entry, "associations", document.get("associations").cloned());
             // The event has a forecast where the planning document is of this very plan.
             if !planned.value("forecast").is_null() {
                 for name in EXPECTED {

@@ -27,6 +27,8 @@ pub struct FakeLearner {
     pub metrics: Mutex<Vec<GetMetricsRequest>>,
     /// What everybody prefers.
     pub channels: Mutex<Option<Value>>,
+    pub points: Mutex<Vec<RecordBusinessMetricsRequest>>,
+    pub questions: Mutex<Vec<AnalyseBusinessMetricsRequest>>,
 }
 
 fn document(json: &Value) -> Result<Response<LearningDocument>, Status> {
@@ -132,6 +134,26 @@ impl LearnerService for FakeLearner {
     async fn get_metrics(&self, request: Request<GetMetricsRequest>) -> Result<Response<LearningDocument>, Status> {
         self.metrics.lock().unwrap().push(request.into_inner());
         document(&json!({"success_rate": {"value": null, "n": 0, "interval": null, "window": null}}))
+    }
+
+    async fn record_business_metrics(
+        &self,
+        request: Request<RecordBusinessMetricsRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        self.points.lock().unwrap().push(request.into_inner());
+        document(&json!({"recorded": 2, "corrected": 0, "unchanged": 1, "points": []}))
+    }
+
+    async fn analyse_business_metrics(
+        &self,
+        request: Request<AnalyseBusinessMetricsRequest>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        self.questions.lock().unwrap().push(request.into_inner());
+        let known = json!({"name": "sales", "segment": "de", "level": 0, "before": 1.0, "after": 2.0, "effect": 1.0,
+                           "interval": null, "n": 28, "statement": "sales changed from 1 to 2"});
+        let unknown = json!({"name": "visits", "segment": null, "level": null, "before": null, "after": null,
+                             "effect": null, "interval": null, "n": 0, "statement": "insufficient data"});
+        document(&json!({"metrics": [known, unknown], "correlations": []}))
     }
 
     async fn record_feedback(

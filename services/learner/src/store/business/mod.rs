@@ -1,0 +1,13 @@
+//! Business metrics: series and their points, and what began when.
+
+mod arms;
+mod began;
+mod daily;
+mod points;
+mod requested;
+
+pub use arms::{Arm, Outcomes};
+pub use began::{Began, Beginning, Touch};
+pub use daily::{Daily, Series, TaskDay};
+pub use points::{NewReport, Outcome};
+pub(super) use requested::note_requested;
