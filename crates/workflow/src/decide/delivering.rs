@@ -38,6 +38,7 @@ pub(super) fn format(cx: &mut Context<'_>) {
             .map(|channel| Delivery {
                 channel,
                 content: None,
+                draft: None,
                 faults: String::new(),
                 state: DeliveryState::Pending,
                 location: String::new(),

@@ -257,7 +257,15 @@ fn edit(cx: &mut Context<'_>, decision: &Decision) {
         let Some(index) = delivering::indices(cx, |d| d.channel == *channel).first().copied() else {
             continue;
         };
+        let drafted = cx
+            .task
+            .deliveries
+            .get(usize::from(index))
+            .and_then(|d| d.draft.or(d.content));
         delivering::formatted(cx, index, &Body::new(document.as_str()));
+        if let Some(delivery) = cx.task.deliveries.get_mut(usize::from(index)) {
+            delivery.draft = drafted;
+        }
     }
 }
 

@@ -17,6 +17,15 @@ pub(super) fn deliverables(facts: &Facts) -> Option<Value> {
     (!shown.is_empty()).then_some(Value::Array(shown))
 }
 
+/// What a human changed before it went out, as it was before: `[{channel, content}]`.
+pub(super) fn drafts(facts: &Facts) -> Vec<Value> {
+    let drafted = facts.task.deliveries.iter().filter_map(|delivery| {
+        let document = facts.bodies.value(delivery.draft?.payload)?;
+        Some(json!({ "channel": delivery.channel, "content": member(&document, "content") }))
+    });
+    drafted.collect()
+}
+
 /// What was formatted is the result of the steps as they are now.
 fn stands(task: &Task) -> bool {
     match task.interrupted.unwrap_or(task.status) {
