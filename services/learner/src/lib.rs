@@ -5,10 +5,12 @@
 //! whatever it misses, its catch-up finds later.
 
 mod backoff;
+mod cluster;
 mod coordinator;
 mod export;
 mod feedback;
 mod figure;
+mod imports;
 mod ingest;
 mod interval;
 mod lesson;
@@ -16,6 +18,7 @@ mod metrics;
 mod patterns;
 mod record;
 mod rpc;
+mod scrub;
 mod store;
 
 #[cfg(test)]
@@ -23,10 +26,12 @@ mod tests;
 
 use crate::backoff::Backoff;
 use crate::coordinator::Coordinator;
-use crate::export::Exports;
+use crate::export::{Exports, Rules};
+use crate::imports::Imports;
 use crate::ingest::{CatchUp, Fetcher, Ingestion};
 use crate::metrics::Gauges;
 use crate::patterns::Patterns;
+use crate::scrub::Scrubber;
 use crate::store::Store;
 use anyhow::Context as _;
 use bus::{Bus, BusConfig, Token};
@@ -66,7 +71,12 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
     let address = config.learner.grpc_addr;
     let listener = TcpListener::bind(address).await;
     let listener = listener.with_context(|| format!("cannot listen on {address} for gRPC"))?;
-    let exports = Exports::new(store.clone(), ctx.shutdown.clone());
+    let rules = Rules {
+        scrubber: Scrubber::new(&config.learning.scrub_patterns)?,
+        consent: config.learning.training_consent,
+    };
+    let imports = Imports::new(store.clone(), rules.scrubber.clone())?;
+    let exports = Exports::new(store.clone(), rules, ctx.shutdown.clone());
     if let Err(error) = exports.resume().await {
         // Whoever asks for one takes it up, too.
         tracing::warn!(error = chain(&error), "exports of an earlier process were not taken up");
@@ -105,7 +115,13 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
     tracing::info!(%address, "serving");
 
     let patterns = Patterns::new(store.clone(), config.learning.clone());
-    let learner = rpc::Learner::new(exports.clone(), patterns, store.clone(), config.learning.window_days);
+    let learner = rpc::Learner::new(
+        exports.clone(),
+        imports,
+        patterns,
+        store.clone(),
+        config.learning.window_days,
+    );
     let service = LearnerServiceServer::new(learner);
     let shutdown = ctx.shutdown.clone();
     Server::builder()

@@ -1,3 +1,4 @@
+use super::checks::Checks;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,25 @@ pub struct LearningConfig {
     /// Days the figures look back.
     #[schemars(range(min = 1, max = 3650))]
     pub window_days: u32,
+    /// Whether the owners of the data allow training with it, where a request's `metadata.training_consent` says nothing.
+    /// What is denied is never exported.
+    pub training_consent: TrainingConsent,
+    /// Regular expressions of what else is taken out of training data, beside secrets and personal data: customer numbers
+    /// and the like.
+    pub scrub_patterns: Vec<String>,
+}
+
+/// Whether the owners of the data allow training with it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TrainingConsent {
+    /// They do.
+    Granted,
+    /// They do not.
+    Denied,
+    /// Nobody was asked: exported, and marked so.
+    #[default]
+    Unknown,
 }
 
 /// A pattern's state from which on it is offered.
@@ -43,11 +63,31 @@ impl Default for LearningConfig {
             offer_from: OfferFrom::default(),
             hold_out_share: 0.1,
             window_days: 30,
+            training_consent: TrainingConsent::default(),
+            scrub_patterns: Vec::new(),
         }
     }
 }
 
+/// Bytes of a compiled pattern; a larger one would cost too much for each text.
+const MOST_PATTERN_BYTES: usize = 1 << 20;
+
 impl LearningConfig {
+    pub(super) fn check(&self, checks: &mut Checks) {
+        for (place, pattern) in self.scrub_patterns.iter().enumerate() {
+            let compiled = regex::RegexBuilder::new(pattern).size_limit(MOST_PATTERN_BYTES).build();
+            if let Err(error) = compiled {
+                let reason = error.to_string().lines().last().unwrap_or_default().to_owned();
+                let key = format!("learning.scrub_patterns[{place}]");
+                checks.add(
+                    &key,
+                    reason,
+                    "write it in the syntax of the Rust crate `regex`, without lookaround",
+                );
+            }
+        }
+    }
+
     /// Verified successes a pattern needs before it is offered.
     pub fn evidence_to_offer(&self) -> u32 {
         match self.offer_from {

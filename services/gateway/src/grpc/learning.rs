@@ -11,19 +11,21 @@ use crate::query::{DEFAULT_LIMIT, MAX_LIMIT, invalid_cursor, unfit};
 use crate::refusal::Refusal;
 use contracts::v1::learning_service_server::LearningService;
 use contracts::v1::{
-    Feedback, GetMetricsRequest, GetPatternRequest, ListPatternsRequest, Metrics, Pattern, PatternList,
-    RecordFeedbackRequest,
+    Export, ExportChunk, Feedback, GetExportRequest, GetMetricsRequest, GetPatternRequest, GetTrainingSchemaRequest,
+    ImportReport, ImportTrainingDataRequest, ListPatternsRequest, Metrics, Pattern, PatternList, RecordFeedbackRequest,
+    StartExportRequest, TrainingSchema,
 };
+use futures::stream::BoxStream;
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 const MOST_DAYS: u32 = 3650;
 const MAX_CURSOR: usize = 4096;
 
 /// The service.
 pub struct Learning {
-    app: Arc<Application>,
+    pub(super) app: Arc<Application>,
 }
 
 impl Learning {
@@ -118,6 +120,42 @@ impl LearningService for Learning {
         let key = request.metadata().get(KEY).map(|value| value.as_bytes().to_vec());
         answer(caller, self.note(caller, key, request.into_inner()).await)
     }
+
+    async fn start_export(&self, request: Request<StartExportRequest>) -> Result<Response<Export>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.begin_export(request.into_inner()).await)
+    }
+
+    async fn get_export(&self, request: Request<GetExportRequest>) -> Result<Response<Export>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.export(request.into_inner()).await)
+    }
+
+    type DownloadExportStream = BoxStream<'static, Result<ExportChunk, Status>>;
+
+    async fn download_export(
+        &self,
+        request: Request<GetExportRequest>,
+    ) -> Result<Response<Self::DownloadExportStream>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.file(request.into_inner()).await)
+    }
+
+    async fn get_training_schema(
+        &self,
+        request: Request<GetTrainingSchemaRequest>,
+    ) -> Result<Response<TrainingSchema>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.training_schema(request.into_inner()).await)
+    }
+
+    async fn import_training_data(
+        &self,
+        request: Request<Streaming<ImportTrainingDataRequest>>,
+    ) -> Result<Response<ImportReport>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.import(request.into_inner()).await)
+    }
 }
 
 /// The document REST takes. Empty strings are absent.
@@ -138,7 +176,7 @@ fn body(request: RecordFeedbackRequest) -> Result<Map<String, Value>, Refusal> {
     Ok(body)
 }
 
-fn parsed(json: &str) -> Result<Value, Refusal> {
+pub(super) fn parsed(json: &str) -> Result<Value, Refusal> {
     serde_json::from_str(json).map_err(|_| unreadable("the learner's answer"))
 }
 
@@ -157,7 +195,7 @@ fn pattern(document: &Value) -> Pattern {
     }
 }
 
-fn text(document: &Value, name: &str) -> String {
+pub(super) fn text(document: &Value, name: &str) -> String {
     let text = document.get(name).and_then(Value::as_str);
     text.unwrap_or_default().to_owned()
 }

@@ -9,6 +9,7 @@ mod orchestrator;
 mod submission;
 mod task;
 mod tools;
+mod training;
 
 use crate::application::Application;
 use contracts::v1::learning_service_server::LearningServiceServer;

@@ -1,21 +1,28 @@
 //! The learner's own Postgres schema, `learner`. Row types stay in here.
 
+mod cases;
 mod catch_up;
+mod erasing;
 mod exports;
 mod feedback;
 mod figures;
+mod imports;
 mod learning;
 mod migrate;
 mod patterns;
 mod recall;
 mod records;
+mod selection;
 
+pub use cases::{NewCase, Unplaced};
 pub use exports::{ExportRow, ExportState};
 pub use feedback::{NewFeedback, Noted};
 pub use figures::Sums;
+pub use imports::{Imported, NewImport};
 pub use patterns::{Compared, PatternRow};
 pub use recall::Question;
-pub use records::{Counts, NewRecord, Page, Selection, StoredRecord};
+pub use records::{NewRecord, StoredRecord};
+pub use selection::{Chosen, Counts, Origin, Selection, Wanted};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};

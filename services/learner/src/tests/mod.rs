@@ -5,7 +5,10 @@ mod fake_coordinator;
 mod figures;
 mod ingestion;
 mod learning;
+mod memory;
 mod process;
+mod readers;
+mod training;
 
 use crate::store::Store;
 use std::time::Duration;
