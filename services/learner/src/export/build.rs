@@ -101,7 +101,7 @@ pub async fn build(store: &Store, rules: &Rules, export: &ExportRow) -> Result<(
         manifest: Manifest::new(&options, counts, told),
     };
     writer.complete(&serde_json::to_string(&result)?).await?;
-    Ok(())
+    Ok(store.forget_export_progress(export.id).await?)
 }
 
 /// Why a kept record is not in the file.

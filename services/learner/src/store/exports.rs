@@ -128,6 +128,17 @@ impl Store {
         begin.await.map_err(StoreError::query("begin the export"))
     }
 
+    /// Forgets how far an export was that has ended. Never in its own transaction, whose snapshot is older than the row.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn forget_export_progress(&self, id: Uuid) -> Result<(), StoreError> {
+        let delete = sqlx::query("DELETE FROM learner.export_progress WHERE export_id = $1").bind(id);
+        let delete = delete.execute(&self.pool).await;
+        delete.map_err(StoreError::query("forget how far the export was"))?;
+        Ok(())
+    }
+
     /// Most records that an export of the selection can come to, with little work: some may have no place yet.
     ///
     /// # Errors
@@ -245,8 +256,6 @@ impl ExportWriter {
             "UPDATE learner.export SET state = 'completed', result = $2, finished_at = clock_timestamp() WHERE export_id = $1",
         );
         let end = async {
-            let told = sqlx::query("DELETE FROM learner.export_progress WHERE export_id = $1").bind(self.id);
-            told.execute(&mut *self.transaction).await?;
             update
                 .bind(self.id)
                 .bind(result)

@@ -6,7 +6,7 @@ use crate::cluster::bands;
 use crate::export::Rules;
 use crate::record::{Split, tests::completed as raw_record};
 use crate::rpc::Learner;
-use crate::store::{NewRecord, Store};
+use crate::store::{ExportState, NewRecord, Selection, Store};
 use contracts::learner::learner_service_server::LearnerService;
 use contracts::learner::{ExportDocument, GetMetricsRequest, ImportChunk, ListPatternsRequest};
 use futures::stream;
@@ -456,13 +456,18 @@ async fn how_far_an_export_is_can_be_seen_while_it_runs() {
     let id = service::ids::v7();
     let options = serde_json::to_string(&crate::export::parse("{}").unwrap()).unwrap();
     store.create_export(id, "acme", &options).await.unwrap();
-    let _writer = store.write_export(id, "acme").await.unwrap().unwrap();
+    let mut writer = store.write_export(id, "acme").await.unwrap().unwrap();
+    // Its snapshot is older than what is told of it.
+    writer.count(&Selection::default()).await.unwrap();
     store.note_export_progress(id, 640, 10_001).await.unwrap();
     let row = store.export(id, "acme").await.unwrap().unwrap();
     let ExportDocument { json, running } = crate::export::document(&row);
     let document: Value = serde_json::from_str(&json).unwrap();
     assert!(running);
     assert_eq!(document["progress"], json!({"records_done": 640, "records": 10_001}));
+    writer.complete("{}").await.unwrap();
+    let row = store.export(id, "acme").await.unwrap().unwrap();
+    assert_eq!(row.state, ExportState::Completed("{}".to_owned()));
 }
 
 #[tokio::test]
