@@ -87,7 +87,7 @@ async fn a_file_much_larger_than_what_is_held_is_written() {
         );
         assert_eq!(document["count"], 400);
         assert!(format == "parquet" || document["size"].as_u64() > Some(99 * MIB));
-        assert!(rose < 64 * MIB, "{format}: memory rose by {} MiB", rose / MIB);
+        assert!(rose < 90 * MIB, "{format}: memory rose by {} MiB", rose / MIB);
     }
 }
 
