@@ -17,7 +17,7 @@ pub use contracts::api::{ApproveRequest, Budget, ForkRequest, Overrides, Process
 pub use contracts::problem::{FieldError, Problem};
 pub use error::ClientError;
 pub use event_stream::{Event, EventStream};
-pub use export::{Export, ExportRequest};
+pub use export::{Export, ExportRequest, ImportReport};
 pub use learning::{Feedback, MetricPoint, MetricQuestion, PreferencesAsked};
 pub use process::{Accepted, Links};
 pub use tasks::{Page, TaskFilter};

@@ -163,6 +163,9 @@ pub struct Step {
     /// Its output.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Output>,
+    /// What it made in other rounds, the oldest first: what a later output can be compared with.
+    #[serde(rename = "m", default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Made>,
     /// Hashes of the items of the list it made, where that is what it is for.
     #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
     pub items: Option<Vec<Fingerprint>>,
@@ -232,6 +235,17 @@ pub struct Output {
     /// Hash of its bytes.
     #[serde(rename = "h")]
     pub hash: Fingerprint,
+}
+
+/// What a step made in some round.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Made {
+    /// The round, from 0.
+    #[serde(rename = "r", default, skip_serializing_if = "is_zero")]
+    pub round: u32,
+    /// The output.
+    #[serde(rename = "p")]
+    pub payload: PayloadNo,
 }
 
 /// What a job is for.

@@ -251,6 +251,11 @@ pub enum Command {
     Tools(ToolsArguments),
     /// Export training data of finished tasks
     Export(ExportArguments),
+    /// Import training records, one JSON document a line
+    Import {
+        /// The file; - reads standard input
+        file: PathBuf,
+    },
     /// Say how good a task's result is, at any time
     Feedback(FeedbackArguments),
     /// Show what you prefer and what was learned of it, state a preference, or take one back
@@ -598,15 +603,27 @@ pub struct ForkArguments {
 
 #[derive(Debug, Args)]
 pub struct ExportArguments {
-    /// jsonl and others of the interface
+    /// jsonl, openai-chat, dpo, sharegpt or parquet
     #[arg(long, default_value = "jsonl")]
     pub format: String,
     /// Only tasks of at least this quality, 0-1
     #[arg(long, value_name = "0-1")]
     pub min_quality: Option<f64>,
-    /// Most records
+    /// Most records, drawn from every kind of request in proportion
     #[arg(long)]
     pub limit: Option<u64>,
+    /// Another seed draws others
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Only this part: train, validation or test
+    #[arg(long)]
+    pub split: Option<String>,
+    /// granted: only where the owners of the data allow training with it
+    #[arg(long)]
+    pub consent: Option<String>,
+    /// live, import or all
+    #[arg(long)]
+    pub origin: Option<String>,
     /// Where to; default: standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,

@@ -163,17 +163,48 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
     ))
 }
 
+/// One JSON document a line.
+///
+/// # Errors
+/// 415 for another media type.
+pub fn check_lines(headers: &HeaderMap) -> Result<(), Refusal> {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let is_lines = |value: &str| {
+        let (media, rest) = value.split_once(';').unwrap_or((value, ""));
+        let media = media.trim().to_ascii_lowercase();
+        let known = [
+            "application/x-ndjson",
+            "application/ndjson",
+            "application/jsonl",
+            "application/x-jsonlines",
+        ];
+        known.contains(&media.as_str()) && is_utf8(rest.split(';').map(str::trim))
+    };
+    if value.is_some_and(is_lines) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        415,
+        "unsupported_media_type",
+        "send Content-Type: application/x-ndjson",
+    ))
+}
+
 /// `application/json` or a `+json` type, in UTF-8.
 fn is_json(value: &str) -> bool {
     let mut parts = value.split(';').map(str::trim);
     let media = parts.next().unwrap_or_default().to_ascii_lowercase();
     let subtype = media.strip_prefix("application/").unwrap_or_default();
-    let charset = parts
+    (subtype == "json" || (subtype.len() > 5 && subtype.ends_with("+json"))) && is_utf8(parts)
+}
+
+/// The parameters of a media type name no other character set.
+fn is_utf8<'p>(parameters: impl Iterator<Item = &'p str>) -> bool {
+    let charset = parameters
         .filter_map(|p| p.split_once('='))
         .find(|(name, _)| name.eq_ignore_ascii_case("charset"));
-    let utf8 = charset.is_none_or(|(_, set)| {
+    charset.is_none_or(|(_, set)| {
         let set = set.trim_matches('"');
         set.eq_ignore_ascii_case("utf-8") || set.eq_ignore_ascii_case("utf8") || set.eq_ignore_ascii_case("us-ascii")
-    });
-    (subtype == "json" || (subtype.len() > 5 && subtype.ends_with("+json"))) && utf8
+    })
 }

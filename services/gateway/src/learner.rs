@@ -5,11 +5,12 @@ use crate::refusal::Refusal;
 use contracts::learner::learner_service_client::LearnerServiceClient;
 use contracts::learner::{
     AnalyseBusinessMetricsRequest, EraseUserRequest, ExportChunk, ExportDocument, ExportPatternsRequest,
-    GetExportRequest, GetMetricsRequest, GetPatternRequest, GetRecordSchemaRequest, ImportPatternsRequest,
+    GetExportRequest, GetMetricsRequest, GetPatternRequest, GetRecordSchemaRequest, ImportChunk, ImportPatternsRequest,
     LearningDocument, ListPatternsRequest, ListPreferencesRequest, RecordBusinessMetricsRequest, RecordFeedbackRequest,
     RetractPreferenceRequest, ReviewPatternRequest, StartExportRequest, StatePreferencesRequest,
 };
 use contracts::trace;
+use futures::Stream;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Request, Status, Streaming};
@@ -57,13 +58,24 @@ impl Learner {
         conclude(self.client.clone().download_export(request).await)
     }
 
-    /// The JSON Schema of one record.
+    /// The JSON Schema of one record, or of what a format makes of it.
     ///
     /// # Errors
     /// As [`Self::start_export`].
-    pub async fn record_schema(&self) -> Result<ExportDocument, Refusal> {
-        let request = GetRecordSchemaRequest {};
+    pub async fn record_schema(&self, format: String) -> Result<ExportDocument, Refusal> {
+        let request = GetRecordSchemaRequest { format };
         conclude(self.client.clone().get_record_schema(request).await)
+    }
+
+    /// Imports records; the report.
+    ///
+    /// # Errors
+    /// As [`Self::start_export`].
+    pub async fn import(
+        &self,
+        chunks: impl Stream<Item = ImportChunk> + Send + 'static,
+    ) -> Result<LearningDocument, Refusal> {
+        conclude(self.client.clone().import_records(chunks).await)
     }
 
     /// A page of patterns.

@@ -15,6 +15,7 @@ mod gateway;
 pub mod grpc;
 mod idempotency;
 mod identifiers;
+mod importing;
 mod json;
 pub mod learner;
 mod learning;

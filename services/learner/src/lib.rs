@@ -6,10 +6,12 @@
 
 mod backoff;
 mod business;
+mod cluster;
 mod coordinator;
 mod export;
 mod feedback;
 mod figure;
+mod imports;
 mod ingest;
 mod interval;
 mod lesson;
@@ -18,6 +20,7 @@ mod patterns;
 mod preferences;
 mod record;
 mod rpc;
+mod scrub;
 mod statistics;
 mod store;
 mod success;
@@ -27,12 +30,14 @@ mod tests;
 
 use crate::backoff::Backoff;
 use crate::coordinator::Coordinator;
-use crate::export::Exports;
+use crate::export::{Exports, Rules};
+use crate::imports::Imports;
 use crate::ingest::{CatchUp, Fetcher, Ingestion};
 use crate::metrics::Gauges;
 use crate::patterns::Patterns;
 use crate::preferences::Preferences;
-use crate::store::{Rules, Store};
+use crate::scrub::Scrubber;
+use crate::store::Store;
 use crate::success::Study;
 use anyhow::Context as _;
 use bus::{Bus, BusConfig, Token};
@@ -67,7 +72,7 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
     let store = Store::open(&url, config.database.max_connections)?;
     let coordinator = Coordinator::at(&config.learner.coordinator_url)?;
     let bus = Bus::connect(&bus_config(&ctx)?).await?;
-    let store = store.by(Rules {
+    let store = store.by(store::Rules {
         trial_after: config.learning.trial_after,
         names: Some(bus.names().clone()),
     });
@@ -78,7 +83,12 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
     let address = config.learner.grpc_addr;
     let listener = TcpListener::bind(address).await;
     let listener = listener.with_context(|| format!("cannot listen on {address} for gRPC"))?;
-    let exports = Exports::new(store.clone(), ctx.shutdown.clone());
+    let rules = Rules {
+        scrubber: Scrubber::new(&config.learning.scrub_patterns)?,
+        consent: config.learning.training_consent,
+    };
+    let imports = Imports::new(store.clone(), rules.scrubber.clone())?;
+    let exports = Exports::new(store.clone(), rules, ctx.shutdown.clone());
     if let Err(error) = exports.resume().await {
         // Whoever asks for one takes it up, too.
         tracing::warn!(error = chain(&error), "exports of an earlier process were not taken up");
@@ -131,7 +141,7 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
     let teams = teams.map(|team| (team.name.clone(), team.members.clone())).collect();
     let preferences = Preferences::new(store.clone(), teams);
     let days = config.learning.window_days;
-    let learner = rpc::Learner::new(exports.clone(), patterns, preferences, store.clone(), days);
+    let learner = rpc::Learner::new(exports.clone(), imports, patterns, preferences, store.clone(), days);
     let service = LearnerServiceServer::new(learner);
     let shutdown = ctx.shutdown.clone();
     Server::builder()

@@ -80,6 +80,12 @@ impl LearnerService for OnePattern {
     async fn get_record_schema(&self, _: Request<GetRecordSchemaRequest>) -> Result<Response<ExportDocument>, Status> {
         Err(Status::unimplemented(""))
     }
+    async fn import_records(
+        &self,
+        _: Request<tonic::Streaming<ImportChunk>>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        Err(Status::unimplemented(""))
+    }
     async fn list_patterns(&self, _: Request<ListPatternsRequest>) -> Result<Response<LearningDocument>, Status> {
         Err(Status::unimplemented(""))
     }

@@ -1,3 +1,4 @@
+use super::checks::Checks;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -25,6 +26,12 @@ pub struct LearningConfig {
     pub window_days: u32,
     /// Teams whose members share preferences and may state them: tables with `name` and `members`, a list of users.
     pub teams: Vec<TeamConfig>,
+    /// Whether the owners of the data allow training with it, where a request's `metadata.training_consent` says nothing.
+    /// What is denied is never exported.
+    pub training_consent: TrainingConsent,
+    /// Regular expressions of what else is taken out of training data, beside secrets and personal data: customer numbers
+    /// and the like.
+    pub scrub_patterns: Vec<String>,
 }
 
 /// Users who share preferences.
@@ -35,6 +42,19 @@ pub struct TeamConfig {
     pub name: String,
     /// Users, as their credentials name them.
     pub members: BTreeSet<String>,
+}
+
+/// Whether the owners of the data allow training with it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TrainingConsent {
+    /// They do.
+    Granted,
+    /// They do not.
+    Denied,
+    /// Nobody was asked: exported, and marked so.
+    #[default]
+    Unknown,
 }
 
 /// A pattern's state from which on it is offered.
@@ -58,6 +78,28 @@ impl Default for LearningConfig {
             hold_out_share: 0.1,
             window_days: 30,
             teams: Vec::new(),
+            training_consent: TrainingConsent::default(),
+            scrub_patterns: Vec::new(),
+        }
+    }
+}
+
+/// Bytes of a compiled pattern; a larger one would cost too much for each text.
+const MOST_PATTERN_BYTES: usize = 1 << 20;
+
+impl LearningConfig {
+    pub(super) fn check(&self, checks: &mut Checks) {
+        for (place, pattern) in self.scrub_patterns.iter().enumerate() {
+            let compiled = regex::RegexBuilder::new(pattern).size_limit(MOST_PATTERN_BYTES).build();
+            if let Err(error) = compiled {
+                let reason = error.to_string().lines().last().unwrap_or_default().to_owned();
+                let key = format!("learning.scrub_patterns[{place}]");
+                checks.add(
+                    &key,
+                    reason,
+                    "write it in the syntax of the Rust crate `regex`, without lookaround",
+                );
+            }
         }
     }
 }

@@ -58,7 +58,7 @@ pub use fault::{Fault, Faults};
 pub use gateway::GatewayConfig;
 pub use headers::{HeaderText, Headers, is_credential};
 pub use learner::LearnerConfig;
-pub use learning::{LearningConfig, OfferFrom, TeamConfig};
+pub use learning::{LearningConfig, OfferFrom, TeamConfig, TrainingConsent};
 pub use limits::LimitsConfig;
 pub use llm::{
     Answering, DEFAULT_PROVIDER, LlmConfig, PriceConfig, ProviderConfig, ProviderKind, Role, RolesConfig, Target,
@@ -167,6 +167,7 @@ impl Config {
         ApiConfig::check_all(&self.apis, &mut checks);
         McpServerConfig::check_all(&self.mcp_servers, &self.apis, &self.agents, &mut checks);
         ChannelConfig::check_all(&self.channels, &self.mcp_servers, &mut checks);
+        self.learning.check(&mut checks);
         self.quality.check(&is_channel, &mut checks);
         self.policy.check(is_channel, &mut checks);
         self.limits.check(&mut checks);

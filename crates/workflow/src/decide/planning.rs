@@ -248,6 +248,7 @@ pub(super) fn fresh_step() -> Step {
         attempt: 0,
         input_hash: None,
         output: None,
+        others: Vec::new(),
         items: None,
         reused: false,
         cheaper: false,

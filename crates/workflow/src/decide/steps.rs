@@ -190,6 +190,7 @@ pub(super) fn succeeded(cx: &mut Context<'_>, index: u16, attempt: u32, output: 
     step.attempt = attempt;
     step.input_hash = Some(hash);
     step.output = Some(stored);
+    step.others.retain(|other| other.payload != stored.payload);
     step.feedback = None;
     step.error = None;
     step.asked = None;
@@ -253,6 +254,7 @@ pub(super) fn rerun(cx: &mut Context<'_>, index: u16, feedback: Option<PayloadNo
     cx.touch();
     versions::before_change(&mut cx.task, index);
     if let Some(step) = cx.task.steps.get_mut(usize::from(index)) {
+        versions::remember(step);
         step.status = StepStatus::Pending;
         step.asked = None;
         step.input_hash = None;

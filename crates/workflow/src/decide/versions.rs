@@ -3,9 +3,12 @@
 use super::context::Context;
 use super::{fan_out, steps};
 use crate::blame::Blame;
-use crate::state::{Quality, Task, Version};
+use crate::state::{Made, Quality, Step, Task, Version};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+
+/// Outputs of other rounds that a step remembers, the latest of them.
+const MOST_OTHERS: usize = 4;
 
 /// Goes on from the better one of the version just judged and the best before it; tells the round of the one that is
 /// kept. None: it is the one just judged.
@@ -49,6 +52,21 @@ pub(super) fn before_change(task: &mut Task, index: u16) {
     }
 }
 
+/// The output it has is one of those it had, once it gets another one.
+pub(super) fn remember(step: &mut Step) {
+    let Some(output) = step.output else { return };
+    if step.others.iter().any(|other| other.payload == output.payload) {
+        return;
+    }
+    if step.others.len() == MOST_OTHERS {
+        step.others.remove(0);
+    }
+    step.others.push(Made {
+        round: step.round,
+        payload: output.payload,
+    });
+}
+
 /// What acted outside stays as it is: that cannot be taken back. Items that its lists did not have are left out.
 fn restore(cx: &mut Context<'_>, best: &mut Version) {
     for (index, step) in std::mem::take(&mut best.steps) {
@@ -56,7 +74,11 @@ fn restore(cx: &mut Context<'_>, best: &mut Version) {
             continue;
         }
         if let Some(now) = cx.task.steps.get_mut(usize::from(index)) {
+            remember(now);
+            let others = std::mem::take(&mut now.others);
             *now = step;
+            let kept = now.output.map(|output| output.payload);
+            now.others = others.into_iter().filter(|other| Some(other.payload) != kept).collect();
         }
     }
     fan_out::leave_out_beyond(cx);

@@ -10,6 +10,7 @@ mod export;
 mod feedback;
 mod figure;
 mod fork;
+mod import;
 mod judges;
 mod list;
 mod metrics;
@@ -119,6 +120,7 @@ async fn dispatch(caller: &Caller, command: Command) -> Result<()> {
         Command::Judges => judges::run(caller).await,
         Command::Tools(arguments) => tools::run(caller, arguments).await,
         Command::Export(arguments) => export::run(caller, arguments).await,
+        Command::Import { file } => import::run(caller, &file).await,
         Command::Dev(_)
         | Command::Run(_)
         | Command::Down

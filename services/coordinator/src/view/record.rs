@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use workflow::decide::policy_that_lets_out;
+use workflow::hash::Fingerprint;
 use workflow::plan::Plan;
 use workflow::state::{PayloadNo, Task};
 use workflow::vocabulary::{Action, GateKind, Status};
@@ -32,6 +33,8 @@ pub struct Record<'a> {
     reasoning: Value,
     plan: Option<&'a Plan>,
     outputs: Map<String, Value>,
+    /// What steps made in other rounds, by key: `[{round, output}]`, the oldest first.
+    other_outputs: Map<String, Value>,
     assessments: Vec<Value>,
     deliverables: Value,
     /// Of those that a human changed, as they were before: `[{channel, content}]`.
@@ -39,6 +42,8 @@ pub struct Record<'a> {
     gates: Vec<Value>,
     costs: Vec<Value>,
     engine: Value,
+    /// Hash of the policy it ran under: thresholds, weights, budgets, rules.
+    configuration: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -73,13 +78,20 @@ pub fn record<'a>(facts: &'a Facts, documents: Documents<'_>) -> Record<'a> {
         reasoning: taken(&mut planning, "reasoning"),
         plan: facts.plan.as_ref().map(|p| p.document()),
         outputs: outputs(facts),
+        other_outputs: other_outputs(facts),
         assessments: assessments.collect(),
         deliverables: deliveries::deliverables(facts).unwrap_or_else(|| json!([])),
         drafts: deliveries::drafts(facts),
         gates,
         costs: documents.costs.iter().map(cost_line).collect(),
         engine: taken(&mut planning, "engine"),
+        configuration: configuration(facts),
     }
+}
+
+fn configuration(facts: &Facts) -> Option<String> {
+    let policy = serde_json::to_vec(&facts.submission.policy).ok()?;
+    Some(Fingerprint::of([policy.as_slice()]).to_string())
 }
 
 /// A member, taken out; null where there is none.
@@ -96,6 +108,20 @@ fn outputs(facts: &Facts) -> Map<String, Value> {
         Some((definition.key.clone(), value))
     });
     output.collect()
+}
+
+fn other_outputs(facts: &Facts) -> Map<String, Value> {
+    let Some(plan) = &facts.plan else { return Map::new() };
+    let steps = plan.plan.steps.iter().zip(&facts.task.steps);
+    let others = steps.filter_map(|(definition, step)| {
+        let made = step.others.iter().filter_map(|made| {
+            let output = facts.bodies.value(made.payload)?;
+            Some(json!({ "round": made.round, "output": output }))
+        });
+        let made: Vec<Value> = made.collect();
+        (!made.is_empty()).then(|| (definition.key.clone(), Value::Array(made)))
+    });
+    others.collect()
 }
 
 fn gate(line: &GateLine) -> Value {

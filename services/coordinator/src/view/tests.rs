@@ -8,7 +8,7 @@ use serde_json::json;
 use uuid::Uuid;
 use workflow::decision::{EffectReply, Refusal, Reply};
 use workflow::ids::RunId;
-use workflow::input::{Body, EffectRequest, Input};
+use workflow::input::{Body, EffectRequest, Input, Outcome};
 use workflow::risk::{Outside, Risk, risk};
 use workflow::state::Unit;
 use workflow::time::Millis;
@@ -491,6 +491,33 @@ fn a_record_holds_all_the_learner_needs_once() {
         (&record["gates"][0]["actor"], &record["gates"][0]["action"]),
         (&json!("policy"), &json!("approve"))
     );
+}
+
+#[test]
+fn what_a_repaired_step_made_before_stands_beside_its_output() {
+    let mut story = Story::begin(8, submission(None));
+    story.run(&|story, unit| {
+        let round = story.task.round;
+        Ok(match unit {
+            Unit::Step(0) => Outcome::Output(Body::new(json!({ "text": format!("round {round}") }).to_string())),
+            Unit::Assess => well(unit, "", if round == 0 { 0.2 } else { 0.9 }),
+            _ => well(unit, &story.key(unit), 1.0),
+        })
+    });
+    let documents = Documents {
+        gates: &[],
+        costs: &[],
+        assessments: &[],
+    };
+    let facts = story.facts();
+    let record = serde_json::to_value(record(&facts, documents)).unwrap();
+    assert_eq!(record["outputs"]["draft"]["text"], "round 1");
+    assert_eq!(
+        record["other_outputs"],
+        json!({ "draft": [{ "round": 0, "output": { "text": "round 0" } }] }),
+        "an output that came out the same is no other one"
+    );
+    assert!(record["configuration"].as_str().is_some_and(|hash| !hash.is_empty()));
 }
 
 #[test]

@@ -9,24 +9,42 @@ use serde_json::{Map, Value};
 
 const FORMATS: [&str; 5] = ["jsonl", "openai-chat", "dpo", "sharegpt", "parquet"];
 const MAX_RECORDS: i64 = 10_000_000;
+/// JSON numbers above are not whole everywhere.
+const MAX_SEED: i64 = (1 << 53) - 1;
+/// Values of closed lists, by option.
+const CONSENTS: [&str; 2] = ["granted", "unknown"];
+const SPLITS: [&str; 3] = ["train", "validation", "test"];
+const ORIGINS: [&str; 3] = ["live", "import", "all"];
 
 /// What is exported, as the learner reads it.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct ExportRequest {
-    /// One of the contract's formats; the learner says which it can write.
+    /// One of the contract's formats.
     pub format: String,
     /// Only records of at least this quality, 0-1. True is the default threshold's meaning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter_by_quality: Option<Value>,
-    /// Most records.
+    /// Most records, drawn from every kind of request in proportion.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<i64>,
+    /// What the draw follows from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<i64>,
     /// RFC 3339: ended at or after.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
     /// RFC 3339: ended before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
+    /// `granted`: only where the owners of the data allow it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consent: Option<String>,
+    /// One part of the data set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<String>,
+    /// Tasks of this system, imports, or all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
 }
 
 /// Reads and checks an export's options.
@@ -40,19 +58,32 @@ pub fn read(body: Map<String, Value>) -> Result<ExportRequest, Refusal> {
         format: format(&mut fields),
         filter_by_quality: quality(&mut fields),
         limit: fields.integer("limit", 1..=MAX_RECORDS),
+        seed: fields.integer("seed", 0..=MAX_SEED),
         since: time(&mut fields, "since"),
         until: time(&mut fields, "until"),
+        consent: one_of(&mut fields, "consent", &CONSENTS),
+        split: one_of(&mut fields, "split", &SPLITS),
+        origin: one_of(&mut fields, "origin", &ORIGINS),
     };
     fields.finish();
     faults.check(document)
 }
 
 fn format(fields: &mut Fields) -> String {
-    let format = fields.text("format", 0..=64).unwrap_or_else(|| "jsonl".to_owned());
-    if !FORMATS.contains(&format.as_str()) {
-        fields.fault("format", format!("must be one of {}", FORMATS.join(", ")));
+    one_of(fields, "format", &FORMATS).unwrap_or_else(|| "jsonl".to_owned())
+}
+
+fn one_of(fields: &mut Fields, name: &str, known: &[&str]) -> Option<String> {
+    let text = fields.text(name, 0..=64)?;
+    if !known.contains(&text.as_str()) {
+        fields.fault(name, format!("must be one of {}", known.join(", ")));
     }
-    format
+    Some(text)
+}
+
+/// Whether there is such a format.
+pub fn is_format(name: &str) -> bool {
+    FORMATS.contains(&name)
 }
 
 fn quality(fields: &mut Fields) -> Option<Value> {

@@ -12,16 +12,17 @@ use crate::refusal::Refusal;
 use contracts::v1::learning_service_server::LearningService;
 use contracts::v1::{
     AnalyseBusinessMetricsRequest, BusinessMetricsAnalysis, DeletePreferenceRequest, DeleteUserDataRequest,
-    DeletedPreference, DeletedUserData, ExportPatternsRequest, Feedback, GetMetricsRequest, GetPatternRequest,
+    DeletedPreference, DeletedUserData, Export, ExportChunk, ExportPatternsRequest, Feedback, GetExportRequest,
+    GetMetricsRequest, GetPatternRequest, GetTrainingSchemaRequest, ImportReport, ImportTrainingDataRequest,
     ListPatternsRequest, ListPreferencesRequest, Metrics, Pattern, PatternImport, PatternLines, PatternList,
     PreferenceList, RecordBusinessMetricsRequest, RecordFeedbackRequest, RecordedBusinessMetrics, ReviewPatternRequest,
-    SetPreferencesRequest,
+    SetPreferencesRequest, StartExportRequest, TrainingSchema,
 };
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 const MOST_DAYS: u32 = 3650;
 const MAX_CURSOR: usize = 4096;
@@ -80,7 +81,7 @@ impl Learning {
         )?))
     }
 
-    async fn import(&self, caller: Caller, lines: PatternLines) -> Result<PatternImport, Refusal> {
+    async fn import_lines(&self, caller: Caller, lines: PatternLines) -> Result<PatternImport, Refusal> {
         let document_json = self.app.import_patterns(caller, lines.lines).await?.json;
         let document = parsed(&document_json)?;
         let count = |name: &str| document.get(name).and_then(Value::as_u64).unwrap_or_default();
@@ -164,7 +165,7 @@ impl LearningService for Learning {
 
     async fn import_patterns(&self, request: Request<PatternLines>) -> Result<Response<PatternImport>, Status> {
         let caller = caller(&request);
-        answer(caller, self.import(caller, request.into_inner()).await)
+        answer(caller, self.import_lines(caller, request.into_inner()).await)
     }
 
     async fn get_metrics(&self, request: Request<GetMetricsRequest>) -> Result<Response<Metrics>, Status> {
@@ -225,6 +226,42 @@ impl LearningService for Learning {
     ) -> Result<Response<DeletedUserData>, Status> {
         let caller = caller(&request);
         answer(caller, self.erase(request.into_inner()).await)
+    }
+
+    async fn start_export(&self, request: Request<StartExportRequest>) -> Result<Response<Export>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.begin_export(request.into_inner()).await)
+    }
+
+    async fn get_export(&self, request: Request<GetExportRequest>) -> Result<Response<Export>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.export(request.into_inner()).await)
+    }
+
+    type DownloadExportStream = BoxStream<'static, Result<ExportChunk, Status>>;
+
+    async fn download_export(
+        &self,
+        request: Request<GetExportRequest>,
+    ) -> Result<Response<Self::DownloadExportStream>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.file(request.into_inner()).await)
+    }
+
+    async fn get_training_schema(
+        &self,
+        request: Request<GetTrainingSchemaRequest>,
+    ) -> Result<Response<TrainingSchema>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.training_schema(request.into_inner()).await)
+    }
+
+    async fn import_training_data(
+        &self,
+        request: Request<Streaming<ImportTrainingDataRequest>>,
+    ) -> Result<Response<ImportReport>, Status> {
+        let caller = caller(&request);
+        answer(caller, self.import(request.into_inner()).await)
     }
 }
 

@@ -11,6 +11,7 @@ mod preferences;
 mod submission;
 mod task;
 mod tools;
+mod training;
 
 use crate::application::Application;
 use contracts::v1::learning_service_server::LearningServiceServer;

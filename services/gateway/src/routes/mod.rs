@@ -80,6 +80,7 @@ pub fn router(app: Arc<Application>, health: Health) -> Router {
         .route("/training-data/export", post(training_data::start))
         .route("/training-data/exports/{export_id}", get(training_data::show))
         .route("/training-data/exports/{export_id}/file", get(training_data::file))
+        .route("/training-data/import", post(training_data::import))
         .route("/training-data/schema", get(training_data::schema));
     Router::new()
         .nest(BASE, api)

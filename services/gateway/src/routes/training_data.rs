@@ -1,14 +1,15 @@
-//! `/training-data`: exports of finished tasks, by the learner.
+//! `/training-data`: exports of finished tasks and imports, by the learner.
 
 use super::reply;
 use crate::application::{Application, unreadable};
-use crate::body::JsonBody;
+use crate::body::{self, JsonBody};
 use crate::coordinator::refusal;
 use crate::documents;
 use crate::identifiers::PathId;
+use crate::query::{Parameters, unfit};
 use crate::refusal::Refusal;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use contracts::learner::ExportDocument;
@@ -55,9 +56,22 @@ pub async fn file(State(app): State<Arc<Application>>, PathId(export): PathId) -
     Ok((headers, Body::from_stream(first.chain(rest))).into_response())
 }
 
-/// The JSON Schema of one record.
-pub async fn schema(State(app): State<Arc<Application>>) -> Result<Response, Refusal> {
-    let schema = app.learner.record_schema().await?;
+/// Imports records, one JSON document a line, while they come in; the report.
+pub async fn import(State(app): State<Arc<Application>>, request: Request) -> Result<Response, Refusal> {
+    body::check_lines(request.headers())?;
+    let broken = |_| Refusal::new(400, "body_incomplete", "the body ended before its end");
+    let pieces = request.into_body().into_data_stream().map_err(broken);
+    let report = app.import(pieces.boxed()).await?;
+    Ok(reply::json(StatusCode::OK, report.json))
+}
+
+/// The JSON Schema of one record, or with `format` of what a format makes of it.
+pub async fn schema(State(app): State<Arc<Application>>, query: Parameters) -> Result<Response, Refusal> {
+    let format = query.get("format").unwrap_or_default();
+    if !format.is_empty() && !documents::export::is_format(format) {
+        return Err(unfit("format", "must be a format of exports".to_owned()));
+    }
+    let schema = app.learner.record_schema(format.to_owned()).await?;
     let content_type = [(header::CONTENT_TYPE, "application/json")];
     Ok((content_type, schema.json).into_response())
 }

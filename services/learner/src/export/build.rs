@@ -1,14 +1,16 @@
-//! Writing one export: records in order, one JSON document a line.
+//! Writing one export: records in order, in the format that was asked for.
 
-use super::document::{ExportResult, Manifest};
+use super::document::{ExportResult, Manifest, Told};
 use super::options::ExportOptions;
-use crate::record::{Split, from_raw};
-use crate::store::{ExportRow, Page, Store, StoreError, StoredRecord};
+use super::place::place_all;
+use super::progress::Progress;
+use super::render::{Render, RenderError};
+use crate::record::{Consent, TrainingRecord, UnreadableRecord, from_raw};
+use crate::scrub::Scrubber;
+use crate::store::{Chosen, ExportRow, Origin, Store, StoreError, StoredRecord};
+use service::config::TrainingConsent;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 
-/// Records held at once.
-const PAGE: u64 = 64;
 /// Bytes in one piece, within what a gRPC message holds by default.
 const CHUNK: usize = 1 << 20;
 
@@ -21,6 +23,9 @@ pub enum BuildError {
     /// What is stored of the export, or what came out, is no JSON.
     #[error("the export cannot be described")]
     Describe(#[from] serde_json::Error),
+    /// The format's writer gave up.
+    #[error("the file cannot be written")]
+    Render(#[from] RenderError),
 }
 
 impl BuildError {
@@ -30,93 +35,167 @@ impl BuildError {
     }
 }
 
+/// How records become training data.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// What is taken out of them.
+    pub scrubber: Scrubber,
+    /// Of those that say nothing of consent themselves.
+    pub consent: TrainingConsent,
+}
+
 /// Writes an export, from one snapshot and in one transaction: it is there whole or not at all. Does nothing
 /// when it has ended already, or another learner writes it.
 ///
 /// # Errors
 /// When the database is away, or the export is damaged.
-pub async fn build(store: &Store, export: &ExportRow) -> Result<(), BuildError> {
+pub async fn build(store: &Store, rules: &Rules, export: &ExportRow) -> Result<(), BuildError> {
     let options: ExportOptions = serde_json::from_str(&export.options)?;
-    let selection = options.filters.selection(&export.tenant);
-    let Some(mut writer) = store.write_export(export.id).await? else {
+    let selection = options.selection(&export.tenant, rules.consent);
+    let mut progress = Progress::new(store, export.id);
+    let mut unreadable = 0;
+    if selection.origin != Some(Origin::Imported) {
+        let total = store.most_of(&selection).await?.unsigned_abs();
+        progress.of(total);
+        unreadable = place_all(store, &rules.scrubber, &export.tenant, &mut progress).await?;
+    }
+    let Some(mut writer) = store.write_export(export.id, &export.tenant).await? else {
         return Ok(());
     };
     let counts = writer.count(&selection).await?;
-    let most = options.filters.limit.unwrap_or(u64::MAX);
-    let mut file = File::default();
-    let mut after = None;
-    while file.count < most {
-        let limit = i64::try_from(PAGE.min(most - file.count)).unwrap_or(i64::MAX);
-        let page = writer.page(&selection, Page { after, limit }).await?;
-        let Some(last) = page.last() else { break };
-        after = Some((last.finished_at, last.task));
-        for record in &page {
-            file.add(record);
-            if let Some(chunk) = file.full_chunk() {
+    let limit = options.filters.limit.filter(|limit| *limit < counts.selected);
+    progress.of(limit.unwrap_or(counts.selected));
+    writer
+        .choose(&selection, limit.map(|limit| (limit, options.filters.seed)))
+        .await?;
+    let mut file = File::new(options.format.begin()?, unreadable);
+    let mut done = 0;
+    loop {
+        let page = writer.next().await?;
+        if page.is_empty() {
+            break;
+        }
+        for (chosen, stored) in &page {
+            file.add(rules, chosen, stored.as_ref());
+            while let Some(chunk) = file.full_chunk() {
                 writer.append(&chunk).await?;
             }
         }
+        done += page.len() as u64;
+        progress.tell(done).await?;
         // Shaping records is work for the processor; others must have their turn.
         tokio::task::yield_now().await;
+    }
+    file.render.finish()?;
+    while let Some(chunk) = file.full_chunk() {
+        writer.append(&chunk).await?;
     }
     if let Some(chunk) = file.last_chunk() {
         writer.append(&chunk).await?;
     }
-    let result =
-        file.result(|taken, unreadable, splits| Manifest::new(options.filters, counts, taken, unreadable, splits));
+    let (told, sha256, size) = file.told();
+    let result = ExportResult {
+        count: told.lines,
+        sha256,
+        size,
+        manifest: Manifest::new(&options, counts, told),
+    };
     writer.complete(&serde_json::to_string(&result)?).await?;
-    Ok(())
+    Ok(store.forget_export_progress(export.id).await?)
+}
+
+/// Why a kept record is not in the file.
+#[derive(Debug, thiserror::Error)]
+enum NotWritten {
+    #[error("it is not there any more")]
+    Gone,
+    #[error(transparent)]
+    Unreadable(#[from] UnreadableRecord),
+    #[error("it is no training record")]
+    Shape(#[from] serde_json::Error),
+    #[error(transparent)]
+    Render(#[from] RenderError),
 }
 
 /// The file as far as it is written.
-#[derive(Default)]
 struct File {
+    render: Box<dyn Render>,
     pending: Vec<u8>,
     hash: Sha256,
     size: u64,
-    count: u64,
-    unreadable: u64,
-    splits: BTreeMap<Split, u64>,
+    told: Told,
 }
 
 impl File {
-    fn add(&mut self, stored: &StoredRecord) {
-        let record_id = stored.task.to_string();
-        let start = self.pending.len();
-        let record = from_raw(&record_id, &stored.json, stored.ratings.as_deref());
-        let written = record.ok().and_then(|record| {
-            serde_json::to_writer(&mut self.pending, &record).ok()?;
-            Some(record.split)
-        });
-        let Some(split) = written else {
-            self.pending.truncate(start);
-            self.unreadable += 1;
-            tracing::warn!(task_id = record_id, "a kept record cannot be read");
-            return;
-        };
-        self.pending.push(b'\n');
-        self.hash.update(self.pending.get(start..).unwrap_or_default());
-        self.size += (self.pending.len() - start) as u64;
-        self.count += 1;
-        *self.splits.entry(split).or_default() += 1;
+    fn new(render: Box<dyn Render>, unreadable: u64) -> Self {
+        Self {
+            render,
+            pending: Vec::new(),
+            hash: Sha256::new(),
+            size: 0,
+            told: Told::new(unreadable),
+        }
+    }
+
+    fn add(&mut self, rules: &Rules, chosen: &Chosen, stored: Option<&StoredRecord>) {
+        if let Err(reason) = self.write(rules, chosen, stored) {
+            self.told.unreadable += 1;
+            tracing::warn!(record_id = %chosen.record, reason = crate::chain(&reason), "a kept record cannot be exported");
+        }
+    }
+
+    fn write(&mut self, rules: &Rules, chosen: &Chosen, stored: Option<&StoredRecord>) -> Result<(), NotWritten> {
+        let record = shaped(rules, chosen, stored.ok_or(NotWritten::Gone)?)?;
+        let (record, scrubbed) = rules.scrubber.record(record)?;
+        let lines = self.render.add(&record)?;
+        self.told.note(chosen, lines, &scrubbed);
+        Ok(())
     }
 
     /// A whole piece, once there is one.
     fn full_chunk(&mut self) -> Option<Vec<u8>> {
-        (self.pending.len() >= CHUNK).then(|| std::mem::take(&mut self.pending))
+        self.gather();
+        if self.pending.len() < CHUNK {
+            return None;
+        }
+        let rest = self.pending.split_off(CHUNK);
+        Some(std::mem::replace(&mut self.pending, rest))
     }
 
     fn last_chunk(&mut self) -> Option<Vec<u8>> {
+        self.gather();
         (!self.pending.is_empty()).then(|| std::mem::take(&mut self.pending))
     }
 
-    fn result(self, manifest: impl FnOnce(u64, u64, BTreeMap<Split, u64>) -> Manifest) -> ExportResult {
-        let hash = self.hash.finalize();
-        ExportResult {
-            count: self.count,
-            sha256: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
-            size: self.size,
-            manifest: manifest(self.count + self.unreadable, self.unreadable, self.splits),
+    fn gather(&mut self) {
+        let bytes = self.render.take();
+        self.hash.update(&bytes);
+        self.size += bytes.len() as u64;
+        if self.pending.is_empty() {
+            self.pending = bytes;
+        } else {
+            self.pending.extend_from_slice(&bytes);
         }
     }
+
+    fn told(self) -> (Told, String, u64) {
+        let hash = self.hash.finalize();
+        let hex = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        (self.told, hex, self.size)
+    }
+}
+
+fn shaped(rules: &Rules, chosen: &Chosen, stored: &StoredRecord) -> Result<TrainingRecord, NotWritten> {
+    let mut record: TrainingRecord = if chosen.imported {
+        serde_json::from_str(&stored.json)?
+    } else {
+        let mut record = from_raw(&stored.record.to_string(), &stored.json, stored.ratings.as_deref())?;
+        if record.consent == Consent::Unknown {
+            record.consent = Consent::from(rules.consent);
+        }
+        record
+    };
+    record.cluster = chosen.cluster.to_string();
+    record.split = chosen.split;
+    Ok(record)
 }

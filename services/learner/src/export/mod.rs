@@ -3,9 +3,14 @@
 mod build;
 mod document;
 mod options;
+mod place;
+mod progress;
+pub mod render;
 
+pub use build::Rules;
 pub use document::document;
 pub use options::{ExportOptions, parse};
+pub use place::case;
 
 use crate::backoff::Backoff;
 use crate::store::{ExportRow, ExportState, Store, StoreError};
@@ -45,6 +50,9 @@ pub enum StartError {
 #[derive(Clone)]
 pub struct Exports {
     store: Store,
+    rules: Arc<Rules>,
+    /// Up to so many records an export is complete in the answer.
+    at_once: i64,
     writers: Arc<Semaphore>,
     /// Those this process writes or will write.
     mine: Arc<Mutex<BTreeSet<Uuid>>>,
@@ -54,13 +62,24 @@ pub struct Exports {
 
 impl Exports {
     /// Writes until `shutdown`; what is not complete then is written by the next process.
-    pub fn new(store: Store, shutdown: CancellationToken) -> Self {
+    pub fn new(store: Store, rules: Rules, shutdown: CancellationToken) -> Self {
         Self {
             store,
+            rules: Arc::new(rules),
+            at_once: AT_ONCE,
             writers: Arc::new(Semaphore::new(WRITERS)),
             mine: Arc::default(),
             tasks: TaskTracker::new(),
             shutdown,
+        }
+    }
+
+    /// With fewer records complete in the answer: making ten thousand takes a test too long.
+    #[cfg(test)]
+    pub fn at_once(self, records: i64) -> Self {
+        Self {
+            at_once: records,
+            ..self
         }
     }
 
@@ -77,7 +96,10 @@ impl Exports {
         if self.mine().len() >= MOST_RUNNING {
             return Err(StartError::TooMany);
         }
-        let counts = self.store.count(&options.filters.selection(tenant)).await?;
+        let most = self
+            .store
+            .most_of(&options.selection(tenant, self.rules.consent))
+            .await?;
         let limit = options
             .filters
             .limit
@@ -90,7 +112,7 @@ impl Exports {
             return Ok(None);
         };
         let written = self.write(export);
-        if counts.selected().min(limit) <= AT_ONCE {
+        if most.min(limit) <= self.at_once {
             // Dropping the handle of a slow one does not stop it.
             drop(timeout(ANSWER_WITHIN, written).await);
         }
@@ -166,7 +188,7 @@ impl Exports {
         };
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
         loop {
-            let error = match build::build(&self.store, export).await {
+            let error = match build::build(&self.store, &self.rules, export).await {
                 Ok(()) => return,
                 Err(error) => error,
             };

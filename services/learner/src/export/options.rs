@@ -1,36 +1,67 @@
 //! What an export is asked for.
 
-use crate::store::Selection;
+use super::render::Format;
+use crate::record::Split;
+use crate::store::{Origin, Selection, WantedRecords};
 use chrono::{DateTime, Utc};
 use contracts::problem::{FieldError, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use service::config::TrainingConsent;
 
-/// The one format there is so far.
-pub const JSONL: &str = "jsonl";
+/// JSON numbers above are not whole everywhere.
+const MAX_SEED: u64 = (1 << 53) - 1;
 const MAX_LIMIT: u64 = 10_000_000;
 
 /// What an export is asked for, checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExportOptions {
-    /// `jsonl`.
-    pub format: String,
+    /// Of the file.
+    pub format: Format,
     /// The part of it that selects; shown in the manifest.
     #[serde(flatten)]
     pub filters: Filters,
 }
 
 /// Which records are taken; null: not filtered.
-#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
+// Exports that an earlier version noted lack what came since.
+#[serde(default)]
 pub struct Filters {
     /// Least overall score, or whether the task's own threshold was to be reached.
     pub filter_by_quality: Option<QualityFilter>,
-    /// Most records; those that ended first are taken.
+    /// Most records; drawn from every cluster in proportion.
     pub limit: Option<u64>,
+    /// What the draw follows from.
+    pub seed: u64,
     /// Ended at or after.
     pub since: Option<DateTime<Utc>>,
     /// Ended before.
     pub until: Option<DateTime<Utc>>,
+    /// Only where the owners of the data allow training with it; else wherever they do not forbid it.
+    pub consent: Option<ConsentFilter>,
+    /// Only this part of the data set.
+    pub split: Option<Split>,
+    /// Tasks of this system, or imports; null: both.
+    pub origin: Option<OriginFilter>,
+}
+
+/// How consent decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsentFilter {
+    /// It was given.
+    Granted,
+}
+
+/// Where records come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OriginFilter {
+    /// Tasks of this system.
+    Live,
+    /// Imports.
+    Import,
 }
 
 /// How quality decides.
@@ -43,18 +74,35 @@ pub enum QualityFilter {
     AtLeast(f64),
 }
 
-impl Filters {
-    /// As the store understands it.
-    pub fn selection(&self, tenant: &str) -> Selection {
+impl ExportOptions {
+    /// As the store understands it. `consent`: of records that say nothing themselves.
+    pub fn selection(&self, tenant: &str, consent: TrainingConsent) -> Selection {
+        let filters = &self.filters;
         Selection {
             tenant: tenant.to_owned(),
-            since: self.since,
-            until: self.until,
-            min_quality: match self.filter_by_quality {
+            origin: filters.origin.map(|origin| match origin {
+                OriginFilter::Live => Origin::Live,
+                OriginFilter::Import => Origin::Imported,
+            }),
+            since: filters.since,
+            until: filters.until,
+            min_quality: match filters.filter_by_quality {
                 Some(QualityFilter::AtLeast(least)) => Some(least),
                 _ => None,
             },
-            must_pass: matches!(self.filter_by_quality, Some(QualityFilter::Passed(true))),
+            must_pass: matches!(filters.filter_by_quality, Some(QualityFilter::Passed(true))),
+            consent: match consent {
+                TrainingConsent::Granted => "granted",
+                TrainingConsent::Denied => "denied",
+                TrainingConsent::Unknown => "unknown",
+            },
+            must_be_granted: filters.consent.is_some(),
+            split: filters.split,
+            wanted: match self.format {
+                Format::Jsonl | Format::Parquet => WantedRecords::All,
+                Format::OpenaiChat | Format::Sharegpt => WantedRecords::Examples,
+                Format::Dpo => WantedRecords::Pairs,
+            },
         }
     }
 }
@@ -81,8 +129,14 @@ pub fn parse(text: &str) -> Result<ExportOptions, Box<Problem>> {
     let filters = Filters {
         filter_by_quality: reader.take("filter_by_quality", "true, false or a number from 0 to 1", quality),
         limit: reader.take("limit", "a whole number from 1 to 10000000", limit),
+        seed: reader
+            .take("seed", "a whole number from 0 to 9007199254740991", seed)
+            .unwrap_or_default(),
         since: reader.take("since", "an RFC 3339 time", time),
         until: reader.take("until", "an RFC 3339 time", time),
+        consent: reader.take("consent", "granted or unknown", consent).flatten(),
+        split: reader.take("split", "train, validation or test", word),
+        origin: reader.take("origin", "live, import or all", origin).flatten(),
     };
     if filters
         .since
@@ -109,6 +163,30 @@ fn limit(value: &Value) -> Option<u64> {
     value.as_u64().filter(|limit| (1..=MAX_LIMIT).contains(limit))
 }
 
+fn seed(value: &Value) -> Option<u64> {
+    value.as_u64().filter(|seed| *seed <= MAX_SEED)
+}
+
+/// A member of a closed list.
+fn word<T: serde::de::DeserializeOwned>(value: &Value) -> Option<T> {
+    serde_json::from_value(value.clone()).ok()
+}
+
+/// `unknown` takes what was granted, too: it is the rule without the filter.
+fn consent(value: &Value) -> Option<Option<ConsentFilter>> {
+    match value.as_str()? {
+        "unknown" => Some(None),
+        _ => word(value).map(Some),
+    }
+}
+
+fn origin(value: &Value) -> Option<Option<OriginFilter>> {
+    match value.as_str()? {
+        "all" => Some(None),
+        _ => word(value).map(Some),
+    }
+}
+
 fn time(value: &Value) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(value.as_str()?)
         .ok()
@@ -121,14 +199,20 @@ struct Reader {
 }
 
 impl Reader {
-    fn format(&mut self) -> String {
-        match self.members.remove("format") {
-            None => return JSONL.to_owned(),
-            Some(Value::String(format)) if format == JSONL => return format,
-            Some(Value::String(_)) => self.fault("unsupported_format", "format", "can be `jsonl` so far"),
-            Some(_) => self.fault("validation", "format", "must be a text"),
+    fn format(&mut self) -> Format {
+        let known = match self.members.remove("format") {
+            None => return Format::default(),
+            Some(Value::String(name)) => Format::parse(&name),
+            Some(_) => {
+                self.fault("validation", "format", "must be a text");
+                return Format::default();
+            }
+        };
+        if known.is_none() {
+            let names = Format::ALL.map(Format::name).join(", ");
+            self.fault("unsupported_format", "format", &format!("must be one of {names}"));
         }
-        String::new()
+        known.unwrap_or_default()
     }
 
     /// Null is as good as absent.
@@ -174,14 +258,22 @@ mod tests {
 
     #[test]
     fn options_are_read_and_survive_storage() {
-        let text =
-            r#"{"format":"jsonl","filter_by_quality":0.8,"limit":5,"since":"2030-01-01T00:00:00+01:00","until":null}"#;
+        let text = r#"{"format":"openai-chat","filter_by_quality":0.8,"limit":5,"since":"2030-01-01T00:00:00+01:00",
+            "until":null,"seed":7,"consent":"granted","split":"test","origin":"import"}"#;
         let options = parse(text).unwrap();
+        assert_eq!(
+            (options.format, options.filters.seed, options.filters.split),
+            (Format::OpenaiChat, 7, Some(Split::Test))
+        );
         assert_eq!(options.filters.filter_by_quality, Some(QualityFilter::AtLeast(0.8)));
         assert_eq!(options.filters.since.unwrap().to_rfc3339(), "2029-12-31T23:00:00+00:00");
         let stored = serde_json::to_string(&options).unwrap();
         assert_eq!(serde_json::from_str::<ExportOptions>(&stored).unwrap(), options);
         assert_eq!(parse("{}").unwrap().filters, Filters::default());
+        let earlier = r#"{"format":"jsonl","filter_by_quality":true,"limit":null,"since":null,"until":null}"#;
+        assert_eq!(serde_json::from_str::<ExportOptions>(earlier).unwrap().filters.seed, 0);
+        let open = parse(r#"{"consent":"unknown","origin":"all"}"#).unwrap();
+        assert_eq!(open.filters, Filters::default());
     }
 
     #[test]
@@ -189,8 +281,7 @@ mod tests {
         let selection = |filter: &str| {
             parse(&format!("{{\"filter_by_quality\":{filter}}}"))
                 .unwrap()
-                .filters
-                .selection("t")
+                .selection("t", TrainingConsent::Unknown)
         };
         let parts = |filter| (selection(filter).min_quality, selection(filter).must_pass);
         assert_eq!(parts("0"), (Some(0.0), false));
@@ -204,7 +295,11 @@ mod tests {
             ("[", 400, "json_syntax"),
             ("[]", 400, "json_type"),
             (r#"{"formats":"jsonl","limit":0}"#, 422, "unknown_field"),
-            (r#"{"format":"parquet","limit":0}"#, 422, "unsupported_format"),
+            (r#"{"format":"csv","limit":0}"#, 422, "unsupported_format"),
+            (r#"{"seed":-1}"#, 422, "validation"),
+            (r#"{"split":"dev"}"#, 422, "validation"),
+            (r#"{"consent":"denied"}"#, 422, "validation"),
+            (r#"{"origin":7}"#, 422, "validation"),
             (r#"{"format":1}"#, 422, "validation"),
             (r#"{"limit":0}"#, 422, "validation"),
             (r#"{"limit":1.5}"#, 422, "validation"),

@@ -26,7 +26,7 @@ pub struct Context {
     pub cost: Cost,
     /// RFC 3339.
     pub created_at: Option<String>,
-    /// RFC 3339.
+    /// RFC 3339; what records are sorted by.
     pub finished_at: Option<String>,
 }
 
@@ -59,6 +59,6 @@ pub(super) fn read(raw: &Value) -> Context {
             calls: json::count(raw, "/task/cost/calls"),
         },
         created_at: json::text(raw, "/task/created_at"),
-        finished_at: json::text(raw, "/task/finished_at"),
+        finished_at: json::text(raw, "/task/finished_at").or_else(|| json::text(raw, "/task/updated_at")),
     }
 }

@@ -8,8 +8,11 @@ use serde_json::Value;
 #[error("the raw record cannot be read")]
 pub struct UnreadableRecord(#[from] serde_json::Error);
 
-/// The training record of a raw one. What a raw record lacks is null or empty; nothing is guessed. `ratings`: JSON
-/// of what people said of the task.
+/// Under this name a request's metadata says whether its owner allows training with it.
+const CONSENT: &str = "/submission/metadata/training_consent";
+
+/// The training record of a raw one, without its place among others: it has no cluster yet. What a raw record lacks
+/// is null or empty; nothing is guessed. `ratings`: JSON of what people said of the task.
 ///
 /// # Errors
 /// When either is not JSON.
@@ -21,6 +24,7 @@ pub fn from_raw(record_id: &str, raw: &str, ratings: Option<&str>) -> Result<Tra
     Ok(TrainingRecord {
         schema_version: SCHEMA_VERSION,
         record_id: record_id.to_owned(),
+        cluster: String::new(),
         request: request.unwrap_or_default(),
         intent: plan::intent(&raw),
         reasoning: json::text(&raw, "/reasoning").filter(|text| !text.is_empty()),
@@ -34,8 +38,16 @@ pub fn from_raw(record_id: &str, raw: &str, ratings: Option<&str>) -> Result<Tra
             .collect(),
         labels: labels::read(&raw, ratings.unwrap_or_default()),
         models: models::read(&raw),
-        // Nothing in a task says so yet.
-        consent: Consent::Unknown,
-        split: Split::of(record_id),
+        consent: consent(&raw),
+        split: Split::Train,
     })
+}
+
+/// What the request itself says. A word that means neither yes nor nothing is a no.
+fn consent(raw: &Value) -> Consent {
+    match json::text(raw, CONSENT).as_deref() {
+        None | Some("unknown") => Consent::Unknown,
+        Some("granted") => Consent::Granted,
+        Some(_) => Consent::Denied,
+    }
 }

@@ -79,6 +79,9 @@ pub struct Deliverable {
     pub title: Option<String>,
     /// The text itself.
     pub content: Option<String>,
+    /// The text as it was before a human edited it; null: nobody did.
+    #[serde(default)]
+    pub draft: Option<String>,
     /// Media type.
     pub content_type: Option<String>,
     /// Hex SHA-256 of the content.
@@ -96,16 +99,17 @@ pub(super) fn read(raw: &Value, ratings: Vec<Rating>) -> Labels {
         .find_map(|gate| Some((decision(gate)?, decider(gate))));
     let by_human = || gates.iter().filter(|gate| decider(gate) == DecidedBy::Human);
     let feedback = by_human().filter_map(|gate| json::text(gate, "/feedback"));
+    let deliverables = deliverables(raw);
     Labels {
         outcome: json::text_or_empty(raw, "/task/status"),
         decision: last.map(|(decision, _)| decision),
         decided_by: last.map(|(_, by)| by),
         auto: last == Some((Decision::Approved, DecidedBy::Policy)),
-        edited: by_human().any(|gate| is_edit(gate)),
+        edited: by_human().any(|gate| is_edit(gate)) || deliverables.iter().any(is_edited),
         revisions: by_human().filter(|gate| action(gate) == Some("revise")).count() as u64,
         feedback: feedback.filter(|text| !text.is_empty()).collect(),
         ratings,
-        deliverables: deliverables(raw),
+        deliverables,
     }
 }
 
@@ -146,6 +150,16 @@ fn is_edit(gate: &Value) -> bool {
     has_edits || action(gate) == Some("edit")
 }
 
+fn is_edited(deliverable: &Deliverable) -> bool {
+    deliverable.draft.is_some() && deliverable.draft != deliverable.content
+}
+
+fn draft(raw: &Value, channel: &str) -> Option<String> {
+    let drafts = json::list(raw, "/drafts").iter();
+    let mut own = drafts.filter(|draft| draft.get("channel").and_then(Value::as_str) == Some(channel));
+    json::text(own.next()?, "/content")
+}
+
 fn deliverables(raw: &Value) -> Vec<Deliverable> {
     let own = json::list(raw, "/deliverables");
     let listed = if own.is_empty() {
@@ -157,6 +171,7 @@ fn deliverables(raw: &Value) -> Vec<Deliverable> {
         channel: json::text_or_empty(deliverable, "/channel"),
         title: json::text(deliverable, "/title"),
         content: json::text(deliverable, "/content"),
+        draft: draft(raw, &json::text_or_empty(deliverable, "/channel")),
         content_type: json::text(deliverable, "/content_type"),
         content_hash: json::text(deliverable, "/content_hash"),
     };

@@ -10,25 +10,30 @@ mod labels;
 mod models;
 mod plan;
 mod quality;
+mod shape;
 mod split;
 
 #[cfg(test)]
 pub mod tests;
 
-pub use from_raw::from_raw;
+pub use from_raw::{UnreadableRecord, from_raw};
+pub use labels::Decision;
+pub use plan::{Plan, PlannedStep, Step};
+pub use quality::{Quality, Round};
+pub use shape::schema;
 pub use split::Split;
 
 use context::Context;
 use labels::Labels;
 use models::Models;
-use plan::{Intent, Plan, Step};
-use quality::{Blame, Quality};
+use plan::Intent;
+use quality::Blame;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use service::config::TrainingConsent;
 use std::collections::BTreeMap;
 
-/// Version of the shape below.
+/// Version of the shape below. Members may be added under it; none changes its meaning.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// A training record.
@@ -37,8 +42,11 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub struct TrainingRecord {
     /// 1.
     pub schema_version: u32,
-    /// The task's id.
+    /// The task's id: a UUID, in lower case.
     pub record_id: String,
+    /// Requests much like this one have the same; all of a cluster is in one part of the data set. A UUID.
+    #[serde(default)]
+    pub cluster: String,
     /// What the user wrote.
     pub request: String,
     /// What the planner understood; null where there was no planning.
@@ -63,7 +71,7 @@ pub struct TrainingRecord {
     pub models: Models,
     /// Whether the data's owner allowed training with it.
     pub consent: Consent,
-    /// The part of a data set it belongs to: a function of `record_id` alone, 80 / 10 / 10.
+    /// The part of a data set it belongs to: a function of `cluster` alone, 80 / 10 / 10.
     pub split: Split,
 }
 
@@ -79,12 +87,12 @@ pub enum Consent {
     Unknown,
 }
 
-/// JSON Schema (2020-12) of a record.
-pub fn schema() -> Value {
-    let mut schema = schemars::schema_for!(TrainingRecord).to_value();
-    if let Some(members) = schema.as_object_mut() {
-        members.insert("$id".to_owned(), json!("urn:orchestrator:schema:training-record:1"));
-        members.insert("title".to_owned(), json!("Training record"));
+impl From<TrainingConsent> for Consent {
+    fn from(consent: TrainingConsent) -> Self {
+        match consent {
+            TrainingConsent::Granted => Self::Granted,
+            TrainingConsent::Denied => Self::Denied,
+            TrainingConsent::Unknown => Self::Unknown,
+        }
     }
-    schema
 }

@@ -14,6 +14,9 @@ pub struct Models {
     pub engine: Option<String>,
     /// Role to the version that served the task.
     pub versions: BTreeMap<String, String>,
+    /// Hash of the policy it ran under: thresholds, weights, budgets, rules; null: unknown.
+    #[serde(default)]
+    pub configuration: Option<String>,
     /// What each used, by name.
     pub usage: Vec<ModelUsage>,
 }
@@ -58,6 +61,7 @@ pub(super) fn read(raw: &Value) -> Models {
     Models {
         engine: json::text(raw, "/engine").or_else(|| json::text(raw, "/task/engine")),
         versions: json::text_map(raw, "/task/model_versions"),
+        configuration: json::text(raw, "/configuration"),
         usage: by_name.into_values().collect(),
     }
 }

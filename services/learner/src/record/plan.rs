@@ -85,8 +85,21 @@ pub struct Step {
     pub finished_at: Option<String>,
     /// JSON: its last output.
     pub output: Option<String>,
+    /// What it made in other rounds, the oldest first.
+    #[serde(default)]
+    pub other_outputs: Vec<OtherOutput>,
     /// Its last failure.
     pub error: Option<StepError>,
+}
+
+/// What a step made in a round other than that of its output.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OtherOutput {
+    /// Repair round, from 0.
+    pub round: u64,
+    /// JSON: the output.
+    pub output: String,
 }
 
 /// A step's failure.
@@ -161,10 +174,22 @@ fn ran_step(raw: &Value, step: &Value) -> Step {
         started_at: json::text(step, "/started_at"),
         finished_at: json::text(step, "/finished_at"),
         output: output.map(Value::to_string),
+        other_outputs: other_outputs(raw, &key),
         error: error.map(|error| StepError {
             code: json::text_or_empty(error, "/code"),
             message: json::text_or_empty(error, "/message"),
         }),
         key,
     }
+}
+
+fn other_outputs(raw: &Value, key: &str) -> Vec<OtherOutput> {
+    let made = raw.get("other_outputs").and_then(|others| others.get(key)?.as_array());
+    let read = |made: &Value| {
+        Some(OtherOutput {
+            round: json::count(made, "/round"),
+            output: made.get("output")?.to_string(),
+        })
+    };
+    made.into_iter().flatten().filter_map(read).collect()
 }

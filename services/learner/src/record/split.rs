@@ -4,23 +4,23 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// A part of a data set.
+/// A part of a data set: clusters are drawn to it, so the shares of records are near these where clusters are many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
-    /// 80 of 100 records.
+    /// 80 of 100 clusters.
     Train,
-    /// 10 of 100 records.
+    /// 10 of 100 clusters.
     Validation,
-    /// 10 of 100 records.
+    /// 10 of 100 clusters.
     Test,
 }
 
 impl Split {
-    /// The part of the record of that id. The same in every export, for ever: a record never moves from test to
+    /// The part of the cluster of that id. The same in every export, for ever: a record never moves from test to
     /// train.
-    pub fn of(record_id: &str) -> Self {
-        let hash = Sha256::digest(record_id.as_bytes());
+    pub fn of(cluster: &str) -> Self {
+        let hash = Sha256::digest(cluster.as_bytes());
         let head = hash
             .iter()
             .take(8)
@@ -29,6 +29,15 @@ impl Split {
             0..80 => Self::Train,
             80..90 => Self::Validation,
             _ => Self::Test,
+        }
+    }
+
+    /// As it is stored.
+    pub const fn number(self) -> i16 {
+        match self {
+            Self::Train => 0,
+            Self::Validation => 1,
+            Self::Test => 2,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::labels::{DecidedBy, Decision};
 use super::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A completed task: two rounds, a revision, an edit.
 pub(crate) fn completed() -> Value {
@@ -165,7 +165,7 @@ fn records_satisfy_the_published_schema() {
 #[test]
 fn a_record_has_the_names_of_the_contract() {
     let record = serde_json::to_value(record(&completed())).unwrap();
-    let mut expected = "schema_version record_id request intent reasoning context plan steps quality blame \
+    let mut expected = "schema_version record_id cluster request intent reasoning context plan steps quality blame \
          business_metrics labels models consent split"
         .split_whitespace()
         .collect::<Vec<_>>();

@@ -83,7 +83,7 @@ impl Learner {
         reviewed.map(document).ok_or_else(no_pattern)
     }
 
-    pub(super) async fn imported(&self, request: ImportPatternsRequest) -> Result<LearningDocument, Problem> {
+    pub(super) async fn imported_patterns(&self, request: ImportPatternsRequest) -> Result<LearningDocument, Problem> {
         let imported = self
             .patterns
             .import(&request.tenant, &request.actor, &request.lines)

@@ -3,28 +3,30 @@
 mod business;
 mod learning;
 mod preferences;
+mod training;
 
 use crate::export::{self, Exports, StartError};
+use crate::imports::Imports;
 use crate::patterns::Patterns;
 use crate::preferences::Preferences;
-use crate::record;
 use crate::store::{ExportRow, ExportState, Store, StoreError};
 use contracts::learner::learner_service_server::LearnerService;
 use contracts::learner::{
     AnalyseBusinessMetricsRequest, EraseUserRequest, ExportChunk, ExportDocument, ExportPatternsRequest,
-    GetExportRequest, GetMetricsRequest, GetPatternRequest, GetRecordSchemaRequest, ImportPatternsRequest,
+    GetExportRequest, GetMetricsRequest, GetPatternRequest, GetRecordSchemaRequest, ImportChunk, ImportPatternsRequest,
     LearningDocument, ListPatternsRequest, ListPreferencesRequest, RecallRequest, RecallResponse,
     RecordBusinessMetricsRequest, RecordFeedbackRequest, RetractPreferenceRequest, ReviewPatternRequest,
     StartExportRequest, StatePreferencesRequest,
 };
 use contracts::problem::Problem;
 use futures::stream::{self, BoxStream, StreamExt};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 /// Answers gateway and planner. Whoever asks was authenticated there; the tenant comes from the credential.
 pub struct Learner {
     exports: Exports,
+    imports: Imports,
     patterns: Patterns,
     preferences: Preferences,
     store: Store,
@@ -33,9 +35,17 @@ pub struct Learner {
 
 impl Learner {
     /// Over what is kept. Figures look back `window_days` where nobody says otherwise.
-    pub fn new(exports: Exports, patterns: Patterns, preferences: Preferences, store: Store, window_days: u32) -> Self {
+    pub fn new(
+        exports: Exports,
+        imports: Imports,
+        patterns: Patterns,
+        preferences: Preferences,
+        store: Store,
+        window_days: u32,
+    ) -> Self {
         Self {
             exports,
+            imports,
             patterns,
             preferences,
             store,
@@ -113,12 +123,16 @@ impl LearnerService for Learner {
 
     async fn get_record_schema(
         &self,
-        _request: Request<GetRecordSchemaRequest>,
+        request: Request<GetRecordSchemaRequest>,
     ) -> Result<Response<ExportDocument>, Status> {
-        Ok(Response::new(ExportDocument {
-            json: record::schema().to_string(),
-            running: false,
-        }))
+        Ok(Response::new(training::schema(&request.get_ref().format)?))
+    }
+
+    async fn import_records(
+        &self,
+        request: Request<Streaming<ImportChunk>>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        Ok(Response::new(self.imported(request.into_inner()).await?))
     }
 
     async fn recall(&self, request: Request<RecallRequest>) -> Result<Response<RecallResponse>, Status> {
@@ -178,7 +192,7 @@ impl LearnerService for Learner {
         &self,
         request: Request<ImportPatternsRequest>,
     ) -> Result<Response<LearningDocument>, Status> {
-        Ok(Response::new(self.imported(request.into_inner()).await?))
+        Ok(Response::new(self.imported_patterns(request.into_inner()).await?))
     }
 
     async fn get_metrics(&self, request: Request<GetMetricsRequest>) -> Result<Response<LearningDocument>, Status> {

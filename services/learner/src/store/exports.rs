@@ -1,10 +1,15 @@
 //! Exports: what was asked for, what came out, and its bytes.
 
-use super::records::{Counts, Page, Selection, StoredRecord, count_in, page_in};
+use super::records::{self, StoredRecord};
+use super::selection::{self, Chosen, Counts, Selection};
 use super::{Store, StoreError};
 use chrono::{DateTime, Utc};
 use sqlx::{PgTransaction, Row};
+use std::collections::{BTreeMap, VecDeque};
 use uuid::Uuid;
+
+/// Records whose texts are held at once.
+const TOGETHER: usize = 8;
 
 /// Where an export stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,13 +37,18 @@ pub struct ExportRow {
     pub created_at: DateTime<Utc>,
     /// When it was completed or failed.
     pub finished_at: Option<DateTime<Utc>>,
+    /// While it runs: records done, and how many there are.
+    pub progress: Option<(u64, u64)>,
 }
 
 /// An export being written: one transaction over one snapshot of the records.
 pub struct ExportWriter {
     transaction: PgTransaction<'static>,
     id: Uuid,
+    tenant: String,
     next_chunk: i32,
+    /// Chosen, and not read yet.
+    ahead: VecDeque<Chosen>,
 }
 
 impl Store {
@@ -59,8 +69,9 @@ impl Store {
     /// When the database does not answer.
     pub async fn export(&self, id: Uuid, tenant: &str) -> Result<Option<ExportRow>, StoreError> {
         let select = sqlx::query(
-            "SELECT export_id, tenant, options, state, result, error, created_at, finished_at
-             FROM learner.export WHERE export_id = $1 AND tenant = $2",
+            "SELECT export_id, tenant, options, state, result, error, created_at, finished_at, done, total
+             FROM learner.export LEFT JOIN learner.export_progress USING (export_id)
+             WHERE export_id = $1 AND tenant = $2",
         );
         let row = select.bind(id).bind(tenant).fetch_optional(&self.pool).await;
         let row = row.and_then(|row| row.as_ref().map(export_row).transpose());
@@ -73,8 +84,8 @@ impl Store {
     /// When the database does not answer.
     pub async fn running_exports(&self) -> Result<Vec<ExportRow>, StoreError> {
         let select = sqlx::query(
-            "SELECT export_id, tenant, options, state, result, error, created_at, finished_at
-             FROM learner.export WHERE state = 'running' ORDER BY created_at LIMIT 100",
+            "SELECT export_id, tenant, options, state, result, error, created_at, finished_at, done, total
+             FROM learner.export LEFT JOIN learner.export_progress USING (export_id) WHERE state = 'running' ORDER BY created_at LIMIT 100",
         );
         let rows = select.fetch_all(&self.pool).await;
         let rows = rows.and_then(|rows| rows.iter().map(export_row).collect());
@@ -99,7 +110,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn write_export(&self, id: Uuid) -> Result<Option<ExportWriter>, StoreError> {
+    pub async fn write_export(&self, id: Uuid, tenant: &str) -> Result<Option<ExportWriter>, StoreError> {
         let begin = async {
             let mut transaction = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
             let locked = sqlx::query(
@@ -109,10 +120,68 @@ impl Store {
             Ok(locked.map(|_| ExportWriter {
                 transaction,
                 id,
+                tenant: tenant.to_owned(),
                 next_chunk: 0,
+                ahead: VecDeque::new(),
             }))
         };
         begin.await.map_err(StoreError::query("begin the export"))
+    }
+
+    /// Forgets how far an export was that has ended. Never in its own transaction, whose snapshot is older than the row.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn forget_export_progress(&self, id: Uuid) -> Result<(), StoreError> {
+        let delete = sqlx::query("DELETE FROM learner.export_progress WHERE export_id = $1").bind(id);
+        let delete = delete.execute(&self.pool).await;
+        delete.map_err(StoreError::query("forget how far the export was"))?;
+        Ok(())
+    }
+
+    /// Most records that an export of the selection can come to, with little work: some may have no place yet.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn most_of(&self, selection: &Selection) -> Result<i64, StoreError> {
+        let select = sqlx::query_scalar(
+            "SELECT (SELECT count(*) FROM learner.record
+                     WHERE tenant = $1 AND ($2::bool IS NULL OR NOT $2)
+                       AND ($3::timestamptz IS NULL OR finished_at >= $3) AND ($4::timestamptz IS NULL OR finished_at < $4)
+                       AND ($5::float8 IS NULL OR quality >= $5) AND (NOT $6 OR passed))
+                  + (SELECT count(*) FROM learner.training_case WHERE tenant = $1 AND imported AND ($2::bool IS NULL OR $2))",
+        );
+        let select = select
+            .bind(&selection.tenant)
+            .bind(selection.origin.map(|origin| origin == selection::Origin::Imported))
+            .bind(selection.since)
+            .bind(selection.until)
+            .bind(selection.min_quality)
+            .bind(selection.must_pass);
+        select
+            .fetch_one(&self.pool)
+            .await
+            .map_err(StoreError::query("count records"))
+    }
+
+    /// Tells how far an export is, to whoever asks.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn note_export_progress(&self, id: Uuid, done: u64, total: u64) -> Result<(), StoreError> {
+        let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let upsert = sqlx::query(
+            "INSERT INTO learner.export_progress (export_id, done, total) VALUES ($1, $2, $3)
+             ON CONFLICT (export_id) DO UPDATE SET done = excluded.done, total = excluded.total",
+        );
+        let upsert = upsert
+            .bind(id)
+            .bind(number(done))
+            .bind(number(total))
+            .execute(&self.pool)
+            .await;
+        upsert.map_err(StoreError::query("note how far the export is"))?;
+        Ok(())
     }
 
     /// A piece of a completed export, from 0; none after the last.
@@ -132,15 +201,35 @@ impl ExportWriter {
     /// # Errors
     /// When the database does not answer.
     pub async fn count(&mut self, selection: &Selection) -> Result<Counts, StoreError> {
-        count_in(&mut self.transaction, selection).await
+        selection::count(&mut self.transaction, selection).await
     }
 
-    /// The next records.
+    /// Begins to read what the selection takes. `draw`: most records, and the seed by which they are drawn.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn page(&mut self, selection: &Selection, page: Page) -> Result<Vec<StoredRecord>, StoreError> {
-        page_in(&mut self.transaction, selection, page).await
+    pub async fn choose(&mut self, selection: &Selection, draw: Option<(u64, u64)>) -> Result<(), StoreError> {
+        selection::open(&mut self.transaction, selection, draw).await
+    }
+
+    /// The next records, few at a time since each may be large, in the order of the file; none after the last. One that
+    /// is lacking has no text.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn next(&mut self) -> Result<Vec<(Chosen, Option<StoredRecord>)>, StoreError> {
+        if self.ahead.is_empty() {
+            self.ahead.extend(selection::next(&mut self.transaction).await?);
+        }
+        let few = self.ahead.len().min(TOGETHER);
+        let chosen: Vec<Chosen> = self.ahead.drain(..few).collect();
+        let ids = |imported: bool| {
+            let of = chosen.iter().filter(|one| one.imported == imported);
+            of.map(|one| one.record).collect::<Vec<Uuid>>()
+        };
+        let found = records::by_id(&mut self.transaction, &self.tenant, &ids(false), &ids(true)).await?;
+        let mut found: BTreeMap<Uuid, StoredRecord> = found.into_iter().map(|found| (found.record, found)).collect();
+        Ok(chosen.into_iter().map(|one| (one, found.remove(&one.record))).collect())
     }
 
     /// Appends a piece.
@@ -192,5 +281,7 @@ fn export_row(row: &sqlx::postgres::PgRow) -> Result<ExportRow, sqlx::Error> {
         state,
         created_at: row.try_get("created_at")?,
         finished_at: row.try_get("finished_at")?,
+        progress: Option::zip(row.try_get("done")?, row.try_get("total")?)
+            .map(|(done, total): (i64, i64)| (done.unsigned_abs(), total.unsigned_abs())),
     })
 }

@@ -1,11 +1,14 @@
 //! The learner's own Postgres schema, `learner`. Row types stay in here.
 
 mod business;
+mod cases;
 mod catch_up;
+mod erasing;
 mod erasure;
 mod exports;
 mod feedback;
 mod figures;
+mod imports;
 mod learning;
 mod migrate;
 mod patterns;
@@ -14,19 +17,23 @@ mod preferences;
 mod recall;
 mod records;
 mod review;
+mod selection;
 mod success;
 
 pub use business::{Arm, Began, Beginning, Daily, NewReport, Outcome, Outcomes, Series, TaskDay, Touch};
+pub use cases::{NewCase, Unplaced};
 pub use erasure::Erased;
 pub use exports::{ExportRow, ExportState};
 pub use feedback::{NewFeedback, Noted};
 pub use figures::Sums;
+pub use imports::{Imported, NewImport};
 pub use patterns::{Changed, Compared, PatternRow};
 pub use preference_uses::{UseOf, Uses};
 pub use preferences::{MOST_STATED, NewStatement, StateError, Wanted};
 pub use recall::{Fitting, Given, Question};
-pub use records::{Counts, NewRecord, Page, Selection, StoredRecord};
+pub use records::{NewRecord, StoredRecord};
 pub use review::{ExportedPattern, ImportedPattern};
+pub use selection::{Chosen, Counts, Origin, Selection, Wanted as WantedRecords};
 pub use success::StudiedTask;
 
 use bus::Names;

@@ -282,6 +282,11 @@ impl Store {
                  UNION ALL SELECT 'evidence ' || to_jsonb(t)::text FROM learner.evidence t
                  UNION ALL SELECT 'pattern ' || to_jsonb(t)::text FROM learner.pattern t
                  UNION ALL SELECT 'erased ' || to_jsonb(t)::text FROM learner.erased_user t
+                 UNION ALL SELECT 'change ' || to_jsonb(t)::text FROM learner.pattern_change t
+                 UNION ALL SELECT 'event ' || to_jsonb(t)::text FROM learner.event t
+                 UNION ALL SELECT 'case ' || to_jsonb(t)::text FROM learner.training_case t
+                 UNION ALL SELECT 'imported ' || to_jsonb(t)::text FROM learner.imported t
+                 UNION ALL SELECT 'point ' || to_jsonb(t)::text FROM learner.metric_point t
                  UNION ALL SELECT 'set aside ' || to_jsonb(t)::text FROM learner.set_aside t
                  UNION ALL SELECT 'export ' || tenant || convert_from(bytes, 'UTF8')
                            FROM learner.export_chunk JOIN learner.export USING (export_id)

@@ -1,4 +1,4 @@
-//! Raw records: kept once, selected for exports.
+//! Raw records: kept once, read for exports.
 
 use super::business::note_requested;
 use super::erasure::{guard, without_erased};
@@ -47,61 +47,15 @@ pub struct NewRecord {
     pub requested: Option<Requested>,
 }
 
-/// Which records an export takes.
-#[derive(Clone, Debug, PartialEq, Default)]
-pub struct Selection {
-    /// Whose.
-    pub tenant: String,
-    /// Ended at or after.
-    pub since: Option<DateTime<Utc>>,
-    /// Ended before.
-    pub until: Option<DateTime<Utc>>,
-    /// Of at least this overall score.
-    pub min_quality: Option<f64>,
-    /// That reached their own threshold.
-    pub must_pass: bool,
-}
-
-/// How many records a selection takes and leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Counts {
-    /// The tenant's in all.
-    pub considered: i64,
-    /// Not in the period.
-    pub outside_period: i64,
-    /// In the period, but never judged, where quality is asked for.
-    pub quality_unknown: i64,
-    /// In the period and judged, but not good enough.
-    pub quality_below: i64,
-}
-
-impl Counts {
-    /// What is left.
-    pub fn selected(&self) -> i64 {
-        self.considered - self.outside_period - self.quality_unknown - self.quality_below
-    }
-}
-
 /// A kept record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredRecord {
-    /// The task.
-    pub task: TaskId,
-    /// When it ended.
-    pub finished_at: DateTime<Utc>,
-    /// The JSON text as it came.
+    /// Its id.
+    pub record: Uuid,
+    /// The JSON text: as it came, or a whole training record where it was imported.
     pub json: String,
     /// JSON list of what people said of it; none: nothing.
     pub ratings: Option<String>,
-}
-
-/// Where a page begins, and how long it is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Page {
-    /// The last record of the page before.
-    pub after: Option<(DateTime<Utc>, TaskId)>,
-    /// Most records.
-    pub limit: i64,
 }
 
 impl Store {
@@ -195,19 +149,6 @@ impl Store {
         let rows = update.bind(limit).fetch_all(&self.pool).await;
         let rows = rows.map_err(StoreError::query("look for tasks set aside"))?;
         Ok(rows.into_iter().map(TaskId).collect())
-    }
-
-    /// How many records a selection takes and leaves, as of now.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn count(&self, selection: &Selection) -> Result<Counts, StoreError> {
-        let mut connection = self
-            .pool
-            .acquire()
-            .await
-            .map_err(StoreError::query("reach the database"))?;
-        count_in(&mut connection, selection).await
     }
 }
 
@@ -305,80 +246,64 @@ async fn insert(connection: impl PgExecutor<'_>, records: Vec<NewRecord>) -> Res
     insert.fetch_all(connection).await
 }
 
-/// As [`Store::count`], in the transaction of `connection`.
-pub(super) async fn count_in(connection: &mut PgConnection, selection: &Selection) -> Result<Counts, StoreError> {
-    let select = sqlx::query(
-        "WITH own AS (
-             SELECT ($2::timestamptz IS NULL OR finished_at >= $2) AND ($3::timestamptz IS NULL OR finished_at < $3) AS in_period,
-                    ($4::float8 IS NOT NULL AND quality IS NULL) OR ($5 AND passed IS NULL) AS unknown,
-                    ($4::float8 IS NULL OR quality >= $4) AND (NOT $5 OR passed) AS good
-             FROM learner.record WHERE tenant = $1
-         )
-         SELECT count(*),
-                count(*) FILTER (WHERE NOT in_period),
-                count(*) FILTER (WHERE in_period AND unknown),
-                count(*) FILTER (WHERE in_period AND NOT unknown AND NOT good)
-         FROM own",
-    );
-    let select = select
-        .bind(&selection.tenant)
-        .bind(selection.since)
-        .bind(selection.until)
-        .bind(selection.min_quality)
-        .bind(selection.must_pass);
-    let failed = StoreError::query("count records");
-    let read = async {
-        let row = select.fetch_one(connection).await?;
-        Ok(Counts {
-            considered: row.try_get(0)?,
-            outside_period: row.try_get(1)?,
-            quality_unknown: row.try_get(2)?,
-            quality_below: row.try_get(3)?,
-        })
-    };
-    read.await.map_err(failed)
-}
-
-/// The next records of a selection in the order of their end.
-pub(super) async fn page_in(
+/// Live and imported records by their ids, in no order.
+pub(super) async fn by_id(
     connection: &mut PgConnection,
-    selection: &Selection,
-    page: Page,
+    tenant: &str,
+    live: &[Uuid],
+    imported: &[Uuid],
 ) -> Result<Vec<StoredRecord>, StoreError> {
-    // Always a lower bound, never "or null", so that each page is found by index and not counted off.
-    let first = (selection.since.unwrap_or(DateTime::UNIX_EPOCH), Uuid::nil());
-    let (end, task) = page.after.map_or(first, |(end, task)| (end, task.0));
     let select = sqlx::query(
-        "SELECT task_id, finished_at, record, (
+        "SELECT task_id, record, (
              SELECT json_agg(json_build_object('rating', rating, 'comment', comment, 'dimension', dimension,
                                                'step_id', step_id) ORDER BY created_at, feedback_id)::text
              FROM learner.feedback f WHERE f.task_id = r.task_id AND f.tenant = r.tenant
-         ) AS ratings
-         FROM learner.record r
-         WHERE tenant = $1
-           AND (finished_at, task_id) > ($2, $3::uuid) AND finished_at < coalesce($4::timestamptz, 'infinity')
-           AND ($5::float8 IS NULL OR quality >= $5) AND (NOT $6 OR passed)
-         ORDER BY finished_at, task_id LIMIT $7",
+         ) FROM learner.record r WHERE tenant = $1 AND task_id = ANY($2)
+         UNION ALL
+         SELECT record_id, record, NULL FROM learner.imported WHERE tenant = $1 AND record_id = ANY($3)",
     );
-    let select = select
-        .bind(&selection.tenant)
-        .bind(end)
-        .bind(task)
-        .bind(selection.until)
-        .bind(selection.min_quality)
-        .bind(selection.must_pass)
-        .bind(page.limit);
-    let read = async {
-        let rows = select.fetch_all(connection).await?;
-        let read = rows.iter().map(|row| -> Result<StoredRecord, sqlx::Error> {
+    let rows = select
+        .bind(tenant)
+        .bind(live)
+        .bind(imported)
+        .fetch_all(connection)
+        .await;
+    let rows = rows.and_then(|rows| {
+        let read = |row: &sqlx::postgres::PgRow| {
             Ok(StoredRecord {
-                task: TaskId(row.try_get(0)?),
-                finished_at: row.try_get(1)?,
-                json: row.try_get(2)?,
-                ratings: row.try_get(3)?,
+                record: row.try_get(0)?,
+                json: row.try_get(1)?,
+                ratings: row.try_get(2)?,
             })
-        });
-        read.collect::<Result<Vec<_>, _>>()
-    };
-    read.await.map_err(StoreError::query("read records"))
+        };
+        rows.iter().map(read).collect()
+    });
+    rows.map_err(StoreError::query("read records"))
+}
+
+#[cfg(test)]
+impl Store {
+    /// Records of ended tasks, made in the database: of a thousand kinds, each with an output of so many bytes.
+    pub async fn plant(&self, tenant: &str, count: u32, output_bytes: u32) {
+        let insert = sqlx::query(
+            "INSERT INTO learner.record (task_id, tenant, status, quality, passed, finished_at, studied, record)
+             SELECT md5(n::text)::uuid, $1, 'completed', 0.9, true, ended, true, json_build_object(
+                 'task', json_build_object('status', 'completed', 'finished_at', to_char(ended, 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),
+                     'quality', json_build_object('overall', 0.9, 'passed', true),
+                     'plan', json_build_object('version', 1, 'steps', json_build_array(json_build_object('key', 'a',
+                         'tool_id', 'writer', 'status', 'succeeded', 'attempt', 1)))),
+                 'submission', json_build_object('request', format('Write to %s about %s, %s', md5((n % 1000)::text),
+                     md5((n % 1000 + 7)::text), md5((n % 1000 + 9)::text))),
+                 'plan', json_build_object('steps', json_build_array(json_build_object('key', 'a', 'tool_id', 'writer',
+                     'arguments', json_build_object()))),
+                 'outputs', json_build_object('a', rpad('', $3, translate(md5(n::text), '0123456789', 'ghijklmnop') || ' some words of an output, ')))::text
+             FROM (SELECT n, timestamptz '2030-01-01 00:00:00Z' + n * interval '1 second' AS ended
+                   FROM generate_series(1, $2) AS n) AS planted",
+        );
+        let insert = insert
+            .bind(tenant)
+            .bind(i32::try_from(count).unwrap())
+            .bind(i32::try_from(output_bytes).unwrap());
+        insert.execute(&self.pool).await.unwrap();
+    }
 }

@@ -4,7 +4,7 @@ use super::fake_coordinator::{FakeCoordinator, raw};
 use super::{eventually, kept, store, task};
 use crate::coordinator::Coordinator;
 use crate::ingest::{CatchUp, Fetcher, Ingestion};
-use crate::store::{Page, Selection, Store};
+use crate::store::Store;
 use bus::{Bus, BusConfig, Outgoing, Token};
 use serde_json::json;
 use service::metrics::{Registry, names};
@@ -131,26 +131,12 @@ async fn every_event_that_ends_a_task_leads_to_its_record_once() {
     parts.stop().await;
 }
 
-/// Every kept record's text, by way of an export's reader.
+/// Every kept record's text.
 async fn records(store: &mut Store) -> Vec<String> {
-    let id = service::ids::v7();
-    store.create_export(id, "default", "{}").await.unwrap();
-    let mut writer = store.write_export(id).await.unwrap().unwrap();
-    let selection = Selection {
-        tenant: "default".to_owned(),
-        ..Selection::default()
-    };
-    let page = writer
-        .page(
-            &selection,
-            Page {
-                after: None,
-                limit: 1000,
-            },
-        )
-        .await
-        .unwrap();
-    page.into_iter().map(|record| record.json).collect()
+    let ids = store.unplaced("default", None).await.unwrap();
+    let tasks: Vec<TaskId> = ids.into_iter().map(|(_, task)| task).collect();
+    let kept = store.to_place("default", &tasks).await.unwrap();
+    kept.into_iter().map(|record| record.json).collect()
 }
 
 #[tokio::test]

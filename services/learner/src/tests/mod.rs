@@ -9,7 +9,10 @@ mod learning;
 mod memory;
 mod preferences;
 mod process;
+mod readers;
+mod resident;
 mod success;
+mod training;
 
 use crate::store::Store;
 use std::time::Duration;

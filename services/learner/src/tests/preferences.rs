@@ -390,7 +390,7 @@ async fn an_erased_user_is_gone_and_does_not_come_back() {
         read(task(90), "other", &raw)
     };
     with.keep(vec![elsewhere.clone()]).await.unwrap();
-    let exports = Exports::new(with.clone(), CancellationToken::new());
+    let exports = Exports::new(with.clone(), super::exports::rules(), CancellationToken::new());
     let options = parse(r#"{"format":"jsonl"}"#).unwrap();
     for tenant in ["default", "other"] {
         exports.start(service::ids::v7(), tenant, &options).await.unwrap();

@@ -36,7 +36,7 @@ async fn the_learner_starts_before_its_database_keeps_what_ended_answers_and_dra
         eventually("it is ready", || async { ctx.ready.is_ready() }).await;
         let mut client = LearnerServiceClient::connect(format!("http://{free}")).await.unwrap();
         let schema = client
-            .get_record_schema(GetRecordSchemaRequest {})
+            .get_record_schema(GetRecordSchemaRequest::default())
             .await
             .unwrap()
             .into_inner();

@@ -1,9 +1,11 @@
 //! Success correlations on real Postgres: read once, compared within kinds of requests, told to plannings.
 
+use super::exports::rules;
 use super::learning::{Ended, ended};
 use super::{store, task};
 use crate::export::Exports;
 use crate::feedback;
+use crate::imports::Imports;
 use crate::patterns::Patterns;
 use crate::preferences::Preferences;
 use crate::rpc::Learner;
@@ -49,9 +51,10 @@ async fn recall(store: &Store, hold_out_share: f64, tools: &[&str]) -> RecallRes
         hold_out_share,
         ..LearningConfig::default()
     };
-    let exports = Exports::new(store.clone(), CancellationToken::new());
+    let exports = Exports::new(store.clone(), rules(), CancellationToken::new());
     let learner = Learner::new(
         exports,
+        Imports::new(store.clone(), rules().scrubber).unwrap(),
         Patterns::new(store.clone(), config),
         Preferences::new(store.clone(), Default::default()),
         store.clone(),

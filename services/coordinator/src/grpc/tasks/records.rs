@@ -166,11 +166,19 @@ impl Source {
     }
 }
 
-/// What a record shows; outputs and plans of earlier rounds and versions are not.
+/// What a record shows; plans of earlier versions are not, nor what their steps made.
 fn shown(ended: &Ended, assessments: &[PayloadNo]) -> Vec<PayloadNo> {
     let outputs = ended.task.steps.iter().filter_map(|s| s.output).map(|o| o.payload);
     let mut shown = view::wanted(&ended.task);
     shown.extend(outputs);
+    shown.extend(
+        ended
+            .task
+            .steps
+            .iter()
+            .flat_map(|s| s.others.iter().map(|made| made.payload)),
+    );
+    shown.extend(ended.task.deliveries.iter().filter_map(|d| d.draft).map(|o| o.payload));
     shown.extend(assessments);
     shown
 }

@@ -97,6 +97,7 @@ async fn a_submitted_plan_is_worked_through_edited_approved_and_recorded() {
         ),
         (&json!("text of step"), &json!("edited"))
     );
+    assert_eq!(record["drafts"], json!([{ "channel": "blog", "content": "abc" }]));
     assert_eq!(record["assessments"].as_array().unwrap().len(), 1);
 
     let finished = async {

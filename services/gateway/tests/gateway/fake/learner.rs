@@ -3,15 +3,15 @@
 use contracts::learner::learner_service_server::{LearnerService, LearnerServiceServer};
 use contracts::learner::*;
 use contracts::problem::Problem;
-use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 /// The complete export; every other id is unknown, except the running one.
 pub const COMPLETE: &str = "01900000-0000-7000-8000-00000000e001";
@@ -29,6 +29,8 @@ pub struct FakeLearner {
     pub channels: Mutex<Option<Value>>,
     pub points: Mutex<Vec<RecordBusinessMetricsRequest>>,
     pub questions: Mutex<Vec<AnalyseBusinessMetricsRequest>>,
+    /// What was imported to its end, by tenant.
+    pub imports: Mutex<Vec<(String, Vec<u8>)>>,
 }
 
 fn document(json: &Value) -> Result<Response<LearningDocument>, Status> {
@@ -73,8 +75,26 @@ impl LearnerService for FakeLearner {
         ))
     }
 
-    async fn get_record_schema(&self, _: Request<GetRecordSchemaRequest>) -> Result<Response<ExportDocument>, Status> {
-        let json = json!({"type": "object"}).to_string();
+    async fn import_records(
+        &self,
+        request: Request<Streaming<ImportChunk>>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        let chunks: Vec<ImportChunk> = request.into_inner().try_collect().await?;
+        let tenant = chunks[0].tenant.clone();
+        let bytes: Vec<u8> = chunks.into_iter().flat_map(|chunk| chunk.chunk).collect();
+        let lines = bytes
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .count();
+        self.imports.lock().unwrap().push((tenant, bytes));
+        document(&json!({"imported": lines, "duplicates": 0, "rejected": 0, "errors": []}))
+    }
+
+    async fn get_record_schema(
+        &self,
+        request: Request<GetRecordSchemaRequest>,
+    ) -> Result<Response<ExportDocument>, Status> {
+        let json = json!({"type": "object", "title": request.into_inner().format}).to_string();
         Ok(Response::new(ExportDocument { json, running: false }))
     }
 

@@ -224,7 +224,11 @@ impl Gateway {
     }
 
     pub async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
-        let request = request(Method::POST, path).header("content-type", "application/json");
+        self.post_as(path, "application/json", body).await
+    }
+
+    pub async fn post_as(&self, path: &str, media: &str, body: impl Into<Body>) -> Answer {
+        let request = request(Method::POST, path).header("content-type", media);
         self.send(request.body(body.into()).unwrap()).await
     }
 

@@ -1,0 +1,117 @@
+//! Exports hold a few records at a time, however many there are.
+
+use super::exports::learner;
+use super::{eventually, store};
+use crate::store::{Selection, Store};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+const MIB: u64 = 1 << 20;
+
+/// Resident memory of this process but for pages of its own file, bytes; none where the system does not tell.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+    Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? * 1024)
+}
+
+/// Exports everything as `format`; tells by how much memory rose at most, and what was written.
+async fn export(store: &Store, format: &str) -> (u64, Value) {
+    let before = resident().unwrap_or_default();
+    let (most, over) = (Arc::new(AtomicU64::new(before)), Arc::new(AtomicBool::new(false)));
+    let watch = {
+        let (most, over) = (Arc::clone(&most), Arc::clone(&over));
+        tokio::spawn(async move {
+            while !over.load(Ordering::Relaxed) {
+                most.fetch_max(resident().unwrap_or_default(), Ordering::Relaxed);
+                sleep(Duration::from_millis(20)).await;
+            }
+        })
+    };
+    let learner = learner(store);
+    let started = super::exports::start(&learner, "acme", json!({ "format": format }))
+        .await
+        .unwrap();
+    let document = super::exports::ended(&learner, serde_json::from_str(&started.json).unwrap()).await;
+    over.store(true, Ordering::Relaxed);
+    watch.await.unwrap();
+    assert_eq!(document["state"], "completed", "{document}");
+    (most.load(Ordering::Relaxed).saturating_sub(before), document)
+}
+
+#[tokio::test]
+async fn few_records_are_held_at_once_and_all_are_read_in_order() {
+    let store = store().await;
+    store.plant("acme", 150, 100).await;
+    let learner = learner(&store);
+    super::exports::completed(&learner, json!({})).await;
+    let id = service::ids::v7();
+    store.create_export(id, "acme", "{}").await.unwrap();
+    let mut writer = store.write_export(id, "acme").await.unwrap().unwrap();
+    let selection = Selection {
+        tenant: "acme".to_owned(),
+        consent: "unknown",
+        ..Selection::default()
+    };
+    writer.choose(&selection, None).await.unwrap();
+    let mut ends = Vec::new();
+    loop {
+        let page = writer.next().await.unwrap();
+        assert!(page.len() <= 8, "{} records at once", page.len());
+        if page.is_empty() {
+            break;
+        }
+        ends.extend(page.into_iter().map(|(_, stored)| {
+            let raw: Value = serde_json::from_str(&stored.unwrap().json).unwrap();
+            raw["task"]["finished_at"].as_str().unwrap().to_owned()
+        }));
+    }
+    assert_eq!(ends.len(), 150);
+    assert!(ends.is_sorted());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes; part of `make verify`"]
+async fn a_file_much_larger_than_what_is_held_is_written() {
+    let store = store().await;
+    store.plant("acme", 400, 256 << 10).await;
+    for format in ["jsonl", "parquet"] {
+        let (rose, document) = export(&store, format).await;
+        println!(
+            "{format}: {} MiB written, memory rose by {} MiB",
+            document["size"].as_u64().unwrap() / MIB,
+            rose / MIB
+        );
+        assert_eq!(document["count"], 400);
+        assert!(format == "parquet" || document["size"].as_u64() > Some(99 * MIB));
+        assert!(rose < 90 * MIB, "{format}: memory rose by {} MiB", rose / MIB);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes; part of `make verify`"]
+async fn memory_is_flat_however_many_records_are_exported_and_imported() {
+    let count: u32 = std::env::var("ORCHESTRATOR_EXPORT_RECORDS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(100_000);
+    let store = store().await;
+    store.plant("acme", count, 1 << 10).await;
+    for format in ["jsonl", "parquet", "openai-chat"] {
+        let begun = Instant::now();
+        let (rose, document) = export(&store, format).await;
+        println!(
+            "{format}: {} records in {:?}, {} MiB, memory rose by {} MiB",
+            document["count"],
+            begun.elapsed(),
+            document["size"].as_u64().unwrap() / MIB,
+            rose / MIB
+        );
+        assert_eq!(document["count"], count);
+        assert!(rose < 64 * MIB, "{format}: memory rose by {} MiB", rose / MIB);
+    }
+    eventually("the database answers", || async { store.ping().await.is_ok() }).await;
+}
