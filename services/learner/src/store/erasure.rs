@@ -133,6 +133,11 @@ impl Store {
         unnamed.bind(tenant).bind(user).execute(&mut *transaction).await?;
         let unnamed = sqlx::query("UPDATE learner.pattern_change SET actor = '' WHERE tenant = $1 AND actor = $2");
         unnamed.bind(tenant).bind(user).execute(&mut *transaction).await?;
+        let untold = sqlx::query(
+            "UPDATE learner.event SET body = jsonb_set(body::jsonb, '{data,actor}', 'null')::text
+             WHERE body::jsonb ->> 'tenant' = $1 AND body::jsonb #>> '{data,actor}' = $2",
+        );
+        untold.bind(tenant).bind(user).execute(&mut *transaction).await?;
         let uses = sqlx::query(
             "DELETE FROM learner.preference_use
              WHERE tenant = $1 AND (task_id = ANY($3) OR (scope = 'user' AND subject = $2))",
