@@ -120,7 +120,7 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
 
     let patterns = Patterns::new(store.clone(), config.learning.clone());
     let learner = rpc::Learner::new(exports.clone(), patterns, store.clone(), config.learning.window_days);
-    let service = LearnerServiceServer::new(learner);
+    let service = LearnerServiceServer::new(learner).max_decoding_message_size(65 << 20);
     let shutdown = ctx.shutdown.clone();
     Server::builder()
         .trace_fn(contracts::trace::rpc)
