@@ -59,8 +59,10 @@ impl Store {
                 "UPDATE learner.pattern p SET
                      pinned = coalesce($3, pinned),
                      note = CASE WHEN $4::text IS NULL THEN note ELSE nullif($4, '') END,
+                     imported = CASE WHEN $4::text IS NULL THEN imported ELSE (imported::jsonb - 'note')::text END,
                      state = coalesce($5, state),
                      vouched = CASE WHEN $5::text IS NULL THEN vouched ELSE $6 END,
+                     run_sum = 0, run_good = 0, run_tasks = 0, run_since = NULL,
                      demotions = demotions + CASE WHEN $5 = 'demoted' AND state <> 'demoted' THEN 1 ELSE 0 END,
                      counts_after = CASE WHEN $5::text IS NULL THEN counts_after ELSE coalesce(
                          (SELECT finished_at FROM learner.plays(p.pattern_id, p.form, p.counts_after, 1)), counts_after) END
@@ -98,7 +100,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<ExportedPattern>, StoreError> {
         let select = sqlx::query(
-            "SELECT p.*, ARRAY(SELECT jsonb_array_elements_text(coalesce(
+            "SELECT p.*, coalesce(p.note, p.imported::jsonb ->> 'note') AS any_note, ARRAY(SELECT jsonb_array_elements_text(coalesce(
                  p.imported::jsonb -> 'channels',
                  (SELECT r.record::jsonb #> '{submission,channels}' FROM learner.record r WHERE r.task_id = p.exemplar),
                  '[]'))) AS channels
@@ -120,7 +122,7 @@ impl Store {
                     channels: row.try_get("channels")?,
                     template: row.try_get("template")?,
                     slots: row.try_get("slots")?,
-                    note: row.try_get("note")?,
+                    note: row.try_get("any_note")?,
                     evidence: row.try_get("evidence")?,
                 })
             });
@@ -151,16 +153,19 @@ impl Store {
                 let imported = json!({
                     "intent": pattern.intent, "subject": pattern.subject, "template": pattern.template,
                     "slots": pattern.slots, "tools": pattern.tools, "channels": pattern.channels,
+                    "note": pattern.note,
                 });
-                let upsert = sqlx::query_scalar(
-                    "INSERT INTO learner.pattern (pattern_id, form, tenant, intent, subject, template, slots, tools, note, imported)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                let upsert = sqlx::query_as(
+                    "INSERT INTO learner.pattern (pattern_id, form, tenant, intent, subject, template, slots, tools, imported)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
                      ON CONFLICT (form) DO UPDATE SET
                          intent = excluded.intent, subject = excluded.subject, template = excluded.template,
-                         slots = excluded.slots, tools = excluded.tools, note = coalesce(pattern.note, excluded.note),
+                         slots = excluded.slots, tools = excluded.tools,
+                         vouched = NULL, pinned = false,
+                         state = CASE WHEN pattern.state = 'retired' THEN 'retired' ELSE 'candidate' END,
                          imported = excluded.imported
                      WHERE pattern.template IS NULL
-                     RETURNING pattern_id",
+                     RETURNING pattern_id, state",
                 );
                 let upsert = upsert
                     .bind(service::ids::v7())
@@ -171,12 +176,12 @@ impl Store {
                     .bind(pattern.template)
                     .bind(pattern.slots)
                     .bind(pattern.tools)
-                    .bind(pattern.note)
                     .bind(imported.to_string());
-                let id: Option<Uuid> = upsert.fetch_optional(&mut *transaction).await?;
-                if let Some(id) = id {
+                let taken: Option<(Uuid, String)> = upsert.fetch_optional(&mut *transaction).await?;
+                if let Some((id, state)) = taken {
                     new += 1;
-                    standing::append(&mut transaction, None, id, State::Candidate, "imported", Some(actor)).await?;
+                    let state = State::parse(&state).unwrap_or(State::Candidate);
+                    standing::append(&mut transaction, None, id, state, "imported", Some(actor)).await?;
                 }
             }
             transaction.commit().await?;
