@@ -11,7 +11,14 @@ DROP INDEX learner.pattern_use_withheld;
 DROP INDEX learner.pattern_use_by_pattern;
 CREATE INDEX pattern_use_by_pattern ON learner.pattern_use (pattern_id, finished_at DESC, task_id)
     INCLUDE (decision, succeeded, quality);
-CREATE INDEX pattern_use_by_task ON learner.pattern_use (task_id);
+CREATE INDEX pattern_use_by_scratch ON learner.pattern_use (pattern_id, finished_at DESC, task_id)
+    INCLUDE (succeeded, quality) WHERE decision IN ('withheld', 'passed');
+CREATE INDEX pattern_use_by_play ON learner.pattern_use (pattern_id, finished_at DESC, task_id)
+    INCLUDE (succeeded) WHERE decision IN ('adopted', 'adapted');
+DROP INDEX learner.pattern_use_by_end;
+CREATE INDEX pattern_use_by_end ON learner.pattern_use (tenant, finished_at) INCLUDE (task_id, decision, succeeded);
+DROP INDEX learner.pattern_by_tenant;
+CREATE INDEX pattern_by_tenant ON learner.pattern (tenant, pattern_id) WHERE template IS NOT NULL;
 
 ALTER TABLE learner.pattern
     -- candidate, trial, active, demoted or retired.
@@ -24,8 +31,30 @@ ALTER TABLE learner.pattern
     ADD COLUMN demotions        integer NOT NULL DEFAULT 0,
     -- Tasks up to this one do not count towards a demotion any more.
     ADD COLUMN counts_after     timestamptz NOT NULL DEFAULT '-infinity',
+    -- Derived from pattern_use: of the tasks offered it those that went well; those it was withheld from.
+    ADD COLUMN offered_went_well  bigint NOT NULL DEFAULT 0,
+    ADD COLUMN withheld           bigint NOT NULL DEFAULT 0,
+    ADD COLUMN withheld_went_well bigint NOT NULL DEFAULT 0,
+    -- The run of tasks that tells for another state: its sum, since when it is above 0, and how many tasks of it went well.
+    ADD COLUMN run_sum          double precision NOT NULL DEFAULT 0,
+    ADD COLUMN run_since        timestamptz,
+    ADD COLUMN run_good         bigint NOT NULL DEFAULT 0,
+    ADD COLUMN run_tasks        bigint NOT NULL DEFAULT 0,
+    -- The last task that was counted: each counts once.
+    ADD COLUMN counted_at       timestamptz NOT NULL DEFAULT '-infinity',
+    ADD COLUMN counted_task     uuid,
     -- JSON of what was imported; null: learned here.
     ADD COLUMN imported         text;
+
+UPDATE learner.pattern p SET offered_went_well = n.offered_went_well, withheld = n.withheld,
+       withheld_went_well = n.withheld_went_well
+FROM (
+    SELECT pattern_id, count(*) FILTER (WHERE decision NOT IN ('withheld', 'passed') AND succeeded) AS offered_went_well,
+           count(*) FILTER (WHERE decision = 'withheld') AS withheld,
+           count(*) FILTER (WHERE decision = 'withheld' AND succeeded) AS withheld_went_well
+    FROM learner.pattern_use GROUP BY pattern_id
+) AS n
+WHERE p.pattern_id = n.pattern_id;
 
 -- Every state a pattern came to. Append-only.
 CREATE TABLE learner.pattern_change (
@@ -66,6 +95,6 @@ $$;
 -- here: somebody has to vouch for it first.
 CREATE FUNCTION learner.is_offered(state text, pinned boolean, evidence bigint, vouched text, offered text[])
 RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN pinned THEN state <> 'retired'
+    SELECT CASE WHEN pinned THEN state NOT IN ('demoted', 'retired')
                 ELSE state = ANY(offered) AND (evidence > 0 OR vouched IS NOT NULL) END
 $$;

@@ -142,7 +142,7 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
     let preferences = Preferences::new(store.clone(), teams);
     let days = config.learning.window_days;
     let learner = rpc::Learner::new(exports.clone(), imports, patterns, preferences, store.clone(), days);
-    let service = LearnerServiceServer::new(learner);
+    let service = LearnerServiceServer::new(learner).max_decoding_message_size(65 << 20);
     let shutdown = ctx.shutdown.clone();
     Server::builder()
         .trace_fn(contracts::trace::rpc)

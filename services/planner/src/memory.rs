@@ -165,10 +165,12 @@ fn is_outage(status: &Status) -> bool {
 pub fn read(answer: RecallResponse) -> Recalled {
     let read = answer.patterns.into_iter().filter_map(pattern);
     let (patterns, scores) = read.unzip();
+    // Whoever is planned without memory keeps what was stated, and nothing that was learned.
+    let told = answer.associations.into_iter().filter(|_| !answer.held_out);
     let memory = Memory {
         patterns,
         preferences: preferences(&answer.preferences_json),
-        associations: answer.associations.into_iter().map(|known| known.statement).collect(),
+        associations: told.map(|known| known.statement).collect(),
     };
     let withheld = answer.withheld.and_then(checked);
     if memory == Memory::default() {

@@ -14,6 +14,7 @@ pub struct LearningConfig {
     pub min_quality: f64,
     /// Verified successes that put a pattern on trial; with fewer it is a candidate. It is active once a task that it was
     /// offered to succeeded as well.
+    #[serde(alias = "activate_after")]
     #[schemars(range(min = 1, max = 1000))]
     pub trial_after: u32,
     /// State from which on a pattern is offered to planners.
@@ -65,6 +66,7 @@ pub enum OfferFrom {
     Candidate,
     /// Once it succeeded `trial_after` times.
     #[default]
+    #[serde(alias = "active")]
     Trial,
 }
 

@@ -8,13 +8,15 @@ use crate::table::{Cell, elastic, optional, status, table, whole};
 use crate::text::{cut, field, items, present, shown};
 use anyhow::{Context as _, Result};
 use futures::{StreamExt, pin_mut};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs::File;
 use std::io::Write;
 
 const PAGE: u32 = 200;
 /// More than anybody reads; `--json` pages show the rest.
 const PAGES: usize = 5;
+/// Of lines imported at once: a body has at most 1 MiB by default.
+const MOST_BYTES: usize = 512 << 10;
 
 /// All of them, one, or what is done with them.
 ///
@@ -48,7 +50,7 @@ pub async fn run(caller: &Caller, arguments: PatternsArguments) -> Result<()> {
         }
         Some(PatternVerb::Import { file }) => {
             let lines = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-            caller.print(&caller.client.import_patterns(lines).await?, imported)
+            caller.print(&import(caller, &lines).await?, imported)
         }
         None => match arguments.pattern_id {
             Some(pattern_id) => caller.print(&caller.client.pattern(&pattern_id).await?, describe),
@@ -67,8 +69,74 @@ async fn export(caller: &Caller, to: &mut impl Write) -> Result<()> {
     to.flush().context("writing the patterns")
 }
 
+/// Piece by piece; the report is of the whole file. Pieces before one that is not taken stay.
+async fn import(caller: &Caller, lines: &[u8]) -> Result<Value> {
+    let mut whole = Report::default();
+    let mut before = 0;
+    for piece in pieces(lines) {
+        let report = caller.client.import_patterns(piece.to_vec()).await;
+        let report = report.with_context(|| format!("importing from line {} on", before + 1))?;
+        whole.add(report, before);
+        before += piece.iter().filter(|byte| **byte == b'\n').count() as u64;
+    }
+    Ok(whole.document())
+}
+
+/// Whole lines, as many as fit; a line that does not fit is a piece of its own. At least one piece.
+fn pieces(lines: &[u8]) -> Vec<&[u8]> {
+    let (mut pieces, mut rest) = (Vec::new(), lines);
+    loop {
+        let mut end = 0;
+        for line in rest.split_inclusive(|byte| *byte == b'\n') {
+            if end > 0 && end + line.len() > MOST_BYTES {
+                break;
+            }
+            end += line.len();
+        }
+        let (piece, behind) = rest.split_at(end);
+        pieces.push(piece);
+        if behind.is_empty() {
+            return pieces;
+        }
+        rest = behind;
+    }
+}
+
+/// What came of an import.
+#[derive(Default)]
+struct Report {
+    /// Imported, known, refused.
+    counts: [u64; 3],
+    errors: Vec<Value>,
+}
+
+const COUNTS: [&str; 3] = ["imported", "known", "refused"];
+
+impl Report {
+    /// Adds what came of a piece behind so many lines.
+    fn add(&mut self, mut report: Value, before: u64) {
+        for (sum, name) in self.counts.iter_mut().zip(COUNTS) {
+            *sum += report.get(name).and_then(Value::as_u64).unwrap_or_default();
+        }
+        let Some(Value::Array(errors)) = report.get_mut("errors").map(Value::take) else {
+            return;
+        };
+        for mut error in errors {
+            if let Some(line) = error.get_mut("line") {
+                *line = Value::from(line.as_u64().unwrap_or_default() + before);
+            }
+            self.errors.push(error);
+        }
+    }
+
+    fn document(self) -> Value {
+        let [imported, known, refused] = self.counts;
+        json!({ "imported": imported, "known": known, "refused": refused, "errors": self.errors })
+    }
+}
+
 fn imported(report: &Value, _: Look) -> String {
-    let [imported, known, refused] = ["imported", "known", "refused"].map(|name| field(report, name));
+    let [imported, known, refused] = COUNTS.map(|name| field(report, name));
     let mut text = format!("{imported} imported, {known} known already, {refused} refused");
     for error in items(report, "errors") {
         text.push_str(&format!("\nline {}: {}", field(error, "line"), field(error, "detail")));
@@ -204,7 +272,6 @@ fn describe(pattern: &Value, look: Look) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn pattern() -> Value {
         json!({
@@ -229,6 +296,37 @@ mod tests {
             "pattern                               state   tasks  success  intent\n\
              01a207c4-0000-7000-8000-000000000001  active  2      80.0 %   Produce a blog po…\n\
              preference  tone: friendly"
+        );
+    }
+
+    #[test]
+    fn a_file_is_imported_in_pieces_of_whole_lines_and_told_of_as_one() {
+        let line = |bytes: usize| [vec![b'x'; bytes - 1], vec![b'\n']].concat();
+        let file = [
+            line(300 << 10),
+            line(300 << 10),
+            line(600 << 10),
+            line(8),
+            line(8),
+            b"end".to_vec(),
+        ]
+        .concat();
+        let found = pieces(&file);
+        assert_eq!(found.concat(), file);
+        assert_eq!(
+            found.iter().map(|piece| piece.len()).collect::<Vec<_>>(),
+            [300 << 10, 300 << 10, 600 << 10, 19]
+        );
+        assert_eq!(pieces(b"").len(), 1);
+        let mut whole = Report::default();
+        whole.add(json!({"imported": 1, "known": 2, "refused": 0, "errors": []}), 0);
+        whole.add(
+            json!({"imported": 3, "known": 0, "refused": 1, "errors": [{"line": 2, "detail": "torn"}]}),
+            40,
+        );
+        assert_eq!(
+            whole.document(),
+            json!({"imported": 4, "known": 2, "refused": 1, "errors": [{"line": 42, "detail": "torn"}]})
         );
     }
 

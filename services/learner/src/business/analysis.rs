@@ -1,13 +1,13 @@
 //! `GET /business-metrics-analysis`: reads what a question needs, has it compared, and writes the document.
 
-use super::compare::{Needs, Test, compare};
+use super::compare::{ALPHA, Needs, Test, compare};
 use super::finding::{Finding, Subject};
 use super::level::{Level, level_for};
 use super::memory;
 use super::query::{Asked, Query};
 use super::together::{Association, associations};
 use super::window::{Sides, Window, Windows, by_series, earlier};
-use crate::store::{Arm, Began, Beginning, Outcomes, Series, Store, StoreError, Touch};
+use crate::store::{Arm, Began, Beginning, MOST_TOUCHES, Outcomes, Series, Store, StoreError, Touch};
 use crate::success;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use contracts::problem::Problem;
@@ -71,7 +71,10 @@ struct Start {
 struct Read {
     series: Vec<Series>,
     values: BTreeMap<i64, BTreeMap<NaiveDate, f64>>,
+    /// Of what began and of others.
     touches: Vec<Touch>,
+    /// There are more, which may be anything.
+    is_cut: bool,
 }
 
 /// Answers a question.
@@ -90,17 +93,23 @@ pub async fn analyse(store: &Store, query: Query) -> Result<Value, AnalysisError
     let start = began.as_ref().ok().map(|began| start(&query, began));
     let read = read(store, &query, start.as_ref(), &own, others).await?;
 
+    // Of many that are looked at, some look as if something had happened (Bonferroni): name one to have it tested alone.
+    let alpha = ALPHA / asked.len().max(1) as f64;
     let mut entries: Vec<Entry> = asked
         .iter()
         .map(|series| match (&start, &began) {
-            (Some(start), _) => before_and_after(series, start, &query, &read),
+            (Some(start), _) => before_and_after(series, start, &query, &read, alpha),
             (None, began) => unanswered(series, began.as_ref().err().copied().unwrap_or(Needs::Beginning)),
         })
         .collect();
     let level = level_for(entries.iter().map(|entry| entry.level));
     let ids: Vec<i64> = asked.iter().map(|series| series.id).collect();
     let (arms, outcomes) = store.arms(&query.tenant, &ids).await?;
-    entries.extend(asked.iter().filter_map(|series| of_memory(series, &arms, &outcomes)));
+    entries.extend(
+        asked
+            .iter()
+            .filter_map(|series| of_memory(series, &arms, &outcomes, alpha)),
+    );
 
     let (together, window) = together(store, &query, &asked).await?;
     let left_out = store.left_out(&query.tenant).await?;
@@ -184,6 +193,7 @@ async fn read(
             series,
             values: BTreeMap::new(),
             touches: Vec::new(),
+            is_cut: false,
         });
     };
     let ids: Vec<i64> = series.iter().map(|series| series.id).collect();
@@ -199,11 +209,11 @@ async fn read(
         _ => None,
     };
     let around = [windows.began - reach, windows.began + reach];
-    let mut touches = store.touches(&query.tenant, &names, around, pattern).await?;
-    touches.retain(|touch| is_another(query, touch, windows.began));
+    let touches = store.touches(&query.tenant, &names, around, pattern).await?;
     Ok(Read {
         series,
         values: by_series(&daily),
+        is_cut: touches.len() >= MOST_TOUCHES,
         touches,
     })
 }
@@ -212,13 +222,13 @@ async fn read(
 fn is_another(query: &Query, touch: &Touch, began: DateTime<Utc>) -> bool {
     match query.asked {
         Asked::Of(Beginning::Task(task)) => touch.task != task,
-        Asked::Of(Beginning::Pattern(_)) => true,
+        Asked::Of(Beginning::Pattern(_)) => !touch.of_pattern,
         // What came afterwards is what began.
         Asked::Of(Beginning::FirstTask) | Asked::Since(_) => touch.at < began,
     }
 }
 
-fn before_and_after(series: &Series, start: &Start, query: &Query, read: &Read) -> Entry {
+fn before_and_after(series: &Series, start: &Start, query: &Query, read: &Read, alpha: f64) -> Entry {
     let none = BTreeMap::new();
     let sides = |series: &Series| start.windows.lay(read.values.get(&series.id).unwrap_or(&none));
     let touches = |one: &Touch| {
@@ -228,16 +238,17 @@ fn before_and_after(series: &Series, start: &Start, query: &Query, read: &Read) 
     let confounders: BTreeSet<Uuid> = read
         .touches
         .iter()
-        .filter(|one| touches(one))
+        .filter(|one| touches(one) && is_another(query, one, start.windows.began))
         .map(|one| one.task)
         .collect();
+    let is_confounded = read.is_cut || !confounders.is_empty();
     let controls: Vec<Sides> = read
         .series
         .iter()
         .filter(|other| is_control(series, other, query, read))
         .map(sides)
         .collect();
-    let (finding, tests) = compare(&sides(series), &controls, &start.windows, !confounders.is_empty());
+    let (finding, tests) = compare(&sides(series), &controls, &start.windows, is_confounded, alpha);
     let window = Sided {
         before: start.windows.before(),
         after: start.windows.after(),
@@ -268,8 +279,8 @@ fn unanswered(series: &Series, needs: Needs) -> Entry {
     entry(series, &finding, "", 0, Value::Null)
 }
 
-fn of_memory(series: &Series, arms: &[Arm], outcomes: &Outcomes) -> Option<Entry> {
-    let (finding, needs) = memory::compare(arms, outcomes.get(&series.id)?)?;
+fn of_memory(series: &Series, arms: &[Arm], outcomes: &Outcomes, alpha: f64) -> Option<Entry> {
+    let (finding, needs) = memory::compare(arms, outcomes.get(&series.id)?, alpha)?;
     let entry = entry(series, &finding, "memory", 0, json!({"kind": "memory"}));
     let test = Test {
         estimate: entry.effect,

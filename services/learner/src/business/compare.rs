@@ -12,7 +12,8 @@ use serde::Serialize;
 const LEAST_DAYS: usize = 3;
 /// Days on each side, below which nothing is tested.
 const LEAST_WINDOW: usize = 14;
-const ALPHA: f64 = 0.05;
+/// Chance of a claim where nothing happened, of one series that is asked about alone.
+pub const ALPHA: f64 = 0.05;
 
 /// One comparison: what it came to, or what it lacks.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -118,7 +119,13 @@ impl Needs {
 
 /// What became of a series. `controls`: those that were not touched. The strongest comparison that is possible decides:
 /// where it finds nothing, no weaker one is asked.
-pub fn compare(own: &Sides, controls: &[Sides], windows: &Windows, is_confounded: bool) -> (Finding, Vec<Test>) {
+pub fn compare(
+    own: &Sides,
+    controls: &[Sides],
+    windows: &Windows,
+    is_confounded: bool,
+    alpha: f64,
+) -> (Finding, Vec<Test>) {
     let (before, after) = (known(own.before()), known(&own.after));
     if before < LEAST_DAYS || after < LEAST_DAYS {
         return (
@@ -129,7 +136,7 @@ pub fn compare(own: &Sides, controls: &[Sides], windows: &Windows, is_confounded
     let Some(change) = change(own.before(), &own.after) else {
         return (Finding::Insufficient(Needs::Weekdays.to_string()), Vec::new());
     };
-    let controlled = usable(own, windows).and_then(|()| beside_controls(own, controls, windows, is_confounded));
+    let controlled = usable(own, windows).and_then(|()| beside_controls(own, controls, windows, is_confounded, alpha));
     let mut tests = Vec::new();
     let decided = match controlled {
         Ok(verdict) => {
@@ -165,7 +172,7 @@ pub fn compare(own: &Sides, controls: &[Sides], windows: &Windows, is_confounded
                 let needs = if verdict.unusual_before {
                     Some(Needs::UnusualBefore)
                 } else {
-                    (verdict.p > ALPHA).then_some(Needs::Chance)
+                    (verdict.p > alpha).then_some(Needs::Chance)
                 };
                 tests.push(Test {
                     p: Some(verdict.p),
@@ -218,6 +225,7 @@ fn beside_controls(
     controls: &[Sides],
     windows: &Windows,
     is_confounded: bool,
+    alpha: f64,
 ) -> Result<Controlled, Needs> {
     if is_confounded {
         return Err(Needs::Confounded);
@@ -237,7 +245,7 @@ fn beside_controls(
     let needs = match verdict.doubt {
         Some(Doubt::UnusualBefore) => Some(Needs::UnusualBefore),
         Some(Doubt::UnlikeControls) => Some(Needs::UnlikeControls),
-        None => (verdict.p > ALPHA).then_some(Needs::Chance),
+        None => (verdict.p > alpha).then_some(Needs::Chance),
     };
     Ok(Controlled {
         scale: own.scale,

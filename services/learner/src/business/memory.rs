@@ -20,7 +20,7 @@ const UNEVEN: f64 = 0.001;
 ///
 /// Analysed as tasks were put into groups, whatever the planner made of it: an offer that came too late or was refused
 /// counts as an offer.
-pub fn compare(arms: &[Arm], values: &BTreeMap<Uuid, f64>) -> Option<(Finding, Option<Needs>)> {
+pub fn compare(arms: &[Arm], values: &BTreeMap<Uuid, f64>, alpha: f64) -> Option<(Finding, Option<Needs>)> {
     let subjects: Vec<Subject> = arms
         .iter()
         .filter_map(|arm| {
@@ -37,7 +37,7 @@ pub fn compare(arms: &[Arm], values: &BTreeMap<Uuid, f64>) -> Option<(Finding, O
         // Without a hold-out there is nothing to compare, and nothing to be told of it.
         return None;
     }
-    let found = difference(&subjects).filter(|found| found.interval.is_some());
+    let found = difference(&subjects, alpha).filter(|found| found.interval.is_some());
     let Some(found) = found.filter(|_| with.min(without) >= LEAST_EACH) else {
         let needs = Needs::Groups { with, without };
         return Some((Finding::Insufficient(needs.to_string()), Some(needs)));
@@ -73,6 +73,7 @@ fn is_uneven(arms: &[Arm], [with, without]: [usize; 2]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::compare::ALPHA;
     use super::*;
     use chrono::DateTime;
 
@@ -96,7 +97,7 @@ mod tests {
     #[test]
     fn only_groups_that_chance_made_and_that_differ_claim_a_cause() {
         let level = |(arms, values): &(Vec<Arm>, BTreeMap<Uuid, f64>)| {
-            compare(arms, values).map(|(finding, needs)| (finding.level(), needs))
+            compare(arms, values, ALPHA).map(|(finding, needs)| (finding.level(), needs))
         };
         assert_eq!(level(&tasks(400, 1.0)), Some((Some(Level::Randomised), None)));
         assert_eq!(

@@ -1,6 +1,6 @@
 //! Worlds whose truth is known: what is claimed where nothing happened, by us and by what people usually do.
 
-use super::compare::compare;
+use super::compare::{ALPHA, compare};
 use super::finding::Finding;
 use super::level::Level;
 use super::together::{Association, MOST_FALSE, associations};
@@ -118,7 +118,7 @@ fn windows() -> Windows {
 }
 
 fn found(world: &[Sides]) -> Finding {
-    compare(&world[0], &world[1..], &windows(), false).0
+    compare(&world[0], &world[1..], &windows(), false, ALPHA).0
 }
 
 fn claims(level: Level) -> impl Fn(&[Sides]) -> bool {

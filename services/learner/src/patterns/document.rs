@@ -70,7 +70,7 @@ fn document(row: &PatternRow, compared: Compared) -> Value {
         "refused": row.refused,
         "success_rate": figure(share(row.evidence.unsigned_abs(), row.tasks.unsigned_abs())),
         "quality": figure(mean(row.quality, [0.0, 1.0])),
-        "uplift": figure(uplift(compared.went_well)),
+        "uplift": figure(uplift(row.went_well)),
         "quality_uplift": figure(difference(compared.offered, compared.withheld)),
     })
 }

@@ -74,7 +74,7 @@ impl Patterns {
             };
             fitting = in_order(fitting, if given == Given::Offered { &patterns } else { &[] });
         }
-        let patterns = self.told(fitting).await?;
+        let patterns = fitting.into_iter().map(told).collect();
         Ok(RecallResponse {
             patterns,
             preferences_json: "{}".to_owned(),
@@ -101,30 +101,22 @@ impl Patterns {
             .map(State::as_str)
             .collect()
     }
+}
 
-    /// As the planner is told.
-    async fn told(&self, fitting: Vec<Fitting>) -> Result<Vec<Pattern>, StoreError> {
-        if fitting.is_empty() {
-            return Ok(Vec::new());
-        }
-        let ids: Vec<Uuid> = fitting.iter().map(|pattern| pattern.pattern).collect();
-        let compared = self.store.compared(&ids).await?;
-        let told = |pattern: Fitting| Pattern {
-            uplift: compared
-                .get(&pattern.pattern)
-                .and_then(|compared| told_uplift(&uplift(compared.went_well))),
-            pattern_id: pattern.pattern.to_string(),
-            intent: pattern.intent,
-            plan_json: pattern.template,
-            slots_json: pattern.slots,
-            evidence: pattern.evidence.unsigned_abs(),
-            tasks: pattern.tasks.unsigned_abs(),
-            quality: pattern.quality.mean(),
-            note: pattern.note.unwrap_or_default(),
-            scores: scores(pattern.quality),
-            state: pattern.state.as_str().to_owned(),
-        };
-        Ok(fitting.into_iter().map(told).collect())
+/// As the planner is told.
+fn told(pattern: Fitting) -> Pattern {
+    Pattern {
+        uplift: told_uplift(&uplift(pattern.went_well)),
+        pattern_id: pattern.pattern.to_string(),
+        intent: pattern.intent,
+        plan_json: pattern.template,
+        slots_json: pattern.slots,
+        evidence: pattern.evidence.unsigned_abs(),
+        tasks: pattern.tasks.unsigned_abs(),
+        quality: pattern.quality.mean(),
+        note: pattern.note.unwrap_or_default(),
+        scores: scores(pattern.quality),
+        state: pattern.state.as_str().to_owned(),
     }
 }
 

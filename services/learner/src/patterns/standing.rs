@@ -2,18 +2,24 @@
 //!
 //! Successes lift it: a candidate goes on trial, and is active once following an offer succeeded. A run of bad tasks
 //! demotes it: Page's cumulative sum test, of "as good as plans from scratch for the same requests" against "clearly worse".
-//! It looks at each task once and forgets good times when bad ones begin, and a mean of all would not.
+//! It forgets good times when bad ones begin, and a mean of all would not. Each task is counted once, by what is known of
+//! plans from scratch at that moment: counted anew with each new estimate, the largest of many sums would decide.
 
 use serde::Serialize;
 
 /// The odds of success that are clearly worse, as a share of those of plans from scratch.
 const WORSE: f64 = 1.0 / 5.0;
-/// Sum of log likelihood ratios that decides. A pattern as good as plans from scratch is demoted about once in 800 tasks.
-const DECIDES: f64 = 5.5;
+/// Sum of log likelihood ratios that decides.
+const DECIDES: f64 = 5.0;
+/// Fewest tasks of a run that demotes.
+const LEAST_RUN: u64 = 8;
+/// How far the share of plans from scratch is taken to be below its estimate, in deviations, where few are known; it falls
+/// with their number.
+const CAUTION: f64 = 4.0;
 /// Tasks that what is not known of plans from scratch counts for, half of them successes.
 const PRIOR: f64 = 4.0;
 /// Shares of successes that plans from scratch are taken to have at least and at most.
-const SOUND: [f64; 2] = [0.2, 0.95];
+const SOUND: [f64; 2] = [0.05, 0.95];
 
 /// A pattern's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -57,15 +63,17 @@ impl State {
 pub struct Facts {
     /// Verified successes.
     pub successes: u64,
-    /// Of those the ones that followed an offer.
-    pub offered_successes: u64,
+    /// One since it was last demoted, or taken back, followed an offer.
+    pub followed: bool,
     /// At least this state, by people's word.
     pub vouched: Option<State>,
     /// Never demoted.
     pub pinned: bool,
     /// How often it was demoted.
     pub demotions: u32,
-    /// Whether each task that ran it since it was last demoted, or taken back, went well, in the order of their end.
+    /// The run of tasks counted so far.
+    pub run: Run,
+    /// Whether each task that ran it and is not counted yet went well, in the order of their end.
     pub plays: Vec<bool>,
     /// Plans from scratch for the same requests.
     pub scratch: Tally,
@@ -78,13 +86,22 @@ pub struct Tally {
     pub tasks: f64,
 }
 
+/// Tasks since the sum was last 0.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub struct Run {
+    /// Of log likelihood ratios; never below 0.
+    pub sum: f64,
+    pub good: u64,
+    pub tasks: u64,
+}
+
 /// Another state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     pub to: State,
     pub reason: String,
-    /// How many of the plays it looked at: those behind begin anew. None: all count on.
-    pub plays: Option<usize>,
+    /// How many of the plays it looked at, and the run they end: those behind begin anew. None: all count on.
+    pub plays: Option<(usize, Run)>,
 }
 
 /// The state that follows, where it is another one. `trial_after`: successes that put a pattern on trial.
@@ -96,19 +113,29 @@ pub fn next(state: State, facts: &Facts, trial_after: u64) -> Option<Change> {
     }
 }
 
+/// The run once all plays are counted.
+pub fn counted(state: State, facts: &Facts) -> Run {
+    let worth = if state == State::Demoted {
+        Worth::Sound
+    } else {
+        Worth::Worse
+    };
+    let add = |run: Run, good: &bool| run.and(*good, facts.scratch.share(), worth);
+    facts.plays.iter().fold(facts.run, add)
+}
+
 fn demoted(facts: &Facts) -> Option<Change> {
-    let scratch = facts.scratch.share();
-    let at = decides(&facts.plays, scratch, Worth::Worse, DECIDES).filter(|_| !facts.pinned)?;
-    let seen = facts.plays.get(..at)?;
-    let good = seen.iter().filter(|good| **good).count();
+    let clear = |run: &Run| run.sum >= DECIDES && run.tasks >= LEAST_RUN;
+    let (at, run) = decides(facts, Worth::Worse, clear).filter(|_| !facts.pinned)?;
     Some(Change {
         to: State::Demoted,
         reason: format!(
-            "{good} of the last {} tasks that ran it went well, and about {:.0} % of plans from scratch do",
-            seen.len(),
-            scratch * 100.0
+            "{} of the last {} tasks that ran it went well, and at least about {:.0} % of plans from scratch do",
+            run.good,
+            run.tasks,
+            facts.scratch.share() * 100.0
         ),
-        plays: Some(at),
+        plays: Some((at, run)),
     })
 }
 
@@ -116,15 +143,16 @@ fn demoted(facts: &Facts) -> Option<Change> {
 fn lifted(state: State, facts: &Facts, trial_after: u64) -> Option<Change> {
     let by_evidence = match facts {
         _ if facts.successes < trial_after => State::Candidate,
-        _ if facts.offered_successes == 0 => State::Trial,
+        _ if !facts.followed => State::Trial,
         _ => State::Active,
     };
     let to = facts.vouched.map_or(by_evidence, |vouched| vouched.max(by_evidence));
     (to != state).then(|| Change {
         to,
         reason: format!(
-            "{} verified successes, {} of them after an offer",
-            facts.successes, facts.offered_successes
+            "{} verified successes, {} after an offer",
+            facts.successes,
+            if facts.followed { "some" } else { "none" }
         ),
         plays: None,
     })
@@ -134,18 +162,27 @@ fn lifted(state: State, facts: &Facts, trial_after: u64) -> Option<Change> {
 /// doubles the odds that are asked for: a pattern that is as good as others does not come and go.
 fn revived(facts: &Facts) -> Option<Change> {
     let sure = DECIDES + f64::from(facts.demotions) * std::f64::consts::LN_2;
-    let at = decides(&facts.plays, facts.scratch.share(), Worth::Sound, sure)?;
+    let (at, run) = decides(facts, Worth::Sound, |run| run.sum >= sure)?;
     Some(Change {
         to: State::Trial,
-        reason: format!("{at} tasks that were planned the same way without it went as well as others"),
-        plays: Some(at),
+        reason: format!(
+            "{} of the last {} tasks that were planned the same way without it went well, as many as of others",
+            run.good, run.tasks
+        ),
+        plays: Some((at, run)),
     })
 }
 
 impl Tally {
-    /// Share of successes, drawn to a half where little is known.
+    /// Share of successes that there is at least, as far as is known: the estimate, drawn to a half where little is known,
+    /// less what it may be off. Of nothing a half is assumed, or a bad pattern would stay for ever where none is held out.
     fn share(self) -> f64 {
-        let share = (self.successes + PRIOR / 2.0) / (self.tasks + PRIOR);
+        if self.tasks <= 0.0 {
+            return 0.5;
+        }
+        let n = self.tasks + PRIOR;
+        let estimate = (self.successes + PRIOR / 2.0) / n;
+        let share = estimate - CAUTION * (estimate * (1.0 - estimate)).sqrt() / n;
         let [least, most] = SOUND;
         share.clamp(least, most)
     }
@@ -158,18 +195,38 @@ enum Worth {
     Sound,
 }
 
-/// After how many plays it is clear that they are clearly worse than `sound`, or as good; none: it is not.
-fn decides(plays: &[bool], sound: f64, worth: Worth, sure: f64) -> Option<usize> {
-    let odds = sound / (1.0 - sound) * WORSE;
-    let worse = odds / (1.0 + odds);
-    let (success, failure) = ((worse / sound).ln(), ((1.0 - worse) / (1.0 - sound)).ln());
-    let sign = if worth == Worth::Worse { 1.0 } else { -1.0 };
-    let mut sum = 0.0_f64;
-    let is_clear = |good: &bool| {
-        sum = (sum + sign * if *good { success } else { failure }).max(0.0);
-        sum >= sure
-    };
-    plays.iter().position(is_clear).map(|at| at + 1)
+impl Run {
+    /// With one more task.
+    fn and(self, good: bool, sound: f64, worth: Worth) -> Self {
+        let odds = sound / (1.0 - sound) * WORSE;
+        let worse = odds / (1.0 + odds);
+        let ratio = if good {
+            (worse / sound).ln()
+        } else {
+            ((1.0 - worse) / (1.0 - sound)).ln()
+        };
+        let sign = if worth == Worth::Worse { 1.0 } else { -1.0 };
+        let sum = self.sum + sign * ratio;
+        if sum <= 0.0 {
+            return Self::default();
+        }
+        Self {
+            sum,
+            good: self.good + u64::from(good),
+            tasks: self.tasks + 1,
+        }
+    }
+}
+
+/// After how many plays a run is clear, and which; none: it is not.
+fn decides(facts: &Facts, worth: Worth, is_clear: impl Fn(&Run) -> bool) -> Option<(usize, Run)> {
+    let sound = facts.scratch.share();
+    let mut run = facts.run;
+    let runs = facts.plays.iter().map(|good| {
+        run = run.and(*good, sound, worth);
+        run
+    });
+    runs.zip(1..).find(|(run, _)| is_clear(run)).map(|(run, at)| (at, run))
 }
 
 #[cfg(test)]
@@ -201,8 +258,83 @@ mod tests {
         (0..1000).map(|seed| rule(&luck(seed, 200, chance))).collect()
     }
 
+    fn at(plays: &[bool], scratch: Tally, worth: Worth, sure: f64) -> Option<usize> {
+        let facts = Facts {
+            plays: plays.to_vec(),
+            scratch,
+            ..Facts::default()
+        };
+        decides(&facts, worth, |run| run.sum >= sure).map(|(at, _)| at)
+    }
+
     fn ours(plays: &[bool]) -> Option<usize> {
-        decides(plays, SCRATCH.share(), Worth::Worse, DECIDES)
+        at(plays, SCRATCH, Worth::Worse, DECIDES)
+    }
+
+    /// After how many uses a pattern that does well in `chance` of them is demoted, within 300 tasks of which one in ten is
+    /// planned from scratch and does well in `scratch` of them, `known` of them before. `anew`: each task from scratch
+    /// counts all plays again.
+    fn estimated(seed: u64, chance: f64, scratch: f64, known: usize, anew: bool) -> Option<usize> {
+        let lot = luck(seed, 300, |_| 0.1);
+        let (played, from_scratch) = (
+            luck(seed + 7919, 300, |_| chance),
+            luck(seed + 104_729, 300, |_| scratch),
+        );
+        let mut facts = Facts {
+            scratch: Tally {
+                successes: luck(seed + 1_299_709, known, |_| scratch)
+                    .iter()
+                    .filter(|good| **good)
+                    .count() as f64,
+                tasks: known as f64,
+            },
+            ..Facts::default()
+        };
+        let mut all = Vec::new();
+        for (is_scratch, (played, from_scratch)) in lot.into_iter().zip(played.into_iter().zip(from_scratch)) {
+            if is_scratch {
+                facts.scratch.tasks += 1.0;
+                facts.scratch.successes += f64::from(u8::from(from_scratch));
+            } else {
+                all.push(played);
+            }
+            facts.plays = if anew {
+                all.clone()
+            } else if is_scratch {
+                Vec::new()
+            } else {
+                vec![played]
+            };
+            if demoted(&facts).is_some() {
+                return Some(all.len());
+            }
+            if !anew {
+                facts.run = counted(State::Active, &facts);
+            }
+        }
+        None
+    }
+
+    fn demotions(chance: f64, scratch: f64, anew: bool) -> f64 {
+        let runs: Vec<_> = (1..1001)
+            .map(|seed| estimated(seed, chance, scratch, 0, anew))
+            .collect();
+        share(&runs, Option::is_some)
+    }
+
+    #[test]
+    fn what_is_as_good_as_an_estimated_share_is_seldom_demoted_and_what_is_better_hardly_ever() {
+        let even = [0.2, 0.5, 0.9].map(|chance| demotions(chance, chance, false));
+        let better = [(0.6, 0.5), (0.4, 0.3), (0.95, 0.9)].map(|(chance, scratch)| demotions(chance, scratch, false));
+        let anew = [0.2, 0.5].map(|chance| demotions(chance, chance, true));
+        let bad: Vec<_> = (1..1001).map(|seed| estimated(seed, 0.1, 0.5, 20, false)).collect();
+        let bad = share(&bad, |at| at.is_some_and(|at| at <= 40));
+        let told = format!("even {even:?}, better {better:?}, counted anew {anew:?}, bad {bad}");
+        assert!(even[0] <= 0.38 && even[1] <= 0.15 && even[2] <= 0.15, "{told}");
+        assert!(better.iter().all(|share| *share <= 0.07), "{told}");
+        assert!(bad >= 0.9, "{told}");
+        // Counted again with each estimate, old plays find a bad moment.
+        assert!(anew[0] > 1.2 * even[0] && anew[1] > 0.15, "{told}");
     }
 
     /// What one would write first: the share of all tasks, after ten.
@@ -234,7 +366,7 @@ mod tests {
     #[test]
     fn a_good_pattern_is_left_alone_and_one_as_good_as_any_nearly_so() {
         assert_eq!(share(&after(|_| 0.9, ours), Option::is_some), 0.0);
-        let back = |plays: &[bool]| decides(plays, SCRATCH.share(), Worth::Sound, DECIDES + 1.0);
+        let back = |plays: &[bool]| at(plays, SCRATCH, Worth::Sound, DECIDES + 1.0);
         let bad = share(&after(|_| 0.1, back), Option::is_some);
         assert!(bad < 0.02, "a bad one does not come back: {bad}");
         let even = share(&after(|_| 0.5, ours), Option::is_some);
@@ -243,10 +375,10 @@ mod tests {
         assert!(by_mean > 0.8, "{by_mean}");
     }
 
-    fn facts(successes: u64, offered_successes: u64) -> Facts {
+    fn facts(successes: u64, followed: bool) -> Facts {
         Facts {
             successes,
-            offered_successes,
+            followed,
             scratch: SCRATCH,
             ..Facts::default()
         }
@@ -258,30 +390,31 @@ mod tests {
 
     #[test]
     fn successes_lift_a_pattern_and_their_loss_lowers_it() {
-        assert_eq!(to(State::Candidate, &facts(1, 0)), None);
-        assert_eq!(to(State::Candidate, &facts(2, 0)), Some(State::Trial));
-        assert_eq!(to(State::Trial, &facts(2, 0)), None);
-        assert_eq!(to(State::Trial, &facts(3, 1)), Some(State::Active));
-        assert_eq!(to(State::Active, &facts(2, 0)), Some(State::Trial));
-        assert_eq!(to(State::Active, &facts(1, 1)), Some(State::Candidate));
+        assert_eq!(to(State::Candidate, &facts(1, false)), None);
+        assert_eq!(to(State::Candidate, &facts(2, false)), Some(State::Trial));
+        assert_eq!(to(State::Trial, &facts(2, false)), None);
+        assert_eq!(to(State::Trial, &facts(3, true)), Some(State::Active));
+        assert_eq!(to(State::Active, &facts(2, false)), Some(State::Trial));
+        assert_eq!(to(State::Active, &facts(1, true)), Some(State::Candidate));
         let vouched = Facts {
             vouched: Some(State::Trial),
-            ..facts(0, 0)
+            ..facts(0, false)
         };
         assert_eq!(to(State::Candidate, &vouched), Some(State::Trial));
-        assert_eq!(to(State::Retired, &facts(9, 9)), None);
+        assert_eq!(to(State::Retired, &facts(9, true)), None);
     }
 
     #[test]
     fn a_demoted_pattern_comes_back_by_successes_of_others_and_each_time_later() {
         let bad = Facts {
             plays: vec![false; 40],
-            ..facts(5, 2)
+            ..facts(5, true)
         };
         let demoted = next(State::Active, &bad, 2).unwrap();
         assert_eq!(demoted.to, State::Demoted);
-        // 11 times ln (5/3) is above 5.5.
-        assert_eq!(demoted.plays, Some(11));
+        let (at, run) = demoted.plays.unwrap();
+        assert_eq!((at as u64, run.good, run.tasks), (run.tasks, 0, run.tasks));
+        assert!((LEAST_RUN..=12).contains(&run.tasks), "{run:?}");
         let pinned = Facts {
             pinned: true,
             ..bad.clone()
@@ -290,14 +423,17 @@ mod tests {
         let since = |demotions, plays: &[bool]| Facts {
             demotions,
             plays: plays.to_vec(),
-            ..facts(9, 2)
+            ..facts(9, true)
         };
-        // 6 times ln 3 is above 5.5 + ln 2.
-        assert_eq!(to(State::Demoted, &since(1, &[true; 5])), None);
+        assert_eq!(to(State::Demoted, &since(1, &[true; 4])), None);
         let mut mixed = vec![false; 20];
         mixed.extend([true; 9]);
         let back = next(State::Demoted, &since(1, &mixed), 2).unwrap();
-        assert_eq!((back.to, back.plays), (State::Trial, Some(26)));
+        let (at, run) = back.plays.unwrap();
+        assert_eq!(
+            (back.to, at as u64, run.good),
+            (State::Trial, 20 + run.tasks, run.tasks)
+        );
         assert_eq!(to(State::Demoted, &since(9, &mixed)), None);
     }
 }

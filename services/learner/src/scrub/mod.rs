@@ -34,10 +34,10 @@ impl Scrubber {
     /// # Errors
     /// When one of them is no pattern.
     pub fn new(custom: &[String]) -> Result<Self, BadPattern> {
-        let mut patterns = kinds::built_in()?;
-        for pattern in custom {
-            patterns.push(kinds::custom(pattern)?);
-        }
+        // The operator's own first: what they find may hold what a built-in one would take out of its middle.
+        let own = custom.iter().map(|pattern| kinds::custom(pattern));
+        let mut patterns: Vec<Pattern> = own.collect::<Result<_, _>>()?;
+        patterns.extend(kinds::built_in()?);
         Ok(Self {
             patterns,
             placeholder: Regex::new("<([a-z_]{2,12})_([0-9]{1,9})>")?,

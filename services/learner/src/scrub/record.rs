@@ -26,21 +26,27 @@ const OWN: [&str; 18] = [
     "code",
     "tier",
 ];
-/// Names of members, in what tools take and give, whose text is a secret whatever it looks like.
-const SECRET_NAMES: [&str; 12] = [
+/// Ends of names of members, in what tools take and give, whose value is a secret whatever it looks like: letters and
+/// digits alone.
+const SECRET_NAMES: [&str; 15] = [
     "password",
     "passwd",
+    "pwd",
     "passphrase",
     "secret",
-    "api_key",
+    "clientsecret",
+    "secretkey",
     "apikey",
-    "access_token",
-    "auth_token",
-    "refresh_token",
-    "client_secret",
-    "private_key",
+    "accesskey",
+    "privatekey",
+    "accesstoken",
+    "authtoken",
+    "refreshtoken",
+    "bearertoken",
     "authorization",
 ];
+/// Members whose own members the client or the operator names.
+const MAPS: [&str; 4] = ["metadata", "dimensions", "versions", "business_metrics"];
 const MOST_DEPTH: usize = 100;
 
 /// What was taken out, by kind.
@@ -55,7 +61,7 @@ impl Scrubber {
         let written = serde_json::to_string(&record)?;
         let mut session = self.begin(&written);
         let mut document: Value = serde_json::from_str(&written)?;
-        session.members(&mut document, false, 0);
+        session.members(&mut document, Names::Ours, 0);
         if session.counts.is_empty() {
             return Ok((record, Scrubbed::new()));
         }
@@ -70,14 +76,24 @@ impl Scrubber {
     }
 }
 
+/// Who names an object's members.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    /// The record's schema.
+    Ours,
+    /// Client or operator.
+    Theirs,
+    /// Tools, in what they take and give.
+    Tools,
+}
+
 impl Session<'_> {
-    /// `free`: what tools took and gave, where no member is the system's own.
-    fn members(&mut self, value: &mut Value, free: bool, depth: usize) {
+    fn members(&mut self, value: &mut Value, names: Names, depth: usize) {
         match value {
             Value::String(text) => self.text(text, depth),
-            Value::Array(values) => values.iter_mut().for_each(|value| self.members(value, free, depth)),
-            Value::Object(members) => self.object(members, free, depth),
-            Value::Number(number) if free => {
+            Value::Array(values) => values.iter_mut().for_each(|value| self.members(value, names, depth)),
+            Value::Object(members) => self.object(members, names, depth),
+            Value::Number(number) if names == Names::Tools => {
                 let digits = number.to_string();
                 if digits.len() >= 13
                     && let Some(hidden) = self.clean(&digits)
@@ -89,7 +105,7 @@ impl Session<'_> {
         }
     }
 
-    fn object(&mut self, members: &mut Map<String, Value>, free: bool, depth: usize) {
+    fn object(&mut self, members: &mut Map<String, Value>, names: Names, depth: usize) {
         let named: Vec<(String, String)> = members
             .keys()
             .filter_map(|name| Some((name.clone(), self.clean(name)?)))
@@ -100,13 +116,30 @@ impl Session<'_> {
             }
         }
         for (name, value) in members {
-            match value {
-                Value::String(text) if free && is_secret(name) && !text.is_empty() && !self.is_placeholder(text) => {
-                    *text = self.hide(Kind::Secret, text);
-                }
-                _ if !free && OWN.contains(&name.as_str()) => {}
-                _ => self.members(value, free, depth),
+            match names {
+                Names::Tools if is_secret(name) => self.hide_all(value),
+                Names::Tools => self.members(value, Names::Tools, depth),
+                Names::Ours if MAPS.contains(&name.as_str()) => self.members(value, Names::Theirs, depth),
+                Names::Ours if OWN.contains(&name.as_str()) => {}
+                // Below what they name stands what we name.
+                Names::Ours | Names::Theirs => self.members(value, Names::Ours, depth),
             }
+        }
+    }
+
+    /// Every text and number, whatever it looks like.
+    fn hide_all(&mut self, value: &mut Value) {
+        match value {
+            Value::String(text) if !text.is_empty() && !self.is_placeholder(text) => {
+                *text = self.hide(Kind::Secret, text);
+            }
+            Value::Number(number) => {
+                let digits = number.to_string();
+                *value = Value::String(self.hide(Kind::Secret, &digits));
+            }
+            Value::Array(values) => values.iter_mut().for_each(|value| self.hide_all(value)),
+            Value::Object(members) => members.values_mut().for_each(|value| self.hide_all(value)),
+            Value::String(_) | Value::Bool(_) | Value::Null => {}
         }
     }
 
@@ -115,14 +148,14 @@ impl Session<'_> {
         if depth < MOST_DEPTH && text.starts_with(['{', '[', '"']) {
             if let Ok(mut document) = serde_json::from_str::<Value>(text) {
                 let before = self.counts.clone();
-                self.members(&mut document, true, depth + 1);
+                self.members(&mut document, Names::Tools, depth + 1);
                 if self.counts != before {
                     *text = document.to_string();
                 }
                 return;
             }
         } else if let Ok(mut number @ Value::Number(_)) = serde_json::from_str::<Value>(text) {
-            self.members(&mut number, true, depth + 1);
+            self.members(&mut number, Names::Tools, depth + 1);
             if let Value::String(hidden) = number {
                 *text = Value::String(hidden).to_string();
             }
@@ -135,6 +168,7 @@ impl Session<'_> {
 }
 
 fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase().replace('-', "_");
-    SECRET_NAMES.contains(&name.as_str())
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    let name: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
+    SECRET_NAMES.iter().any(|secret| name.ends_with(secret))
 }

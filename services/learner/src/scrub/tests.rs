@@ -199,3 +199,43 @@ fn a_hostile_text_costs_time_in_proportion_to_its_length() {
         );
     }
 }
+
+/// A record with `output` as what its first step gave, cleaned, as JSON.
+fn cleaned_with(scrubber: &Scrubber, metadata: Value, output: Value) -> String {
+    let mut raw = completed();
+    raw["submission"]["metadata"] = metadata;
+    raw["task"]["plan"]["steps"][0]["output"] = output;
+    let record = from_raw("0192e4a0-0000-7000-8000-000000000001", &raw.to_string(), None).unwrap();
+    serde_json::to_string(&scrubber.record(record).unwrap().0).unwrap()
+}
+
+#[test]
+fn secrets_are_known_by_their_members_name_however_it_is_written() {
+    let planted = json!({
+        "accessToken": "planted-1", "clientSecret": "planted-2", "X-Api-Key": "planted-3", "db_pwd": "planted-4",
+        "password": 7_310_001, "authorization": ["planted-5", {"deep": "planted-6"}], "author": "kept",
+    });
+    let cleaned = cleaned_with(&scrubber(), json!({}), planted);
+    assert!(
+        !cleaned.contains("planted-") && !cleaned.contains("7310001"),
+        "{cleaned}"
+    );
+    assert!(cleaned.contains("kept"), "{cleaned}");
+}
+
+#[test]
+fn members_that_the_client_names_are_looked_through_whatever_they_are_called() {
+    let metadata = json!({"origin": "jane@shop.de", "status": "see jane@shop.de"});
+    let cleaned = cleaned_with(&scrubber(), metadata, json!("fine"));
+    assert!(!cleaned.contains("jane@shop.de"), "{cleaned}");
+}
+
+#[test]
+fn ones_own_patterns_take_out_what_holds_something_built_in() {
+    let own = Scrubber::new(&["Customer: [^\"\\\\]*".to_owned()]).unwrap();
+    let cleaned = cleaned_with(&own, json!({}), json!("Customer: Jane Doe, jane@shop.de"));
+    assert!(
+        !cleaned.contains("Jane Doe") && cleaned.contains("<custom_1>"),
+        "{cleaned}"
+    );
+}

@@ -5,7 +5,6 @@ use super::stratified::{self, Subject};
 
 /// Fewest of each group before anything is told.
 pub const LEAST_EACH: usize = 30;
-const ALPHA: f64 = 0.05;
 
 /// How much higher the treated are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,7 +15,7 @@ pub struct Difference {
     pub treated: f64,
     /// The difference.
     pub effect: f64,
-    /// 95 %, at all looks together; none while a group is too small.
+    /// At all looks together; none while a group is too small.
     pub interval: Option<[f64; 2]>,
     /// Of both groups, in blocks that have both.
     pub n: usize,
@@ -25,10 +24,10 @@ pub struct Difference {
 }
 
 /// Compares within blocks; blocks with one group say nothing: the share of a group may differ between them. None where
-/// no block has both.
-pub fn difference(subjects: &[Subject]) -> Option<Difference> {
+/// no block has both. The interval leaves the truth out with a chance of `alpha`.
+pub fn difference(subjects: &[Subject], alpha: f64) -> Option<Difference> {
     let found = stratified::difference(subjects)?;
-    let half = (found.least() >= LEAST_EACH).then(|| half_width(found.error, found.n, ALPHA));
+    let half = (found.least() >= LEAST_EACH).then(|| half_width(found.error, found.n, alpha));
     Some(Difference {
         control: found.control,
         treated: found.control + found.effect,
@@ -43,6 +42,8 @@ pub fn difference(subjects: &[Subject]) -> Option<Difference> {
 mod tests {
     use super::*;
 
+    const ALPHA: f64 = 0.05;
+
     #[test]
     fn small_groups_tell_nothing_and_looking_often_finds_nothing() {
         let mut rng = fastrand::Rng::with_seed(7);
@@ -54,7 +55,7 @@ mod tests {
             };
             (0..n).map(subject).collect()
         };
-        assert_eq!(difference(&subjects(40)).unwrap().interval, None);
+        assert_eq!(difference(&subjects(40), ALPHA).unwrap().interval, None);
         let (mut often, mut naive) = (0, 0);
         for _ in 0..100 {
             let all = subjects(1000);

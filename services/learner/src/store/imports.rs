@@ -78,7 +78,10 @@ async fn known(connection: &mut PgConnection, tenant: &str, records: &[NewImport
     let select = sqlx::query(
         "SELECT record_id, content_hash FROM learner.imported WHERE tenant = $1 AND record_id = ANY($2)
          UNION ALL
-         SELECT task_id, NULL FROM learner.record WHERE tenant = $1 AND task_id = ANY($2)",
+         SELECT task_id, NULL FROM learner.record WHERE tenant = $1 AND task_id = ANY($2)
+         UNION ALL
+         SELECT id, NULL FROM unnest($2::uuid[]) AS asked(id)
+         JOIN learner.erased_task e ON e.task_hash = sha256(uuid_send(id))",
     );
     let ids: Vec<Uuid> = records.iter().map(|record| record.case.record).collect();
     let rows = select.bind(tenant).bind(ids).fetch_all(connection).await?;

@@ -20,7 +20,7 @@ mod review;
 mod selection;
 mod success;
 
-pub use business::{Arm, Began, Beginning, Daily, NewReport, Outcome, Outcomes, Series, TaskDay, Touch};
+pub use business::{Arm, Began, Beginning, Daily, MOST_TOUCHES, NewReport, Outcome, Outcomes, Series, TaskDay, Touch};
 pub use cases::{NewCase, Unplaced};
 pub use erasure::Erased;
 pub use exports::{ExportRow, ExportState};

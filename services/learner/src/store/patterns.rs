@@ -30,6 +30,8 @@ pub struct PatternRow {
     pub evidence: i64,
     /// Overall scores of those that were judged.
     pub quality: Sample,
+    /// Of the tasks offered it, and of those it was withheld from.
+    pub went_well: Shares,
     pub offered: i64,
     pub adopted: i64,
     pub adapted: i64,
@@ -41,11 +43,9 @@ pub struct PatternRow {
     pub evidence_tasks: Vec<Uuid>,
 }
 
-/// Tasks that were offered a pattern, and tasks it was withheld from.
+/// Scores of tasks that were offered a pattern, and of tasks it was withheld from.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
 pub struct Compared {
-    /// Those that went well, of all that ended.
-    pub went_well: Shares,
     /// Overall scores of those that were judged.
     pub offered: Sample,
     pub withheld: Sample,
@@ -87,7 +87,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<PatternRow>, StoreError> {
         let select = sqlx::query(
-            "SELECT p.*, ARRAY(
+            "SELECT p.*, coalesce(p.note, p.imported::jsonb ->> 'note') AS any_note, ARRAY(
                  SELECT task_id FROM learner.evidence e WHERE e.form = p.form AND e.succeeded AND NOT e.withdrawn
                  ORDER BY finished_at DESC, task_id LIMIT 20
              ) AS evidence_tasks
@@ -108,8 +108,7 @@ impl Store {
     pub async fn compared(&self, patterns: &[Uuid]) -> Result<BTreeMap<Uuid, Compared>, StoreError> {
         let select = sqlx::query(
             "SELECT pattern_id, decision = 'withheld' AS withheld, count(quality), coalesce(sum(quality), 0) AS sum,
-                    coalesce(sum(quality * quality), 0) AS squares,
-                    count(*) AS tasks, count(*) FILTER (WHERE succeeded) AS went_well
+                    coalesce(sum(quality * quality), 0) AS squares
              FROM learner.pattern_use WHERE pattern_id = ANY($1) AND decision <> 'passed' GROUP BY 1, 2",
         );
         let read = async {
@@ -120,17 +119,11 @@ impl Store {
                     sum: row.try_get("sum")?,
                     squares: row.try_get("squares")?,
                 };
-                let share = Share {
-                    hits: row.try_get::<i64, _>("went_well")?.unsigned_abs(),
-                    n: row.try_get::<i64, _>("tasks")?.unsigned_abs(),
-                };
                 let pattern = compared.entry(row.try_get("pattern_id")?).or_default();
                 if row.try_get("withheld")? {
                     pattern.withheld = sample;
-                    pattern.went_well.control = share;
                 } else {
                     pattern.offered = sample;
-                    pattern.went_well.treated = share;
                 }
             }
             Ok(compared)
@@ -163,6 +156,20 @@ impl Store {
     }
 }
 
+/// Of a pattern's own counts.
+pub(super) fn went_well(row: &PgRow) -> Result<Shares, sqlx::Error> {
+    let share = |hits, n| -> Result<Share, sqlx::Error> {
+        Ok(Share {
+            hits: row.try_get::<i64, _>(hits)?.unsigned_abs(),
+            n: row.try_get::<i64, _>(n)?.unsigned_abs(),
+        })
+    };
+    Ok(Shares {
+        treated: share("offered_went_well", "offered")?,
+        control: share("withheld_went_well", "withheld")?,
+    })
+}
+
 fn pattern_row(row: &PgRow) -> Result<PatternRow, sqlx::Error> {
     Ok(PatternRow {
         id: row.try_get("pattern_id")?,
@@ -171,7 +178,7 @@ fn pattern_row(row: &PgRow) -> Result<PatternRow, sqlx::Error> {
         slots: row.try_get("slots")?,
         state: State::parse(row.try_get("state")?).unwrap_or(State::Candidate),
         pinned: row.try_get("pinned")?,
-        note: row.try_get("note")?,
+        note: row.try_get("any_note")?,
         imported: row.try_get::<Option<String>, _>("imported")?.is_some(),
         tasks: row.try_get("tasks")?,
         evidence: row.try_get("evidence")?,
@@ -180,6 +187,7 @@ fn pattern_row(row: &PgRow) -> Result<PatternRow, sqlx::Error> {
             sum: row.try_get("quality_sum")?,
             squares: row.try_get("quality_squares")?,
         },
+        went_well: went_well(row)?,
         offered: row.try_get("offered")?,
         adopted: row.try_get("adopted")?,
         adapted: row.try_get("adapted")?,

@@ -1,7 +1,8 @@
 //! Patterns for a request, and the note of what was offered.
 
+use super::patterns::went_well;
 use super::{Store, StoreError};
-use crate::interval::Sample;
+use crate::interval::{Sample, Shares};
 use crate::patterns::standing::{State, Tally};
 use chrono::{DateTime, Utc};
 use sqlx::Row;
@@ -52,6 +53,8 @@ pub struct Fitting {
     pub state: State,
     pub pinned: bool,
     pub note: Option<String>,
+    /// Of the tasks offered it, and of those it was withheld from.
+    pub went_well: Shares,
 }
 
 /// What plans from scratch came to in tasks that patterns were there for.
@@ -101,14 +104,17 @@ impl Store {
                         learner.alike(intent, left($2, 1000)) AS by_letters
                  FROM near JOIN learner.pattern p USING (pattern_id), asked
              ), best AS (
-                 SELECT pattern_id, form, intent, template, slots, evidence, tasks, state, pinned, note, counts_after,
+                 SELECT pattern_id, form, intent, template, slots, evidence, tasks, state, pinned, counts_after,
+                        offered, offered_went_well, withheld, withheld_went_well,
+                        -- A stranger's words are shown once somebody vouched for the pattern.
+                        coalesce(note, CASE WHEN pinned OR vouched IS NOT NULL THEN imported::jsonb ->> 'note' END) AS note,
                         1.0 / (60 + rank() OVER (ORDER BY by_words DESC))
                         + 1.0 / (60 + rank() OVER (ORDER BY by_letters DESC)) AS fit
                  FROM scored WHERE by_words > 0 OR by_letters >= 0.2
                  ORDER BY fit DESC, evidence DESC, pattern_id LIMIT $5
              )
              SELECT best.*, judged.*, played.* FROM best, LATERAL (
-                 SELECT coalesce(sum(weight), 0)::float8 AS played, coalesce(sum(weight) FILTER (WHERE good), 0)::float8 AS went_well
+                 SELECT coalesce(sum(weight), 0)::float8 AS played, coalesce(sum(weight) FILTER (WHERE good), 0)::float8 AS well
                  FROM (
                      SELECT good, power(0.5, greatest(0, extract(epoch FROM $8 - finished_at)) / $9) AS weight
                      FROM learner.plays(best.pattern_id, best.form, best.counts_after, $7)
@@ -150,12 +156,13 @@ impl Store {
                         squares: row.try_get("quality_squares")?,
                     },
                     tally: Tally {
-                        successes: row.try_get("went_well")?,
+                        successes: row.try_get("well")?,
                         tasks: row.try_get("played")?,
                     },
                     state: State::parse(row.try_get("state")?).unwrap_or(State::Candidate),
                     pinned: row.try_get("pinned")?,
                     note: row.try_get("note")?,
+                    went_well: went_well(row)?,
                 })
             });
             read.collect::<Result<Vec<_>, _>>()

@@ -4,6 +4,7 @@ use super::learning::{lock, standing};
 use super::{Store, StoreError};
 use crate::patterns::Review;
 use crate::patterns::standing::State;
+use crate::record::json::texts;
 use serde_json::json;
 use sqlx::Row;
 use std::collections::BTreeMap;
@@ -59,8 +60,10 @@ impl Store {
                 "UPDATE learner.pattern p SET
                      pinned = coalesce($3, pinned),
                      note = CASE WHEN $4::text IS NULL THEN note ELSE nullif($4, '') END,
+                     imported = CASE WHEN $4::text IS NULL THEN imported ELSE (imported::jsonb - 'note')::text END,
                      state = coalesce($5, state),
                      vouched = CASE WHEN $5::text IS NULL THEN vouched ELSE $6 END,
+                     run_sum = 0, run_good = 0, run_tasks = 0, run_since = NULL,
                      demotions = demotions + CASE WHEN $5 = 'demoted' AND state <> 'demoted' THEN 1 ELSE 0 END,
                      counts_after = CASE WHEN $5::text IS NULL THEN counts_after ELSE coalesce(
                          (SELECT finished_at FROM learner.plays(p.pattern_id, p.form, p.counts_after, 1)), counts_after) END
@@ -98,10 +101,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<ExportedPattern>, StoreError> {
         let select = sqlx::query(
-            "SELECT p.*, ARRAY(SELECT jsonb_array_elements_text(coalesce(
-                 p.imported::jsonb -> 'channels',
-                 (SELECT r.record::jsonb #> '{submission,channels}' FROM learner.record r WHERE r.task_id = p.exemplar),
-                 '[]'))) AS channels
+            "SELECT p.*, coalesce(p.note, p.imported::jsonb ->> 'note') AS any_note, (SELECT r.record FROM learner.record r WHERE r.task_id = p.exemplar) AS record
              FROM learner.pattern p
              WHERE tenant = $1 AND template IS NOT NULL AND pattern_id > $2 ORDER BY pattern_id LIMIT $3",
         );
@@ -117,10 +117,10 @@ impl Store {
                     id: row.try_get("pattern_id")?,
                     intent: row.try_get("intent")?,
                     subject: row.try_get("subject")?,
-                    channels: row.try_get("channels")?,
+                    channels: channels(row.try_get("imported")?, row.try_get("record")?),
                     template: row.try_get("template")?,
                     slots: row.try_get("slots")?,
-                    note: row.try_get("note")?,
+                    note: row.try_get("any_note")?,
                     evidence: row.try_get("evidence")?,
                 })
             });
@@ -151,16 +151,19 @@ impl Store {
                 let imported = json!({
                     "intent": pattern.intent, "subject": pattern.subject, "template": pattern.template,
                     "slots": pattern.slots, "tools": pattern.tools, "channels": pattern.channels,
+                    "note": pattern.note,
                 });
-                let upsert = sqlx::query_scalar(
-                    "INSERT INTO learner.pattern (pattern_id, form, tenant, intent, subject, template, slots, tools, note, imported)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                let upsert = sqlx::query_as(
+                    "INSERT INTO learner.pattern (pattern_id, form, tenant, intent, subject, template, slots, tools, imported)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
                      ON CONFLICT (form) DO UPDATE SET
                          intent = excluded.intent, subject = excluded.subject, template = excluded.template,
-                         slots = excluded.slots, tools = excluded.tools, note = coalesce(pattern.note, excluded.note),
+                         slots = excluded.slots, tools = excluded.tools,
+                         vouched = NULL, pinned = false,
+                         state = CASE WHEN pattern.state = 'retired' THEN 'retired' ELSE 'candidate' END,
                          imported = excluded.imported
                      WHERE pattern.template IS NULL
-                     RETURNING pattern_id",
+                     RETURNING pattern_id, state",
                 );
                 let upsert = upsert
                     .bind(service::ids::v7())
@@ -171,12 +174,12 @@ impl Store {
                     .bind(pattern.template)
                     .bind(pattern.slots)
                     .bind(pattern.tools)
-                    .bind(pattern.note)
                     .bind(imported.to_string());
-                let id: Option<Uuid> = upsert.fetch_optional(&mut *transaction).await?;
-                if let Some(id) = id {
+                let taken: Option<(Uuid, String)> = upsert.fetch_optional(&mut *transaction).await?;
+                if let Some((id, state)) = taken {
                     new += 1;
-                    standing::append(&mut transaction, None, id, State::Candidate, "imported", Some(actor)).await?;
+                    let state = State::parse(&state).unwrap_or(State::Candidate);
+                    standing::append(&mut transaction, None, id, state, "imported", Some(actor)).await?;
                 }
             }
             transaction.commit().await?;
@@ -184,6 +187,18 @@ impl Store {
         };
         import.await.map_err(StoreError::query("import patterns"))
     }
+}
+
+/// Of what was imported, else of the task that shows the way. Read here, since a record may hold what the database takes for
+/// no JSON.
+fn channels(imported: Option<String>, record: Option<String>) -> Vec<String> {
+    let of = |text: Option<String>, pointer: &str| {
+        let document: serde_json::Value = serde_json::from_str(&text?).ok()?;
+        Some(texts(&document, pointer))
+    };
+    of(imported, "/channels")
+        .or_else(|| of(record, "/submission/channels"))
+        .unwrap_or_default()
 }
 
 fn reason(review: &Review) -> String {

@@ -35,7 +35,7 @@ impl Store {
             }
             let select = sqlx::query(
                 "SELECT task_id, bool_or(withheld) AS withheld, min(offered_at) AS at
-                 FROM learner.offer JOIN learner.record USING (task_id) WHERE tenant = $1 AND NOT passed
+                 FROM learner.offer JOIN learner.record USING (task_id) WHERE tenant = $1 AND NOT offer.passed
                  GROUP BY task_id ORDER BY at DESC, task_id LIMIT $2",
             );
             let rows = select.bind(tenant).bind(MOST_TASKS).fetch_all(&self.pool).await?;

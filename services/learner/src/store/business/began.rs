@@ -6,7 +6,7 @@ use sqlx::Row;
 use uuid::Uuid;
 
 /// Most that is told of tasks that touched a metric.
-const MOST_TOUCHES: i64 = 1000;
+pub const MOST_TOUCHES: usize = 1000;
 
 /// What began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub struct Touch {
     pub segment: String,
     pub task: Uuid,
     pub at: DateTime<Utc>,
+    /// It ran the plan of the pattern that is asked about.
+    pub of_pattern: bool,
 }
 
 impl Store {
@@ -77,8 +79,8 @@ impl Store {
         read.await.map_err(StoreError::query("look when something began"))
     }
 
-    /// Completed tasks of that time for which these metrics were reported, the latest first. `pattern`: not those that
-    /// ran its plan.
+    /// Completed tasks of that time for which these metrics were reported, the latest first. `pattern`: told is
+    /// which ran its plan.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -90,23 +92,28 @@ impl Store {
         pattern: Option<Uuid>,
     ) -> Result<Vec<Touch>, StoreError> {
         let select = sqlx::query(
-            "SELECT DISTINCT s.name, s.segment, r.task_id, r.finished_at FROM learner.record r
+            "SELECT DISTINCT s.name, s.segment, r.task_id, r.finished_at,
+                    EXISTS (SELECT FROM learner.evidence e JOIN learner.pattern USING (form)
+                            WHERE e.task_id = r.task_id AND pattern_id = $5) AS of_pattern
+             FROM learner.record r
              JOIN learner.metric_point p USING (task_id) JOIN learner.metric_series s USING (series_id)
              WHERE r.tenant = $1 AND r.status = 'completed' AND r.finished_at > $3 AND r.finished_at < $4
                AND s.tenant = $1 AND s.name = ANY($2)
-               AND NOT EXISTS (SELECT FROM learner.evidence e JOIN learner.pattern USING (form)
-                               WHERE e.task_id = r.task_id AND pattern_id = $5)
              ORDER BY r.finished_at DESC, r.task_id LIMIT $6",
         );
         let select = select.bind(tenant).bind(names).bind(since).bind(until).bind(pattern);
         let read = async {
-            let rows = select.bind(MOST_TOUCHES).fetch_all(&self.pool).await?;
+            let rows = select
+                .bind(i64::try_from(MOST_TOUCHES).unwrap_or(i64::MAX))
+                .fetch_all(&self.pool)
+                .await?;
             let touch = |row: &sqlx::postgres::PgRow| -> Result<Touch, sqlx::Error> {
                 Ok(Touch {
                     name: row.try_get("name")?,
                     segment: row.try_get("segment")?,
                     task: row.try_get("task_id")?,
                     at: row.try_get("finished_at")?,
+                    of_pattern: row.try_get("of_pattern")?,
                 })
             };
             rows.iter().map(touch).collect::<Result<Vec<_>, _>>()

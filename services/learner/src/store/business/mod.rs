@@ -7,7 +7,7 @@ mod points;
 mod requested;
 
 pub use arms::{Arm, Outcomes};
-pub use began::{Began, Beginning, Touch};
+pub use began::{Began, Beginning, MOST_TOUCHES, Touch};
 pub use daily::{Daily, Series, TaskDay};
 pub use points::{NewReport, Outcome};
 pub(super) use requested::note_requested;

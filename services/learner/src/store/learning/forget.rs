@@ -58,12 +58,16 @@ async fn sum_up(connection: &mut PgConnection, forms: &[Uuid]) -> Result<(), sql
 
 async fn count_uses(connection: &mut PgConnection, patterns: &[Uuid]) -> Result<(), sqlx::Error> {
     let update = sqlx::query(
-        "UPDATE learner.pattern p SET offered = n.offered, adopted = n.adopted, adapted = n.adapted, refused = n.refused
+        "UPDATE learner.pattern p SET offered = n.offered, adopted = n.adopted, adapted = n.adapted, refused = n.refused,
+                offered_went_well = n.offered_went_well, withheld = n.withheld, withheld_went_well = n.withheld_went_well
          FROM (
              SELECT a.id, count(u.task_id) FILTER (WHERE decision NOT IN ('withheld', 'passed')) AS offered,
                     count(u.task_id) FILTER (WHERE decision = 'adopted') AS adopted,
                     count(u.task_id) FILTER (WHERE decision = 'adapted') AS adapted,
-                    count(u.task_id) FILTER (WHERE decision = 'refused') AS refused
+                    count(u.task_id) FILTER (WHERE decision = 'refused') AS refused,
+                    count(u.task_id) FILTER (WHERE decision NOT IN ('withheld', 'passed') AND succeeded) AS offered_went_well,
+                    count(u.task_id) FILTER (WHERE decision = 'withheld') AS withheld,
+                    count(u.task_id) FILTER (WHERE decision = 'withheld' AND succeeded) AS withheld_went_well
              FROM (SELECT DISTINCT unnest($1::uuid[])) AS a(id)
              LEFT JOIN learner.pattern_use u ON u.pattern_id = a.id GROUP BY a.id
          ) AS n

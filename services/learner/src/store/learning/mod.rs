@@ -94,7 +94,7 @@ pub(super) async fn reconsider(
     tenant: &str,
     rules: &Rules,
 ) -> Result<(), sqlx::Error> {
-    let update = sqlx::query_scalar(
+    let update = sqlx::query_as(
         "WITH changed AS (
              UPDATE learner.evidence SET withdrawn = NOT withdrawn
              WHERE task_id = $1 AND tenant = $2 AND withdrawn <> learner.is_disliked($1, $2)
@@ -105,12 +105,13 @@ pub(super) async fn reconsider(
          )
          UPDATE learner.pattern p SET evidence = p.evidence + CASE WHEN changed.withdrawn THEN -1 ELSE 1 END
          FROM changed WHERE p.form = changed.form AND changed.succeeded
-         RETURNING p.form",
+         RETURNING p.form, changed.withdrawn",
     );
-    let changed: Option<Uuid> = update.bind(task).bind(tenant).fetch_optional(&mut *connection).await?;
-    let Some(form) = changed else {
+    let changed: Option<(Uuid, bool)> = update.bind(task).bind(tenant).fetch_optional(&mut *connection).await?;
+    let Some((form, withdrawn)) = changed else {
         return Ok(());
     };
+    offers::reconsider(connection, task, withdrawn).await?;
     choose_exemplar(connection, form).await?;
     let touched = standing::touched(connection, &[form], &[task]).await?;
     standing::settle(connection, &touched, rules).await

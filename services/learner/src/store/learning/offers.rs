@@ -125,15 +125,50 @@ pub(super) async fn add_uses(connection: &mut PgConnection, tasks: &[Uuid]) -> R
     }
     let update = sqlx::query(
         "UPDATE learner.pattern p SET offered = p.offered + n.offered, adopted = p.adopted + n.adopted,
-                adapted = p.adapted + n.adapted, refused = p.refused + n.refused
+                adapted = p.adapted + n.adapted, refused = p.refused + n.refused,
+                offered_went_well = p.offered_went_well + n.offered_went_well, withheld = p.withheld + n.withheld,
+                withheld_went_well = p.withheld_went_well + n.withheld_went_well
          FROM (
              SELECT pattern_id, count(*) FILTER (WHERE decision NOT IN ('withheld', 'passed')) AS offered,
                     count(*) FILTER (WHERE decision = 'adopted') AS adopted,
                     count(*) FILTER (WHERE decision = 'adapted') AS adapted,
-                    count(*) FILTER (WHERE decision = 'refused') AS refused
+                    count(*) FILTER (WHERE decision = 'refused') AS refused,
+                    count(*) FILTER (WHERE decision NOT IN ('withheld', 'passed') AND succeeded) AS offered_went_well,
+                    count(*) FILTER (WHERE decision = 'withheld') AS withheld,
+                    count(*) FILTER (WHERE decision = 'withheld' AND succeeded) AS withheld_went_well
              FROM learner.pattern_use WHERE task_id = ANY($1) GROUP BY pattern_id
          ) AS n
          WHERE p.pattern_id = n.pattern_id",
     );
     update.bind(tasks).execute(connection).await.map(drop)
+}
+
+/// Counts a task's success no longer where it was offered or withheld, or counts it again.
+pub(super) async fn reconsider(connection: &mut PgConnection, task: Uuid, withdrawn: bool) -> Result<(), sqlx::Error> {
+    let update = sqlx::query(
+        "UPDATE learner.pattern p SET
+             offered_went_well = p.offered_went_well + CASE WHEN u.decision IN ('withheld', 'passed') THEN 0 ELSE $2 END,
+             withheld_went_well = p.withheld_went_well + CASE WHEN u.decision = 'withheld' THEN $2 ELSE 0 END
+         FROM learner.pattern_use u WHERE u.task_id = $1 AND p.pattern_id = u.pattern_id",
+    );
+    let by = if withdrawn { -1_i64 } else { 1 };
+    update.bind(task).bind(by).execute(connection).await.map(drop)
+}
+
+#[cfg(test)]
+impl crate::store::Store {
+    /// Whether what patterns count of their offers is what the rows say, and there is something to count.
+    pub async fn counts_are_sums(&self) -> bool {
+        let select = sqlx::query_scalar(
+            "SELECT coalesce(bool_and(p.offered_went_well = n.offered AND p.withheld = n.withheld
+                                      AND p.withheld_went_well = n.well), false) AND sum(n.offered) > 0 AND sum(n.well) > 0
+             FROM learner.pattern p, LATERAL (
+                 SELECT count(*) FILTER (WHERE decision NOT IN ('withheld', 'passed') AND succeeded) AS offered,
+                        count(*) FILTER (WHERE decision = 'withheld') AS withheld,
+                        count(*) FILTER (WHERE decision = 'withheld' AND succeeded) AS well
+                 FROM learner.pattern_use u WHERE u.pattern_id = p.pattern_id
+             ) AS n WHERE p.template IS NOT NULL",
+        );
+        select.fetch_one(&self.pool).await.unwrap()
+    }
 }

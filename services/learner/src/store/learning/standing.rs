@@ -2,7 +2,7 @@
 
 use super::told::{self, Came};
 use super::{Rules, Store, StoreError, lock};
-use crate::patterns::standing::{Change, Facts, State, Tally, next};
+use crate::patterns::standing::{Change, Facts, Run, State, Tally, counted, next};
 use bus::Names;
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row};
@@ -10,6 +10,8 @@ use uuid::Uuid;
 
 /// Tasks looked at, the latest. More than it takes to tell a bad pattern from a good one.
 const LATEST: i32 = 500;
+/// Tasks that tell how others fared meanwhile.
+const ENOUGH: u64 = 3;
 /// Changes of one pattern at a time: a long history may hold several.
 const MOST_CHANGES: usize = 64;
 /// Patterns settled with one transaction.
@@ -63,38 +65,55 @@ pub(in crate::store) async fn settle(
 ) -> Result<(), sqlx::Error> {
     for pattern in patterns {
         for _ in 0..MOST_CHANGES {
-            let Some((state, facts, ends)) = look(connection, *pattern).await? else {
+            let Some(seen) = look(connection, *pattern).await? else {
                 break;
             };
-            let Some(change) = next(state, &facts, rules.trial_after.into()) else {
-                break;
+            let change = next(seen.state, &seen.facts, rules.trial_after.into());
+            let (plays, run) = match &change {
+                Some(Change {
+                    plays: Some((plays, run)),
+                    ..
+                }) => (*plays, *run),
+                _ => (seen.facts.plays.len(), counted(seen.state, &seen.facts)),
             };
-            let seen = change.plays.and_then(|plays| ends.get(plays.checked_sub(1)?));
-            note(connection, *pattern, &change, seen.copied(), rules).await?;
+            keep_run(connection, *pattern, &seen, plays, run).await?;
+            match change {
+                None => break,
+                // What is behind is looked at next.
+                Some(change) if change.to == State::Demoted && is_held_back(connection, *pattern, run).await? => {}
+                Some(change) => note(connection, *pattern, &change, rules).await?,
+            }
         }
     }
     Ok(())
 }
 
-/// State, facts, and when each play of them ended.
-async fn look(
-    connection: &mut PgConnection,
-    pattern: Uuid,
-) -> Result<Option<(State, Facts, Vec<DateTime<Utc>>)>, sqlx::Error> {
+/// What is known of a pattern.
+struct Seen {
+    state: State,
+    facts: Facts,
+    /// When each play that is not counted yet ended, and which task it is of.
+    ends: Vec<DateTime<Utc>>,
+    tasks: Vec<Uuid>,
+}
+
+async fn look(connection: &mut PgConnection, pattern: Uuid) -> Result<Option<Seen>, sqlx::Error> {
+    // A play that ended before one that is counted came too late to count.
     let select = sqlx::query(
-        "SELECT state, evidence, vouched, pinned, demotions,
-                (SELECT count(*) FROM (
-                     SELECT FROM learner.pattern_use u WHERE u.pattern_id = p.pattern_id
-                       AND u.decision IN ('adopted', 'adapted') AND u.succeeded LIMIT $2
-                 ) AS followed) AS offered_successes,
+        "SELECT state, evidence, vouched, pinned, demotions, run_sum, run_good, run_tasks,
+                EXISTS (SELECT FROM learner.pattern_use u
+                        WHERE u.pattern_id = p.pattern_id AND u.decision IN ('adopted', 'adapted') AND u.succeeded
+                          AND u.finished_at > p.counts_after) AS followed,
                 scratch.*, plays.*
          FROM learner.pattern p, LATERAL (
              SELECT count(*)::float8 AS scratch_tasks, (count(*) FILTER (WHERE good))::float8 AS scratch_successes
              FROM learner.from_scratch(p.pattern_id, '-infinity', $2)
          ) AS scratch, LATERAL (
              SELECT coalesce(array_agg(good ORDER BY finished_at, task_id), '{}') AS plays,
-                    coalesce(array_agg(finished_at ORDER BY finished_at, task_id), '{}') AS ends
-             FROM learner.plays(p.pattern_id, p.form, p.counts_after, $2)
+                    coalesce(array_agg(finished_at ORDER BY finished_at, task_id), '{}') AS ends,
+                    coalesce(array_agg(task_id ORDER BY finished_at, task_id), '{}') AS tasks
+             FROM learner.plays(p.pattern_id, p.form, greatest(p.counts_after, p.counted_at - interval '1 microsecond'), $2)
+             WHERE (finished_at, task_id) > (p.counted_at, coalesce(p.counted_task, '00000000-0000-0000-0000-000000000000'))
          ) AS plays
          WHERE p.pattern_id = $1",
     );
@@ -107,36 +126,107 @@ async fn look(
     };
     let facts = Facts {
         successes: row.try_get::<i64, _>("evidence")?.unsigned_abs(),
-        offered_successes: row.try_get::<i64, _>("offered_successes")?.unsigned_abs(),
+        followed: row.try_get("followed")?,
         vouched: state("vouched")?,
         pinned: row.try_get("pinned")?,
         demotions: row.try_get::<i32, _>("demotions")?.unsigned_abs(),
+        run: Run {
+            sum: row.try_get("run_sum")?,
+            good: row.try_get::<i64, _>("run_good")?.unsigned_abs(),
+            tasks: row.try_get::<i64, _>("run_tasks")?.unsigned_abs(),
+        },
         plays: row.try_get("plays")?,
         scratch: Tally {
             successes: row.try_get("scratch_successes")?,
             tasks: row.try_get("scratch_tasks")?,
         },
     };
-    Ok(Some((
-        state("state")?.unwrap_or(State::Candidate),
+    Ok(Some(Seen {
+        state: state("state")?.unwrap_or(State::Candidate),
         facts,
-        row.try_get("ends")?,
-    )))
+        ends: row.try_get("ends")?,
+        tasks: row.try_get("tasks")?,
+    }))
 }
 
-async fn note(
+/// Keeps the run that the first `plays` end. They never count again.
+async fn keep_run(
     connection: &mut PgConnection,
     pattern: Uuid,
-    change: &Change,
-    seen: Option<DateTime<Utc>>,
-    rules: &Rules,
+    seen: &Seen,
+    plays: usize,
+    run: Run,
 ) -> Result<(), sqlx::Error> {
+    let Some(last) = plays.checked_sub(1) else {
+        return Ok(());
+    };
+    // The run begins with as many plays as it has, of these or before.
+    let first = usize::try_from(run.tasks)
+        .ok()
+        .and_then(|tasks| plays.checked_sub(tasks));
+    let since = first.and_then(|first| seen.ends.get(first));
     let update = sqlx::query(
-        "UPDATE learner.pattern SET state = $2, counts_after = coalesce($3, counts_after),
-                demotions = demotions + CASE WHEN $2 = 'demoted' THEN 1 ELSE 0 END
+        "UPDATE learner.pattern SET run_sum = $2, run_good = $3, run_tasks = $4, counted_at = $5, counted_task = $6,
+                run_since = CASE WHEN $4 = 0 THEN NULL ELSE coalesce($7, run_since) END
          WHERE pattern_id = $1",
     );
-    let update = update.bind(pattern).bind(change.to.as_str()).bind(seen);
+    let update = update
+        .bind(pattern)
+        .bind(run.sum)
+        .bind(run.good.cast_signed())
+        .bind(run.tasks.cast_signed())
+        .bind(seen.ends.get(last))
+        .bind(seen.tasks.get(last))
+        .bind(since);
+    update.execute(connection).await.map(drop)
+}
+
+/// Whether plans from scratch of the run's own time, or where there are fewer than three of them the tenant's other tasks,
+/// did no better than the run: then something else is wrong.
+async fn is_held_back(connection: &mut PgConnection, pattern: Uuid, run: Run) -> Result<bool, sqlx::Error> {
+    let select = sqlx::query(
+        "SELECT scratch.*, others.* FROM learner.pattern p, LATERAL (
+             SELECT count(*) AS scratch, count(*) FILTER (WHERE good) AS scratch_good
+             FROM learner.from_scratch(p.pattern_id, p.run_since - interval '1 microsecond', $2) WHERE finished_at <= p.counted_at
+         ) AS scratch, LATERAL (
+             SELECT count(*) AS others, count(*) FILTER (WHERE good) AS others_good FROM (
+                 SELECT coalesce(e.succeeded AND NOT e.withdrawn, false) AS good
+                 FROM learner.record r LEFT JOIN learner.evidence e USING (task_id)
+                 WHERE r.tenant = p.tenant AND r.finished_at BETWEEN p.run_since AND p.counted_at
+                   AND e.form IS DISTINCT FROM p.form
+                   AND NOT EXISTS (SELECT FROM learner.pattern_use u WHERE u.task_id = r.task_id
+                                     AND u.pattern_id = p.pattern_id AND u.decision IN ('adopted', 'adapted'))
+                 ORDER BY r.finished_at DESC LIMIT $2
+             ) AS latest
+         ) AS others
+         WHERE p.pattern_id = $1",
+    );
+    let Some(row) = select.bind(pattern).bind(LATEST).fetch_optional(connection).await? else {
+        return Ok(false);
+    };
+    let count = |name| row.try_get::<i64, _>(name).map(i64::unsigned_abs);
+    let (good, tasks) = match (count("scratch_good")?, count("scratch")?) {
+        few if few.1 < ENOUGH => (count("others_good")?, count("others")?),
+        known => known,
+    };
+    Ok(tasks >= ENOUGH && good * run.tasks <= run.good * tasks)
+}
+
+/// Notes another state. A demotion ends what people vouched for.
+async fn note(connection: &mut PgConnection, pattern: Uuid, change: &Change, rules: &Rules) -> Result<(), sqlx::Error> {
+    let update = sqlx::query(
+        "UPDATE learner.pattern SET state = $2,
+                demotions = demotions + CASE WHEN $2 = 'demoted' THEN 1 ELSE 0 END,
+                vouched = CASE WHEN $2 = 'demoted' THEN NULL ELSE vouched END,
+                counts_after = CASE WHEN $3 THEN counted_at ELSE counts_after END,
+                run_sum = CASE WHEN $3 THEN 0 ELSE run_sum END, run_good = CASE WHEN $3 THEN 0 ELSE run_good END,
+                run_tasks = CASE WHEN $3 THEN 0 ELSE run_tasks END, run_since = CASE WHEN $3 THEN NULL ELSE run_since END
+         WHERE pattern_id = $1",
+    );
+    let update = update
+        .bind(pattern)
+        .bind(change.to.as_str())
+        .bind(change.plays.is_some());
     update.execute(&mut *connection).await?;
     append(
         connection,
