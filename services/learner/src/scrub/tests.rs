@@ -204,8 +204,8 @@ fn a_hostile_text_costs_time_in_proportion_to_its_length() {
 fn cleaned_with(scrubber: &Scrubber, metadata: Value, output: Value) -> String {
     let mut raw = completed();
     raw["submission"]["metadata"] = metadata;
-    raw["task"]["plan"]["steps"][0]["output"] = output;
-    let record = from_raw("0192e4a0-0000-7000-8000-000000000001", &raw.to_string(), None).unwrap();
+    let mut record = from_raw("0192e4a0-0000-7000-8000-000000000001", &raw.to_string(), None).unwrap();
+    record.steps[0].output = Some(output.to_string());
     serde_json::to_string(&scrubber.record(record).unwrap().0).unwrap()
 }
 
