@@ -1,16 +1,20 @@
 //! Deleting what is kept of a user, for good.
 
-use super::learning::{forget, lock, reconsider_all};
+use super::learning::{forget, lock, note_authors, reconsider_all};
 use super::records::NewRecord;
 use super::{Store, StoreError};
+use crate::record::json;
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use serde_json::Value;
+use sqlx::{PgConnection, Row};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Key of the advisory lock between erasing and keeping: what is being kept is kept before it is looked for, or after it
 /// is known to be erased. It spells "erasure".
 const LOCK: i64 = 0x65_7261_7375_7265;
+/// Records read with one query.
+const PAGE: i64 = 64;
 
 /// What was deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -83,6 +87,8 @@ impl Store {
     /// When the database does not take it; what was deleted so far stays so.
     pub async fn erase(&self, tenant: &str, user: &str, now: DateTime<Utc>) -> Result<Erased, StoreError> {
         let erase = async {
+            // In transactions of their own: right after an upgrade that may be many.
+            while self.read_authors(tenant).await? {}
             let mut erased = self.erase_rows(tenant, user, now).await?;
             // By itself: an export that is being written holds its row, and nothing else is to wait for it.
             erased.exports = self.drop_exports(tenant, user).await?;
@@ -91,11 +97,22 @@ impl Store {
         erase.await.map_err(StoreError::query("erase a user"))
     }
 
+    async fn read_authors(&self, tenant: &str) -> Result<bool, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        lock(&mut transaction).await?;
+        let more = read_authors(&mut transaction, tenant).await?;
+        transaction.commit().await?;
+        Ok(more)
+    }
+
     async fn erase_rows(&self, tenant: &str, user: &str, now: DateTime<Utc>) -> Result<Erased, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         lock(&mut transaction).await?;
         let exclusive = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK);
         exclusive.execute(&mut *transaction).await?;
+        // What came in between.
+        while read_authors(&mut transaction, tenant).await? {}
+        untell(&mut transaction, tenant, user).await?;
         bury(&mut transaction, tenant, user, now).await?;
         let select = sqlx::query_scalar("SELECT task_id FROM learner.record WHERE tenant = $1 AND author = $2");
         let tasks: Vec<Uuid> = select.bind(tenant).bind(user).fetch_all(&mut *transaction).await?;
@@ -133,11 +150,6 @@ impl Store {
         unnamed.bind(tenant).bind(user).execute(&mut *transaction).await?;
         let unnamed = sqlx::query("UPDATE learner.pattern_change SET actor = '' WHERE tenant = $1 AND actor = $2");
         unnamed.bind(tenant).bind(user).execute(&mut *transaction).await?;
-        let untold = sqlx::query(
-            "UPDATE learner.event SET body = jsonb_set(body::jsonb, '{data,actor}', 'null')::text
-             WHERE body::jsonb ->> 'tenant' = $1 AND body::jsonb #>> '{data,actor}' = $2",
-        );
-        untold.bind(tenant).bind(user).execute(&mut *transaction).await?;
         let uses = sqlx::query(
             "DELETE FROM learner.preference_use
              WHERE tenant = $1 AND (task_id = ANY($3) OR (scope = 'user' AND subject = $2))",
@@ -182,6 +194,44 @@ impl Store {
         transaction.commit().await?;
         Ok(dropped.rows_affected())
     }
+}
+
+/// Reads who asked for some of a tenant's tasks of which that is not known. False: there are none. Under the lock of learning.
+async fn read_authors(connection: &mut PgConnection, tenant: &str) -> Result<bool, sqlx::Error> {
+    let select =
+        sqlx::query("SELECT task_id, record FROM learner.record WHERE tenant = $1 AND author IS NULL LIMIT $2");
+    let rows = select.bind(tenant).bind(PAGE).fetch_all(&mut *connection).await?;
+    let author = |row: &sqlx::postgres::PgRow| {
+        let raw: Value = serde_json::from_str(&row.try_get::<String, _>(1)?).unwrap_or_default();
+        Ok((row.try_get(0)?, json::author(&raw)))
+    };
+    let authors: Vec<(Uuid, String)> = rows.iter().map(author).collect::<Result<_, sqlx::Error>>()?;
+    note_authors(connection, &authors).await?;
+    Ok(!authors.is_empty())
+}
+
+/// Events of patterns no longer say that it was this user's word. Before anything else of them is forgotten.
+async fn untell(connection: &mut PgConnection, tenant: &str, user: &str) -> Result<(), sqlx::Error> {
+    // Not in the database: its JSON has no NUL, which a note may have.
+    let select = sqlx::query(
+        "SELECT task_id, sequence, body FROM learner.event
+         WHERE task_id IN (SELECT pattern_id FROM learner.pattern_change WHERE tenant = $1 AND actor = $2)",
+    );
+    for row in select.bind(tenant).bind(user).fetch_all(&mut *connection).await? {
+        let body: String = row.try_get("body")?;
+        let Ok(mut body) = serde_json::from_str::<Value>(&body) else {
+            continue;
+        };
+        let Some(actor) = body.pointer_mut("/data/actor").filter(|actor| actor.as_str() == Some(user)) else {
+            continue;
+        };
+        *actor = Value::Null;
+        let update = sqlx::query("UPDATE learner.event SET body = $3 WHERE task_id = $1 AND sequence = $2");
+        let (pattern, sequence): (Uuid, i64) = (row.try_get("task_id")?, row.try_get("sequence")?);
+        let update = update.bind(pattern).bind(sequence).bind(body.to_string());
+        update.execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// The stone says who by a hash alone, since when, and from when on exports may have something of theirs.

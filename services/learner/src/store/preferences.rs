@@ -270,6 +270,16 @@ impl Store {
         select.fetch_all(&self.pool).await.unwrap()
     }
 
+    /// As a learner of before there were preferences wrote it, with a text put before its request.
+    pub async fn as_before_the_upgrade(&self, task: workflow::ids::TaskId, put: &str) {
+        let update = sqlx::query(
+            "UPDATE learner.record SET author = NULL, studied = false, record = '{\"note\":\"' || $2 || '\",' || substr(record, 2)
+             WHERE task_id = $1",
+        );
+        let done = update.bind(task.0).bind(put).execute(&self.pool).await.unwrap();
+        assert_eq!(done.rows_affected(), 1);
+    }
+
     /// Rows of all tables with a text in them.
     pub async fn rows_with(&self, text: &str) -> Vec<String> {
         let select = sqlx::query_scalar(

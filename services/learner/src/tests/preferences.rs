@@ -390,6 +390,7 @@ async fn an_erased_user_is_gone_and_does_not_come_back() {
         read(task(90), "other", &raw)
     };
     with.keep(vec![elsewhere.clone()]).await.unwrap();
+    with.as_before_the_upgrade(anns[1].task, "\\u0000").await;
     let exports = Exports::new(with.clone(), super::exports::rules(), CancellationToken::new());
     let options = parse(r#"{"format":"jsonl"}"#).unwrap();
     for tenant in ["default", "other"] {
