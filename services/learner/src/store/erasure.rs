@@ -2,12 +2,14 @@
 
 use super::learning::{forget, lock, note_authors, reconsider_all};
 use super::records::NewRecord;
+use super::preferences::NewStatement;
 use super::{Store, StoreError};
 use crate::record::json;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// Key of the advisory lock between erasing and keeping: what is being kept is kept before it is looked for, or after it
@@ -77,6 +79,33 @@ pub(super) async fn without_erased(
         records.retain(|record| !erased.contains(&record.task.0));
     }
     Ok(records)
+}
+
+/// Those statements that are not of erased users, of before their erasure. Under the guard, or the lock of learning.
+pub(super) async fn of_nobody_erased(
+    connection: &mut PgConnection,
+    mut statements: Vec<NewStatement>,
+) -> Result<Vec<NewStatement>, sqlx::Error> {
+    let people: BTreeSet<(&str, &str)> = statements
+        .iter()
+        .map(|statement| (statement.tenant.as_str(), statement.subject.as_str()))
+        .collect();
+    let (tenants, users): (Vec<&str>, Vec<&str>) = people.into_iter().unzip();
+    let select = sqlx::query(
+        "SELECT n.tenant, n.author, e.erased_at FROM unnest($1::text[], $2::text[]) AS n(tenant, author)
+         JOIN learner.erased_user e ON e.tenant = n.tenant AND e.user_hash = sha256(convert_to(n.author, 'UTF8'))",
+    );
+    let rows = select.bind(tenants).bind(users).fetch_all(connection).await?;
+    let read = |row: &PgRow| Ok(((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?));
+    let erased: BTreeMap<(String, String), DateTime<Utc>> =
+        rows.iter().map(read).collect::<Result<_, sqlx::Error>>()?;
+    statements.retain(|statement| {
+        let person = (statement.tenant.clone(), statement.subject.clone());
+        erased
+            .get(&person)
+            .is_none_or(|erased_at| statement.valid_at > *erased_at)
+    });
+    Ok(statements)
 }
 
 impl Store {
@@ -201,7 +230,7 @@ async fn read_authors(connection: &mut PgConnection, tenant: &str) -> Result<boo
     let select =
         sqlx::query("SELECT task_id, record FROM learner.record WHERE tenant = $1 AND author IS NULL LIMIT $2");
     let rows = select.bind(tenant).bind(PAGE).fetch_all(&mut *connection).await?;
-    let author = |row: &sqlx::postgres::PgRow| {
+    let author = |row: &PgRow| {
         let raw: Value = serde_json::from_str(&row.try_get::<String, _>(1)?).unwrap_or_default();
         Ok((row.try_get(0)?, json::author(&raw)))
     };
