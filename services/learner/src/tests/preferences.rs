@@ -255,6 +255,8 @@ async fn what_cannot_be_stated_is_refused_and_nothing_of_it_kept() {
         state(&store, "eve", "team", json!({"a": 1}), moment(1)).await.is_err(),
         "no member"
     );
+    let long = state(&store, "ann", "user", json!({"a": "x".repeat(1023)}), moment(1)).await;
+    assert!(long.unwrap_err().contains("1024 bytes"));
     assert!(state(&store, "ann", "world", json!({"a": 1}), moment(1)).await.is_err());
     assert!(
         state(&store, "ann", "user", json!({"a": null}), moment(1))
@@ -304,7 +306,15 @@ async fn a_planning_is_told_what_its_request_leaves_open_and_held_out_only_what_
         keys(&recall(&store, task(52), "ann", json!({}), true).await),
         ["audience"]
     );
-    assert!(recall(&store, task(53), "eve", json!({}), false).await.is_empty());
+    for part in ["a", "b", "c"] {
+        let long = (0..7).map(|n| (format!("{part}{n}"), json!("x".repeat(1000))));
+        let long = Value::Object(long.collect());
+        state(&store, "bob", "tenant", long, moment(21)).await.unwrap();
+    }
+    let told = recall(&store, task(55), "ann", json!({}), false).await;
+    assert_eq!(told.len(), 17, "16 KiB at most, and what is stated first: {:?}", keys(&told));
+    assert!(told.values().all(|told| told["source"] == "explicit") && told.contains_key("audience"));
+    assert_eq!(recall(&store, task(53), "eve", json!({}), false).await.len(), 16);
     assert!(recall(&store, task(54), "", json!({}), false).await.is_empty());
 }
 
