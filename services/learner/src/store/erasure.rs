@@ -205,7 +205,7 @@ impl Store {
         })
     }
 
-    /// Every export that may have a record of theirs: those that were written since the first of them was kept.
+    /// Every export that may have a record of theirs, or what they said: those that were written since the first of it was kept.
     async fn drop_exports(&self, tenant: &str, user: &str) -> Result<u64, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         let delete = sqlx::query(
@@ -267,7 +267,9 @@ async fn untell(connection: &mut PgConnection, tenant: &str, user: &str) -> Resu
 async fn bury(connection: &mut PgConnection, tenant: &str, user: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let upsert = sqlx::query(
         "INSERT INTO learner.erased_user AS u (tenant, user_hash, erased_at, exports_from)
-         SELECT $1, sha256(convert_to($2, 'UTF8')), $3, min(ingested_at) FROM learner.record WHERE tenant = $1 AND author = $2
+         SELECT $1, sha256(convert_to($2, 'UTF8')), $3,
+                least((SELECT min(ingested_at) FROM learner.record WHERE tenant = $1 AND author = $2),
+                      (SELECT min(created_at) FROM learner.feedback WHERE tenant = $1 AND actor = $2))
          ON CONFLICT (tenant, user_hash) DO UPDATE SET erased_at = greatest(u.erased_at, excluded.erased_at),
              exports_from = least(u.exports_from, excluded.exports_from)",
     );
@@ -284,6 +286,7 @@ async fn bury(connection: &mut PgConnection, tenant: &str, user: &str, now: Date
 async fn drop_tasks(connection: &mut PgConnection, tasks: &[Uuid]) -> Result<(), sqlx::Error> {
     for statement in [
         "DELETE FROM learner.record WHERE task_id = ANY($1)",
+        "DELETE FROM learner.feedback WHERE task_id = ANY($1)",
         "DELETE FROM learner.set_aside WHERE task_id = ANY($1)",
         "DELETE FROM learner.offer WHERE task_id = ANY($1)",
         "DELETE FROM learner.preference_offer WHERE task_id = ANY($1)",

@@ -431,6 +431,7 @@ async fn an_erased_user_is_gone_and_does_not_come_back() {
         "nobody asks for them again"
     );
     let late = asked(20, "annabel", "dry", None);
+    rate(&with, late.task, "bob", json!({"rating": 5, "comment": "for annabel, too"})).await;
     assert_eq!(
         with.keep(anns.clone()).await.unwrap() + with.keep(vec![late]).await.unwrap(),
         0
@@ -471,6 +472,24 @@ async fn an_erased_user_is_gone_and_does_not_come_back() {
     let back = asked(200, "annabel", "dry", None);
     assert!(back.asked_at.unwrap() > now + TimeDelta::hours(1));
     assert_eq!(with.keep(vec![back]).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn exports_with_an_erased_users_comment_are_dropped_without_any_task_of_theirs() {
+    let store = store().await;
+    let bobs = asked(1, "bob", "warm", None);
+    store.keep(vec![bobs.clone()]).await.unwrap();
+    rate(&store, bobs.task, "annabel", json!({"rating": 1, "comment": "said annabel"})).await;
+    let exports = Exports::new(store.clone(), super::exports::rules(), CancellationToken::new());
+    let options = parse(r#"{"format":"jsonl"}"#).unwrap();
+    exports.start(service::ids::v7(), "default", &options).await.unwrap();
+    let erase = EraseUserRequest {
+        tenant: "default".to_owned(),
+        user: "annabel".to_owned(),
+    };
+    let erased = preferences(&store).erase(&erase, moment(100)).await.unwrap();
+    assert_eq!(erased["erased"]["exports_dropped"], 1);
+    assert_eq!(store.rows_with("annabel").await, Vec::<String>::new());
 }
 
 fn of_default(lines: Vec<String>) -> Vec<String> {
