@@ -241,6 +241,23 @@ async fn what_is_stated_holds_until_it_is_taken_back_and_is_answered_for_its_tim
 }
 
 #[tokio::test]
+async fn what_holds_is_told_however_much_was_stated_since() {
+    let store = store().await;
+    state(&store, "ann", "user", json!({"tone": "formal"}), moment(0)).await.unwrap();
+    for n in 1..=35 {
+        let named = (0..30).map(|k| (format!("k{k}"), json!(n)));
+        let stated = Value::Object(named.collect());
+        state(&store, "ann", "user", stated, moment(n)).await.unwrap();
+    }
+    for history in [false, true] {
+        let asked = ListPreferencesRequest { history, ..of("ann") };
+        let found = shown(&held(&store, asked).await);
+        assert_eq!(found.len(), 31, "{found:?}");
+        assert!(found.contains(&"tone=formal explicit user".to_owned()));
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_stated_is_refused_and_nothing_of_it_kept() {
     let store = store().await;
     let many = |from: usize| -> Value {
