@@ -84,7 +84,8 @@ CREATE TABLE learner.erased_task (
     task_hash bytea PRIMARY KEY
 );
 
--- Who asked for the task; empty: not known.
-ALTER TABLE learner.record ADD COLUMN author text NOT NULL DEFAULT '';
-UPDATE learner.record SET author = coalesce(record::json #>> '{submission,actor}', '');
+-- Who asked for the task; empty: not known; null: not read yet, as of rows from before, and of those that a learner from
+-- before writes still. They are read when they are studied, or when somebody is erased.
+ALTER TABLE learner.record ADD COLUMN author text;
 CREATE INDEX record_by_author ON learner.record (tenant, author);
+CREATE INDEX record_without_author ON learner.record (finished_at, task_id) WHERE author IS NULL;

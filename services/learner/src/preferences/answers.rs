@@ -1,7 +1,7 @@
 //! Preferences for a planning and for people, and what people state.
 
 use super::document::{erased, listed, told};
-use super::holding::{Viewpoint, held};
+use super::holding::{Held, Viewpoint, held};
 use super::{Scope, Source, Statement};
 use crate::store::{MOST_STATED, NewStatement, StateError, Store, StoreError, Wanted};
 use chrono::{DateTime, Utc};
@@ -14,6 +14,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 const MAX_BYTES: usize = 8 * 1024;
+/// Of one stated value, as JSON.
+const MAX_VALUE_BYTES: usize = 1024;
+/// Of the names and values that a planning is told: they stand in its prompt.
+const MAX_TOLD_BYTES: usize = 16 * 1024;
 /// Where results go is settled when a task is accepted; a plan cannot change it.
 const SETTLED: &str = "channels";
 
@@ -83,6 +87,7 @@ impl Preferences {
         // Stated ones first: of others there may be any number.
         found.sort_by(|a, b| a.source.cmp(&b.source).then(b.strength.total_cmp(&a.strength)));
         found.truncate(2 * MOST_STATED);
+        keep_within(&mut found, MAX_TOLD_BYTES);
         self.store.note_told(task, &request.tenant, &found).await?;
         Ok(told(&found).to_string())
     }
@@ -250,6 +255,16 @@ impl Preferences {
     }
 }
 
+/// The first ones that together have no more bytes than that; one that does not fit is left out.
+fn keep_within(found: &mut Vec<Held>, most: usize) {
+    let mut left = most;
+    found.retain(|held| {
+        let rest = left.checked_sub(held.key.len() + held.value.to_string().len());
+        left = rest.unwrap_or(left);
+        rest.is_some()
+    });
+}
+
 fn scope(name: &str) -> Result<Scope, PreferenceError> {
     Scope::parse(name).ok_or_else(|| PreferenceError::unreadable("a scope is user, team or tenant"))
 }
@@ -259,6 +274,14 @@ fn stated(json: &str) -> Result<Map<String, Value>, PreferenceError> {
     let stated = read.map_err(|error| PreferenceError::unreadable(format!("the preferences: {error}")))?;
     if json.len() > MAX_BYTES || json.contains("\\u0000") {
         return Err(PreferenceError::unreadable("they are too large, or have NUL"));
+    }
+    if stated
+        .iter()
+        .any(|(_, value)| value.to_string().len() > MAX_VALUE_BYTES)
+    {
+        return Err(PreferenceError::unreadable(format!(
+            "a value has at most {MAX_VALUE_BYTES} bytes"
+        )));
     }
     if stated.is_empty() || stated.values().any(Value::is_null) {
         return Err(PreferenceError::unreadable(

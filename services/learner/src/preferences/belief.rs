@@ -19,7 +19,7 @@ const ACT: f64 = 0.8;
 const STAY: f64 = 0.6;
 /// Lighter than this a value is forgotten.
 const NEGLIGIBLE: f64 = 1e-6;
-/// Numbers count as their mean while they lie within this share of it.
+/// Numbers within this share of their median count as the same, by their mean.
 const SPREAD: f64 = 0.25;
 /// The sources in the order in which they count.
 const SHOWN: [Source; 3] = [Source::Edit, Source::Rating, Source::Behaviour];
@@ -29,7 +29,7 @@ const SHOWN: [Source; 3] = [Source::Edit, Source::Rating, Source::Behaviour];
 pub struct Belief {
     pub value: Value,
     pub source: Source,
-    /// Probability that it is wanted in more than half of the cases; of a mean, how near the numbers lie to it.
+    /// Probability that it is wanted in more than half of the cases; of a mean no more than how near the numbers lie to it.
     pub strength: f64,
     /// When it began to count.
     pub since: DateTime<Utc>,
@@ -98,7 +98,6 @@ struct Pool {
     /// Sums over the weights, and over their squares.
     weight: f64,
     squares: f64,
-    numbers: Numbers,
     acting: Option<Acting>,
 }
 
@@ -109,15 +108,8 @@ struct Weights {
     against: f64,
 }
 
-/// Sums over values that are numbers, as long as all are.
-#[derive(Default)]
-struct Numbers {
-    weight: f64,
-    sum: f64,
-    squares: f64,
-    whole: bool,
-    others: bool,
-}
+/// What counts, and how likely it is wanted.
+type Decided = (Option<String>, Value, f64);
 
 struct Acting {
     /// Its JSON; none: the mean.
@@ -134,10 +126,6 @@ impl Pool {
             values: BTreeMap::new(),
             weight: 0.0,
             squares: 0.0,
-            numbers: Numbers {
-                whole: true,
-                ..Numbers::default()
-            },
             acting: None,
         }
     }
@@ -145,7 +133,6 @@ impl Pool {
     fn fade(&mut self) {
         self.weight *= KEPT;
         self.squares *= KEPT * KEPT;
-        self.numbers.fade();
         for weights in self.values.values_mut() {
             weights.speaks_for *= KEPT;
             weights.against *= KEPT;
@@ -166,13 +153,14 @@ impl Pool {
             weights.against += statement.weight;
         } else {
             weights.speaks_for += statement.weight;
-            self.numbers.take(value, statement.weight);
         }
     }
 
     fn is_contradicted_by(&self, statement: &Statement) -> bool {
-        let other = |acting: &Acting| statement.against == (statement.value.as_ref() == Some(&acting.value));
-        self.acting.as_ref().is_some_and(other)
+        let (Some(acting), Some(value)) = (&self.acting, &statement.value) else {
+            return self.acting.is_some() && !statement.against;
+        };
+        statement.against == acting.is_same(value)
     }
 
     fn effective_n(&self) -> f64 {
@@ -212,7 +200,7 @@ impl Pool {
     }
 
     /// The value that counts now, whatever did before.
-    fn favourite(&self) -> Option<(Option<String>, Value, f64)> {
+    fn favourite(&self) -> Option<Decided> {
         let heaviest = self
             .values
             .iter()
@@ -222,17 +210,64 @@ impl Pool {
         (strength >= ACT).then(|| (Some(named.clone()), weights.value.clone(), strength))
     }
 
-    fn mean(&self) -> Option<(Option<String>, Value, f64)> {
-        let (value, strength) = self.numbers.mean()?;
-        Some((None, value, strength))
+    /// The mean of the numbers that count now, whatever did before.
+    fn mean(&self) -> Option<Decided> {
+        self.around(self.median()?, ACT)
     }
 
     /// What counted before, where nothing speaks against it.
-    fn still(&self) -> Option<(Option<String>, Value, f64)> {
+    fn still(&self) -> Option<Decided> {
         let acting = self.acting.as_ref()?;
-        let named = acting.named.as_ref()?;
+        let Some(named) = &acting.named else {
+            return self.around(acting.value.as_f64()?, STAY);
+        };
         let strength = self.probability(named);
         (strength >= STAY).then(|| (Some(named.clone()), acting.value.clone(), strength))
+    }
+
+    /// The number with half of the weight of all on either side.
+    fn median(&self) -> Option<f64> {
+        let mut numbers: Vec<(f64, f64)> = self.values.values().filter_map(Weights::number).collect();
+        numbers.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        let half = numbers.iter().map(|(_, weight)| weight).sum::<f64>() / 2.0;
+        let mut passed = 0.0;
+        let middle = numbers.iter().find(|(_, weight)| {
+            passed += weight;
+            passed >= half
+        });
+        middle.map(|(number, _)| *number)
+    }
+
+    /// The mean of the numbers near a centre, where it is likely enough that such a number is wanted in more than half of the
+    /// cases: whatever else was shown speaks against it, and whoever rejected such a number.
+    fn around(&self, centre: f64, least: f64) -> Option<Decided> {
+        let (mut weight, mut sum, mut squares, mut against) = (0.0, 0.0, 0.0, 0.0);
+        let mut whole = true;
+        for weights in self.values.values() {
+            let Some(number) = weights.value.as_f64().filter(|number| is_near(*number, centre)) else {
+                against += weights.speaks_for;
+                continue;
+            };
+            let distance = number - centre;
+            weight += weights.speaks_for;
+            sum += weights.speaks_for * distance;
+            squares += weights.speaks_for * distance * distance;
+            against += weights.against;
+            whole &= number.fract() == 0.0 || weights.speaks_for <= NEGLIGIBLE;
+        }
+        let likely = majority(weight, against);
+        if weight <= NEGLIGIBLE || likely < least {
+            return None;
+        }
+        let shift = sum / weight;
+        let mean = centre + shift;
+        let spread = (squares / weight - shift * shift).max(0.0).sqrt() / mean.abs();
+        let value = if whole {
+            Value::from(mean.round() as i64)
+        } else {
+            Value::from(mean)
+        };
+        Some((None, value, likely.min(1.0 - spread)))
     }
 
     fn belief(&self) -> Option<Belief> {
@@ -247,39 +282,25 @@ impl Pool {
     }
 }
 
-impl Numbers {
-    fn fade(&mut self) {
-        self.weight *= KEPT;
-        self.sum *= KEPT;
-        self.squares *= KEPT;
+impl Weights {
+    /// A number that was shown, and its weight.
+    fn number(&self) -> Option<(f64, f64)> {
+        let number = self.value.as_f64()?;
+        (self.speaks_for > 0.0).then_some((number, self.speaks_for))
     }
+}
 
-    fn take(&mut self, value: &Value, weight: f64) {
-        let Some(number) = value.as_f64().filter(|number| number.is_finite()) else {
-            self.others = true;
-            return;
-        };
-        self.whole &= number.fract() == 0.0;
-        self.weight += weight;
-        self.sum += weight * number;
-        self.squares += weight * number * number;
-    }
-
-    /// The exponentially weighted mean, where the numbers agree.
-    fn mean(&self) -> Option<(Value, f64)> {
-        if self.others || self.weight <= NEGLIGIBLE {
-            return None;
+impl Acting {
+    fn is_same(&self, value: &Value) -> bool {
+        match (self.named.is_none(), self.value.as_f64(), value.as_f64()) {
+            (true, Some(mean), Some(number)) => is_near(number, mean),
+            _ => self.value == *value,
         }
-        let mean = self.sum / self.weight;
-        let deviation = (self.squares / self.weight - mean * mean).max(0.0).sqrt();
-        let spread = deviation / mean.abs();
-        let value = if self.whole {
-            Value::from(mean.round() as i64)
-        } else {
-            Value::from(mean)
-        };
-        (spread <= SPREAD).then_some((value, 1.0 - spread))
     }
+}
+
+fn is_near(number: f64, centre: f64) -> bool {
+    (number - centre).abs() <= centre.abs() * SPREAD
 }
 
 /// Probability that more than half of the cases are for something: the upper half of Beta(1 + for, 1 + against).

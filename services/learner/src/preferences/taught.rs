@@ -143,10 +143,19 @@ fn edits(raw: &Value) -> Vec<(String, Value)> {
     let mut chosen: Vec<String> = published.filter_map(|to| json::text(to, "/channel")).collect();
     chosen.sort_unstable();
     let left_out = asked.iter().any(|channel| !chosen.contains(channel));
-    if left_out && !chosen.is_empty() {
+    if left_out && !chosen.is_empty() && !went_on_without(raw) {
         found.push(("channels".to_owned(), Value::from(chosen)));
     }
     found
+}
+
+/// A human let the task go on without what had failed, which may be a channel: that is no choice of theirs.
+fn went_on_without(raw: &Value) -> bool {
+    let mut gates = json::list(raw, "/gates").iter();
+    gates.any(|gate| {
+        let is = |pointer, names: &[&str]| json::text(gate, pointer).is_some_and(|text| names.contains(&text.as_str()));
+        is("/kind", &["attention"]) && is("/action", &["skip", "approve"])
+    })
 }
 
 fn content(raw: &Value, channel: &str) -> Option<String> {

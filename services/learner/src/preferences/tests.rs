@@ -125,6 +125,38 @@ fn numbers_count_as_their_mean_while_they_agree() {
 }
 
 #[test]
+fn a_number_that_is_rejected_or_out_of_use_counts_no_more() {
+    let numbers = [300, 280, 310, 290, 305, 295, 285, 315];
+    let mut statements: Vec<Statement> = (0..)
+        .zip(numbers)
+        .map(|(hour, number)| said(hour, Source::Rating, json!(number)))
+        .collect();
+    let before = effective(&statements, 100).unwrap();
+    assert!(before.strength > 0.9 && before.strength < 1.0, "{}", before.strength);
+    let used = |hour, number: i64| said(hour, Source::Behaviour, json!(number));
+    let agreed = (20..60).map(|hour| used(hour, 290 + hour % 3));
+    let agreed: Vec<Statement> = statements.iter().cloned().chain(agreed).collect();
+    let still = effective(&agreed, 100).unwrap();
+    assert_eq!((still.source, still.value), (Source::Rating, before.value.clone()));
+    let moved = (20..60).map(|hour| used(hour, 600 + hour % 3));
+    let moved: Vec<Statement> = statements.iter().cloned().chain(moved).collect();
+    assert_eq!(effective(&moved, 100).unwrap().source, Source::Behaviour, "out of use");
+    let other = Statement {
+        against: true,
+        ..said(8, Source::Rating, json!(900))
+    };
+    statements.push(other);
+    assert!(effective(&statements, 100).is_some(), "nobody wants another number");
+    for (hour, number) in (9..14).zip([299, 299, 300, 298, 299]) {
+        statements.push(Statement {
+            against: true,
+            ..said(hour, Source::Rating, json!(number))
+        });
+    }
+    assert_eq!(effective(&statements, 100), None, "rejected");
+}
+
+#[test]
 fn the_nearer_scope_goes_before_and_a_group_needs_three_people() {
     let stated = |scope, subject, value: &str| of(scope, subject, said(0, Source::Explicit, json!(value)));
     let mut statements = vec![stated(Scope::Tenant, "", "plain")];
@@ -259,6 +291,19 @@ fn an_ended_task_shows_wishes_edits_and_who_decided() {
     assert_eq!((decision.actor.as_str(), decision.good), ("bob", true));
     assert_eq!(taught.observed.arguments, [("tone".to_owned(), json!("dry"))]);
     assert!(taught.observed.texts[0].1.ends_with("#tea"), "judged is what was made");
+}
+
+#[test]
+fn a_channel_that_failed_and_was_skipped_is_no_choice_of_channels() {
+    for (action, is_choice) in [("skip", false), ("approve", false), ("retry", true)] {
+        let mut raw = record();
+        let attention = json!({"kind": "attention", "action": action, "actor": "bob", "decided_at": "2030-01-01T02:00:00Z"});
+        raw["gates"].as_array_mut().unwrap().push(attention);
+        let taught = taught(&raw).unwrap();
+        let chosen = taught.edits.iter().any(|(key, _)| key == "channels");
+        assert_eq!(chosen, is_choice, "{action}");
+        assert_eq!(taught.edits.len(), 2 + usize::from(is_choice), "what was changed of texts was");
+    }
 }
 
 #[test]

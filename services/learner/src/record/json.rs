@@ -13,6 +13,11 @@ pub fn text_or_empty(value: &Value, pointer: &str) -> String {
     text(value, pointer).unwrap_or_default()
 }
 
+/// Who asked for a raw record's task, as the database can hold it; empty: not known.
+pub fn author(raw: &Value) -> String {
+    text_or_empty(raw, "/submission/actor").replace('\0', "")
+}
+
 /// The whole number at `pointer`, else 0.
 pub fn count(value: &Value, pointer: &str) -> u64 {
     value.pointer(pointer).and_then(Value::as_u64).unwrap_or_default()

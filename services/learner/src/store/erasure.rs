@@ -1,16 +1,22 @@
 //! Deleting what is kept of a user, for good.
 
-use super::learning::{forget, lock, reconsider_all};
+use super::learning::{forget, lock, note_authors, reconsider_all};
 use super::records::NewRecord;
+use super::preferences::NewStatement;
 use super::{Store, StoreError};
+use crate::record::json;
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
-use std::collections::BTreeSet;
+use serde_json::Value;
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// Key of the advisory lock between erasing and keeping: what is being kept is kept before it is looked for, or after it
 /// is known to be erased. It spells "erasure".
 const LOCK: i64 = 0x65_7261_7375_7265;
+/// Records read with one query.
+const PAGE: i64 = 64;
 
 /// What was deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -75,6 +81,33 @@ pub(super) async fn without_erased(
     Ok(records)
 }
 
+/// Those statements that are not of erased users, of before their erasure. Under the guard, or the lock of learning.
+pub(super) async fn of_nobody_erased(
+    connection: &mut PgConnection,
+    mut statements: Vec<NewStatement>,
+) -> Result<Vec<NewStatement>, sqlx::Error> {
+    let people: BTreeSet<(&str, &str)> = statements
+        .iter()
+        .map(|statement| (statement.tenant.as_str(), statement.subject.as_str()))
+        .collect();
+    let (tenants, users): (Vec<&str>, Vec<&str>) = people.into_iter().unzip();
+    let select = sqlx::query(
+        "SELECT n.tenant, n.author, e.erased_at FROM unnest($1::text[], $2::text[]) AS n(tenant, author)
+         JOIN learner.erased_user e ON e.tenant = n.tenant AND e.user_hash = sha256(convert_to(n.author, 'UTF8'))",
+    );
+    let rows = select.bind(tenants).bind(users).fetch_all(connection).await?;
+    let read = |row: &PgRow| Ok(((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?));
+    let erased: BTreeMap<(String, String), DateTime<Utc>> =
+        rows.iter().map(read).collect::<Result<_, sqlx::Error>>()?;
+    statements.retain(|statement| {
+        let person = (statement.tenant.clone(), statement.subject.clone());
+        erased
+            .get(&person)
+            .is_none_or(|erased_at| statement.valid_at > *erased_at)
+    });
+    Ok(statements)
+}
+
 impl Store {
     /// Deletes what is kept of a user and what was made of it, and remembers by a hash that it was. Done again, it goes on
     /// where it broke off.
@@ -83,6 +116,8 @@ impl Store {
     /// When the database does not take it; what was deleted so far stays so.
     pub async fn erase(&self, tenant: &str, user: &str, now: DateTime<Utc>) -> Result<Erased, StoreError> {
         let erase = async {
+            // In transactions of their own: right after an upgrade that may be many.
+            while self.read_authors(tenant).await? {}
             let mut erased = self.erase_rows(tenant, user, now).await?;
             // By itself: an export that is being written holds its row, and nothing else is to wait for it.
             erased.exports = self.drop_exports(tenant, user).await?;
@@ -91,11 +126,22 @@ impl Store {
         erase.await.map_err(StoreError::query("erase a user"))
     }
 
+    async fn read_authors(&self, tenant: &str) -> Result<bool, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        lock(&mut transaction).await?;
+        let more = read_authors(&mut transaction, tenant).await?;
+        transaction.commit().await?;
+        Ok(more)
+    }
+
     async fn erase_rows(&self, tenant: &str, user: &str, now: DateTime<Utc>) -> Result<Erased, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         lock(&mut transaction).await?;
         let exclusive = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK);
         exclusive.execute(&mut *transaction).await?;
+        // What came in between.
+        while read_authors(&mut transaction, tenant).await? {}
+        untell(&mut transaction, tenant, user).await?;
         bury(&mut transaction, tenant, user, now).await?;
         let select = sqlx::query_scalar("SELECT task_id FROM learner.record WHERE tenant = $1 AND author = $2");
         let tasks: Vec<Uuid> = select.bind(tenant).bind(user).fetch_all(&mut *transaction).await?;
@@ -133,11 +179,6 @@ impl Store {
         unnamed.bind(tenant).bind(user).execute(&mut *transaction).await?;
         let unnamed = sqlx::query("UPDATE learner.pattern_change SET actor = '' WHERE tenant = $1 AND actor = $2");
         unnamed.bind(tenant).bind(user).execute(&mut *transaction).await?;
-        let untold = sqlx::query(
-            "UPDATE learner.event SET body = jsonb_set(body::jsonb, '{data,actor}', 'null')::text
-             WHERE body::jsonb ->> 'tenant' = $1 AND body::jsonb #>> '{data,actor}' = $2",
-        );
-        untold.bind(tenant).bind(user).execute(&mut *transaction).await?;
         let uses = sqlx::query(
             "DELETE FROM learner.preference_use
              WHERE tenant = $1 AND (task_id = ANY($3) OR (scope = 'user' AND subject = $2))",
@@ -164,7 +205,7 @@ impl Store {
         })
     }
 
-    /// Every export that may have a record of theirs: those that were written since the first of them was kept.
+    /// Every export that may have a record of theirs, or what they said: those that were written since the first of it was kept.
     async fn drop_exports(&self, tenant: &str, user: &str) -> Result<u64, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         let delete = sqlx::query(
@@ -184,11 +225,51 @@ impl Store {
     }
 }
 
+/// Reads who asked for some of a tenant's tasks of which that is not known. False: there are none. Under the lock of learning.
+async fn read_authors(connection: &mut PgConnection, tenant: &str) -> Result<bool, sqlx::Error> {
+    let select =
+        sqlx::query("SELECT task_id, record FROM learner.record WHERE tenant = $1 AND author IS NULL LIMIT $2");
+    let rows = select.bind(tenant).bind(PAGE).fetch_all(&mut *connection).await?;
+    let author = |row: &PgRow| {
+        let raw: Value = serde_json::from_str(&row.try_get::<String, _>(1)?).unwrap_or_default();
+        Ok((row.try_get(0)?, json::author(&raw)))
+    };
+    let authors: Vec<(Uuid, String)> = rows.iter().map(author).collect::<Result<_, sqlx::Error>>()?;
+    note_authors(connection, &authors).await?;
+    Ok(!authors.is_empty())
+}
+
+/// Events of patterns no longer say that it was this user's word. Before anything else of them is forgotten.
+async fn untell(connection: &mut PgConnection, tenant: &str, user: &str) -> Result<(), sqlx::Error> {
+    // Not in the database: its JSON has no NUL, which a note may have.
+    let select = sqlx::query(
+        "SELECT task_id, sequence, body FROM learner.event
+         WHERE task_id IN (SELECT pattern_id FROM learner.pattern_change WHERE tenant = $1 AND actor = $2)",
+    );
+    for row in select.bind(tenant).bind(user).fetch_all(&mut *connection).await? {
+        let body: String = row.try_get("body")?;
+        let Ok(mut body) = serde_json::from_str::<Value>(&body) else {
+            continue;
+        };
+        let Some(actor) = body.pointer_mut("/data/actor").filter(|actor| actor.as_str() == Some(user)) else {
+            continue;
+        };
+        *actor = Value::Null;
+        let update = sqlx::query("UPDATE learner.event SET body = $3 WHERE task_id = $1 AND sequence = $2");
+        let (pattern, sequence): (Uuid, i64) = (row.try_get("task_id")?, row.try_get("sequence")?);
+        let update = update.bind(pattern).bind(sequence).bind(body.to_string());
+        update.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
 /// The stone says who by a hash alone, since when, and from when on exports may have something of theirs.
 async fn bury(connection: &mut PgConnection, tenant: &str, user: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let upsert = sqlx::query(
         "INSERT INTO learner.erased_user AS u (tenant, user_hash, erased_at, exports_from)
-         SELECT $1, sha256(convert_to($2, 'UTF8')), $3, min(ingested_at) FROM learner.record WHERE tenant = $1 AND author = $2
+         SELECT $1, sha256(convert_to($2, 'UTF8')), $3,
+                least((SELECT min(ingested_at) FROM learner.record WHERE tenant = $1 AND author = $2),
+                      (SELECT min(created_at) FROM learner.feedback WHERE tenant = $1 AND actor = $2))
          ON CONFLICT (tenant, user_hash) DO UPDATE SET erased_at = greatest(u.erased_at, excluded.erased_at),
              exports_from = least(u.exports_from, excluded.exports_from)",
     );
@@ -205,6 +286,7 @@ async fn bury(connection: &mut PgConnection, tenant: &str, user: &str, now: Date
 async fn drop_tasks(connection: &mut PgConnection, tasks: &[Uuid]) -> Result<(), sqlx::Error> {
     for statement in [
         "DELETE FROM learner.record WHERE task_id = ANY($1)",
+        "DELETE FROM learner.feedback WHERE task_id = ANY($1)",
         "DELETE FROM learner.set_aside WHERE task_id = ANY($1)",
         "DELETE FROM learner.offer WHERE task_id = ANY($1)",
         "DELETE FROM learner.preference_offer WHERE task_id = ANY($1)",

@@ -1,6 +1,7 @@
 //! What plannings were told of preferences, what became of it, and what ended tasks show.
 
-use super::preferences::{NewStatement, append};
+use super::erasure::of_nobody_erased;
+use super::preferences::{self, NewStatement};
 use super::{Store, StoreError};
 use crate::preferences::{Held, Outcome, Scope, Source, Taught};
 use chrono::{DateTime, Utc};
@@ -99,12 +100,18 @@ pub(super) async fn learn(connection: &mut PgConnection, shown: &[Shown]) -> Res
     if shown.is_empty() {
         return Ok(());
     }
-    append(connection, &shown.iter().flat_map(statements).collect::<Vec<_>>()).await?;
+    append(connection, shown.iter().flat_map(statements).collect()).await?;
     note_uses(connection, shown).await?;
     let decided = decisions(connection, shown).await?;
-    append(connection, &decided).await?;
+    append(connection, decided).await?;
     let tasks: Vec<Uuid> = shown.iter().map(|shown| shown.task).collect();
     rate(connection, &tasks).await
+}
+
+/// Other people's tasks show nothing of somebody who was erased since.
+async fn append(connection: &mut PgConnection, statements: Vec<NewStatement>) -> Result<(), sqlx::Error> {
+    let kept = of_nobody_erased(connection, statements).await?;
+    preferences::append(connection, &kept).await
 }
 
 /// Wishes and edits.
@@ -268,5 +275,5 @@ pub(super) async fn rate(connection: &mut PgConnection, tasks: &[Uuid]) -> Resul
         };
         found.extend(about.map(|by| rated(by, &actor, rating > 3, weight, at, &id.to_string())));
     }
-    append(connection, &found).await
+    append(connection, found).await
 }

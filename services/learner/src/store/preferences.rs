@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{PgExecutor, Row};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// What tasks showed of one user, and of all of a tenant's, that counts at most: older ones weigh nothing, and planning
@@ -66,6 +67,11 @@ impl Store {
     pub async fn statements(&self, wanted: Wanted<'_>) -> Result<Vec<Statement>, StoreError> {
         let read = async {
             let mut found = stated(&self.pool, wanted).await?;
+            if wanted.history {
+                let known: BTreeSet<Uuid> = found.iter().map(|statement| statement.id).collect();
+                let past = past(&self.pool, wanted).await?.into_iter();
+                found.extend(past.filter(|statement| !known.contains(&statement.id)));
+            }
             found.extend(shown(&self.pool, wanted).await?);
             Ok(found)
         };
@@ -185,18 +191,17 @@ pub(super) async fn append(connection: &mut PgConnection, statements: &[NewState
     insert.execute(connection).await.map(drop)
 }
 
+/// What holds, however much was stated since or of other things: so little that there is no need of a limit.
 async fn stated(connection: impl PgExecutor<'_>, wanted: Wanted<'_>) -> Result<Vec<Statement>, sqlx::Error> {
     let select = sqlx::query(
         "SELECT * FROM (
-             SELECT *, row_number() OVER (PARTITION BY scope, subject, key
-                                          ORDER BY valid_at DESC, recorded_at DESC, statement_id DESC) AS place
-             FROM learner.preference_statement
+             SELECT DISTINCT ON (scope, subject, key) * FROM learner.preference_statement
              WHERE tenant = $1 AND source = 'explicit' AND valid_at <= $4
                AND ($5::timestamptz IS NULL OR recorded_at <= $5)
                AND ((scope = 'user' AND subject = $2) OR (scope = 'team' AND subject = ANY($3)) OR scope = 'tenant')
-         ) AS statements
-         WHERE place = 1 OR $6
-         ORDER BY valid_at DESC, recorded_at DESC, statement_id DESC LIMIT $7",
+             ORDER BY scope, subject, key, valid_at DESC, recorded_at DESC, statement_id DESC
+         ) AS last
+         WHERE value IS NOT NULL",
     );
     let rows = select
         .bind(wanted.tenant)
@@ -204,7 +209,26 @@ async fn stated(connection: impl PgExecutor<'_>, wanted: Wanted<'_>) -> Result<V
         .bind(wanted.view.teams.keys().cloned().collect::<Vec<String>>())
         .bind(wanted.view.at)
         .bind(wanted.view.known_at)
-        .bind(wanted.history)
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(statement).collect()
+}
+
+/// What was stated, the newest first.
+async fn past(connection: impl PgExecutor<'_>, wanted: Wanted<'_>) -> Result<Vec<Statement>, sqlx::Error> {
+    let select = sqlx::query(
+        "SELECT * FROM learner.preference_statement
+         WHERE tenant = $1 AND source = 'explicit' AND valid_at <= $4
+           AND ($5::timestamptz IS NULL OR recorded_at <= $5)
+           AND ((scope = 'user' AND subject = $2) OR (scope = 'team' AND subject = ANY($3)) OR scope = 'tenant')
+         ORDER BY valid_at DESC, recorded_at DESC, statement_id DESC LIMIT $6",
+    );
+    let rows = select
+        .bind(wanted.tenant)
+        .bind(&wanted.view.user)
+        .bind(wanted.view.teams.keys().cloned().collect::<Vec<String>>())
+        .bind(wanted.view.at)
+        .bind(wanted.view.known_at)
         .bind(MOST_STATEMENTS)
         .fetch_all(connection)
         .await?;
@@ -268,6 +292,16 @@ impl Store {
              ORDER BY tenant, task_id, subject, key, source, origin IN ('request', 'edit', 'decision') DESC, valid_at",
         );
         select.fetch_all(&self.pool).await.unwrap()
+    }
+
+    /// As a learner of before there were preferences wrote it, with a text put before its request.
+    pub async fn as_before_the_upgrade(&self, task: workflow::ids::TaskId, put: &str) {
+        let update = sqlx::query(
+            "UPDATE learner.record SET author = NULL, studied = false, record = '{\"note\":\"' || $2 || '\",' || substr(record, 2)
+             WHERE task_id = $1",
+        );
+        let done = update.bind(task.0).bind(put).execute(&self.pool).await.unwrap();
+        assert_eq!(done.rows_affected(), 1);
     }
 
     /// Rows of all tables with a text in them.

@@ -286,8 +286,8 @@ impl Store {
     /// Records of ended tasks, made in the database: of a thousand kinds, each with an output of so many bytes.
     pub async fn plant(&self, tenant: &str, count: u32, output_bytes: u32) {
         let insert = sqlx::query(
-            "INSERT INTO learner.record (task_id, tenant, status, quality, passed, finished_at, studied, record)
-             SELECT md5(n::text)::uuid, $1, 'completed', 0.9, true, ended, true, json_build_object(
+            "INSERT INTO learner.record (task_id, tenant, status, quality, passed, finished_at, studied, author, record)
+             SELECT md5(n::text)::uuid, $1, 'completed', 0.9, true, ended, true, '', json_build_object(
                  'task', json_build_object('status', 'completed', 'finished_at', to_char(ended, 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),
                      'quality', json_build_object('overall', 0.9, 'passed', true),
                      'plan', json_build_object('version', 1, 'steps', json_build_array(json_build_object('key', 'a',

@@ -241,6 +241,23 @@ async fn what_is_stated_holds_until_it_is_taken_back_and_is_answered_for_its_tim
 }
 
 #[tokio::test]
+async fn what_holds_is_told_however_much_was_stated_since() {
+    let store = store().await;
+    state(&store, "ann", "user", json!({"tone": "formal"}), moment(0)).await.unwrap();
+    for n in 1..=35 {
+        let named = (0..30).map(|k| (format!("k{k}"), json!(n)));
+        let stated = Value::Object(named.collect());
+        state(&store, "ann", "user", stated, moment(n)).await.unwrap();
+    }
+    for history in [false, true] {
+        let asked = ListPreferencesRequest { history, ..of("ann") };
+        let found = shown(&held(&store, asked).await);
+        assert_eq!(found.len(), 31, "{found:?}");
+        assert!(found.contains(&"tone=formal explicit user".to_owned()));
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_stated_is_refused_and_nothing_of_it_kept() {
     let store = store().await;
     let many = |from: usize| -> Value {
@@ -255,6 +272,8 @@ async fn what_cannot_be_stated_is_refused_and_nothing_of_it_kept() {
         state(&store, "eve", "team", json!({"a": 1}), moment(1)).await.is_err(),
         "no member"
     );
+    let long = state(&store, "ann", "user", json!({"a": "x".repeat(1023)}), moment(1)).await;
+    assert!(long.unwrap_err().contains("1024 bytes"));
     assert!(state(&store, "ann", "world", json!({"a": 1}), moment(1)).await.is_err());
     assert!(
         state(&store, "ann", "user", json!({"a": null}), moment(1))
@@ -304,7 +323,15 @@ async fn a_planning_is_told_what_its_request_leaves_open_and_held_out_only_what_
         keys(&recall(&store, task(52), "ann", json!({}), true).await),
         ["audience"]
     );
-    assert!(recall(&store, task(53), "eve", json!({}), false).await.is_empty());
+    for part in ["a", "b", "c"] {
+        let long = (0..7).map(|n| (format!("{part}{n}"), json!("x".repeat(1000))));
+        let long = Value::Object(long.collect());
+        state(&store, "bob", "tenant", long, moment(21)).await.unwrap();
+    }
+    let told = recall(&store, task(55), "ann", json!({}), false).await;
+    assert_eq!(told.len(), 17, "16 KiB at most, and what is stated first: {:?}", keys(&told));
+    assert!(told.values().all(|told| told["source"] == "explicit") && told.contains_key("audience"));
+    assert_eq!(recall(&store, task(53), "eve", json!({}), false).await.len(), 16);
     assert!(recall(&store, task(54), "", json!({}), false).await.is_empty());
 }
 
@@ -390,6 +417,7 @@ async fn an_erased_user_is_gone_and_does_not_come_back() {
         read(task(90), "other", &raw)
     };
     with.keep(vec![elsewhere.clone()]).await.unwrap();
+    with.as_before_the_upgrade(anns[1].task, "\\u0000").await;
     let exports = Exports::new(with.clone(), super::exports::rules(), CancellationToken::new());
     let options = parse(r#"{"format":"jsonl"}"#).unwrap();
     for tenant in ["default", "other"] {
@@ -420,13 +448,24 @@ async fn an_erased_user_is_gone_and_does_not_come_back() {
         "nobody asks for them again"
     );
     let late = asked(20, "annabel", "dry", None);
+    rate(&with, late.task, "bob", json!({"rating": 5, "comment": "for annabel, too"})).await;
     assert_eq!(
         with.keep(anns.clone()).await.unwrap() + with.keep(vec![late]).await.unwrap(),
         0
     );
     assert!(with.missing(&[task(20)]).await.unwrap().is_empty());
 
+    // Somebody else's task that they decided ends only now.
+    let mut decided: Value = serde_json::from_str(&asked(21, "bob", "warm", Some(["Tea!", "Tea."])).json).unwrap();
+    for (store, by) in [(&with, "annabel"), (&without, "nobody")] {
+        decided["gates"][0]["actor"] = json!(by);
+        assert_eq!(store.keep(vec![read(task(21), "default", &decided)]).await.unwrap(), 1);
+    }
+    let shown = with.all_statements().await;
+    assert!(!shown.iter().any(|line| line.contains("default user annabel")), "{shown:#?}");
+
     let found = with.rows_with("annabel").await;
+    let found: Vec<&String> = found.iter().filter(|row| !row.contains(&task(21).to_string())).collect();
     assert!(found.iter().all(|row| row.contains("other")), "{found:#?}");
     assert_eq!(
         found.len(),
@@ -436,7 +475,10 @@ async fn an_erased_user_is_gone_and_does_not_come_back() {
     for (learned, expected) in [
         (
             of_default(with.all_statements().await),
-            of_default(without.all_statements().await),
+            of_default(without.all_statements().await)
+                .into_iter()
+                .filter(|line| !line.contains("nobody"))
+                .collect(),
         ),
         (patterns(&with).await, patterns(&without).await),
     ] {
@@ -447,6 +489,24 @@ async fn an_erased_user_is_gone_and_does_not_come_back() {
     let back = asked(200, "annabel", "dry", None);
     assert!(back.asked_at.unwrap() > now + TimeDelta::hours(1));
     assert_eq!(with.keep(vec![back]).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn exports_with_an_erased_users_comment_are_dropped_without_any_task_of_theirs() {
+    let store = store().await;
+    let bobs = asked(1, "bob", "warm", None);
+    store.keep(vec![bobs.clone()]).await.unwrap();
+    rate(&store, bobs.task, "annabel", json!({"rating": 1, "comment": "said annabel"})).await;
+    let exports = Exports::new(store.clone(), super::exports::rules(), CancellationToken::new());
+    let options = parse(r#"{"format":"jsonl"}"#).unwrap();
+    exports.start(service::ids::v7(), "default", &options).await.unwrap();
+    let erase = EraseUserRequest {
+        tenant: "default".to_owned(),
+        user: "annabel".to_owned(),
+    };
+    let erased = preferences(&store).erase(&erase, moment(100)).await.unwrap();
+    assert_eq!(erased["erased"]["exports_dropped"], 1);
+    assert_eq!(store.rows_with("annabel").await, Vec::<String>::new());
 }
 
 fn of_default(lines: Vec<String>) -> Vec<String> {

@@ -11,6 +11,7 @@ mod study;
 mod told;
 
 pub(super) use forget::{forget, reconsider_all};
+pub(super) use study::note_authors;
 
 use super::records::NewRecord;
 use super::{Rules, Store, StoreError};

@@ -3,6 +3,7 @@
 use super::{Planless, Studied, column, learn, lock};
 use crate::lesson::{Facts, Foreseen, is_planless, lesson};
 use crate::preferences::taught;
+use crate::record::json;
 use crate::store::preference_uses::{self, Shown};
 use crate::store::{Store, StoreError};
 use serde_json::Value;
@@ -24,7 +25,7 @@ impl Store {
             lock(&mut transaction).await?;
             let select = sqlx::query(
                 "SELECT task_id, tenant, quality, passed, finished_at, record FROM learner.record
-                 WHERE NOT studied ORDER BY finished_at, task_id LIMIT $1 FOR UPDATE SKIP LOCKED",
+                 WHERE NOT studied OR author IS NULL ORDER BY finished_at, task_id LIMIT $1 FOR UPDATE SKIP LOCKED",
             );
             let rows = select.bind(PAGE).fetch_all(&mut *transaction).await?;
             if rows.is_empty() {
@@ -32,6 +33,7 @@ impl Store {
             }
             let mut lessons = Vec::new();
             let mut facts = Vec::new();
+            let mut authors = Vec::new();
             let mut planless = Vec::new();
             let mut shown = Vec::new();
             for row in &rows {
@@ -44,8 +46,9 @@ impl Store {
                         finished_at: row.try_get("finished_at")?,
                     });
                 }
-                let read = serde_json::from_str(&raw).ok().and_then(|raw: Value| taught(&raw));
-                shown.extend(read.map(|taught| Shown {
+                let read: Value = serde_json::from_str(&raw).unwrap_or_default();
+                authors.push((task, json::author(&read)));
+                shown.extend(taught(&read).map(|taught| Shown {
                     task,
                     tenant: tenant.clone(),
                     finished_at: row.try_get("finished_at").unwrap_or_default(),
@@ -60,6 +63,7 @@ impl Store {
                     lesson,
                 }));
             }
+            note_authors(&mut transaction, &authors).await?;
             note_facts(&mut transaction, &facts).await?;
             learn(&mut transaction, &lessons, &planless, &self.rules).await?;
             preference_uses::learn(&mut transaction, &shown).await?;
@@ -68,6 +72,22 @@ impl Store {
         };
         study.await.map_err(StoreError::query("study records"))
     }
+}
+
+/// Notes who asked for tasks of which that is not known.
+pub(in crate::store) async fn note_authors(
+    connection: &mut PgConnection,
+    authors: &[(Uuid, String)],
+) -> Result<(), sqlx::Error> {
+    let update = sqlx::query(
+        "UPDATE learner.record r SET author = n.author
+         FROM unnest($1::uuid[], $2::text[]) AS n(task_id, author)
+         WHERE r.task_id = n.task_id AND r.author IS NULL",
+    );
+    let update = update
+        .bind(column(authors, |(task, _)| *task))
+        .bind(column(authors, |(_, author)| author.clone()));
+    update.execute(connection).await.map(drop)
 }
 
 fn facts_of(raw: &str, passed: Option<bool>) -> Facts {
@@ -122,7 +142,7 @@ impl Store {
     pub async fn forget_patterns(&self) {
         for statement in [
             "TRUNCATE learner.pattern, learner.evidence, learner.pattern_use",
-            "UPDATE learner.record SET studied = false, refinements = NULL, usd = NULL, escalated = NULL, overridden = NULL,
+            "UPDATE learner.record SET studied = false, author = NULL, refinements = NULL, usd = NULL, escalated = NULL, overridden = NULL,
                     forecast_quality = NULL, forecast_usd = NULL, steps_usd = NULL, forecast_seconds = NULL, steps_seconds = NULL",
         ] {
             sqlx::query(statement).execute(&self.pool).await.unwrap();
