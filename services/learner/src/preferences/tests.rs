@@ -297,12 +297,17 @@ fn an_ended_task_shows_wishes_edits_and_who_decided() {
 fn a_channel_that_failed_and_was_skipped_is_no_choice_of_channels() {
     for (action, is_choice) in [("skip", false), ("approve", false), ("retry", true)] {
         let mut raw = record();
-        let attention = json!({"kind": "attention", "action": action, "actor": "bob", "decided_at": "2030-01-01T02:00:00Z"});
+        let attention =
+            json!({"kind": "attention", "action": action, "actor": "bob", "decided_at": "2030-01-01T02:00:00Z"});
         raw["gates"].as_array_mut().unwrap().push(attention);
         let taught = taught(&raw).unwrap();
         let chosen = taught.edits.iter().any(|(key, _)| key == "channels");
         assert_eq!(chosen, is_choice, "{action}");
-        assert_eq!(taught.edits.len(), 2 + usize::from(is_choice), "what was changed of texts was");
+        assert_eq!(
+            taught.edits.len(),
+            2 + usize::from(is_choice),
+            "what was changed of texts was"
+        );
     }
 }
 

@@ -1,8 +1,8 @@
 //! Deleting what is kept of a user, for good.
 
 use super::learning::{forget, lock, note_authors, reconsider_all};
-use super::records::NewRecord;
 use super::preferences::NewStatement;
+use super::records::NewRecord;
 use super::{Store, StoreError};
 use crate::record::json;
 use chrono::{DateTime, Utc};
@@ -251,7 +251,10 @@ async fn untell(connection: &mut PgConnection, tenant: &str, user: &str) -> Resu
         let Ok(mut body) = serde_json::from_str::<Value>(&body) else {
             continue;
         };
-        let Some(actor) = body.pointer_mut("/data/actor").filter(|actor| actor.as_str() == Some(user)) else {
+        let Some(actor) = body
+            .pointer_mut("/data/actor")
+            .filter(|actor| actor.as_str() == Some(user))
+        else {
             continue;
         };
         *actor = Value::Null;
