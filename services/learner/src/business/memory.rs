@@ -82,7 +82,7 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(7);
         let arm = |n: u32| Arm {
             task: Uuid::from_u128(n.into()),
-            withheld: n % 2 == 0,
+            withheld: n.is_multiple_of(2),
             at: DateTime::from_timestamp(1_900_000_000 + i64::from(n) * 3600, 0).unwrap(),
         };
         let arms: Vec<Arm> = (0..n).map(arm).collect();

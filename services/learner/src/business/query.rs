@@ -43,6 +43,7 @@ impl Query {
     ///
     /// # Errors
     /// 400 and 422, as the gateway answers them.
+    #[expect(clippy::result_large_err, reason = "the answer itself, once a request")]
     pub fn read(request: AnalyseBusinessMetricsRequest, now: DateTime<Utc>) -> Result<Self, Problem> {
         let days = if request.days == 0 { USUAL_DAYS } else { request.days };
         if !DAYS.contains(&days) {
@@ -65,6 +66,7 @@ impl Query {
     }
 }
 
+#[expect(clippy::result_large_err, reason = "the answer itself, once a request")]
 fn asked(task: &str, pattern: &str, since: Option<DateTime<Utc>>) -> Result<Asked, Problem> {
     let id = |text: &str| {
         let id = Uuid::parse_str(text).ok();
@@ -83,6 +85,7 @@ fn asked(task: &str, pattern: &str, since: Option<DateTime<Utc>>) -> Result<Aske
 }
 
 /// A time, or a day, which begins at midnight UTC.
+#[expect(clippy::result_large_err, reason = "the answer itself, once a request")]
 fn time(name: &str, text: &str) -> Result<Option<DateTime<Utc>>, Problem> {
     if text.is_empty() {
         return Ok(None);

@@ -247,8 +247,11 @@ fn controls_that_move_otherwise_are_doubted() {
     assert!(claimed <= 14, "{claimed} of 200");
 }
 
+/// By series and day.
+type Values = BTreeMap<i64, BTreeMap<NaiveDate, f64>>;
+
 /// Metrics and tasks that know nothing of each other.
-fn strangers(rng: &mut Rng, memory: f64) -> (Vec<Series>, BTreeMap<i64, BTreeMap<NaiveDate, f64>>, Vec<TaskDay>) {
+fn strangers(rng: &mut Rng, memory: f64) -> (Vec<Series>, Values, Vec<TaskDay>) {
     let days = || (0..60).map(|n| day(n).date_naive());
     let series = |id: i64| Series {
         id,

@@ -62,7 +62,7 @@ impl Patterns {
         let mut known = Sample::default();
         if !fitting.is_empty() {
             let ids: Vec<Uuid> = fitting.iter().map(|pattern| pattern.pattern).collect();
-            let scratch = self.store.from_scratch(&ids, since, now).await?;
+            let scratch = self.store.planned_without(&ids, since, now).await?;
             known = scratch.quality;
             let (given, patterns) = match self.store.given(task).await? {
                 Some(before) => before,

@@ -53,6 +53,7 @@ fn broken_off() -> Problem {
 }
 
 /// The JSON Schema of what stands in a file of that format.
+#[expect(clippy::result_large_err, reason = "the answer itself, once a request")]
 pub(super) fn schema(format: &str) -> Result<ExportDocument, Problem> {
     let known = Some(format)
         .filter(|name| !name.is_empty())

@@ -105,7 +105,10 @@ impl Letters {
 /// Looks at what was found in a text; tells how many bytes of it are what they look like.
 type Check = fn(&Captures<'_>, &str) -> Option<usize>;
 
-const BUILT_IN: [(Kind, &str, Check, fn(&Letters) -> bool); 15] = [
+/// A kind, its pattern, and what says whether it is real and whether it may be there.
+type BuiltIn = (Kind, &'static str, Check, fn(&Letters) -> bool);
+
+const BUILT_IN: [BuiltIn; 15] = [
     // To the end of the text where the end of the block is missing.
     (
         Kind::PrivateKey,
@@ -296,7 +299,7 @@ fn luhn(digits: &[u32]) -> bool {
         .enumerate()
         .map(|(place, digit)| if place % 2 == 1 { doubled(*digit) } else { *digit })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// The longest beginning, group by group, that satisfies ISO 13616: a word in capitals may follow.

@@ -176,7 +176,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn from_scratch(
+    pub async fn planned_without(
         &self,
         patterns: &[Uuid],
         since: DateTime<Utc>,

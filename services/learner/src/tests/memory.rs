@@ -391,7 +391,7 @@ async fn people_retire_pin_and_note_patterns_and_take_them_elsewhere() {
             .collect::<Vec<_>>()
     };
     let first = (json!("io.orchestrator.pattern.retired.v1"), json!(1), json!("ann"));
-    assert_eq!(events().await, [first.clone()], "a note is no event");
+    assert_eq!(events().await, std::slice::from_ref(&first), "a note is no event");
     assert_eq!(
         (&last["actor"], &last["state"], &last["reason"]),
         (&json!("ann"), &json!("retired"), &json!("state retired"))
