@@ -39,8 +39,9 @@ impl Application {
             preferences_json: to_json(&stated.preferences)?,
             since: stated.since,
         };
+        let (user, scope) = (request.actor.clone(), request.scope.clone());
         let stated = self.learner.state_preferences(request).await?;
-        self.usual_channels.forget();
+        self.forget_usual(&user, &scope);
         Ok(stated)
     }
 
@@ -61,8 +62,9 @@ impl Application {
             team: whose.team,
             key,
         };
+        let (user, scope) = (request.actor.clone(), request.scope.clone());
         let retracted = self.learner.retract_preference(request).await?;
-        self.usual_channels.forget();
+        self.forget_usual(&user, &scope);
         Ok(retracted)
     }
 
@@ -76,7 +78,16 @@ impl Application {
             user,
         };
         let erased = self.learner.erase_user(request).await?;
-        self.usual_channels.forget();
+        // Of others, too: what is usual among a team or all was made of it.
+        self.usual_channels.forget_all();
         Ok(erased)
+    }
+
+    fn forget_usual(&self, user: &str, scope: &str) {
+        if scope == "user" {
+            self.usual_channels.forget(user);
+        } else {
+            self.usual_channels.forget_all();
+        }
     }
 }

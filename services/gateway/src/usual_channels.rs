@@ -6,8 +6,9 @@ use crate::learner::Learner;
 use contracts::learner::ListPreferencesRequest;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 
 /// The preference.
@@ -19,55 +20,63 @@ const FRESH: Duration = Duration::from_secs(2);
 /// Of more users nothing is remembered for a moment.
 const MOST_USERS: usize = 10_000;
 
-/// What was answered of each user, and until when it counts.
+/// One question to the learner, and what it answered: whoever comes meanwhile waits for the same answer.
+type Question = Arc<OnceCell<Option<Value>>>;
+
+/// What was asked of each user, and until when the answer counts.
 #[derive(Default)]
-pub struct UsualChannels(Mutex<BTreeMap<String, (Instant, Option<Value>)>>);
+pub struct UsualChannels(Mutex<BTreeMap<String, (Instant, Question)>>);
 
 impl UsualChannels {
     /// A list of names; none where nothing is preferred, or nobody answers in time.
     pub async fn of(&self, learner: &Learner, caller: Caller) -> Option<Value> {
         let user = caller.to_message().actor;
-        let now = Instant::now();
-        if let Some(known) = self.fresh(&user, now) {
-            return known;
-        }
-        let request = ListPreferencesRequest {
-            tenant: TENANT.to_owned(),
-            user: user.clone(),
-            key: CHANNELS.to_owned(),
-            ..ListPreferencesRequest::default()
-        };
-        let answer = timeout(PATIENCE, learner.preferences(request)).await;
-        let found = answer
-            .ok()
-            .and_then(Result::ok)
-            .and_then(|answer| effective(&answer.json));
-        self.known().insert(user, (now + FRESH, found.clone()));
-        found
+        let question = self.question(&user, Instant::now());
+        let answer = question.get_or_init(|| ask(learner, user));
+        // Once more: who asks may be gone, and another one then asks anew.
+        timeout(PATIENCE, answer).await.ok().cloned().flatten()
     }
 
-    /// What counts still. Where nothing does, the caller asks, and whoever comes meanwhile makes do with what was known before.
-    fn fresh(&self, user: &str, now: Instant) -> Option<Option<Value>> {
+    /// The one that counts still, or a new one.
+    fn question(&self, user: &str, now: Instant) -> Question {
         let mut known = self.known();
+        if let Some((until, question)) = known.get(user)
+            && now < *until
+        {
+            return Arc::clone(question);
+        }
         if known.len() >= MOST_USERS {
             known.clear();
         }
-        let (until, found) = known.entry(user.to_owned()).or_insert((now, None));
-        if now < *until {
-            return Some(found.clone());
-        }
-        *until = now + FRESH;
-        None
+        let question = Question::default();
+        known.insert(user.to_owned(), (now + FRESH, Arc::clone(&question)));
+        question
     }
 
-    /// Somebody stated something.
-    pub fn forget(&self) {
+    /// Somebody's own preferences changed. A question that is still open is not asked for anybody who comes from now on.
+    pub fn forget(&self, user: &str) {
+        self.known().remove(user);
+    }
+
+    /// Preferences of many changed.
+    pub fn forget_all(&self) {
         self.known().clear();
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<String, (Instant, Option<Value>)>> {
+    fn known(&self) -> MutexGuard<'_, BTreeMap<String, (Instant, Question)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn ask(learner: &Learner, user: String) -> Option<Value> {
+    let request = ListPreferencesRequest {
+        tenant: TENANT.to_owned(),
+        user,
+        key: CHANNELS.to_owned(),
+        ..ListPreferencesRequest::default()
+    };
+    let answer = timeout(PATIENCE, learner.preferences(request)).await.ok()?.ok()?;
+    effective(&answer.json)
 }
 
 fn effective(json: &str) -> Option<Value> {

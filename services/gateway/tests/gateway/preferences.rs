@@ -5,6 +5,7 @@ use contracts::v1::learning_service_client::LearningServiceClient;
 use contracts::v1::{DeletePreferenceRequest, DeleteUserDataRequest, ListPreferencesRequest, SetPreferencesRequest};
 use http::Method;
 use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
 
 #[tokio::test]
 async fn preferences_are_asked_for_with_what_the_query_says() {
@@ -143,6 +144,29 @@ async fn results_go_where_the_user_prefers_unless_the_request_says_where() {
         Value::Null,
         "no list of channels"
     );
+}
+
+#[tokio::test]
+async fn submissions_at_once_go_to_the_same_channels_and_share_one_question() {
+    let gateway = Gateway::start().await;
+    *gateway.learner.channels.lock().unwrap() = Some(json!(["blog"]));
+    assert_eq!(
+        gateway.get("/preferences").await.status.as_u16(),
+        200,
+        "the learner is connected"
+    );
+    let body = json!({"request": "write"});
+    let at_once = (0..8).map(|_| gateway.post_json("/process", &body));
+    for answer in futures::future::join_all(at_once).await {
+        assert_eq!(answer.status.as_u16(), 202);
+    }
+    let submissions = gateway.coordinator.submissions.lock().unwrap();
+    assert_eq!(submissions.len(), 8);
+    for submission in submissions.iter() {
+        let sent: Value = serde_json::from_str(&submission.submission_json).unwrap();
+        assert_eq!(sent["preferences"]["channels"], json!(["blog"]));
+    }
+    assert_eq!(gateway.learner.asked_for_channels.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]

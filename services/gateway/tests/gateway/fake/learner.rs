@@ -6,6 +6,7 @@ use contracts::problem::Problem;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,7 @@ pub struct FakeLearner {
     pub metrics: Mutex<Vec<GetMetricsRequest>>,
     /// What everybody prefers.
     pub channels: Mutex<Option<Value>>,
+    pub asked_for_channels: AtomicUsize,
     pub points: Mutex<Vec<RecordBusinessMetricsRequest>>,
     pub questions: Mutex<Vec<AnalyseBusinessMetricsRequest>>,
     /// What was imported to its end, by tenant.
@@ -196,6 +198,7 @@ impl LearnerService for FakeLearner {
     ) -> Result<Response<LearningDocument>, Status> {
         let request = request.into_inner();
         if request.key == "channels" {
+            self.asked_for_channels.fetch_add(1, Ordering::Relaxed);
             let channels = self.channels.lock().unwrap().clone();
             let items: Vec<Value> = channels
                 .into_iter()
