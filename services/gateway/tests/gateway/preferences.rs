@@ -150,6 +150,11 @@ async fn results_go_where_the_user_prefers_unless_the_request_says_where() {
 async fn submissions_at_once_go_to_the_same_channels_and_share_one_question() {
     let gateway = Gateway::start().await;
     *gateway.learner.channels.lock().unwrap() = Some(json!(["blog"]));
+    assert_eq!(
+        gateway.get("/preferences").await.status.as_u16(),
+        200,
+        "the learner is connected"
+    );
     let body = json!({"request": "write"});
     let at_once = (0..8).map(|_| gateway.post_json("/process", &body));
     for answer in futures::future::join_all(at_once).await {

@@ -304,6 +304,19 @@ impl Store {
         assert_eq!(done.rows_affected(), 1);
     }
 
+    /// An event of a pattern, whatever its body.
+    pub async fn plant_event(&self, pattern: Uuid, body: &Value) {
+        let insert = sqlx::query(
+            "INSERT INTO learner.event (task_id, sequence, batch, subject, body) VALUES ($1, 1, 1, 'a.subject', $2)",
+        );
+        insert
+            .bind(pattern)
+            .bind(body.to_string())
+            .execute(&self.pool)
+            .await
+            .unwrap();
+    }
+
     /// Rows of all tables with a text in them.
     pub async fn rows_with(&self, text: &str) -> Vec<String> {
         let select = sqlx::query_scalar(

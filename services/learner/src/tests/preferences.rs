@@ -511,10 +511,11 @@ async fn an_erased_user_is_gone_and_does_not_come_back() {
 }
 
 #[tokio::test]
-async fn exports_with_an_erased_users_comment_are_dropped_without_any_task_of_theirs() {
+async fn what_an_erased_user_said_of_others_work_is_dropped_from_exports_and_events() {
     let store = store().await;
     let bobs = asked(1, "bob", "warm", None);
-    store.keep(vec![bobs.clone()]).await.unwrap();
+    let more = (2..5).map(|n| asked(n, "bob", "warm", None));
+    store.keep(more.chain([bobs.clone()]).collect()).await.unwrap();
     rate(
         &store,
         bobs.task,
@@ -525,12 +526,25 @@ async fn exports_with_an_erased_users_comment_are_dropped_without_any_task_of_th
     let exports = Exports::new(store.clone(), super::exports::rules(), CancellationToken::new());
     let options = parse(r#"{"format":"jsonl"}"#).unwrap();
     exports.start(service::ids::v7(), "default", &options).await.unwrap();
+    let known = Patterns::new(store.clone(), LearningConfig::default());
+    let page = known.page("default", None, 1).await.unwrap();
+    let pattern = page["patterns"][0]["pattern_id"].as_str().unwrap().parse().unwrap();
+    let active = r#"{"state":"active"}"#;
+    known.review("default", "annabel", pattern, active).await.unwrap();
+    // As JSON may have it, and the database's own may not.
+    let data = json!({"actor": "annabel", "reason": "state active\0"});
+    store
+        .plant_event(pattern, &json!({"tenant": "default", "data": data}))
+        .await;
     let erase = EraseUserRequest {
         tenant: "default".to_owned(),
         user: "annabel".to_owned(),
     };
     let erased = preferences(&store).erase(&erase, moment(100)).await.unwrap();
     assert_eq!(erased["erased"]["exports_dropped"], 1);
+    let told = store.rows_with("state active").await;
+    let events: Vec<&String> = told.iter().filter(|row| row.starts_with("event")).collect();
+    assert_eq!(events.len(), 1, "it is told still, of nobody: {told:#?}");
     assert_eq!(store.rows_with("annabel").await, Vec::<String>::new());
 }
 
