@@ -5,12 +5,20 @@ use crate::business::{Query, analyse, take};
 use chrono::DateTime;
 use contracts::learner::{AnalyseBusinessMetricsRequest, LearningDocument, RecordBusinessMetricsRequest};
 use contracts::problem::Problem;
+use std::time::Duration;
+use tokio::sync::SemaphorePermit;
+use tokio::time::timeout;
+
+/// Reports and questions that are worked on at a time; each holds a connection.
+pub const AT_A_TIME: usize = 2;
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Learner {
     pub(super) async fn business_points(
         &self,
         request: RecordBusinessMetricsRequest,
     ) -> Result<LearningDocument, Problem> {
+        let _turn = self.turn().await?;
         let (document, replayed) = take(&self.store, request, now()).await?;
         Ok(LearningDocument {
             json: document.to_string(),
@@ -23,10 +31,25 @@ impl Learner {
         request: AnalyseBusinessMetricsRequest,
     ) -> Result<LearningDocument, Problem> {
         let query = Query::read(request, now())?;
+        let _turn = self.turn().await?;
         let document = analyse(&self.store, query).await?;
         Ok(LearningDocument {
             json: document.to_string(),
             replayed: false,
+        })
+    }
+}
+
+impl Learner {
+    /// Reading many points takes long: plannings and what is learned must not wait for a connection meanwhile.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        let turn = timeout(PATIENCE, self.business.acquire()).await;
+        turn.ok().and_then(Result::ok).ok_or_else(|| {
+            Problem::new(
+                503,
+                "unavailable",
+                "other questions about business metrics run; try again",
+            )
         })
     }
 }

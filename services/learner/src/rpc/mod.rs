@@ -20,6 +20,7 @@ use contracts::learner::{
 };
 use contracts::problem::Problem;
 use futures::stream::{self, BoxStream, StreamExt};
+use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
@@ -31,6 +32,8 @@ pub struct Learner {
     preferences: Preferences,
     store: Store,
     window_days: u32,
+    /// Turns of those about business metrics.
+    business: Semaphore,
 }
 
 impl Learner {
@@ -50,6 +53,7 @@ impl Learner {
             preferences,
             store,
             window_days,
+            business: Semaphore::new(business::AT_A_TIME),
         }
     }
 

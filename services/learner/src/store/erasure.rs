@@ -179,6 +179,11 @@ impl Store {
         unnamed.bind(tenant).bind(user).execute(&mut *transaction).await?;
         let unnamed = sqlx::query("UPDATE learner.pattern_change SET actor = '' WHERE tenant = $1 AND actor = $2");
         unnamed.bind(tenant).bind(user).execute(&mut *transaction).await?;
+        let unnamed = sqlx::query(
+            "UPDATE learner.metric_point p SET actor = '' FROM learner.metric_series s
+             WHERE s.series_id = p.series_id AND s.tenant = $1 AND p.actor = $2",
+        );
+        unnamed.bind(tenant).bind(user).execute(&mut *transaction).await?;
         let uses = sqlx::query(
             "DELETE FROM learner.preference_use
              WHERE tenant = $1 AND (task_id = ANY($3) OR (scope = 'user' AND subject = $2))",

@@ -2,6 +2,7 @@
 
 use super::learning::ended;
 use super::{store, task};
+use crate::business::take;
 use crate::export::{Exports, parse};
 use crate::feedback;
 use crate::ingest::head;
@@ -11,8 +12,8 @@ use crate::store::{NewRecord, Store};
 use chrono::{DateTime, TimeDelta, Utc};
 use contracts::coordinator::Record;
 use contracts::learner::{
-    EraseUserRequest, ListPreferencesRequest, RecallRequest, RecordFeedbackRequest, RetractPreferenceRequest,
-    StatePreferencesRequest,
+    EraseUserRequest, ListPreferencesRequest, RecallRequest, RecordBusinessMetricsRequest, RecordFeedbackRequest,
+    RetractPreferenceRequest, StatePreferencesRequest,
 };
 use serde_json::{Map, Value, json};
 use service::config::LearningConfig;
@@ -540,8 +541,17 @@ async fn what_an_erased_user_said_of_others_work_is_dropped_from_exports_and_eve
         tenant: "default".to_owned(),
         user: "annabel".to_owned(),
     };
+    let point = RecordBusinessMetricsRequest {
+        tenant: "default".to_owned(),
+        actor: "annabel".to_owned(),
+        points_json: json!([{"name": "sales", "value": 7}]).to_string(),
+        ..RecordBusinessMetricsRequest::default()
+    };
+    take(&store, point, moment(90)).await.unwrap();
     let erased = preferences(&store).erase(&erase, moment(100)).await.unwrap();
     assert_eq!(erased["erased"]["exports_dropped"], 1);
+    let points = store.rows_with("\"value\": 7").await;
+    assert_eq!(points.len(), 1, "the figure stays, and names nobody: {points:?}");
     let told = store.rows_with("state active").await;
     let events: Vec<&String> = told.iter().filter(|row| row.starts_with("event")).collect();
     assert_eq!(events.len(), 1, "it is told still, of nobody: {told:#?}");
