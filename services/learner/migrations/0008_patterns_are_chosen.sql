@@ -76,7 +76,9 @@ RETURNS TABLE (finished_at timestamptz, task_id uuid, good boolean) LANGUAGE sql
         (SELECT e.finished_at, e.task_id, e.succeeded AND NOT e.withdrawn AS good FROM learner.evidence e
          WHERE e.form = of_form AND e.finished_at > since ORDER BY e.finished_at DESC, e.task_id LIMIT most)
         UNION
-        (SELECT u.finished_at, u.task_id, u.succeeded FROM learner.pattern_use u
+        -- Evidence says whether it went well: a learner of before leaves that out of what became of an offer.
+        (SELECT u.finished_at, u.task_id, coalesce(e.succeeded AND NOT e.withdrawn, u.succeeded) FROM learner.pattern_use u
+         LEFT JOIN learner.evidence e ON e.task_id = u.task_id
          WHERE u.pattern_id = pattern AND u.decision IN ('adopted', 'adapted') AND u.finished_at > since
          ORDER BY u.finished_at DESC, u.task_id LIMIT most)
     ) AS played

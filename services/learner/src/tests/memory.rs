@@ -136,6 +136,17 @@ impl World {
     }
 }
 
+/// A later request that the plain pattern fits.
+fn cocoa(n: u32) -> RecallRequest {
+    RecallRequest {
+        tenant: "default".to_owned(),
+        task_id: task(n).to_string(),
+        request: "blog post about cocoa".to_owned(),
+        tool_ids: vec!["research_agent".to_owned(), "writer_agent".to_owned()],
+        ..RecallRequest::default()
+    }
+}
+
 /// From scratch the good plan is found now and then.
 fn from_scratch(dice: &mut Dice) -> &'static [&'static str] {
     if dice.roll() < 0.2 { GOOD } else { PLAIN }
@@ -150,7 +161,7 @@ fn follow(recalled: &RecallResponse, dice: &mut Dice) -> &'static [&'static str]
     }
 }
 
-/// What is shown is not what was recalled: the pattern of another request, as often the good one as by chance.
+/// What is shown is of no use for the request, as another one's pattern: the plan is the same as without it.
 fn shuffled(_: &RecallResponse, dice: &mut Dice) -> &'static [&'static str] {
     from_scratch(dice)
 }
@@ -282,13 +293,7 @@ async fn adopted_adapted_and_refused_are_counted_by_what_ran_and_not_by_what_was
     store.keep(vec![ended(1000).record()]).await.unwrap();
     let mut batch: Vec<NewRecord> = Vec::new();
     for n in 0..100 {
-        let request = RecallRequest {
-            tenant: "default".to_owned(),
-            task_id: task(n).to_string(),
-            request: "blog post about cocoa".to_owned(),
-            tool_ids: vec!["research_agent".to_owned(), "writer_agent".to_owned()],
-            ..RecallRequest::default()
-        };
+        let request = cocoa(n);
         assert_eq!(patterns.recall(task(n).0, request).await.unwrap().patterns.len(), 1);
         let tools: &[&str] = match n {
             0..37 => &["research_agent", "writer_agent"],
@@ -325,13 +330,7 @@ async fn a_task_that_never_had_a_plan_counts_against_what_it_was_offered() {
     };
     let patterns = Patterns::new(store.clone(), config);
     store.keep(vec![ended(1000).record()]).await.unwrap();
-    let request = RecallRequest {
-        tenant: "default".to_owned(),
-        task_id: task(1).to_string(),
-        request: "blog post about cocoa".to_owned(),
-        tool_ids: vec!["research_agent".to_owned(), "writer_agent".to_owned()],
-        ..RecallRequest::default()
-    };
+    let request = cocoa(1);
     patterns.recall(task(1).0, request).await.unwrap();
     let failed = NewRecord {
         lesson: None,
@@ -360,13 +359,7 @@ async fn people_retire_pin_and_note_patterns_and_take_them_elsewhere() {
     let id = world.all().await[0]["pattern_id"].as_str().unwrap().parse().unwrap();
     let review = |text: &'static str| world.patterns.review("default", "ann", id, text);
     let offered = async |n: u32| {
-        let request = RecallRequest {
-            tenant: "default".to_owned(),
-            task_id: task(n).to_string(),
-            request: "blog post about cocoa".to_owned(),
-            tool_ids: vec!["research_agent".to_owned(), "writer_agent".to_owned()],
-            ..RecallRequest::default()
-        };
+        let request = cocoa(n);
         world.patterns.recall(task(n).0, request).await.unwrap().patterns
     };
     let noted = review(r#"{"note":"for short posts only","pinned":true}"#)
@@ -459,13 +452,7 @@ async fn people_retire_pin_and_note_patterns_and_take_them_elsewhere() {
         (&shown["state"], &shown["imported"], &shown["evidence"]),
         (&json!("candidate"), &json!(true), &json!(0))
     );
-    let request = RecallRequest {
-        tenant: "default".to_owned(),
-        task_id: task(1).to_string(),
-        request: "blog post about cocoa".to_owned(),
-        tool_ids: vec!["research_agent".to_owned(), "writer_agent".to_owned()],
-        ..RecallRequest::default()
-    };
+    let request = cocoa(1);
     let recalled = elsewhere.patterns.recall(task(1).0, request.clone()).await.unwrap();
     assert_eq!(recalled.patterns, []);
     let id = shown["pattern_id"].as_str().unwrap().parse().unwrap();
@@ -499,15 +486,12 @@ async fn a_task_that_is_planned_again_is_given_what_it_was_given_before() {
     }
     for n in 500..540 {
         let request = RecallRequest {
-            tenant: "default".to_owned(),
-            task_id: task(n).to_string(),
-            request: "blog post about cocoa".to_owned(),
             tool_ids: vec![
                 "research_agent".to_owned(),
                 "writer_agent".to_owned(),
                 "editor_agent".to_owned(),
             ],
-            ..RecallRequest::default()
+            ..cocoa(n)
         };
         let ids = |recalled: &RecallResponse| {
             recalled
@@ -580,13 +564,7 @@ async fn a_strangers_note_is_shown_once_somebody_vouches_and_what_is_demoted_is_
     let report = elsewhere.patterns.import("default", "bob", lines.as_bytes()).await;
     assert_eq!(report.unwrap()["imported"], 1);
     let offered = async |n: u32| {
-        let request = RecallRequest {
-            tenant: "default".to_owned(),
-            task_id: task(n).to_string(),
-            request: "blog post about cocoa".to_owned(),
-            tool_ids: vec!["research_agent".to_owned(), "writer_agent".to_owned()],
-            ..RecallRequest::default()
-        };
+        let request = cocoa(n);
         let recalled = elsewhere.patterns.recall(task(n).0, request).await.unwrap();
         recalled.patterns.into_iter().map(|p| p.note).collect::<Vec<_>>()
     };
