@@ -18,6 +18,7 @@ pub mod money;
 pub mod obligations;
 pub mod plan;
 pub mod risk;
+pub mod rollout;
 pub mod schema;
 pub mod state;
 pub mod submission;

@@ -14,6 +14,7 @@ const DEPENDENCIES: &[&str] = &[
     "schemars",
     "serde",
     "serde_json",
+    "sha2",
     "thiserror",
     "url",
     "uuid",

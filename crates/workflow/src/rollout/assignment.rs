@@ -1,0 +1,104 @@
+use super::draw::{is_challenged, is_exposed};
+use super::{Experiment, Model, Phase, RoleRollout, RolloutTable, Subject};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Who answers, and as what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// Answers.
+    pub model: Model,
+    /// As what.
+    pub arm: Arm,
+    /// Asked beside; its answer is used for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Model>,
+    /// The experiment that was drawn in, whichever arm came out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<Uuid>,
+    /// Its step then; 0 where there is none.
+    #[serde(default)]
+    pub step: u32,
+    /// The chance with which this came out.
+    pub propensity: f64,
+    /// Version of the table.
+    pub table: u64,
+}
+
+/// A side of a comparison.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arm {
+    /// Takes part in no comparison: not exposed, or nothing is tried.
+    ChampionOutside,
+    /// Exposed, answered by the champion.
+    Control,
+    /// Exposed, answered by the challenger.
+    Challenger,
+}
+
+impl RolloutTable {
+    /// Who answers `role` for `subject`.
+    pub fn assign(&self, role: &str, subject: &Subject<'_>) -> Assignment {
+        let found = self.roles.get(role);
+        let drawn = found.and_then(|rollout| Some(rollout.drawn(rollout.experiment.as_ref()?, subject)));
+        let champion = found.map_or(Model::Configured, |rollout| rollout.champion);
+        Assignment {
+            table: self.version,
+            ..drawn.unwrap_or(Assignment::untried(champion))
+        }
+    }
+}
+
+impl Assignment {
+    fn untried(champion: Model) -> Self {
+        Self {
+            model: champion,
+            arm: Arm::ChampionOutside,
+            shadow: None,
+            experiment: None,
+            step: 0,
+            propensity: 1.0,
+            table: 0,
+        }
+    }
+}
+
+impl RoleRollout {
+    fn drawn(&self, experiment: &Experiment, subject: &Subject<'_>) -> Assignment {
+        let untried = Assignment::untried(self.champion);
+        if experiment.phase == Phase::Paused {
+            return untried;
+        }
+        let unit = experiment.unit.key(subject);
+        let share = experiment.exposed.fraction();
+        let inside = Assignment {
+            experiment: Some(experiment.id),
+            step: experiment.step,
+            ..untried
+        };
+        if !is_exposed(experiment, &unit) {
+            return Assignment {
+                propensity: 1.0 - share,
+                ..inside
+            };
+        }
+        if experiment.phase == Phase::Shadow {
+            return Assignment {
+                shadow: Some(experiment.challenger),
+                propensity: share,
+                ..inside
+            };
+        }
+        let (model, arm) = match is_challenged(experiment, &unit) {
+            true => (experiment.challenger, Arm::Challenger),
+            false => (self.champion, Arm::Control),
+        };
+        Assignment {
+            model,
+            arm,
+            propensity: share / 2.0,
+            ..inside
+        }
+    }
+}

@@ -1,0 +1,218 @@
+use super::*;
+use proptest::prelude::*;
+
+const ROLE: &str = "planner";
+const EXPERIMENT: Uuid = Uuid::from_u128(0x0192_f0a0_0000_7000_8000_0000_0000_0001);
+const SALT: Uuid = Uuid::from_u128(0x0192_f0a0_0000_7000_8000_0000_0000_abcd);
+const CHAMPION: Model = Model::Configured;
+const CHALLENGER: Model = Model::Version(Uuid::from_u128(7));
+
+fn experiment(exposed: u16) -> Experiment {
+    Experiment {
+        id: EXPERIMENT,
+        salt: SALT,
+        unit: Unit::Task,
+        challenger: CHALLENGER,
+        step: 1,
+        exposed: Share(exposed),
+        phase: Phase::Running,
+    }
+}
+
+fn table(experiment: Experiment) -> RolloutTable {
+    let rollout = RoleRollout {
+        champion: CHAMPION,
+        experiment: Some(experiment),
+    };
+    RolloutTable {
+        version: 3,
+        roles: [(ROLE.to_owned(), rollout)].into(),
+    }
+}
+
+/// Ids as they are made: each a little later than the one before.
+fn task(n: u128) -> TaskId {
+    let random = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) & 0xffff_ffff;
+    TaskId(Uuid::from_u128(
+        0x0192_f0a0_0000_7000_8000_0000_0000_0000 | n << 80 | random,
+    ))
+}
+
+fn of(table: &RolloutTable, task: TaskId) -> Assignment {
+    table.assign(ROLE, &Subject { task, user: None })
+}
+
+fn arms(experiment: Experiment, tasks: std::ops::Range<u128>) -> Vec<Arm> {
+    let table = table(experiment);
+    tasks.map(|n| of(&table, task(n)).arm).collect()
+}
+
+fn count(arms: &[Arm], arm: Arm) -> f64 {
+    arms.iter().filter(|found| **found == arm).count() as f64
+}
+
+fn chi_square(observed: &[f64], expected: &[f64]) -> f64 {
+    let part = |(o, e): (&f64, &f64)| (o - e).powi(2) / e;
+    observed.iter().zip(expected).map(part).sum()
+}
+
+/// Computed by another implementation of SHA-256. If these fail, units of experiments under way change arms.
+#[test]
+fn draws_are_the_same_for_ever() {
+    let found = |unit: Unit, task: u128, user: Option<&str>, exposed: u16| {
+        let subject = Subject {
+            task: TaskId(Uuid::from_u128(0x0192_f0a0_1111_7000_8000_0000_0000_0000 | task)),
+            user,
+        };
+        let unit = Experiment {
+            unit,
+            ..experiment(exposed)
+        };
+        table(unit).assign(ROLE, &subject).arm
+    };
+    // Unit, user, first share in hundredths of a percent that lets it in, arm.
+    for (task, user, place, arm) in [
+        (1, None, 759, Arm::Challenger),
+        (2, None, 3592, Arm::Control),
+        (3, None, 6930, Arm::Challenger),
+        (9, Some("ada"), 1969, Arm::Control),
+        (9, Some("grace"), 3891, Arm::Challenger),
+        (9, Some("zoë"), 7056, Arm::Challenger),
+    ] {
+        let unit = if user.is_some() { Unit::User } else { Unit::Task };
+        assert_eq!(found(unit, task, user, place), Arm::ChampionOutside, "{task} {user:?}");
+        assert_eq!(found(unit, task, user, place + 1), arm, "{task} {user:?}");
+    }
+    assert_eq!(
+        found(Unit::User, 2, None, 3593),
+        Arm::Control,
+        "nobody's task is a unit"
+    );
+}
+
+#[test]
+fn the_published_form_of_table_and_assignment_stays() {
+    let text = r#"{"version":3,"roles":{"planner":{"champion":"configured","experiment":{
+        "id":"0192f0a0-0000-7000-8000-000000000001","salt":"0192f0a0-0000-7000-8000-00000000abcd","unit":"task",
+        "challenger":"00000000-0000-0000-0000-000000000007","step":1,"exposed":1000,"phase":"running"}}}}"#;
+    let read: RolloutTable = serde_json::from_str(text).unwrap();
+    assert_eq!(read, table(experiment(1000)));
+    let subject = Subject {
+        task: TaskId(Uuid::from_u128(0x0192_f0a0_1111_7000_8000_0000_0000_0001)),
+        user: Some("ada"),
+    };
+    let assignment = serde_json::to_value(read.assign(ROLE, &subject)).unwrap();
+    let expected = serde_json::json!({
+        "model": "00000000-0000-0000-0000-000000000007", "arm": "challenger", "step": 1, "propensity": 0.05, "table": 3,
+        "experiment": "0192f0a0-0000-7000-8000-000000000001",
+    });
+    assert_eq!(assignment, expected);
+}
+
+#[test]
+fn arms_come_out_as_often_as_they_say() {
+    const TASKS: f64 = 8_000.0;
+    for exposed in [100, 500, 1000, 2500, 5000, 10_000] {
+        let share = Share(exposed).fraction();
+        let arms = arms(experiment(exposed), 0..TASKS as u128);
+        let all = [Arm::ChampionOutside, Arm::Control, Arm::Challenger];
+        let expected = [TASKS * (1.0 - share), TASKS * share / 2.0, TASKS * share / 2.0];
+        let used = if exposed == 10_000 { 1 } else { 0 };
+        let observed = all.map(|arm| count(&arms, arm));
+        // 99.9 % of two degrees of freedom.
+        let found = chi_square(&observed[used..], &expected[used..]);
+        assert!(found < 13.8, "{exposed}: {found}");
+    }
+}
+
+#[test]
+fn neither_time_nor_another_experiment_has_a_say() {
+    let one = arms(experiment(5000), 0..10_000);
+    let other = Experiment {
+        salt: EXPERIMENT,
+        ..experiment(5000)
+    };
+    let other = arms(other, 0..10_000);
+    let kinds = [Arm::ChampionOutside, Arm::Control, Arm::Challenger];
+    let mut table = Vec::new();
+    for a in kinds {
+        let also = |b| one.iter().zip(&other).filter(|(x, y)| (**x, **y) == (a, b)).count() as f64;
+        table.extend(kinds.map(also));
+    }
+    let expected: Vec<f64> = kinds
+        .iter()
+        .flat_map(|a| kinds.map(|b| count(&one, *a) * count(&other, b) / one.len() as f64))
+        .collect();
+    // 99.9 % of four degrees of freedom.
+    assert!(chi_square(&table, &expected) < 18.5, "{table:?}");
+    let tenths: Vec<f64> = one.chunks(1000).map(|tenth| count(tenth, Arm::Challenger)).collect();
+    // 99.9 % of ten; each is a share of 1,000, so that the spread is that of a binomial.
+    let spread = chi_square(&tenths, &[250.0; 10]) / 0.75;
+    assert!(spread < 29.6, "{tenths:?}");
+}
+
+#[test]
+fn the_shadow_is_asked_beside_and_answers_nobody() {
+    let shadow = Experiment {
+        phase: Phase::Shadow,
+        step: 0,
+        ..experiment(2500)
+    };
+    let table = table(shadow);
+    let all: Vec<_> = (0..4000).map(|n| of(&table, task(n))).collect();
+    assert!(all.iter().all(|a| a.model == CHAMPION && a.arm == Arm::ChampionOutside));
+    let asked = all.iter().filter(|a| a.shadow == Some(CHALLENGER)).count();
+    assert!((880..=1120).contains(&asked), "{asked}");
+}
+
+#[test]
+fn who_is_not_in_an_experiment_is_answered_as_before() {
+    let paused = table(Experiment {
+        phase: Phase::Paused,
+        ..experiment(10_000)
+    });
+    let found = of(&paused, task(1));
+    assert_eq!((found.model, found.experiment, found.propensity), (CHAMPION, None, 1.0));
+    let elsewhere = paused.assign(
+        "judge",
+        &Subject {
+            task: task(1),
+            user: None,
+        },
+    );
+    assert_eq!(elsewhere.model, Model::Configured);
+}
+
+#[test]
+fn a_table_that_is_old_or_moves_units_does_not_follow() {
+    let held = table(experiment(1000));
+    let next = |change: &dyn Fn(&mut RoleRollout)| {
+        let mut next = held.clone();
+        next.version += 1;
+        next.roles.values_mut().for_each(change);
+        held.check_next(&next)
+    };
+    let tried = |change: &dyn Fn(&mut Experiment)| next(&|rollout| change(rollout.experiment.as_mut().unwrap()));
+    assert!(held.check_next(&held).is_err());
+    assert!(next(&|_| ()).is_ok());
+    assert!(next(&|rollout| rollout.experiment = None).is_ok());
+    assert!(next(&|rollout| rollout.champion = CHALLENGER).is_err());
+    assert!(tried(&|experiment| experiment.exposed = Share(2500)).is_ok());
+    assert!(tried(&|experiment| experiment.exposed = Share(500)).is_err());
+    assert!(tried(&|experiment| experiment.salt = EXPERIMENT).is_err());
+    assert!(tried(&|experiment| experiment.phase = Phase::Paused).is_ok());
+}
+
+proptest! {
+    #[test]
+    fn who_takes_part_does_so_in_the_same_arm_at_every_later_step(
+        salt in any::<u128>(), unit in any::<u128>(), one in 0_u16..=10_000, other in 0_u16..=10_000,
+    ) {
+        let arm = |exposed| {
+            let experiment = Experiment { salt: Uuid::from_u128(salt), ..experiment(exposed) };
+            of(&table(experiment), TaskId(Uuid::from_u128(unit))).arm
+        };
+        let (before, after) = (arm(one.min(other)), arm(one.max(other)));
+        prop_assert!(before == Arm::ChampionOutside || before == after);
+    }
+}
