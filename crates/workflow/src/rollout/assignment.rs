@@ -1,5 +1,6 @@
 use super::draw::{is_challenged, is_exposed};
 use super::{Experiment, Model, Phase, RoleRollout, RolloutTable, Subject};
+use crate::ids::TaskId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -40,9 +41,9 @@ pub enum Arm {
 impl RolloutTable {
     /// Who answers `role` for `subject`.
     pub fn assign(&self, role: &str, subject: &Subject<'_>) -> Assignment {
-        let found = self.roles.get(role);
-        let drawn = found.and_then(|rollout| Some(rollout.drawn(rollout.experiment.as_ref()?, subject)));
-        let champion = found.map_or(Model::Configured, |rollout| rollout.champion);
+        let found = self.roles.get(role).map(|rollout| rollout.at_the_time_of(subject.task));
+        let (champion, experiment) = found.unwrap_or((Model::Configured, None));
+        let drawn = experiment.map(|experiment| drawn(champion, experiment, subject));
         Assignment {
             table: self.version,
             ..drawn.unwrap_or(Assignment::untried(champion))
@@ -65,40 +66,55 @@ impl Assignment {
 }
 
 impl RoleRollout {
-    fn drawn(&self, experiment: &Experiment, subject: &Subject<'_>) -> Assignment {
-        let untried = Assignment::untried(self.champion);
-        if experiment.phase == Phase::Paused {
-            return untried;
+    /// Champion and experiment.
+    fn at_the_time_of(&self, task: TaskId) -> (Model, Option<&Experiment>) {
+        match &self.before {
+            Some(before) if made_unix_ms(task) < u128::from(before.until_unix_ms) => {
+                (before.champion, before.experiment.as_ref())
+            }
+            _ => (self.champion, self.experiment.as_ref()),
         }
-        let unit = experiment.unit.key(subject);
-        let share = experiment.exposed.fraction();
-        let inside = Assignment {
-            experiment: Some(experiment.id),
-            step: experiment.step,
-            ..untried
-        };
-        if !is_exposed(experiment, &unit) {
-            return Assignment {
-                propensity: 1.0 - share,
-                ..inside
-            };
-        }
-        if experiment.phase == Phase::Shadow {
-            return Assignment {
-                shadow: Some(experiment.challenger),
-                propensity: share,
-                ..inside
-            };
-        }
-        let (model, arm) = match is_challenged(experiment, &unit) {
-            true => (experiment.challenger, Arm::Challenger),
-            false => (self.champion, Arm::Control),
-        };
-        Assignment {
-            model,
-            arm,
-            propensity: share / 2.0,
+    }
+}
+
+/// Ids of tasks begin with their time.
+fn made_unix_ms(task: TaskId) -> u128 {
+    task.0.as_u128() >> 80
+}
+
+fn drawn(champion: Model, experiment: &Experiment, subject: &Subject<'_>) -> Assignment {
+    let untried = Assignment::untried(champion);
+    if experiment.phase == Phase::Paused {
+        return untried;
+    }
+    let unit = experiment.unit.key(subject);
+    let share = experiment.exposed.fraction();
+    let inside = Assignment {
+        experiment: Some(experiment.id),
+        step: experiment.step,
+        ..untried
+    };
+    if !is_exposed(experiment, &unit) {
+        return Assignment {
+            propensity: 1.0 - share,
             ..inside
-        }
+        };
+    }
+    if experiment.phase == Phase::Shadow {
+        return Assignment {
+            shadow: Some(experiment.challenger),
+            propensity: share,
+            ..inside
+        };
+    }
+    let (model, arm) = match is_challenged(experiment, &unit) {
+        true => (experiment.challenger, Arm::Challenger),
+        false => (champion, Arm::Control),
+    };
+    Assignment {
+        model,
+        arm,
+        propensity: share / 2.0,
+        ..inside
     }
 }

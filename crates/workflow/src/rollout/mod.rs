@@ -38,6 +38,22 @@ pub struct RoleRollout {
     /// What is being tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub experiment: Option<Experiment>,
+    /// Who answers tasks that were there before the champion became it: they end with whom they began with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Before>,
+}
+
+/// What a champion took the place of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Before {
+    /// Tasks whose id was made before this, in milliseconds since 1970.
+    pub until_unix_ms: u64,
+    /// The champion of that time.
+    pub champion: Model,
+    /// What was being tried then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<Experiment>,
 }
 
 /// A challenger beside the champion. Of the exposed units one half is the control, the other the challenger's.

@@ -23,6 +23,7 @@ fn table(experiment: Experiment) -> RolloutTable {
     let rollout = RoleRollout {
         champion: CHAMPION,
         experiment: Some(experiment),
+        before: None,
     };
     RolloutTable {
         version: 3,
@@ -215,4 +216,40 @@ proptest! {
         let (before, after) = (arm(one.min(other)), arm(one.max(other)));
         prop_assert!(before == Arm::ChampionOutside || before == after);
     }
+}
+
+#[test]
+fn a_task_that_was_there_before_a_promotion_ends_with_whom_it_began_with() {
+    let promoted_at = 0x0192_f0a0_0000_u64 + 50;
+    let trying = table(experiment(10_000));
+    let mut promoted = trying.clone();
+    promoted.version += 1;
+    let role = promoted.roles.get_mut(ROLE).unwrap();
+    *role = RoleRollout {
+        champion: CHALLENGER,
+        experiment: None,
+        before: Some(Before {
+            until_unix_ms: promoted_at,
+            champion: CHAMPION,
+            experiment: role.experiment.take(),
+        }),
+    };
+    assert_eq!(trying.check_next(&promoted), Ok(()));
+    let at_ms = |ms: u64| TaskId(Uuid::from_u128(u128::from(ms) << 80 | 0x7000_8000_0000_0000_0001));
+    for ms in promoted_at - 50..promoted_at {
+        let (before, after) = (of(&trying, at_ms(ms)), of(&promoted, at_ms(ms)));
+        assert_eq!((before.model, before.arm), (after.model, after.arm));
+    }
+    for ms in promoted_at..promoted_at + 50 {
+        let assignment = of(&promoted, at_ms(ms));
+        assert_eq!((assignment.model, assignment.arm), (CHALLENGER, Arm::ChampionOutside));
+    }
+    let mut rolled_back = promoted.clone();
+    let role = rolled_back.roles.get_mut(ROLE).unwrap();
+    (role.champion, role.before) = (CHAMPION, None);
+    assert_eq!(
+        of(&rolled_back, at_ms(promoted_at - 1)).model,
+        CHAMPION,
+        "at once, for everybody"
+    );
 }
