@@ -8,6 +8,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "orchestrator/work/v1/work.proto",
         "orchestrator/coordinator/v1/worker.proto",
         "orchestrator/coordinator/v1/notices.proto",
+        "orchestrator/coordinator/v1/rollouts.proto",
         "orchestrator/coordinator/v1/tasks.proto",
         "orchestrator/coordinator/v1/tools.proto",
         "orchestrator/learner/v1/learner.proto",

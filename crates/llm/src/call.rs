@@ -129,6 +129,9 @@ pub enum EngineError {
     /// The model does not want to.
     #[error("the model refuses: {0}")]
     Refused(String),
+    /// Another model answered than was asked.
+    #[error("another model answered than was asked: {0}")]
+    OtherModel(String),
 }
 
 impl CallKind {
@@ -228,6 +231,7 @@ impl EngineError {
             Self::OutOfTime(_) => "llm_out_of_time",
             Self::OverGrant { .. } => "grant_too_small",
             Self::Refused(_) => "llm_refused",
+            Self::OtherModel(_) => "llm_other_model",
         }
     }
 
@@ -240,7 +244,8 @@ impl EngineError {
             | Self::BadOutput(_)
             | Self::OutOfTime(_)
             | Self::OverGrant { .. }
-            | Self::Refused(_) => true,
+            | Self::Refused(_)
+            | Self::OtherModel(_) => true,
             Self::UnknownKind(_) | Self::UnknownAgent(_) | Self::BadArguments(_) | Self::Rejected(_) => false,
         }
     }

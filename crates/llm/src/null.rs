@@ -27,8 +27,8 @@ pub struct Null;
 
 #[async_trait]
 impl Engine for Null {
-    fn name(&self) -> &str {
-        NAME
+    fn name(&self) -> Cow<'_, str> {
+        NAME.into()
     }
 
     fn reads_texts(&self) -> bool {

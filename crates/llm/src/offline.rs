@@ -5,6 +5,7 @@ use crate::port::{Agent, Engine, JudgeAsk, Judgement, PlanAsk, PlanDraft, WriteA
 use crate::{judge, plan, write};
 use async_trait::async_trait;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// The engine's name in results.
 pub(crate) const NAME: &str = "offline";
@@ -15,8 +16,8 @@ pub struct Offline;
 
 #[async_trait]
 impl Engine for Offline {
-    fn name(&self) -> &str {
-        NAME
+    fn name(&self) -> Cow<'_, str> {
+        NAME.into()
     }
 
     fn is_free(&self) -> bool {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 #[async_trait]
 pub trait Engine: Send + Sync + 'static {
     /// What results say made them.
-    fn name(&self) -> &str;
+    fn name(&self) -> Cow<'_, str>;
 
     /// Its judgement depends on the texts; false spares the caller reading them.
     fn reads_texts(&self) -> bool {

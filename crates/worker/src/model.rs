@@ -2,7 +2,8 @@
 
 use anyhow::Context as _;
 use llm::{
-    Bounds, Engine, ModelEngine, ModelRef, Models, Patience, Price, ProviderSettings, Settings, Sources, Speaks, Tiers,
+    Bounds, Choosing, Engine, ModelEngine, ModelRef, Models, Patience, Price, ProviderSettings, Settings, Sources,
+    Speaks, Tiers,
 };
 use service::config::{Answering, LlmConfig, PriceConfig, ProviderConfig, ProviderKind, Role, Target};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,15 +12,15 @@ use std::time::Duration;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What answers `role`.
+/// What answers `role`; before it is asked what a rollout chose for the work.
 ///
 /// # Errors
 /// When the configuration cannot be served.
 pub fn engine(config: &LlmConfig, role: Role) -> anyhow::Result<Arc<dyn Engine>> {
     let key = || format!("llm.roles.{}", role.as_str());
     match config.answering(role) {
-        Answering::Offline => llm::open("offline").with_context(key),
-        Answering::Null => llm::open("null").with_context(key),
+        Answering::Offline => embedded(config, "offline").with_context(key),
+        Answering::Null => embedded(config, "null").with_context(key),
         Answering::Models { small, standard, large } => {
             let tiers = Tiers {
                 small: references(small),
@@ -31,30 +32,50 @@ pub fn engine(config: &LlmConfig, role: Role) -> anyhow::Result<Arc<dyn Engine>>
     }
 }
 
+fn embedded(config: &LlmConfig, kind: &str) -> anyhow::Result<Arc<dyn Engine>> {
+    let configured = llm::open(kind)?;
+    let models = open(config, &BTreeSet::new())?;
+    if models.is_empty() {
+        return Ok(configured);
+    }
+    let models = ModelEngine::new("", Arc::new(models).chosen());
+    Ok(Arc::new(Choosing::new(configured, models)))
+}
+
 fn models(config: &LlmConfig, tiers: &Tiers) -> anyhow::Result<Arc<dyn Engine>> {
-    let used: BTreeSet<&String> = [&tiers.small, &tiers.standard, &tiers.large]
+    let used: BTreeSet<&str> = [&tiers.small, &tiers.standard, &tiers.large]
         .into_iter()
         .flatten()
-        .map(|model| &model.provider)
+        .map(|model| model.provider.as_str())
         .collect();
-    // A key that only another role's provider needs may be missing here.
-    let providers = config
-        .all_providers()
-        .into_iter()
-        .filter(|(name, _)| used.contains(name));
-    let settings = providers.filter_map(|(name, provider)| {
+    let chat = Arc::new(open(config, &used)?).chat(tiers)?;
+    let name = tiers
+        .standard
+        .first()
+        .map(|model| format!("{}/{}", model.provider, model.model));
+    Ok(Arc::new(ModelEngine::new(name.unwrap_or_default(), chat)))
+}
+
+/// Every provider: a rollout may choose any. Whose key is missing that none of `used` is can be asked nothing.
+fn open(config: &LlmConfig, used: &BTreeSet<&str>) -> anyhow::Result<Models> {
+    let mut providers = BTreeMap::new();
+    for (name, provider) in config.all_providers() {
         let speaks = match provider.kind {
             ProviderKind::Openai => Speaks::OpenAi,
             ProviderKind::Anthropic => Speaks::Anthropic,
             // Has no models that could be named.
-            ProviderKind::Offline | ProviderKind::Null => return None,
+            ProviderKind::Offline | ProviderKind::Null => continue,
         };
-        let settings = provider_settings(config, &provider, speaks);
-        let settings = settings.with_context(|| format!("the key of the model provider {name:?}"));
-        Some(settings.map(|settings| (name, settings)))
-    });
+        match provider_settings(config, &provider, speaks) {
+            Ok(settings) => drop(providers.insert(name, settings)),
+            Err(error) if used.contains(name.as_str()) => {
+                return Err(error.context(format!("the key of the model provider {name:?}")));
+            }
+            Err(_) => {}
+        }
+    }
     let settings = Settings {
-        providers: settings.collect::<anyhow::Result<_>>()?,
+        providers,
         prices: config
             .prices
             .iter()
@@ -66,12 +87,7 @@ fn models(config: &LlmConfig, tiers: &Tiers) -> anyhow::Result<Arc<dyn Engine>> 
         unix_ms: service::clock::now_ms,
         random: fastrand::f64,
     };
-    let chat = Models::open(settings, sources)?.chat(tiers)?;
-    let name = tiers
-        .standard
-        .first()
-        .map(|model| format!("{}/{}", model.provider, model.model));
-    Ok(Arc::new(ModelEngine::new(name.unwrap_or_default(), chat)))
+    Ok(Models::open(settings, sources)?)
 }
 
 fn references(targets: Vec<Target>) -> Vec<ModelRef> {

@@ -45,17 +45,6 @@ pub fn ended(failed: Failed) -> Ended {
     ended.costing(self::usage(usage)).having_called(self::calls(calls))
 }
 
-/// What the job's run may spend.
-pub fn grant(job: &work::Job) -> llm::Grant {
-    let grant = job.grant.unwrap_or_default();
-    llm::Grant {
-        usd_micros: grant.bounds_usd.then_some(grant.usd_micros),
-        tokens: grant.bounds_tokens.then_some(grant.tokens),
-        calls: grant.bounds_calls.then_some(grant.calls),
-        cheaper: grant.cheaper,
-    }
-}
-
 fn call(call: llm::Call) -> work::Call {
     let text = |value: Option<_>| value.map_or_else(String::new, |value: serde_json::Value| value.to_string());
     work::Call {

@@ -71,7 +71,7 @@ fn provenance(engine: &dyn Engine, judged: &Samples) -> Value {
         .map(|call| format!("{}/{}", call.provider, call.model))
         .collect();
     if models.is_empty() {
-        models.insert(engine.name().to_owned());
+        models.insert(engine.name().into_owned());
     }
     let prompts: BTreeSet<&str> = asked
         .map(|call| call.prompt.as_str())

@@ -133,8 +133,8 @@ mod tests {
 
     #[async_trait]
     impl Engine for Moody {
-        fn name(&self) -> &str {
-            "moody"
+        fn name(&self) -> std::borrow::Cow<'_, str> {
+            "moody".into()
         }
         fn runs(&self, _: &Agent) -> bool {
             false

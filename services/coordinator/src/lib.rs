@@ -13,6 +13,7 @@ mod metrics;
 mod notices;
 mod policy;
 mod results;
+mod rollouts;
 mod store;
 mod sweep;
 mod tenant_budgets;
@@ -25,6 +26,7 @@ use bus::{Bus, BusConfig};
 use catalog::SharedCatalog;
 use clock::DatabaseClock;
 use contracts::coordinator::notice_service_server::NoticeServiceServer;
+use contracts::coordinator::rollout_service_server::RolloutServiceServer;
 use contracts::coordinator::task_service_server::TaskServiceServer;
 use contracts::coordinator::tool_service_server::ToolServiceServer;
 use contracts::coordinator::worker_service_server::WorkerServiceServer;
@@ -79,6 +81,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         tenant_budgets: tenant_budgets::TenantBudgets::new(&config.policy.tenant_budgets),
         shown: tenant_budgets::Shown::default(),
         subscriptions: notices::Subscriptions::new(&config.webhooks),
+        rollouts: rollouts::SharedRollouts::default(),
     });
     if !shared.tenant_budgets.is_empty() {
         let (tenants, all) = shared.tenant_budgets.tenants();
@@ -87,6 +90,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
     shared.catalog.refresh(&pool).await?;
     shared.judges.refresh(&pool).await?;
     shared.subscriptions.refresh(&pool).await?;
+    shared.rollouts.refresh(&pool).await?;
     let background = spawn_background(&ctx, &shared, beats_in);
     let settings = WriterConfig {
         database_url: url,
@@ -191,6 +195,7 @@ async fn refresh_catalog(shared: Arc<Shared>) {
         ticks.tick().await;
         let read = async {
             shared.catalog.refresh(&shared.pool).await?;
+            shared.rollouts.refresh(&shared.pool).await?;
             shared.subscriptions.refresh(&shared.pool).await
         };
         if let Err(error) = read.await {
@@ -262,6 +267,7 @@ async fn serve(ctx: &Context, shared: &Arc<Shared>) -> anyhow::Result<()> {
         )
         .add_service(ToolServiceServer::new(tools).max_encoding_message_size(MAX_MESSAGE))
         .add_service(NoticeServiceServer::new(grpc::notices::Notices(Arc::clone(shared))))
+        .add_service(RolloutServiceServer::new(grpc::rollouts::Rollouts(Arc::clone(shared))))
         .add_service(WorkerServiceServer::new(workers).max_decoding_message_size(MAX_MESSAGE))
         .serve_with_incoming_shutdown(incoming, ctx.shutdown.clone().cancelled_owned())
         .await

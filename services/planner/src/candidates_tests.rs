@@ -26,8 +26,8 @@ struct Following {
 
 #[async_trait]
 impl Engine for Following {
-    fn name(&self) -> &str {
-        "following"
+    fn name(&self) -> std::borrow::Cow<'_, str> {
+        "following".into()
     }
 
     fn is_free(&self) -> bool {

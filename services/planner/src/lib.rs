@@ -115,7 +115,7 @@ impl Handler for Planner {
             feedback: &spec.feedback,
             deadline: job.deadline,
         };
-        llm::within(worker::grant(&job.job), planning.run())
+        worker::within(&job.job, planning.run())
             .instrument(gen_ai::plan(spec.version))
             .await
     }

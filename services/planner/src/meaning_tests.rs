@@ -73,8 +73,8 @@ struct Looking(Mutex<Vec<BTreeSet<String>>>);
 
 #[async_trait]
 impl Engine for Looking {
-    fn name(&self) -> &str {
-        "looking"
+    fn name(&self) -> std::borrow::Cow<'_, str> {
+        "looking".into()
     }
 
     fn tools_at_once(&self) -> usize {

@@ -105,8 +105,8 @@ struct Scripted {
 
 #[async_trait]
 impl Engine for Scripted {
-    fn name(&self) -> &str {
-        "scripted"
+    fn name(&self) -> std::borrow::Cow<'_, str> {
+        "scripted".into()
     }
 
     fn runs(&self, _: &Agent) -> bool {

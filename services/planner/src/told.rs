@@ -27,7 +27,7 @@ pub fn ended(engine: &dyn Engine, recalled: &Recalled, deliberated: Deliberated)
         patterns_used,
         memory: recalled.as_str().to_owned(),
         associations: recalled.memory().associations.clone(),
-        engine: engine.name().to_owned(),
+        engine: engine.name().into_owned(),
         forecast: forecast.map(expected),
         candidates: candidates.into_iter().map(candidate).collect(),
         dropped_orders: dropped.into_iter().map(order).collect(),

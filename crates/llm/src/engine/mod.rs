@@ -3,6 +3,7 @@
 //! What users, tools and earlier tasks wrote goes into prompts as data between tags; what a model answers is
 //! never more than a proposal that somebody else validates.
 
+mod choosing;
 mod judge;
 mod patience;
 mod plan;
@@ -13,13 +14,16 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use choosing::Choosing;
 pub(crate) use write::task;
 
 use crate::call::{Answer, Failed};
 use crate::chat::Chat;
+use crate::chosen;
 use crate::port::{Agent, Engine, JudgeAsk, Judgement, PlanAsk, PlanDraft, WriteAsk};
 use async_trait::async_trait;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// More tools than this in one prompt make a plan worse, and dearer.
@@ -43,8 +47,11 @@ impl ModelEngine {
 
 #[async_trait]
 impl Engine for ModelEngine {
-    fn name(&self) -> &str {
-        &self.name
+    fn name(&self) -> Cow<'_, str> {
+        match chosen::current() {
+            Some(chosen) => Cow::Owned(chosen.name()),
+            None => Cow::Borrowed(&self.name),
+        }
     }
 
     fn tools_at_once(&self) -> usize {
@@ -60,7 +67,7 @@ impl Engine for ModelEngine {
     }
 
     async fn write(&self, ask: WriteAsk<'_>) -> Result<Answer<Value>, Failed> {
-        write::write(&*self.chat, &self.name, &ask).await
+        write::write(&*self.chat, &self.name(), &ask).await
     }
 
     async fn judge(&self, ask: JudgeAsk<'_>) -> Result<Answer<Judgement>, Failed> {

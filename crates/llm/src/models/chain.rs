@@ -1,10 +1,12 @@
 //! The models of a role, one after the other until one gives a reply that can be used.
 
+use super::Models;
 use super::member::{Member, Missed};
 use super::trail::Trail;
 use super::wanted::{Unusable, Wanted};
 use crate::call::{Answer, EngineError, Failed};
 use crate::chat::{Chat, ChatAsk, Message, Reply, Tier};
+use crate::chosen::{self, Chosen, PASSED_OVER};
 use crate::grant;
 use crate::provider::Completion;
 use async_trait::async_trait;
@@ -15,13 +17,15 @@ use std::time::Duration;
 /// A role's models by size.
 pub(super) struct Chain<F> {
     members: F,
-    record_content: bool,
+    models: Arc<Models>,
 }
 
 /// One ask on its way along the chain.
 struct Course<'a> {
     ask: ChatAsk<'a>,
     wanted: Wanted<'a>,
+    /// Asked before all others, which stand in for it whatever it fails at.
+    chosen: Option<(Arc<Member>, Arc<Chosen>)>,
     members: Arc<[Arc<Member>]>,
     /// How many of them are of the size asked for; smaller ones follow.
     own: usize,
@@ -32,11 +36,8 @@ struct Course<'a> {
 }
 
 impl<F: Fn(Tier) -> Arc<[Arc<Member>]> + Send + Sync + 'static> Chain<F> {
-    pub(super) fn new(members: F, record_content: bool) -> Self {
-        Self {
-            members,
-            record_content,
-        }
+    pub(super) fn new(members: F, models: Arc<Models>) -> Self {
+        Self { members, models }
     }
 
     /// Where a smaller model may stand in, those of smaller sizes follow.
@@ -56,21 +57,43 @@ impl<F: Fn(Tier) -> Arc<[Arc<Member>]> + Send + Sync + 'static> Chain<F> {
         }
         members.into()
     }
+
+    /// What a rollout chose; the error where nobody here can ask it.
+    fn chosen(&self, trail: &mut Trail) -> (Option<(Arc<Member>, Arc<Chosen>)>, Option<EngineError>) {
+        let Some(chosen) = chosen::current() else {
+            return (None, None);
+        };
+        match self.models.member(&chosen.model) {
+            Ok(member) => (Some((member, chosen)), None),
+            Err(error) => {
+                let error = EngineError::Rejected(format!("{}: {error}", chosen.name()));
+                trail.decision(
+                    PASSED_OVER,
+                    &chosen.model.provider,
+                    &chosen.model.model,
+                    &error.to_string(),
+                );
+                (None, Some(error))
+            }
+        }
+    }
 }
 
 #[async_trait]
 impl<F: Fn(Tier) -> Arc<[Arc<Member>]> + Send + Sync + 'static> Chat for Chain<F> {
     async fn chat(&self, ask: ChatAsk<'_>) -> Result<Answer<Reply>, Failed> {
         let wanted = Wanted::of(&ask).map_err(EngineError::BadArguments)?;
-        let mut trail = Trail::new(&ask, self.record_content);
+        let mut trail = Trail::new(&ask, self.models.record_content);
+        let (chosen, missed) = self.chosen(&mut trail);
         let course = Course {
             ask,
             wanted,
+            chosen,
             members: self.members_of(ask.tier),
             own: (self.members)(ask.tier).len(),
             messages: Cow::Borrowed(ask.messages),
             asked_again: false,
-            missed: None,
+            missed,
         };
         match course.run(&mut trail).await {
             Ok(reply) => Ok(trail.answer(reply)),
@@ -81,6 +104,9 @@ impl<F: Fn(Tier) -> Arc<[Arc<Member>]> + Send + Sync + 'static> Chat for Chain<F
 
 impl Course<'_> {
     async fn run(mut self, trail: &mut Trail) -> Result<Reply, EngineError> {
+        if let Some(reply) = self.ask_chosen(trail).await? {
+            return Ok(reply);
+        }
         let members = Arc::clone(&self.members);
         let mut rest = members.iter().enumerate().peekable();
         while let Some((place, member)) = rest.next() {
@@ -89,7 +115,7 @@ impl Course<'_> {
                 break;
             }
             let next = rest.peek().map(|(_, next)| next.as_ref());
-            match self.ask_one(member, next.is_some(), trail).await {
+            match self.ask_one(member, "", next.is_some(), trail).await {
                 Ok(reply) => return Ok(reply),
                 Err((error, false)) => return Err(error),
                 Err((error, true)) => {
@@ -110,11 +136,32 @@ impl Course<'_> {
             .unwrap_or_else(|| EngineError::BadArguments("no model is named".to_owned())))
     }
 
+    /// None: whoever is configured is asked as if nobody had been chosen, whatever was the matter; only time that is
+    /// over is over for everybody.
+    async fn ask_chosen(&mut self, trail: &mut Trail) -> Result<Option<Reply>, EngineError> {
+        let Some((member, chosen)) = self.chosen.take() else {
+            return Ok(None);
+        };
+        match self.ask_one(&member, &chosen.answers_as, true, trail).await {
+            Ok(reply) => Ok(Some(reply)),
+            Err((error @ EngineError::OutOfTime(_), _)) => Err(error),
+            Err((error, _)) => {
+                trail.decision(PASSED_OVER, member.provider(), member.model(), &error.to_string());
+                self.messages = Cow::Borrowed(self.ask.messages);
+                self.asked_again = false;
+                // Of a chain without members it is all there is to say.
+                self.missed = self.members.is_empty().then_some(error);
+                Ok(None)
+            }
+        }
+    }
+
     /// One model, asked once more where its reply cannot be used and nobody was asked again yet. Beside the error
     /// stands whether the next model may be asked.
     async fn ask_one(
         &mut self,
         member: &Member,
+        answers_as: &str,
         has_next: bool,
         trail: &mut Trail,
     ) -> Result<Reply, (EngineError, bool)> {
@@ -126,6 +173,11 @@ impl Course<'_> {
                     let in_time = !matches!(missed, Missed::OutOfTime(_));
                     (error_of(missed, member), in_time)
                 })?;
+            if !answers_as.is_empty() && !completion.model.is_empty() && completion.model != answers_as {
+                let error = EngineError::OtherModel(format!("{:?} instead of {answers_as:?}", completion.model));
+                trail.unusable(error.code(), &error.to_string());
+                return Err((error, has_next));
+            }
             let unusable = match self.wanted.read(&completion) {
                 Ok(reply) => {
                     member.gave_json();

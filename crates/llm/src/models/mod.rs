@@ -23,7 +23,7 @@ use member::{Member, Provider};
 use outbound::{AllowList, Client, InvalidEntry, Limits, Pace, Unlisted, Url};
 use price::Prices;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -148,10 +148,13 @@ pub enum OpenError {
     Table(#[from] TableError),
 }
 
+/// Models that are known beside each other; further ones are met as strangers each time.
+const MAX_MEMBERS: usize = 256;
+
 /// Every provider, with what is known of each. Roles share them, so that one's failures spare the others.
 pub struct Models {
     providers: BTreeMap<String, Arc<Provider>>,
-    members: BTreeMap<ModelRef, Arc<Member>>,
+    members: Mutex<BTreeMap<ModelRef, Arc<Member>>>,
     prices: Prices,
     record_content: bool,
     sources: Sources,
@@ -173,18 +176,23 @@ impl Models {
                 .into_iter()
                 .map(open)
                 .collect::<Result<_, OpenError>>()?,
-            members: BTreeMap::new(),
+            members: Mutex::default(),
             prices: Prices::new(settings.prices)?,
             record_content: settings.record_content,
             sources,
         })
     }
 
-    /// The models of a role.
+    /// There is no provider, so nobody could be asked.
+    pub fn is_empty(&self) -> bool {
+        self.providers.is_empty()
+    }
+
+    /// The models of a role; before them is asked what a rollout chose for the work.
     ///
     /// # Errors
     /// Where one of them has no provider, or a size has no model.
-    pub fn chat(&mut self, tiers: &Tiers) -> Result<Arc<dyn Chat>, OpenError> {
+    pub fn chat(self: &Arc<Self>, tiers: &Tiers) -> Result<Arc<dyn Chat>, OpenError> {
         let small = self.chain(&tiers.small)?;
         let standard = self.chain(&tiers.standard)?;
         let large = self.chain(&tiers.large)?;
@@ -193,18 +201,24 @@ impl Models {
             Tier::Standard => standard.clone(),
             Tier::Large => large.clone(),
         };
-        Ok(Arc::new(Chain::new(of, self.record_content)))
+        Ok(Arc::new(Chain::new(of, Arc::clone(self))))
     }
 
-    fn chain(&mut self, models: &[ModelRef]) -> Result<Arc<[Arc<Member>]>, OpenError> {
+    /// What a rollout chose for the work, and nobody else.
+    pub fn chosen(self: &Arc<Self>) -> Arc<dyn Chat> {
+        Arc::new(Chain::new(|_| Arc::default(), Arc::clone(self)))
+    }
+
+    fn chain(&self, models: &[ModelRef]) -> Result<Arc<[Arc<Member>]>, OpenError> {
         if models.is_empty() {
             return Err(OpenError::NoModel);
         }
         models.iter().map(|model| self.member(model)).collect()
     }
 
-    fn member(&mut self, model: &ModelRef) -> Result<Arc<Member>, OpenError> {
-        if let Some(known) = self.members.get(model) {
+    fn member(&self, model: &ModelRef) -> Result<Arc<Member>, OpenError> {
+        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = members.get(model) {
             return Ok(Arc::clone(known));
         }
         let provider = self.providers.get(&model.provider);
@@ -213,7 +227,9 @@ impl Models {
         let price = self.prices.of(&model.model);
         let member = Member::new(Arc::clone(provider), &model.model, breaker, price, self.sources.random);
         let member = Arc::new(member);
-        self.members.insert(model.clone(), Arc::clone(&member));
+        if members.len() < MAX_MEMBERS {
+            members.insert(model.clone(), Arc::clone(&member));
+        }
         Ok(member)
     }
 }

@@ -34,7 +34,7 @@ pub fn chat_of_sizes(server: &ModelServer, small: &str, large: &str) -> Arc<dyn 
     open(providers.into()).chat(&tiers).unwrap()
 }
 
-fn open(providers: BTreeMap<String, ProviderSettings>) -> Models {
+pub fn open(providers: BTreeMap<String, ProviderSettings>) -> Arc<Models> {
     let settings = Settings {
         providers,
         prices: BTreeMap::new(),
@@ -44,7 +44,7 @@ fn open(providers: BTreeMap<String, ProviderSettings>) -> Models {
         unix_ms: || 0,
         random: || 0.0,
     };
-    Models::open(settings, sources).unwrap()
+    Arc::new(Models::open(settings, sources).unwrap())
 }
 
 pub fn chat_with(
@@ -73,7 +73,7 @@ pub fn chat_with(
     open(providers).chat(&tiers).unwrap()
 }
 
-fn settings(base_url: String, speaks: Speaks) -> ProviderSettings {
+pub fn settings(base_url: String, speaks: Speaks) -> ProviderSettings {
     let long = Duration::from_secs(5);
     ProviderSettings {
         speaks,

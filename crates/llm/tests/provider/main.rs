@@ -6,6 +6,7 @@
     reason = "a test that finds something else than it wants fails"
 )]
 
+mod chosen;
 mod exchanges;
 mod faults;
 mod fixture;

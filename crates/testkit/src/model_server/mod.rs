@@ -92,6 +92,8 @@ pub type Temper = fn(&Value, &str) -> Option<Say>;
 #[derive(Debug)]
 struct Orders {
     temper: Option<Temper>,
+    /// The name that answers bear; none: as it was asked for.
+    name: Option<String>,
     next: VecDeque<Say>,
     otherwise: Say,
     asked: Vec<Asked>,
@@ -109,6 +111,7 @@ impl ModelServer {
             started: Instant::now(),
             state: Mutex::new(Orders {
                 temper: None,
+                name: None,
                 next: VecDeque::new(),
                 otherwise: Say::Well,
                 asked: Vec::new(),
@@ -147,6 +150,11 @@ impl ModelServer {
         self.shared.orders().temper = Some(temper);
     }
 
+    /// Has every answer say that this model gave it, whichever was asked for.
+    pub fn answering_as(&self, name: &str) {
+        self.shared.orders().name = Some(name.to_owned());
+    }
+
     /// Every call so far.
     pub fn asked(&self) -> Vec<Asked> {
         self.shared.orders().asked.clone()
@@ -166,7 +174,7 @@ impl Shared {
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, body: String) -> Response<Body> {
-    let body: Value = serde_json::from_str(&body).unwrap_or(Value::Null);
+    let mut body: Value = serde_json::from_str(&body).unwrap_or(Value::Null);
     let say = {
         let mut orders = shared.orders();
         orders.asked.push(Asked {
@@ -177,6 +185,9 @@ async fn answer(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap,
         });
         let tempered = orders.temper.and_then(|temper| temper(&body, &content::of(&body)));
         let next = tempered.or_else(|| orders.next.pop_front());
+        if let Some(name) = orders.name.clone() {
+            body["model"] = name.into();
+        }
         next.unwrap_or_else(|| orders.otherwise.clone())
     };
     protocol::answer(uri.path(), &body, say).await

@@ -5,6 +5,7 @@ mod cursor;
 pub mod notices;
 mod paging;
 pub mod problems;
+pub mod rollouts;
 pub mod tasks;
 pub mod tools;
 pub mod worker;

@@ -5,6 +5,7 @@
 //! won, and a lost race leaves no trace.
 
 use super::labels::{self, LabelRow};
+use super::rollouts::{self, AssignmentRow};
 use super::runs::{self, RunRow};
 use super::spending::{self, Reserved};
 use super::{StoreError, notices, to_db};
@@ -40,6 +41,7 @@ pub struct Rows {
     /// Tenants for whose tasks something is set aside anew, with their budget and when its window began.
     pub windows: BTreeMap<String, (TenantBudget, Timestamp)>,
     pub runs: Vec<RunRow>,
+    pub assignments: Vec<AssignmentRow>,
     pub acknowledged: Vec<BatchAck>,
 }
 
@@ -63,6 +65,7 @@ impl Rows {
         self.reserved.extend(other.reserved);
         self.windows.extend(other.windows);
         self.runs.extend(other.runs);
+        self.assignments.extend(other.assignments);
     }
 
     /// A gate, effect, cost or label that is written twice in a batch is written once, last; tasks are locked
@@ -258,8 +261,8 @@ ON CONFLICT (job_id, run_id) DO UPDATE SET usd_micros = excluded.usd_micros, inp
 
 /// Writes a batch, whole or not at all.
 ///
-/// Gates, effects, costs, labels, runs that called something, grants of tenants with a budget and what webhooks are told of are
-/// rare; a batch that has some takes a transaction of several statements, every other one is a single round trip.
+/// Gates, effects, costs, labels, runs that called something, grants of tenants with a budget, models that rollouts gave and
+/// what webhooks are told of are rare; a batch that has some takes a transaction of several statements, every other one is a single round trip.
 ///
 /// # Errors
 /// A conflict where somebody else was first, a window that does not cover what is set aside; an outage where nobody
@@ -273,8 +276,9 @@ pub async fn commit(connection: &mut PgConnection, rows: &Rows) -> Result<Commit
         rows.runs.len(),
         rows.notices.len(),
         rows.reserved.len(),
+        rows.assignments.len(),
     ];
-    if rare == [0; 7] {
+    if rare == [0; 8] {
         return statement(connection, rows).await;
     }
     let mut transaction = sqlx::Connection::begin(connection)
@@ -300,6 +304,7 @@ pub async fn commit(connection: &mut PgConnection, rows: &Rows) -> Result<Commit
     labels::keep(&mut transaction, &rows.labels).await?;
     notices::add(&mut transaction, &rows.notices).await?;
     spending::reserve(&mut transaction, &rows.reserved).await?;
+    rollouts::keep(&mut transaction, &rows.assignments).await?;
     if !rows.windows.is_empty() {
         hold_windows(&mut transaction, rows).await?;
     }

@@ -11,6 +11,7 @@ pub mod notices;
 pub mod outbox;
 pub mod payloads;
 pub mod quarantine;
+pub mod rollouts;
 pub mod runs;
 pub mod spending;
 pub mod sweep;

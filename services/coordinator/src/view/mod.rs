@@ -32,6 +32,7 @@ pub use trace::{Sources, trace};
 pub use waiting::may_wait;
 pub use window::add_window;
 
+use crate::store::rollouts::AssignmentLine;
 use crate::store::tasks::CostTotals;
 use serde_json::{Map, Value};
 use workflow::plan::FrozenPlan;
@@ -49,6 +50,8 @@ pub struct Facts {
     /// Payloads the document shows, as far as they were read.
     pub bodies: Bodies,
     pub costs: CostTotals,
+    /// What rollouts gave it, by role.
+    pub given: Vec<AssignmentLine>,
 }
 
 impl Facts {

@@ -2,6 +2,7 @@
 
 use super::plan::Depth;
 use super::{Facts, cost, deliveries, member, status};
+use crate::store::rollouts::AssignmentLine;
 use crate::store::tasks::ended::{CostLine, GateLine};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -41,6 +42,9 @@ pub struct Record<'a> {
     drafts: Vec<Value>,
     gates: Vec<Value>,
     costs: Vec<Value>,
+    /// What rollouts gave it: `[{role, model, name, arm, experiment_id, step, propensity, rollouts, passed_over, at}]`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    assignments: Vec<Value>,
     engine: Value,
     /// Hash of the policy it ran under: thresholds, weights, budgets, rules.
     configuration: Option<String>,
@@ -84,6 +88,7 @@ pub fn record<'a>(facts: &'a Facts, documents: Documents<'_>) -> Record<'a> {
         drafts: deliveries::drafts(facts),
         gates,
         costs: documents.costs.iter().map(cost_line).collect(),
+        assignments: facts.given.iter().map(assignment).collect(),
         engine: taken(&mut planning, "engine"),
         configuration: configuration(facts),
     }
@@ -122,6 +127,21 @@ fn other_outputs(facts: &Facts) -> Map<String, Value> {
         (!made.is_empty()).then(|| (definition.key.clone(), Value::Array(made)))
     });
     others.collect()
+}
+
+fn assignment(given: &AssignmentLine) -> Value {
+    json!({
+        "role": given.role,
+        "model": given.model,
+        "name": given.name,
+        "arm": given.arm,
+        "experiment_id": given.experiment_id,
+        "step": given.step,
+        "propensity": given.propensity,
+        "rollouts": given.rollouts,
+        "passed_over": given.passed_over,
+        "at": time(given.at),
+    })
 }
 
 fn gate(line: &GateLine) -> Value {

@@ -36,7 +36,7 @@ pub(super) fn outline(facts: &Facts, planning: &Value, depth: Depth) -> Value {
         "cost": cost::cost(facts),
         "budget": cost::budget(facts),
         "open_gates": gates::open(facts),
-        "model_versions": {},
+        "model_versions": model_versions(facts),
         "patterns_used": planning.get("patterns_used").and_then(Value::as_array).cloned().unwrap_or_default(),
         "memory": member(planning, "memory"),
         "created_at": moment(task.created_at),
@@ -48,6 +48,14 @@ pub(super) fn outline(facts: &Facts, planning: &Value, depth: Depth) -> Value {
     put(&mut document, "error", error(task));
     put(&mut document, "finished_at", task.finished_at.map(moment));
     document
+}
+
+/// The name of the model that a rollout gave the task first, by role.
+fn model_versions(facts: &Facts) -> Value {
+    let named = facts.given.iter();
+    named
+        .map(|given| (given.role.clone(), Value::from(given.name.clone())))
+        .collect()
 }
 
 /// What the planner understood; of other plans only the request is known.

@@ -263,6 +263,7 @@ impl Story {
             plan: self.plan.as_deref().cloned(),
             bodies: Bodies::new(texts),
             costs,
+            given: Vec::new(),
         }
     }
 }

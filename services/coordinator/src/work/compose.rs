@@ -3,6 +3,7 @@
 use super::body;
 use super::item::{Carried, Item};
 use super::pace::Paces;
+use crate::rollouts::Rollouts;
 use crate::tenant_budgets::TenantBudgets;
 use crate::writer::draft::Entry;
 use bus::Lane;
@@ -67,6 +68,8 @@ pub struct Route<'a> {
     pub now: Timestamp,
     /// What the tenant's window bounds beside the task's own budget.
     pub windows: &'a TenantBudgets,
+    /// Which models serve whom.
+    pub rollouts: &'a Rollouts,
     /// None: everything travels alone.
     pub together: Option<&'a Paces>,
 }
@@ -277,6 +280,7 @@ fn work_job(entry: &Entry, job: &Job, route: Route<'_>, room: &mut Room) -> Work
             bounds_calls: bounds.calls.is_some(),
             cheaper: policy.cheaper_models || policy.on_budget_exceeded == Some(OnBudgetExceeded::Cheaper),
         }),
+        model: route.rollouts.choice(entry, job),
         spec: Some(spec),
     }
 }

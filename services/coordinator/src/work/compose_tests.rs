@@ -4,10 +4,16 @@ use super::*;
 use crate::view::story::{Story, submission, two_steps};
 use serde_json::json;
 use std::collections::HashMap;
+use uuid::Uuid;
+use workflow::ids::TaskId;
 use workflow::time::Millis;
 
 /// The first job of a task with a plan.
 fn first_job(change: impl FnOnce(&mut Entry), windows: &TenantBudgets) -> WorkJob {
+    first_job_with(change, windows, &Rollouts::default())
+}
+
+fn first_job_with(change: impl FnOnce(&mut Entry), windows: &TenantBudgets, rollouts: &Rollouts) -> WorkJob {
     let story = Story::begin(1, submission(Some(two_steps())));
     let mut entry = Entry {
         task: story.task.clone(),
@@ -37,10 +43,63 @@ fn first_job(change: impl FnOnce(&mut Entry), windows: &TenantBudgets) -> WorkJo
         lane: Lane::of(0),
         now: story.now,
         windows,
+        rollouts,
         together: None,
     };
     let mut items = items(&mut entry, &[Serial(1)], route);
     items.remove(0).work.jobs.remove(0)
+}
+
+/// What the first step's run is to ask, where a rollout tries a version on every task of the tenant.
+fn asked(entry_is: impl FnOnce(&mut Entry), experiment: bool) -> Option<String> {
+    let model = Uuid::from_u128(7);
+    let tried = json!({
+        "id": model, "salt": model, "unit": "task", "challenger": model, "step": 1, "exposed": 10_000, "phase": "running",
+    });
+    let rollout = match experiment {
+        true => json!({ "champion": "configured", "experiment": tried }),
+        false => json!({ "champion": model }),
+    };
+    let table = json!({ "version": 1, "roles": { "writer": rollout } });
+    let reached = json!({ model.to_string(): { "name": "w", "provider": "own", "model": "w-7" } });
+    let rollouts = Rollouts::of("default", &table, &reached);
+    first_job_with(entry_is, &TenantBudgets::default(), &rollouts)
+        .model
+        .map(|choice| format!("{}/{}", choice.provider, choice.model))
+}
+
+/// Of some tasks one half is the challenger's.
+fn challenged() -> u128 {
+    let is = |task: &u128| asked(|entry| entry.task.id = TaskId(Uuid::from_u128(*task)), true).is_some();
+    let halves: Vec<u128> = (1..=100).filter(is).collect();
+    assert!((25..75).contains(&halves.len()), "{halves:?}");
+    halves[0]
+}
+
+#[test]
+fn a_run_asks_what_the_rollout_gives_its_task_and_after_a_failure_of_the_challenger_what_is_configured() {
+    let task = TaskId(Uuid::from_u128(challenged()));
+    assert_eq!(asked(|entry| entry.task.id = task, true).as_deref(), Some("own/w-7"));
+    let failed = |entry: &mut Entry| (entry.task.id, entry.task.jobs[0].attempt) = (task, 1);
+    assert_eq!(asked(failed, true), None);
+    let lost = |entry: &mut Entry| (entry.task.id, entry.task.jobs[0].losses) = (task, 1);
+    assert_eq!(asked(lost, true), None);
+    assert_eq!(
+        asked(failed, false).as_deref(),
+        Some("own/w-7"),
+        "the champion serves every attempt"
+    );
+    let no_model = |entry: &mut Entry| {
+        let mut plan = (**entry.plan.as_ref().unwrap()).clone();
+        plan.steps[0].asks_models = false;
+        entry.plan = Some(Arc::new(plan));
+    };
+    assert_eq!(asked(no_model, false), None);
+    assert_eq!(
+        asked(|entry| "b".clone_into(&mut entry.task.tenant), false),
+        None,
+        "another tenant's"
+    );
 }
 
 #[test]

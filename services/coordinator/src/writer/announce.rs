@@ -199,11 +199,13 @@ impl Writer {
             // Whatever is queued without a message is found by the sweeper.
             return Vec::new();
         }
+        let rollouts = self.shared.rollouts.current();
         let route = Route {
             names: self.shared.bus.names(),
             lane: self.shared.lane,
             now: self.shared.clock.now(),
             windows: &self.shared.tenant_budgets,
+            rollouts: &rollouts,
             together: Some(&self.shared.paces),
         };
         let mut items = Vec::new();
@@ -326,11 +328,13 @@ impl Writer {
                 .bodies
                 .extend(bodies.into_iter().map(|((_, no), body)| (no, body)));
             let deadline = Instant::now() + ACK_DEADLINE;
+            let rollouts = shared.rollouts.current();
             let route = Route {
                 names: shared.bus.names(),
                 lane: shared.lane,
                 now: shared.clock.now(),
                 windows: &shared.tenant_budgets,
+                rollouts: &rollouts,
                 together: None,
             };
             for item in compose::items(&mut entry, &[serial], route) {

@@ -122,6 +122,8 @@ fn add_rows(rows: &mut Rows, draft: &mut Draft, now: Timestamp, shared: &super::
     if let Some(budget) = shared.tenant_budgets.of(tenant) {
         add_reserved(rows, draft, budget, now);
     }
+    rows.assignments
+        .extend(shared.rollouts.current().rows(&draft.entry, &draft.publish));
     draft.trace();
     let traceparent = draft.traceparent();
     let next_at = commit::next_at(&draft.entry.task, draft.entry.next_at, now);

@@ -78,6 +78,8 @@ pub struct Shared {
     pub shown: crate::tenant_budgets::Shown,
     /// Which webhooks are told of what.
     pub subscriptions: crate::notices::Subscriptions,
+    /// Which models serve whom.
+    pub rollouts: crate::rollouts::SharedRollouts,
 }
 
 impl Shared {

@@ -67,7 +67,7 @@ fn offer(
     if !engine.runs(&agent) {
         tracing::info!(
             agent = config.tool_id,
-            engine = engine.name(),
+            engine = &*engine.name(),
             "the engine cannot run this agent"
         );
         return Ok(None);

@@ -3,8 +3,8 @@
 use super::{Tasks, asking, document};
 use crate::grpc::problems;
 use crate::store::StoreError;
-use crate::store::runs;
 use crate::store::tasks::{self, CostTotals, Texts};
+use crate::store::{rollouts, runs};
 use crate::view::{self, Bodies, Facts};
 use contracts::coordinator::{ApprovalRequest, Document};
 use tonic::{Response, Status};
@@ -38,7 +38,11 @@ impl Tasks {
             true => runs::postponed(&self.shared.pool, id).await.map_err(problems::stored)?,
             false => Vec::new(),
         };
-        let facts = self.facts(found).await?;
+        let mut facts = self.facts(found).await?;
+        if self.shared.rollouts.current().has(tenant) {
+            let given = rollouts::of_tasks(&self.shared.pool, &[id.0]).await;
+            facts.given = given.map_err(problems::stored)?;
+        }
         let mut status = view::status(&facts, &postponed);
         let budget = self.shared.tenant_budgets.of(tenant);
         if let Some(budget) = budget.filter(|_| !facts.task.status.is_terminal()) {
@@ -94,5 +98,6 @@ pub(super) fn assemble(task: Task, texts: Texts, costs: CostTotals) -> Result<Fa
         task,
         bodies,
         costs,
+        given: Vec::new(),
     })
 }

@@ -147,7 +147,8 @@ impl Source {
             texts,
         } = self;
         let costs = ended.totals();
-        let facts = assemble(ended.task, texts, costs)?;
+        let mut facts = assemble(ended.task, texts, costs)?;
+        facts.given = ended.given;
         let documents = Documents {
             gates: &ended.gates,
             costs: &ended.costs,

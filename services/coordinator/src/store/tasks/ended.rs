@@ -2,6 +2,7 @@
 
 use super::{CostTotals, task_of};
 use crate::store::StoreError;
+use crate::store::rollouts::{self, AssignmentLine};
 use chrono::{DateTime, Utc};
 use futures::{Stream, StreamExt};
 use sqlx::PgPool;
@@ -20,6 +21,8 @@ pub struct Ended {
     pub gates: Vec<GateLine>,
     /// In the order they were told.
     pub costs: Vec<CostLine>,
+    /// By role.
+    pub given: Vec<AssignmentLine>,
 }
 
 /// A gate and how it was closed.
@@ -106,6 +109,7 @@ pub async fn tasks(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<Ended>, StoreError
     .fetch_all(pool)
     .await
     .map_err(StoreError::at("read costs of ended tasks"))?;
+    let mut given = by_task(rollouts::of_tasks(pool, ids).await?, |g| g.task_id);
     let mut gates = by_task(gates, |g| g.task_id);
     let mut costs = by_task(costs, |c| c.task_id);
     let ended = |(id, tenant, version, state): (Uuid, String, i64, String)| {
@@ -113,6 +117,7 @@ pub async fn tasks(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<Ended>, StoreError
             task: task_of(id, &tenant, version, &state)?,
             gates: gates.remove(&id).unwrap_or_default(),
             costs: costs.remove(&id).unwrap_or_default(),
+            given: given.remove(&id).unwrap_or_default(),
         })
     };
     rows.into_iter().map(ended).collect()
