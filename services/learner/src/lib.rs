@@ -25,6 +25,8 @@ mod statistics;
 mod store;
 mod success;
 
+pub mod rollout;
+
 #[cfg(test)]
 mod tests;
 
