@@ -25,6 +25,7 @@ mod statistics;
 mod store;
 mod success;
 
+pub mod models;
 pub mod rollout;
 
 #[cfg(test)]
