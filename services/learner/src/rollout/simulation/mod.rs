@@ -2,6 +2,7 @@
 //! people usually do, which has to fail in the same harness.
 
 mod canary;
+mod cheaper;
 mod failures;
 mod nulls;
 mod order;

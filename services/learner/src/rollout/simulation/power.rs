@@ -41,33 +41,59 @@ fn worse_is_turned_back(name: &str, world: World, runs: u32) {
     assert!(missed <= at_most(0.05, runs), "{missed} of the intervals miss");
 }
 
-fn scores(runs: u32) {
-    let graded = |mean| World::of(Scores::Graded(0.75), Scores::Graded(mean), 4000);
+fn graded(mean: f64) -> World {
+    World::of(Scores::Graded(0.75), Scores::Graded(mean), 4000)
+}
+
+fn passed(chance: f64) -> World {
+    World::of(Scores::Passed(0.8), Scores::Passed(chance), 8000)
+}
+
+fn better_scores(runs: u32) {
     better_is_promoted("Beta(.75, sd .15) +.03", graded(0.78), runs);
     better_is_promoted("Beta(.75, sd .15) +.05", graded(0.8), runs);
+}
+
+fn worse_scores(runs: u32) {
     worse_is_turned_back("Beta(.75, sd .15) -.05", graded(0.7), runs);
 }
 
-fn passes(runs: u32) {
-    let passed = |chance| World::of(Scores::Passed(0.8), Scores::Passed(chance), 8000);
+fn more_passes(runs: u32) {
     better_is_promoted("pass/fail .8 +.05", passed(0.85), runs);
+}
+
+fn fewer_passes(runs: u32) {
     worse_is_turned_back("pass/fail .8 -.05", passed(0.75), runs);
 }
 
 #[test]
 fn what_is_better_is_promoted_and_what_is_worse_turned_back() {
-    scores(30);
-    passes(15);
+    better_scores(30);
+    worse_scores(30);
+    more_passes(15);
+    fewer_passes(15);
 }
 
 #[test]
 #[ignore = "takes minutes; part of `make verify`"]
 fn what_is_better_in_scores_is_promoted_at_full_size() {
-    scores(1000);
+    better_scores(1000);
+}
+
+#[test]
+#[ignore = "takes minutes; part of `make verify`"]
+fn what_is_worse_in_scores_is_turned_back_at_full_size() {
+    worse_scores(1000);
 }
 
 #[test]
 #[ignore = "takes minutes; part of `make verify`"]
 fn what_passes_more_often_is_promoted_at_full_size() {
-    passes(1000);
+    more_passes(1000);
+}
+
+#[test]
+#[ignore = "takes minutes; part of `make verify`"]
+fn what_passes_less_often_is_turned_back_at_full_size() {
+    fewer_passes(1000);
 }

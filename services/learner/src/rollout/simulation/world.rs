@@ -139,17 +139,26 @@ pub fn outcome(side: Side, score: f64, failed: bool) -> UnitOutcome {
     }
 }
 
-/// Looks after every unit; all of them were assigned.
+/// Looks after every unit, as delivered; all of them were assigned.
 pub fn watched(units: impl Iterator<Item = UnitOutcome>, truth: f64, counts: impl Fn(&UnitOutcome) -> bool) -> Run {
-    let settings = settings();
-    let course = Course::begin(&settings, Timestamp(0));
+    watched_by(&settings(), units, truth, counts)
+}
+
+/// Likewise by other settings.
+pub fn watched_by(
+    settings: &Settings,
+    units: impl Iterator<Item = UnitOutcome>,
+    truth: f64,
+    counts: impl Fn(&UnitOutcome) -> bool,
+) -> Run {
+    let course = Course::begin(settings, Timestamp(0));
     let (mut facts, mut run) = (Facts::default(), Run::default());
     for (n, unit) in units.enumerate() {
         *facts.assigned.get_mut(unit.side) += 1;
         if counts(&unit) {
-            facts.count(&unit, &settings, &course);
+            facts.count(&unit, settings, &course);
         }
-        let look = look(&settings, &course, &facts, Timestamp(0));
+        let look = look(settings, &course, &facts, Timestamp(0));
         let said = |was: Option<usize>, now: bool| was.or(now.then_some(n + 1));
         if run.promoted.or(run.rolled_back).is_none() {
             run.promoted = said(None, look.decision == Decision::Promote);
