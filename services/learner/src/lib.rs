@@ -28,6 +28,8 @@ mod success;
 pub mod models;
 pub mod rollout;
 
+pub use store::{models as kept_models, rollouts};
+
 #[cfg(test)]
 mod tests;
 

@@ -1,4 +1,5 @@
-//! Files of models: what may be taken in, and where it is kept.
+//! Models of one's own: the files that may be taken in, where they are kept, and the versions they are.
 
 pub mod blobs;
 pub mod file;
+pub mod version;

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use workflow::rollout::Unit;
 use workflow::time::{Millis, Timestamp};
 
-/// One task as its arm answered it: whatever the assigned model did, and whoever stepped in for it.
+/// One task as its arm answered it: whatever the assigned model did, and whoever stepped in for it. A task is observed
+/// once, however often it was told of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Observation {
     /// The unit that was drawn for.
