@@ -126,5 +126,5 @@ pub fn least_excess(of: Arms<Moments>, share: f64, alpha: f64) -> Option<f64> {
     let error = (variance(challenger) + allowed * allowed * variance(control)).sqrt();
     let below = one_sided(error, count(control.n + challenger.n), alpha);
     let seen = control.n.min(challenger.n) >= LEAST_EACH;
-    seen.then(|| challenger.mean - allowed * control.mean - below)
+    seen.then_some(challenger.mean - allowed * control.mean - below)
 }

@@ -30,7 +30,10 @@ fn what_a_short_file_claims_is_not_believed() {
     };
     assert_eq!(of(head(u64::MAX, 0, &[])), "model_file_header_too_large");
     assert_eq!(of(head(1, u64::MAX, &[])), "model_file_header_too_large");
-    assert_eq!(of(head(1, 1, &[long.clone()])), "model_file_header_too_large");
+    assert_eq!(
+        of(head(1, 1, std::slice::from_ref(&long))),
+        "model_file_header_too_large"
+    );
     assert_eq!(
         of(head(1, 1, &[text("x"), 8_u32.to_le_bytes().to_vec(), long])),
         "model_file_truncated"
