@@ -25,6 +25,11 @@ mod statistics;
 mod store;
 mod success;
 
+pub mod models;
+pub mod rollout;
+
+pub use store::{models as kept_models, rollouts};
+
 #[cfg(test)]
 mod tests;
 

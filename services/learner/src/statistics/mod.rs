@@ -1,6 +1,7 @@
 //! Statistics: pure functions over plain numbers, one file a method. Nothing in here knows what the numbers mean.
 
 pub mod autocorrelation;
+pub mod betting;
 pub mod confidence_sequence;
 pub mod days;
 pub mod fdr;
@@ -9,6 +10,7 @@ pub mod own_past;
 pub mod placebo;
 pub mod quantile;
 pub mod randomised;
+pub mod sample_ratio;
 pub mod spearman;
 pub mod stratified;
 

@@ -11,12 +11,14 @@ mod figures;
 mod imports;
 mod learning;
 mod migrate;
+pub mod models;
 mod patterns;
 mod preference_uses;
 mod preferences;
 mod recall;
 mod records;
 mod review;
+pub mod rollouts;
 mod selection;
 mod success;
 

@@ -7,10 +7,12 @@ mod figures;
 mod ingestion;
 mod learning;
 mod memory;
+mod models;
 mod preferences;
 mod process;
 mod readers;
 mod resident;
+mod rollouts;
 mod success;
 mod training;
 

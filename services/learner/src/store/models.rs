@@ -1,0 +1,188 @@
+//! Versions of models.
+
+use super::{Store, StoreError};
+use crate::models::version::{Source, State};
+use chrono::{DateTime, Utc};
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+/// A version to register.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewModel {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name, a sound one.
+    pub name: String,
+    /// How far it is: uploaded, or validated where there is no file.
+    pub state: State,
+    /// Where it comes from.
+    pub source: Source,
+    /// The export that it was trained on.
+    pub trained_on: Option<Uuid>,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A registered version.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// Number among versions of that name, from 1.
+    pub version: i32,
+    /// How far it is.
+    pub state: State,
+    /// Why, where there is more to say.
+    pub reason: Option<String>,
+    /// Where it comes from.
+    pub source: Source,
+    /// The export that it was trained on.
+    pub trained_on: Option<Uuid>,
+    /// When it was registered.
+    pub created_at: DateTime<Utc>,
+    /// When its state changed last.
+    pub changed_at: DateTime<Utc>,
+}
+
+/// Models of one tenant.
+#[derive(Clone, Debug)]
+pub struct Models {
+    store: Store,
+    tenant: String,
+}
+
+impl Models {
+    /// Of `tenant`.
+    pub fn of(store: &Store, tenant: &str) -> Self {
+        Self {
+            store: store.clone(),
+            tenant: tenant.to_owned(),
+        }
+    }
+
+    /// Registers the next version of a name; tells its number.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn register(&self, new: &NewModel) -> Result<i32, StoreError> {
+        self.registered(new)
+            .await
+            .map_err(StoreError::query("register a model"))
+    }
+
+    async fn registered(&self, new: &NewModel) -> Result<i32, sqlx::Error> {
+        let sha256 = match &new.source {
+            Source::File { sha256, .. } => Some(sha256.as_str()),
+            Source::Remote { .. } => None,
+        };
+        let source = serde_json::to_string(&new.source).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+        let mut transaction = self.store.pool.begin().await?;
+        // One after the other, or two would count to the same number.
+        sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1 || '/' || $2, 14))")
+            .bind(&self.tenant)
+            .bind(&new.name)
+            .execute(&mut *transaction)
+            .await?;
+        let row = sqlx::query(
+            "INSERT INTO learner.model
+                (model_id, tenant, name, version, state, source, sha256, trained_on, created_at, changed_at)
+             SELECT $1, $2, $3, coalesce(max(version), 0) + 1, $4, $5, $6, $7, $8, $8
+             FROM learner.model WHERE tenant = $2 AND name = $3
+             RETURNING version",
+        )
+        .bind(new.id)
+        .bind(&self.tenant)
+        .bind(&new.name)
+        .bind(new.state.as_str())
+        .bind(source)
+        .bind(sha256)
+        .bind(new.trained_on)
+        .bind(new.at)
+        .fetch_one(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        row.try_get("version")
+    }
+
+    /// Moves a version on. False: it is no longer in the state `from`, or may not come from there to `to`.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn change(
+        &self,
+        id: Uuid,
+        [from, to]: [State; 2],
+        reason: Option<&str>,
+        at: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        if !from.next().contains(&to) {
+            return Ok(false);
+        }
+        let changed = sqlx::query(
+            "UPDATE learner.model SET state = $4, reason = $5, changed_at = $6
+             WHERE tenant = $1 AND model_id = $2 AND state = $3",
+        )
+        .bind(&self.tenant)
+        .bind(id)
+        .bind(from.as_str())
+        .bind(to.as_str())
+        .bind(reason)
+        .bind(at)
+        .execute(&self.store.pool)
+        .await
+        .map_err(StoreError::query("change the state of a model"))?;
+        Ok(changed.rows_affected() > 0)
+    }
+
+    /// One version.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn get(&self, id: Uuid) -> Result<Option<Model>, StoreError> {
+        let row = sqlx::query("SELECT * FROM learner.model WHERE tenant = $1 AND model_id = $2")
+            .bind(&self.tenant)
+            .bind(id)
+            .fetch_optional(&self.store.pool)
+            .await;
+        let found = row.and_then(|row| row.as_ref().map(model).transpose());
+        found.map_err(StoreError::query("read a model"))
+    }
+
+    /// The newest versions, `limit` at most, registered before `before`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list(&self, before: Option<DateTime<Utc>>, limit: i64) -> Result<Vec<Model>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM learner.model WHERE tenant = $1 AND ($2::timestamptz IS NULL OR created_at < $2)
+             ORDER BY created_at DESC LIMIT $3",
+        )
+        .bind(&self.tenant)
+        .bind(before)
+        .bind(limit)
+        .fetch_all(&self.store.pool)
+        .await;
+        let found = rows.and_then(|rows| rows.iter().map(model).collect());
+        found.map_err(StoreError::query("read models"))
+    }
+}
+
+fn model(row: &PgRow) -> Result<Model, sqlx::Error> {
+    let decode = |error: String| sqlx::Error::Decode(error.into());
+    let state: &str = row.try_get("state")?;
+    let source: &str = row.try_get("source")?;
+    Ok(Model {
+        id: row.try_get("model_id")?,
+        name: row.try_get("name")?,
+        version: row.try_get("version")?,
+        state: State::parse(state).ok_or_else(|| decode(format!("a state {state}")))?,
+        reason: row.try_get("reason")?,
+        source: serde_json::from_str(source).map_err(|error| decode(error.to_string()))?,
+        trained_on: row.try_get("trained_on")?,
+        created_at: row.try_get("created_at")?,
+        changed_at: row.try_get("changed_at")?,
+    })
+}

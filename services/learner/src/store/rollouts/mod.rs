@@ -1,0 +1,42 @@
+//! Experiments with models: where they stand, what was seen at each look, and the table that follows from them.
+
+mod begin;
+mod read;
+mod record;
+mod rows;
+
+pub use begin::{Begun, NewExperiment};
+pub use record::NewLook;
+pub use rows::{Experiment, KeptLook};
+
+use super::Store;
+use sqlx::PgConnection;
+
+/// Experiments of one tenant.
+#[derive(Clone, Debug)]
+pub struct Rollouts {
+    store: Store,
+    tenant: String,
+}
+
+impl Rollouts {
+    /// Of `tenant`.
+    pub fn of(store: &Store, tenant: &str) -> Self {
+        Self {
+            store: store.clone(),
+            tenant: tenant.to_owned(),
+        }
+    }
+
+    /// The version of the table rises; whoever else changes it waits.
+    async fn changed(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "INSERT INTO learner.rollout (tenant, version) VALUES ($1, 1)
+             ON CONFLICT (tenant) DO UPDATE SET version = learner.rollout.version + 1",
+        )
+        .bind(&self.tenant)
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+}
