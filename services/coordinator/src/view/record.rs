@@ -42,6 +42,9 @@ pub struct Record<'a> {
     gates: Vec<Value>,
     costs: Vec<Value>,
     engine: Value,
+    /// What planning was told of what goes wrong: `[{issue_id, code, tool, condition}]`.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    issues_told: Value,
     /// Hash of the policy it ran under: thresholds, weights, budgets, rules.
     configuration: Option<String>,
 }
@@ -85,6 +88,7 @@ pub fn record<'a>(facts: &'a Facts, documents: Documents<'_>) -> Record<'a> {
         gates,
         costs: documents.costs.iter().map(cost_line).collect(),
         engine: taken(&mut planning, "engine"),
+        issues_told: taken(&mut planning, "issues"),
         configuration: configuration(facts),
     }
 }
