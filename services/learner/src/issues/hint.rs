@@ -5,7 +5,7 @@
 use crate::scrub::Scrubber;
 
 /// Characters of a hint.
-pub const MOST_CHARS: usize = 500;
+const MOST_CHARS: usize = 500;
 /// Characters that are looked through at all.
 const MOST_READ: usize = 4_000;
 

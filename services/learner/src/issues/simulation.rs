@@ -77,7 +77,7 @@ fn course(truth: Truth, rng: &mut fastrand::Rng) -> Course {
         let of = if offers.told == 0 { &mut before } else { &mut since };
         of.n += 1;
         of.hits += u64::from(has);
-        if n % LOOK_EVERY != 0 {
+        if !n.is_multiple_of(LOOK_EVERY) {
             continue;
         }
         let figures = Figures {

@@ -1,6 +1,5 @@
 //! What a planning is told of issues.
 
-use super::hint::shortened;
 use crate::store::{KnownIssue, Store, StoreError, TellableIssue};
 use contracts::learner::Issue;
 use uuid::Uuid;
@@ -18,7 +17,7 @@ pub fn withheld(task: Uuid, issue: Uuid) -> bool {
         .iter()
         .take(6)
         .fold(0_u64, |head, byte| head << 8 | u64::from(*byte));
-    head % ONE_IN == 0
+    head.is_multiple_of(ONE_IN)
 }
 
 /// What is significant about tools that a plan may use, what is in most tasks first; notes what is told and what is
@@ -27,11 +26,11 @@ pub fn withheld(task: Uuid, issue: Uuid) -> bool {
 /// # Errors
 /// When the database does not answer.
 pub async fn known(store: &Store, task: Uuid, tenant: &str, tools: &[String]) -> Result<Vec<Issue>, StoreError> {
-    let before = store.issues_given(task).await?;
+    let before = store.were_issues_given(task).await?;
     let mut tellable = store
-        .tellable_issues(tenant, tools, MOST_TOLD, before.as_deref())
+        .tellable_issues(tenant, tools, MOST_TOLD, before.then_some(task))
         .await?;
-    if before.is_none() {
+    if !before {
         // Ranked before the lots are drawn: nobody moves up for one that is withheld.
         let given = |issue: &TellableIssue| (issue.known.id, issue.hint_of, withheld(task, issue.known.id));
         store
@@ -48,7 +47,7 @@ fn told(known: KnownIssue) -> Issue {
         code: known.code,
         tool_id: known.tool,
         condition: known.condition,
-        hint: shortened(&known.hint.unwrap_or_default(), super::hint::MOST_CHARS),
+        hint: known.hint.unwrap_or_default(),
         repaired: known.repaired,
         tasks: known.rate.hits,
         of: known.rate.n,

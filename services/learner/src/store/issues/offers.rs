@@ -6,21 +6,18 @@ use sqlx::Row;
 use uuid::Uuid;
 
 impl Store {
-    /// The issues that a task was told of, or not by lot, when it was planned before; none: it never was.
+    /// Whether a task was told of issues, or not by lot, when it was planned before.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn issues_given(&self, task: Uuid) -> Result<Option<Vec<Uuid>>, StoreError> {
-        let select = sqlx::query_scalar("SELECT issue_id FROM learner.issue_offer WHERE task_id = $1");
-        let given: Vec<Uuid> = select
-            .bind(task)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(StoreError::query("look for issues told before"))?;
-        Ok(Some(given).filter(|given| !given.is_empty()))
+    pub async fn were_issues_given(&self, task: Uuid) -> Result<bool, StoreError> {
+        let select = sqlx::query_scalar("SELECT EXISTS (SELECT FROM learner.issue_offer WHERE task_id = $1)");
+        let given = select.bind(task).fetch_one(&self.pool).await;
+        given.map_err(StoreError::query("look for issues told before"))
     }
 
-    /// What is worth telling about these tools, what is in most tasks first; of these issues alone, where some are named.
+    /// What is worth telling about these tools, what is in most tasks first; of what this task was given before
+    /// alone, where one is named.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -29,15 +26,17 @@ impl Store {
         tenant: &str,
         tools: &[String],
         most: i64,
-        of: Option<&[Uuid]>,
+        again: Option<Uuid>,
     ) -> Result<Vec<TellableIssue>, StoreError> {
         let select = sqlx::query(
-            "SELECT * FROM learner.issue
-             WHERE tenant = $1 AND state = 'told' AND hint IS NOT NULL AND tool = ANY($2) AND ($4::uuid[] IS NULL OR issue_id = ANY($4))
+            "SELECT * FROM learner.issue i
+             WHERE tenant = $1 AND state = 'told' AND hint IS NOT NULL AND tool = ANY($2)
+               AND ($4::uuid IS NULL OR EXISTS (SELECT FROM learner.issue_offer o WHERE o.task_id = $4
+                                                AND o.issue_id = i.issue_id AND o.hint_of = i.hint_of))
              ORDER BY weight DESC, issue_id LIMIT $3",
         );
         let read = async {
-            let select = select.bind(tenant).bind(tools).bind(most).bind(of);
+            let select = select.bind(tenant).bind(tools).bind(most).bind(again);
             let rows = select.fetch_all(&self.pool).await?;
             let tellable = rows.iter().map(|row| -> Result<TellableIssue, sqlx::Error> {
                 let known: KnownIssue = known(row)?;
