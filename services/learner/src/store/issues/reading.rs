@@ -31,7 +31,8 @@ impl Store {
             // Whoever locks a row reads it; evidence is of all tasks that a plan can be judged by.
             let select = sqlx::query(
                 "UPDATE learner.evidence e SET issues_read = true FROM (
-                     SELECT task_id FROM learner.evidence WHERE NOT issues_read
+                     SELECT task_id FROM learner.evidence n
+                     WHERE NOT issues_read AND EXISTS (SELECT FROM learner.record k WHERE k.task_id = n.task_id)
                      ORDER BY task_id LIMIT $1 FOR UPDATE SKIP LOCKED
                  ) AS next JOIN learner.record r USING (task_id)
                  WHERE e.task_id = next.task_id
