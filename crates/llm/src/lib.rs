@@ -36,7 +36,7 @@ pub use deadline::by;
 pub use embeddings::{EmbedError, Embedder, EmbedderSettings};
 pub use engine::{Choosing, ModelEngine};
 pub use grant::{Grant, Spend, within};
-pub use memory::{KnownPattern, KnownPreference, Memory, PatternDecision, PatternUse, Uplift};
+pub use memory::{KnownIssue, KnownPattern, KnownPreference, Memory, PatternDecision, PatternUse, Uplift};
 pub use models::{
     Bounds, ModelRef, Models, OpenError, Patience, Price, ProviderSettings, Settings, Sources, Speaks, TableError,
     Tiers,

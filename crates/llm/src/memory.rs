@@ -11,6 +11,49 @@ pub struct Memory {
     pub preferences: Vec<KnownPreference>,
     /// What goes with how earlier tasks went, a sentence each; associations, no causes.
     pub associations: Vec<String>,
+    /// What goes wrong with tools that the plan may use, what is in most tasks first.
+    pub issues: Vec<KnownIssue>,
+}
+
+/// What went wrong in earlier tasks, and what would put it right. Condition and hint are other people's and models' words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownIssue {
+    /// UUID.
+    pub issue_id: String,
+    /// `acceptance_check_failed` and the like.
+    pub code: String,
+    /// The tool it happens with.
+    pub tool_id: String,
+    /// A check, a dimension, a code of errors or a channel; may be empty.
+    pub condition: String,
+    /// What would be better.
+    pub hint: String,
+    /// The issue was gone when a step ran again with it.
+    pub repaired: bool,
+    /// Tasks that had it, of those that it could be seen in.
+    pub tasks: u64,
+    /// Those that it could be seen in.
+    pub of: u64,
+}
+
+impl KnownIssue {
+    /// On one line: `writer_agent: quality_below_threshold (tone), in 12 of 40 tasks; put right by: "…"`.
+    pub fn in_words(&self) -> String {
+        let condition = if self.condition.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", self.condition)
+        };
+        let by = if self.repaired {
+            "put right by"
+        } else {
+            "what was said of it"
+        };
+        format!(
+            "{}: {}{condition}, in {} of {} tasks; {by}: {:?}",
+            self.tool_id, self.code, self.tasks, self.of, self.hint
+        )
+    }
 }
 
 /// What the user is known to prefer.

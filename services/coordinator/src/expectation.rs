@@ -2,7 +2,7 @@
 //!
 //! A worker's word like any other. What is no sound number is not known; what is too long is cut.
 
-use contracts::work::{Candidate, DroppedOrder, Forecast, PlanOutcome};
+use contracts::work::{Candidate, DroppedOrder, Forecast, PlanOutcome, ToldIssue};
 use serde_json::{Map, Value, json};
 use workflow::forecast;
 
@@ -18,8 +18,11 @@ const MAX_SECONDS: f64 = 31_536_000.0;
 
 /// Most associations that are told.
 const ASSOCIATIONS: usize = 20;
+/// Most issues that are told.
+const ISSUES: usize = 20;
+const CONDITION_CHARS: usize = 200;
 
-/// Members of the planning document: `forecast`, `candidates`, `dropped_orders`, `associations`, each where there is something to tell.
+/// Members of the planning document: `forecast`, `candidates`, `dropped_orders`, `associations`, `issues`, each where there is something to tell.
 pub fn members(planned: &PlanOutcome) -> Map<String, Value> {
     let mut members = Map::new();
     if let Some(forecast) = &planned.forecast {
@@ -38,7 +41,20 @@ pub fn members(planned: &PlanOutcome) -> Map<String, Value> {
         let told = told.map(|one| Value::from(cut(one, REASON_CHARS)));
         members.insert("associations".to_owned(), told.collect());
     }
+    if !planned.issues.is_empty() {
+        let told = planned.issues.iter().take(ISSUES).map(issue);
+        members.insert("issues".to_owned(), told.collect());
+    }
     members
+}
+
+fn issue(told: &ToldIssue) -> Value {
+    json!({
+        "issue_id": cut(&told.issue_id, NAME_CHARS),
+        "code": cut(&told.code, NAME_CHARS),
+        "tool": cut(&told.tool_id, CONDITION_CHARS),
+        "condition": cut(&told.condition, CONDITION_CHARS),
+    })
 }
 
 /// The numbers that are told with the plan.
@@ -129,6 +145,13 @@ mod tests {
             candidates: vec![long; 20],
             dropped_orders: vec![order; 5_000],
             associations: vec!["a\0".repeat(10_000); 100],
+            issues: vec![
+                ToldIssue {
+                    condition: "c\0".repeat(10_000),
+                    ..ToldIssue::default()
+                };
+                100
+            ],
             ..PlanOutcome::default()
         };
         let found = Value::Object(members(&planned));
@@ -139,6 +162,7 @@ mod tests {
         );
         assert_eq!(found["candidates"].as_array().unwrap().len(), 3);
         assert_eq!(found["associations"].as_array().unwrap().len(), 20);
+        assert_eq!(found["issues"].as_array().unwrap().len(), 20);
         assert_eq!(found["candidates"][0]["source"], "scratch");
         assert!(found.to_string().len() < 60_000 && !found.to_string().contains("\\u0000"));
         assert_eq!(told(&planned), Some(forecast::Forecast::default()));

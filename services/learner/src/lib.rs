@@ -14,6 +14,7 @@ mod figure;
 mod imports;
 mod ingest;
 mod interval;
+mod issues;
 mod lesson;
 mod metrics;
 mod patterns;
@@ -92,7 +93,8 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
         scrubber: Scrubber::new(&config.learning.scrub_patterns)?,
         consent: config.learning.training_consent,
     };
-    let imports = Imports::new(store.clone(), rules.scrubber.clone())?;
+    let scrubber = rules.scrubber.clone();
+    let imports = Imports::new(store.clone(), scrubber.clone())?;
     let exports = Exports::new(store.clone(), rules, ctx.shutdown.clone());
     if let Err(error) = exports.resume().await {
         // Whoever asks for one takes it up, too.
@@ -136,7 +138,10 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
         days: config.learning.window_days,
     };
     tokio::spawn(gauges.run(kept.clone(), ctx.shutdown.clone()));
-    let study = Study { store: store.clone() };
+    let study = Study {
+        store: store.clone(),
+        scrubber,
+    };
     tokio::spawn(study.run(kept, ctx.shutdown.clone()));
     ctx.ready.set("grpc", true, "");
     tracing::info!(%address, "serving");

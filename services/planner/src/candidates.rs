@@ -124,6 +124,7 @@ fn with(memory: &Memory, keep: impl Fn(&KnownPattern) -> bool) -> Memory {
             .collect(),
         preferences: memory.preferences.clone(),
         associations: memory.associations.clone(),
+        issues: memory.issues.clone(),
     }
 }
 

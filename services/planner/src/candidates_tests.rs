@@ -112,6 +112,7 @@ fn recalled(patterns: &[(&str, &[&str], u64, f64)], withheld: Option<Scores>) ->
         held_out: false,
         withheld,
         associations: Vec::new(),
+        issues: Vec::new(),
     })
 }
 

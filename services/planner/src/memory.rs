@@ -4,7 +4,7 @@ use crate::quality::Scores;
 use contracts::learner::learner_service_client::LearnerServiceClient;
 use contracts::learner::{self, Pattern, RecallRequest, RecallResponse};
 use contracts::trace;
-use llm::{Context, KnownPattern, KnownPreference, Memory, PatternUse, ToolCard, Uplift};
+use llm::{Context, KnownIssue, KnownPattern, KnownPreference, Memory, PatternUse, ToolCard, Uplift};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -167,10 +167,12 @@ pub fn read(answer: RecallResponse) -> Recalled {
     let (patterns, scores) = read.unzip();
     // Whoever is planned without memory keeps what was stated, and nothing that was learned.
     let told = answer.associations.into_iter().filter(|_| !answer.held_out);
+    let issues = answer.issues.into_iter().filter(|_| !answer.held_out);
     let memory = Memory {
         patterns,
         preferences: preferences(&answer.preferences_json),
         associations: told.map(|known| known.statement).collect(),
+        issues: issues.map(issue).collect(),
     };
     let withheld = answer.withheld.and_then(checked);
     if memory == Memory::default() {
@@ -225,6 +227,19 @@ fn checked_uplift(uplift: learner::Uplift) -> Option<Uplift> {
         interval: [uplift.low, uplift.high],
         n: uplift.n,
     })
+}
+
+fn issue(issue: learner::Issue) -> KnownIssue {
+    KnownIssue {
+        issue_id: issue.issue_id,
+        code: issue.code,
+        tool_id: issue.tool_id,
+        condition: issue.condition,
+        hint: issue.hint,
+        repaired: issue.repaired,
+        tasks: issue.tasks,
+        of: issue.of,
+    }
 }
 
 /// A pattern that cannot be read is one that is not offered.

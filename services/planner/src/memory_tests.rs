@@ -60,6 +60,11 @@ impl LearnerService for OnePattern {
                 statement: "editors go with success".to_owned(),
                 ..Association::default()
             }],
+            issues: vec![Issue {
+                tool_id: "writer_agent".to_owned(),
+                hint: "say more".to_owned(),
+                ..Issue::default()
+            }],
         }))
     }
 
@@ -182,6 +187,13 @@ async fn what_is_remembered_is_told_and_nothing_to_a_task_held_out() {
     assert_eq!(recalled.scores(), [Some(scores(4, 0.9, 0.05))], "of what can be read");
     assert_eq!(recalled.withheld(), Some(scores(7, 0.8, 0.1)));
     assert_eq!(recalled.memory().associations, ["editors go with success"]);
+    let [issue] = recalled.memory().issues.as_slice() else {
+        panic!("{recalled:?}")
+    };
+    assert_eq!(
+        (issue.tool_id.as_str(), issue.hint.as_str()),
+        ("writer_agent", "say more")
+    );
     let odd = learner.recall(asker("t3"), &context("write"), &[]).await;
     assert_eq!(odd.scores(), [None], "no number is no score");
     let held_out = learner.recall(asker("t2"), &context("held out"), &[]).await;

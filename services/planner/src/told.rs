@@ -6,7 +6,7 @@ use crate::trim::Dropped;
 use bus::worker::Ended;
 use contracts::work;
 use contracts::work::{PlanOutcome, job_result};
-use llm::{Call, CallKind, Engine, KnownPreference, Memory};
+use llm::{Call, CallKind, Engine, KnownIssue, KnownPreference, Memory};
 
 /// Planning went well.
 pub fn ended(engine: &dyn Engine, recalled: &Recalled, deliberated: Deliberated) -> Ended {
@@ -27,6 +27,7 @@ pub fn ended(engine: &dyn Engine, recalled: &Recalled, deliberated: Deliberated)
         patterns_used,
         memory: recalled.as_str().to_owned(),
         associations: recalled.memory().associations.clone(),
+        issues: recalled.memory().issues.iter().map(issue).collect(),
         engine: engine.name().into_owned(),
         forecast: forecast.map(expected),
         candidates: candidates.into_iter().map(candidate).collect(),
@@ -35,6 +36,16 @@ pub fn ended(engine: &dyn Engine, recalled: &Recalled, deliberated: Deliberated)
     Ended::with(job_result::Outcome::Planned(planned.into()))
         .costing(worker::usage(answer.usage))
         .having_called(worker::calls(calls))
+}
+
+/// Without its hint, which is of another task: that may be erased, and what is told here stays with this one.
+fn issue(known: &KnownIssue) -> work::ToldIssue {
+    work::ToldIssue {
+        issue_id: known.issue_id.clone(),
+        code: known.code.clone(),
+        tool_id: known.tool_id.clone(),
+        condition: known.condition.clone(),
+    }
 }
 
 /// For the trace: what the engine was told to be preferred.

@@ -183,13 +183,10 @@ fn list(document: &Value, look: Look) -> String {
         table(look, columns, &rows)
     };
     for issue in items(document, "issues") {
-        let issue = match issue {
-            Value::Object(_) => ["pattern_id", "code", "detail"]
-                .map(|name| field(issue, name))
-                .join("  "),
-            other => shown(other),
-        };
-        text.push_str(&format!("\n{}", look.paint(Tone::Warn, &cut(&issue, look.room(0)))));
+        text.push_str(&format!(
+            "\n{}",
+            look.paint(Tone::Warn, &cut(&to_avoid(issue), look.room(0)))
+        ));
     }
     for preference in items(document, "preferences") {
         let value = preference.get("value").map(shown).unwrap_or_default();
@@ -198,6 +195,19 @@ fn list(document: &Value, look: Look) -> String {
         text.push_str(&format!("\n{line}"));
     }
     text
+}
+
+/// An issue on one line: what, how often, whether saying so stops it, and what is said.
+fn to_avoid(issue: &Value) -> String {
+    let [state, tool, code, condition, tasks] =
+        ["state", "tool", "code", "condition", "tasks"].map(|name| field(issue, name));
+    let stopped = match present(issue, "stopped") {
+        Some(figure) => format!("  stopped {}", value(figure, Unit::Rate)),
+        None => String::new(),
+    };
+    let hint = present(issue, "hint").map_or_else(String::new, |hint| format!("  \u{201c}{}\u{201d}", shown(hint)));
+    let what = [tool, code, condition].join(" ");
+    format!("issue  {state}  {}  {tasks} tasks{stopped}{hint}", what.trim_end())
 }
 
 fn row(pattern: &Value) -> [Cell; 8] {
@@ -296,6 +306,22 @@ mod tests {
             "pattern                               state   tasks  success  intent\n\
              01a207c4-0000-7000-8000-000000000001  active  2      80.0 %   Produce a blog po…\n\
              preference  tone: friendly"
+        );
+    }
+
+    #[test]
+    fn issues_are_listed_with_what_stops_them() {
+        let issue = json!({ "state": "told", "tool": "writer_agent", "code": "quality_below_threshold", "condition": "tone",
+            "tasks": 12, "hint": "warmer", "stopped": { "value": 0.3, "n": 400, "interval": [0.1, 0.5], "window": null } });
+        let bare = json!({ "state": "rare", "tool": "shop.stock", "code": "step_failed", "condition": "timeout", "tasks": 1,
+            "hint": null, "stopped": null });
+        let document = json!({ "patterns": [], "preferences": [], "issues": [issue, bare], "next_cursor": null });
+        assert_eq!(
+            list(&document, Look::PLAIN).lines().skip(1).collect::<Vec<_>>(),
+            [
+                "issue  told  writer_agent quality_below_threshold tone  12 tasks  stopped 30.0 %  \u{201c}warmer\u{201d}",
+                "issue  rare  shop.stock step_failed timeout  1 tasks"
+            ]
         );
     }
 

@@ -92,6 +92,14 @@ impl Tree {
         for told in items(planning, "associations").iter().filter_map(Value::as_str) {
             self.line(2, &format!("told: {told}"), Tone::Faint);
         }
+        for told in items(planning, "issues") {
+            let [tool, code, condition] = ["tool", "code", "condition"].map(|name| field(told, name));
+            self.line(
+                2,
+                format!("to avoid: {tool}  {code}  {condition}").trim_end(),
+                Tone::Faint,
+            );
+        }
         for line in expected::lines(planning) {
             self.line(2, &line, Tone::Faint);
         }

@@ -46,6 +46,9 @@ pub struct Record<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     assignments: Vec<Value>,
     engine: Value,
+    /// What planning was told of what goes wrong: `[{issue_id, code, tool, condition}]`.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    issues_told: Value,
     /// Hash of the policy it ran under: thresholds, weights, budgets, rules.
     configuration: Option<String>,
 }
@@ -90,6 +93,7 @@ pub fn record<'a>(facts: &'a Facts, documents: Documents<'_>) -> Record<'a> {
         costs: documents.costs.iter().map(cost_line).collect(),
         assignments: facts.given.iter().map(assignment).collect(),
         engine: taken(&mut planning, "engine"),
+        issues_told: taken(&mut planning, "issues"),
         configuration: configuration(facts),
     }
 }

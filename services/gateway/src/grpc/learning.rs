@@ -13,7 +13,7 @@ use contracts::v1::learning_service_server::LearningService;
 use contracts::v1::{
     AnalyseBusinessMetricsRequest, BusinessMetricsAnalysis, DeletePreferenceRequest, DeleteUserDataRequest,
     DeletedPreference, DeletedUserData, Export, ExportChunk, ExportPatternsRequest, Feedback, GetExportRequest,
-    GetMetricsRequest, GetPatternRequest, GetTrainingSchemaRequest, ImportReport, ImportTrainingDataRequest,
+    GetMetricsRequest, GetPatternRequest, GetTrainingSchemaRequest, ImportReport, ImportTrainingDataRequest, Issue,
     ListPatternsRequest, ListPreferencesRequest, Metrics, Pattern, PatternImport, PatternLines, PatternList,
     PreferenceList, RecordBusinessMetricsRequest, RecordFeedbackRequest, RecordedBusinessMetrics, ReviewPatternRequest,
     SetPreferencesRequest, StartExportRequest, TrainingSchema,
@@ -53,6 +53,13 @@ impl Learning {
         let patterns = document.get("patterns").and_then(Value::as_array).into_iter().flatten();
         Ok(PatternList {
             patterns: patterns.map(pattern).collect(),
+            issues: document
+                .get("issues")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .map(issue)
+                .collect(),
             next_cursor: text(&document, "next_cursor"),
             document_json,
         })
@@ -298,6 +305,21 @@ fn pattern(document: &Value) -> Pattern {
         adopted: count("adopted"),
         adapted: count("adapted"),
         refused: count("refused"),
+        document_json: document.to_string(),
+    }
+}
+
+fn issue(document: &Value) -> Issue {
+    let stopped = document.get("stopped").and_then(|figure| figure.get("value")?.as_f64());
+    Issue {
+        issue_id: text(document, "issue_id"),
+        code: text(document, "code"),
+        tool: text(document, "tool"),
+        condition: text(document, "condition"),
+        state: text(document, "state"),
+        hint: text(document, "hint"),
+        tasks: document.get("tasks").and_then(Value::as_u64).unwrap_or_default(),
+        stopped,
         document_json: document.to_string(),
     }
 }

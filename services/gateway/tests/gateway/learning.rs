@@ -250,6 +250,11 @@ async fn grpc_offers_the_same_by_the_same_rules() {
         (page.patterns[0].pattern_id.as_str(), page.next_cursor.as_str()),
         (PATTERN, PATTERN)
     );
+    let issue = &page.issues[0];
+    assert_eq!(
+        (issue.tool.as_str(), issue.hint.as_str(), issue.tasks, issue.stopped),
+        ("writer_agent", "", 3, Some(0.3))
+    );
     let one = GetPatternRequest {
         pattern_id: PATTERN.to_owned(),
     };

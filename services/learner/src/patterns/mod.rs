@@ -81,6 +81,7 @@ impl Patterns {
             held_out,
             withheld: scores(known),
             associations: Vec::new(),
+            issues: Vec::new(),
         })
     }
 

@@ -20,6 +20,9 @@ pub struct Context {
     pub patterns_used: Vec<String>,
     /// JSON: what planning knew of memory.
     pub memory: Option<String>,
+    /// What planning was told of what goes wrong.
+    #[serde(default)]
+    pub issues_told: Vec<IssueTold>,
     /// Repair rounds used.
     pub refinements: u64,
     /// What it cost.
@@ -28,6 +31,20 @@ pub struct Context {
     pub created_at: Option<String>,
     /// RFC 3339; what records are sorted by.
     pub finished_at: Option<String>,
+}
+
+/// What often went wrong before, and planning was to avoid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IssueTold {
+    /// A UUID.
+    pub issue_id: String,
+    /// What: acceptance_check_failed and the like.
+    pub code: String,
+    /// The tool it happens with.
+    pub tool: String,
+    /// A check, a dimension, a code of errors or a channel; may be empty.
+    pub condition: String,
 }
 
 /// What a task cost.
@@ -44,6 +61,15 @@ pub struct Cost {
     pub calls: u64,
 }
 
+fn issue_told(told: &Value) -> IssueTold {
+    IssueTold {
+        issue_id: json::text_or_empty(told, "/issue_id"),
+        code: json::text_or_empty(told, "/code"),
+        tool: json::text_or_empty(told, "/tool"),
+        condition: json::text_or_empty(told, "/condition"),
+    }
+}
+
 pub(super) fn read(raw: &Value) -> Context {
     Context {
         preferences: json::json_text(raw, "/submission/preferences"),
@@ -51,6 +77,7 @@ pub(super) fn read(raw: &Value) -> Context {
         channels: json::texts(raw, "/submission/channels"),
         patterns_used: json::texts(raw, "/task/patterns_used"),
         memory: json::json_text(raw, "/task/memory"),
+        issues_told: json::list(raw, "/issues_told").iter().map(issue_told).collect(),
         refinements: json::count(raw, "/task/refinements"),
         cost: Cost {
             usd: json::number(raw, "/task/cost/usd"),

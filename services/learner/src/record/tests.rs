@@ -46,6 +46,7 @@ pub(crate) fn completed() -> Value {
             {"model": "m", "usd": 0.005, "input_tokens": 5, "output_tokens": 10, "calls": 1, "estimated": true},
             {"model": "n", "usd": null, "calls": 1}, {"model": "", "calls": 1}],
         "engine": "offline",
+        "issues_told": [{"issue_id": "i1", "code": "quality_below_threshold", "tool": "writer_agent", "condition": "tone"}],
     })
 }
 
@@ -90,6 +91,13 @@ fn a_completed_task_is_told_whole() {
     assert_eq!(blame, [(0, "draft", None), (0, "draft", Some("/text"))]);
     assert_eq!(record.business_metrics["revenue_monthly"], 50_000.0);
     assert_eq!(record.context.metadata["team"], "web");
+    let told: Vec<_> = record
+        .context
+        .issues_told
+        .iter()
+        .map(|told| (told.issue_id.as_str(), told.tool.as_str()))
+        .collect();
+    assert_eq!(told, [("i1", "writer_agent")]);
     let usage: Vec<_> = record
         .models
         .usage

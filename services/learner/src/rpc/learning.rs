@@ -2,7 +2,7 @@
 
 use super::preferences::now;
 use super::{Learner, away};
-use crate::{feedback, metrics, success};
+use crate::{feedback, issues, metrics, success};
 use contracts::learner::{
     ExportChunk, GetMetricsRequest, GetPatternRequest, ImportPatternsRequest, LearningDocument, ListPatternsRequest,
     RecallRequest, RecallResponse, RecordFeedbackRequest, ReviewPatternRequest,
@@ -32,11 +32,18 @@ impl Learner {
                 false => success::known(&self.store, &tenant, &tools).await,
             }
         };
-        let (preferences, patterns, associations) = tokio::join!(preferences, patterns, associations);
+        let issues = async {
+            match held_out {
+                true => Ok(Vec::new()),
+                false => issues::known(&self.store, task, &tenant, &tools).await,
+            }
+        };
+        let (preferences, patterns, associations, issues) = tokio::join!(preferences, patterns, associations, issues);
         let recalled = patterns.map_err(|error| away(&error))?;
         Ok(RecallResponse {
             preferences_json: preferences.map_err(|error| away(&error))?,
             associations: associations.map_err(|error| away(&error))?,
+            issues: issues.map_err(|error| away(&error))?,
             ..recalled
         })
     }
@@ -59,6 +66,8 @@ impl Learner {
         if let Some(members) = page.as_object_mut() {
             let preferences = self.preferences.of(&request.tenant, &request.user, now()).await?;
             members.insert("preferences".to_owned(), preferences);
+            let issues = issues::documents(&self.store, &request.tenant).await;
+            members.insert("issues".to_owned(), issues.map_err(|error| away(&error))?);
         }
         Ok(document(page))
     }

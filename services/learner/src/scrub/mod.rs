@@ -44,6 +44,12 @@ impl Scrubber {
         })
     }
 
+    /// One text by itself.
+    pub fn text(&self, text: &str) -> String {
+        let cleaned = self.begin(text).clean(text);
+        cleaned.unwrap_or_else(|| text.to_owned())
+    }
+
     /// Texts that belong together, of which this is all that was written so far.
     fn begin<'s>(&'s self, written: &str) -> Session<'s> {
         let mut next: BTreeMap<Kind, u64> = BTreeMap::new();

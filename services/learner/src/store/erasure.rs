@@ -199,6 +199,7 @@ impl Store {
         told.bind(tenant).bind(user).execute(&mut *transaction).await?;
         super::erasing::forget_training(&mut transaction, tenant, &tasks).await?;
         drop_tasks(&mut transaction, &tasks).await?;
+        super::issues::forget(&mut transaction, tenant, &tasks, now).await?;
         transaction.commit().await?;
         Ok(Erased {
             records: tasks.len() as u64,
@@ -297,6 +298,7 @@ async fn drop_tasks(connection: &mut PgConnection, tasks: &[Uuid]) -> Result<(),
         "DELETE FROM learner.feedback WHERE task_id = ANY($1)",
         "DELETE FROM learner.set_aside WHERE task_id = ANY($1)",
         "DELETE FROM learner.offer WHERE task_id = ANY($1)",
+        "DELETE FROM learner.issue_offer WHERE task_id = ANY($1)",
         "DELETE FROM learner.preference_offer WHERE task_id = ANY($1)",
         "INSERT INTO learner.erased_task SELECT sha256(uuid_send(id)) FROM unnest($1::uuid[]) AS n(id) ON CONFLICT DO NOTHING",
     ] {

@@ -1,10 +1,12 @@
-//! Reading what tasks did, comparing it, and keeping what is significant.
+//! Reading what tasks did and what went wrong in them, comparing it, and keeping what is significant.
 
 use super::association;
 use super::effects::{Task, effects};
 use super::intents::kinds;
 use crate::business::Association;
+use crate::scrub::Scrubber;
 use crate::store::{Store, StoreError, StudiedTask};
+use chrono::DateTime;
 use service::metrics::Counter;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -56,6 +58,8 @@ fn tasks_of(studied: &[StudiedTask]) -> Vec<Task> {
 pub struct Study {
     /// Where records are, and associations go.
     pub store: Store,
+    /// For what is kept of hints.
+    pub scrubber: Scrubber,
 }
 
 impl Study {
@@ -83,10 +87,13 @@ impl Study {
     /// When the database does not answer; what was read so far stays.
     pub async fn once(&self) -> Result<(), StoreError> {
         while self.store.read_features().await? {}
+        while self.store.read_issues(&self.scrubber).await? {}
         for tenant in self.store.studied_tenants().await? {
             let all = associations(&self.store, &tenant).await?;
             let significant: Vec<&Association> = all.iter().filter(|one| one.significant).collect();
             self.store.keep_associations(&tenant, &significant).await?;
+            let now = DateTime::from_timestamp_millis(service::clock::now_ms()).unwrap_or_default();
+            self.store.settle_issues(&tenant, now).await?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ mod exports;
 mod fake_coordinator;
 mod figures;
 mod ingestion;
+mod issues;
 mod learning;
 mod memory;
 mod models;

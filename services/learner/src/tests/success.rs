@@ -42,7 +42,10 @@ fn tasks() -> Vec<NewRecord> {
 }
 
 async fn study(store: &Store) {
-    let study = Study { store: store.clone() };
+    let study = Study {
+        store: store.clone(),
+        scrubber: rules().scrubber,
+    };
     study.once().await.unwrap();
 }
 

@@ -7,7 +7,7 @@ use super::prompt::PLAN;
 use super::trail::Trail;
 use crate::call::{Answer, EngineError, Failed};
 use crate::chat::{Chat, ChatAsk, Reply, Tier};
-use crate::memory::{KnownPreference, Memory};
+use crate::memory::{KnownIssue, KnownPreference, Memory};
 use crate::port::{PlanAsk, PlanDraft};
 use crate::template::shown;
 use reply::Proposal;
@@ -48,6 +48,7 @@ fn context(ask: &PlanAsk<'_>) -> Value {
         "patterns": patterns(ask.memory),
         "remembered": remembered(ask),
         "associations": ask.memory.associations.join("\n"),
+        "issues": ask.memory.issues.iter().map(KnownIssue::in_words).collect::<Vec<_>>().join("\n"),
         "metrics": if context.business_metrics.is_empty() { String::new() } else { shown(&metrics) },
         "preferences": filled(&context.preferences),
         "request": context.request,

@@ -90,6 +90,7 @@ fn planning(history: &History, plans: &[(FrozenPlan, Value)], runs: &mut Vec<Run
                 "attempts": planned_by(runs, version),
             });
             put(&mut entry, "associations", document.get("associations").cloned());
+            put(&mut entry, "issues", document.get("issues").cloned());
             // The event has a forecast where the planning document is of this very plan.
             if !planned.value("forecast").is_null() {
                 for name in EXPECTED {

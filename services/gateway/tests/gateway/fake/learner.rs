@@ -111,7 +111,9 @@ impl LearnerService for FakeLearner {
         }
         let next = request.cursor.is_empty().then_some(PATTERN);
         let patterns = json!([{"pattern_id": PATTERN, "limit": request.limit, "intent": "a blog post for friends"}]);
-        document(&json!({"patterns": patterns, "preferences": [], "issues": [], "next_cursor": next}))
+        let issues =
+            json!([{"issue_id": "i1", "tool": "writer_agent", "hint": null, "tasks": 3, "stopped": {"value": 0.3}}]);
+        document(&json!({"patterns": patterns, "preferences": [], "issues": issues, "next_cursor": next}))
     }
 
     async fn get_pattern(&self, request: Request<GetPatternRequest>) -> Result<Response<LearningDocument>, Status> {

@@ -1,0 +1,121 @@
+//! Ended tasks are read once for what went wrong in them.
+
+use crate::issues::{Kind, MOST_NAME_CHARS, Reading, cleaned, id, read, shortened};
+use crate::scrub::Scrubber;
+use crate::store::erasure::guard;
+use crate::store::{Store, StoreError};
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, Row};
+use uuid::Uuid;
+
+/// Records read with one transaction.
+const PAGE: i64 = 64;
+
+/// Whose record was read.
+struct Ended {
+    task: Uuid,
+    tenant: String,
+    finished_at: DateTime<Utc>,
+}
+
+impl Store {
+    /// Reads tasks that nobody read yet; some at a time. False: none is left. `scrubber` takes out of hints what must not
+    /// be told.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn read_issues(&self, scrubber: &Scrubber) -> Result<bool, StoreError> {
+        let read_all = async {
+            let mut transaction = self.pool.begin().await?;
+            guard(&mut transaction).await?;
+            // Whoever locks a row reads it; evidence is of all tasks that a plan can be judged by.
+            let select = sqlx::query(
+                "UPDATE learner.evidence e SET issues_read = true FROM (
+                     SELECT task_id FROM learner.evidence n
+                     WHERE NOT issues_read AND EXISTS (SELECT FROM learner.record k WHERE k.task_id = n.task_id)
+                     ORDER BY task_id LIMIT $1 FOR UPDATE SKIP LOCKED
+                 ) AS next JOIN learner.record r USING (task_id)
+                 WHERE e.task_id = next.task_id
+                 RETURNING e.task_id, e.tenant, e.finished_at, r.record",
+            );
+            let rows = select.bind(PAGE).fetch_all(&mut *transaction).await?;
+            for row in &rows {
+                let ended = Ended {
+                    task: row.try_get("task_id")?,
+                    tenant: row.try_get("tenant")?,
+                    finished_at: row.try_get("finished_at")?,
+                };
+                let reading = read(row.try_get("record")?);
+                keep(&mut transaction, &ended, &kept(reading, scrubber)).await?;
+            }
+            transaction.commit().await?;
+            Ok(rows.len() as i64 == PAGE)
+        };
+        read_all
+            .await
+            .map_err(StoreError::query("read what went wrong in tasks"))
+    }
+}
+
+/// As it may be kept: names bounded, hints scrubbed.
+fn kept(reading: Reading, scrubber: &Scrubber) -> Reading {
+    let name = |text: &str| shortened(&cleaned(scrubber, text), MOST_NAME_CHARS);
+    let sightings = reading.sightings.into_iter().map(|mut sighting| {
+        sighting.kind = Kind {
+            code: sighting.kind.code,
+            tool: storable(&sighting.kind.tool),
+            condition: name(&sighting.kind.condition),
+        };
+        sighting.step_key = storable(&sighting.step_key);
+        sighting.hint = cleaned(scrubber, &sighting.hint);
+        sighting
+    });
+    Reading {
+        sightings: sightings.collect(),
+        tools: reading.tools.iter().map(|tool| storable(tool)).collect(),
+        ..reading
+    }
+}
+
+/// The database holds no NUL.
+fn storable(text: &str) -> String {
+    text.chars().filter(|c| *c != '\0').take(MOST_NAME_CHARS).collect()
+}
+
+async fn keep(connection: &mut PgConnection, ended: &Ended, reading: &Reading) -> Result<(), sqlx::Error> {
+    let insert = sqlx::query(
+        "INSERT INTO learner.issue_reading (task_id, tenant, finished_at, tools, open_to, counts)
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+    );
+    let insert = insert
+        .bind(ended.task)
+        .bind(&ended.tenant)
+        .bind(ended.finished_at)
+        .bind(reading.tools.iter().cloned().collect::<Vec<String>>())
+        .bind(reading.open_to.iter().map(|code| code.as_str()).collect::<Vec<&str>>())
+        .bind(reading.counts);
+    insert.execute(&mut *connection).await?;
+    for sighting in &reading.sightings {
+        let insert = sqlx::query(
+            "INSERT INTO learner.issue_sighting (task_id, issue_id, tenant, code, tool, condition, step_key, round, times,
+                                                 hint, source, repaired, finished_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING",
+        );
+        let insert = insert
+            .bind(ended.task)
+            .bind(id(&ended.tenant, &sighting.kind))
+            .bind(&ended.tenant)
+            .bind(sighting.kind.code.as_str())
+            .bind(&sighting.kind.tool)
+            .bind(&sighting.kind.condition)
+            .bind(&sighting.step_key)
+            .bind(i32::try_from(sighting.round).unwrap_or(i32::MAX))
+            .bind(i32::try_from(sighting.times).unwrap_or(i32::MAX))
+            .bind(&sighting.hint)
+            .bind(sighting.source.as_str())
+            .bind(sighting.repaired)
+            .bind(ended.finished_at);
+        insert.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
