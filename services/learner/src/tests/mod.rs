@@ -4,15 +4,18 @@ mod business;
 mod exports;
 mod fake_coordinator;
 mod figures;
+mod fragments;
 mod ingestion;
 mod learning;
 mod memory;
 mod preferences;
 mod process;
 mod readers;
+mod recall_speed;
 mod resident;
 mod success;
 mod training;
+mod uplift;
 
 use crate::store::Store;
 use std::time::Duration;
