@@ -94,6 +94,8 @@ impl KnownPreference {
 pub struct KnownPattern {
     /// UUID.
     pub pattern_id: String,
+    /// It is a part of plans: steps to have among others.
+    pub fragment: bool,
     /// What it was good for, in words.
     pub intent: String,
     /// A plan document whose own values are slots `{"$slot": "name"}`.

@@ -6,7 +6,7 @@ use std::fmt;
 /// The first 128 bits of a BLAKE3 hash, for noticing change; 32 lower-case hex digits outside.
 ///
 /// What leaves the system as an integrity proof (`content_hash`, blobs) is SHA-256 and not this.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(u128);
 
 impl Fingerprint {

@@ -77,11 +77,17 @@ impl Application {
     ///
     /// # Errors
     /// As [`Self::patterns`].
-    pub async fn import_patterns(&self, caller: Caller, lines: Vec<u8>) -> Result<LearningDocument, Refusal> {
+    pub async fn import_patterns(
+        &self,
+        caller: Caller,
+        lines: Vec<u8>,
+        key: IdempotencyKey,
+    ) -> Result<LearningDocument, Refusal> {
         let request = ImportPatternsRequest {
             tenant: TENANT.to_owned(),
             actor: caller.to_message().actor,
             lines,
+            idempotency_key: key.0.unwrap_or_default(),
         };
         self.learner.import_patterns(request).await
     }

@@ -64,6 +64,9 @@ const CONSUMER: &str = "learner";
 /// Pause between two looks at whether the database answers.
 const READY_EVERY: Duration = Duration::from_secs(5);
 
+/// Pause between two times at which all patterns are settled.
+const SETTLE_EVERY: Duration = Duration::from_secs(86_400);
+
 /// Runs the learner until `ctx.shutdown`.
 ///
 /// # Errors
@@ -80,6 +83,7 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
     let bus = Bus::connect(&bus_config(&ctx)?).await?;
     let store = store.by(store::Rules {
         trial_after: config.learning.trial_after,
+        fragment_support: config.learning.fragment_support,
         names: Some(bus.names().clone()),
     });
     if !migrated(&store, &ctx).await? {
@@ -100,7 +104,7 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
         // Whoever asks for one takes it up, too.
         tracing::warn!(error = chain(&error), "exports of an earlier process were not taken up");
     }
-    tokio::spawn(settle(store.clone()));
+    tokio::spawn(settle(store.clone(), ctx.shutdown.clone()));
     let relay = Relay::new(
         Store::events(&url)?,
         bus.clone(),
@@ -199,13 +203,18 @@ async fn migrated(store: &Store, ctx: &service::Context) -> anyhow::Result<bool>
     }
 }
 
-/// Once, since what is configured may have changed.
-async fn settle(store: Store) {
-    if let Err(error) = store.settle_all().await {
-        tracing::warn!(
-            error = chain(&error),
-            "states of patterns wait for what comes of them next"
-        );
+/// Once, since what is configured may have changed, and every day: a learner of another version may have been beside this one.
+async fn settle(store: Store, shutdown: CancellationToken) {
+    loop {
+        if let Err(error) = store.settle_all().await {
+            tracing::warn!(
+                error = chain(&error),
+                "states of patterns wait for what comes of them next"
+            );
+        }
+        if !slept(SETTLE_EVERY, &shutdown).await {
+            return;
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
-use workflow::plan::{Plan, similarity};
+use workflow::plan::{Plan, containment, similarity};
 
 /// Planning waits this long in all, a connection included, then goes on without.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -248,6 +248,7 @@ fn pattern(pattern: Pattern) -> Option<(KnownPattern, Option<Scores>)> {
     let pattern = KnownPattern {
         plan: serde_json::from_str(&pattern.plan_json).ok()?,
         pattern_id: pattern.pattern_id,
+        fragment: pattern.kind == "fragment",
         intent: pattern.intent,
         evidence: pattern.evidence,
         // The first task made the pattern; the others tried it.
@@ -275,7 +276,8 @@ pub fn followed(plan_json: &str, memory: &Memory, uses: &[PatternUse]) -> Vec<St
     };
     let follows = |pattern: &&KnownPattern| {
         let template = serde_json::from_value::<Plan>(pattern.plan.clone());
-        template.is_ok_and(|template| similarity(&template, &plan) >= FOLLOWED)
+        let common = if pattern.fragment { containment } else { similarity };
+        template.is_ok_and(|template| common(&template, &plan) >= FOLLOWED)
     };
     claimed
         .filter(follows)

@@ -1,6 +1,6 @@
 //! Memory that answers, that is slow, that is not there.
 
-use crate::memory::{Asker, Learner, followed};
+use crate::memory::{Asker, Learner, followed, read};
 use contracts::learner::learner_service_server::{LearnerService, LearnerServiceServer};
 use contracts::learner::*;
 use futures::stream::BoxStream;
@@ -287,4 +287,39 @@ fn a_pattern_counts_as_used_when_the_plan_follows_it() {
     assert!(followed(&other, &memory, &adopted).is_empty(), "claimed, but not done");
     let made_up = [said("p9", PatternDecision::Adopted)];
     assert!(followed(&following, &memory, &made_up).is_empty(), "never offered");
+}
+
+#[test]
+fn a_part_of_plans_is_followed_by_a_plan_that_has_it_among_much_else() {
+    let known = |kind: &str| {
+        let pattern = Pattern {
+            pattern_id: "p1".to_owned(),
+            plan_json: PATTERN.to_owned(),
+            kind: kind.to_owned(),
+            ..Pattern::default()
+        };
+        let answer = RecallResponse {
+            patterns: vec![pattern],
+            ..RecallResponse::default()
+        };
+        read(answer).memory().clone()
+    };
+    let others = (0..12).map(|n| json!({"key": format!("o{n}"), "tool_id": format!("other{n}")}));
+    let steps: Vec<_> = others
+        .chain([
+            json!({"key": "x", "tool_id": "research_agent", "arguments": {"topic": "tea"}}),
+            json!({"key": "y", "tool_id": "writer_agent", "arguments": {"text": {"$step": "x"}}}),
+        ])
+        .collect();
+    let plan = json!({ "steps": steps }).to_string();
+    let said = [PatternUse {
+        pattern_id: "p1".to_owned(),
+        decision: PatternDecision::Adopted,
+        reason: String::new(),
+    }];
+    assert_eq!(followed(&plan, &known("fragment"), &said), ["p1"]);
+    assert!(
+        followed(&plan, &known("plan"), &said).is_empty(),
+        "a plan of its own, mostly"
+    );
 }

@@ -49,7 +49,8 @@ pub fn fitting<'a>(
         channels: ask.context.channels.clone(),
         ..Context::default()
     });
-    if was.kind.shape != brief.kind.shape {
+    // A part is of use in plans of other kinds, too.
+    if !pattern.fragment && was.kind.shape != brief.kind.shape {
         return Err(format!(
             "it made another kind of text ({}, not {})",
             was.label.as_str(),
@@ -60,7 +61,8 @@ pub fn fitting<'a>(
 }
 
 impl Fitting<'_> {
-    /// What building on the pattern means: its tools are preferred, and optional parts it did without are left out.
+    /// What building on the pattern means: its tools are preferred, and optional parts that a whole plan did without are
+    /// left out.
     /// What people said of this task goes before.
     pub fn steer(&self, brief: &Brief, matcher: &Matcher<'_>, revision: &Revision) -> Revision {
         let mut steered = revision.clone();
@@ -80,7 +82,7 @@ impl Fitting<'_> {
                 steered.forced.insert(tool.tool_id.clone());
             }
         }
-        for role in OPTIONAL {
+        for role in OPTIONAL.into_iter().filter(|_| !self.pattern.fragment) {
             let plays = cast(role, matcher, &steered).map(|(tool, _)| tool.tool_id.as_str());
             if plays.is_some_and(|tool| !self.tools.contains(&tool)) && !revision.added.contains(&role) {
                 steered.dropped.insert(role);
@@ -97,7 +99,11 @@ impl Fitting<'_> {
             .iter()
             .map(|(tool, n)| planned.get(tool).map_or(0, |m| (*n).min(*m)))
             .sum();
-        let share = 2.0 * common as f64 / (self.tools.len() + graph.nodes.len()).max(1) as f64;
+        let share = if self.pattern.fragment {
+            common as f64 / self.tools.len().max(1) as f64
+        } else {
+            2.0 * common as f64 / (self.tools.len() + graph.nodes.len()).max(1) as f64
+        };
         let left_out = beyond(&known, &planned);
         let added = beyond(&planned, &known);
         let mut reason = match common {
@@ -107,7 +113,7 @@ impl Fitting<'_> {
         if !left_out.is_empty() {
             reason.push_str(&format!(", without {}", listed(&left_out)));
         }
-        if !added.is_empty() {
+        if !added.is_empty() && !self.pattern.fragment {
             reason.push_str(&format!(", with {} as the request needs", listed(&added)));
         }
         PatternUse {

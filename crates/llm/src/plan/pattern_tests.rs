@@ -156,3 +156,22 @@ fn of_several_patterns_one_is_followed() {
     assert_eq!(decisions, [true, false]);
     assert!(!draft.reasoning.contains("p2"));
 }
+
+#[test]
+fn a_part_of_plans_is_taken_into_the_plan_and_takes_nothing_out_of_it() {
+    let tools = agent_tools();
+    let asked = "Write a blog post about tea";
+    let whole = tools_of(&draft(asked, &tools, Vec::new(), &[]));
+    let part = KnownPattern {
+        fragment: true,
+        ..learned(&["research_agent".to_owned(), "writer_agent".to_owned()])
+    };
+    let draft = draft(asked, &tools, vec![part], &[]);
+    assert_eq!(tools_of(&draft), whole);
+    assert_eq!(
+        draft.patterns[0].decision,
+        PatternDecision::Adopted,
+        "{:?}",
+        draft.patterns
+    );
+}

@@ -17,6 +17,10 @@ pub struct LearningConfig {
     #[serde(alias = "activate_after")]
     #[schemars(range(min = 1, max = 1000))]
     pub trial_after: u32,
+    /// Different intents, or different users, that tasks with a part of a plan must have succeeded for before the part is a
+    /// pattern of its own.
+    #[schemars(range(min = 2, max = 1000))]
+    pub fragment_support: u32,
     /// State from which on a pattern is offered to planners.
     pub offer_from: OfferFrom,
     /// Share of the tasks, 0-1, that are planned without memory, so that one can tell what it is worth.
@@ -76,6 +80,7 @@ impl Default for LearningConfig {
             enabled: true,
             min_quality: 0.7,
             trial_after: 2,
+            fragment_support: 3,
             offer_from: OfferFrom::default(),
             hold_out_share: 0.1,
             window_days: 30,

@@ -10,10 +10,13 @@ use std::collections::BTreeMap;
 ///
 /// Weisfeiler-Lehman colours of the labelled graph, refined once a step.
 pub fn signature(plan: &Plan) -> Fingerprint {
-    let edges = edges(plan);
-    let mut colours: Vec<Fingerprint> = plan.steps.iter().map(label).collect();
-    for _ in 0..plan.steps.len() {
-        colours = refined(&colours, &edges);
+    signature_of(plan.steps.iter().map(label).collect(), &edges(plan))
+}
+
+/// Of steps by their labels, and the links between their places.
+pub(super) fn signature_of(mut colours: Vec<Fingerprint>, edges: &[Edge]) -> Fingerprint {
+    for _ in 0..colours.len() {
+        colours = refined(&colours, edges);
     }
     colours.sort_by_key(|colour| colour.to_bytes());
     let parts: Vec<[u8; 16]> = colours.into_iter().map(Fingerprint::to_bytes).collect();
@@ -24,25 +27,58 @@ pub fn signature(plan: &Plan) -> Fingerprint {
 /// same tools. 1 minus it bounds the edit distance, relative to the plans' size, from below.
 pub fn similarity(one: &Plan, other: &Plan) -> f64 {
     let (one, other) = (parts(one), parts(other));
-    let size = |parts: &BTreeMap<_, usize>| parts.values().sum::<usize>();
-    let common: usize = one
-        .iter()
-        .map(|(part, count)| other.get(part).map_or(0, |others| (*count).min(*others)))
-        .sum();
     match size(&one) + size(&other) {
         0 => 0.0,
-        both => 2.0 * common as f64 / both as f64,
+        both => 2.0 * common(&one, &other) as f64 / both as f64,
     }
 }
 
+/// How much of a part is in a plan, 0-1: the share of its steps and links that the plan has, told by tools. What else the
+/// plan has does not count.
+pub fn containment(part: &Plan, plan: &Plan) -> f64 {
+    let (part, plan) = (parts(part), parts(plan));
+    match size(&part) {
+        0 => 0.0,
+        own => common(&part, &plan) as f64 / own as f64,
+    }
+}
+
+/// Steps and links by the tools they are of, each with its number.
+type Parts<'p> = BTreeMap<(&'p str, &'p str), usize>;
+
+fn size(parts: &Parts<'_>) -> usize {
+    parts.values().sum()
+}
+
+fn common(one: &Parts<'_>, other: &Parts<'_>) -> usize {
+    let both = one.iter().filter_map(|(part, n)| Some((*n).min(*other.get(part)?)));
+    both.sum()
+}
+
 /// From one step to another, and how.
-struct Edge {
-    from: usize,
-    to: usize,
+pub(super) struct Edge {
+    pub(super) from: usize,
+    pub(super) to: usize,
     label: String,
 }
 
-fn edges(plan: &Plan) -> Vec<Edge> {
+impl Edge {
+    /// Whether the step runs by what the other came to.
+    pub(super) fn is_condition(&self) -> bool {
+        self.label.starts_with("when ")
+    }
+
+    /// Between steps that are elsewhere; none where one of them is not there.
+    pub(super) fn within(&self, places: &BTreeMap<usize, usize>) -> Option<Self> {
+        Some(Self {
+            from: *places.get(&self.from)?,
+            to: *places.get(&self.to)?,
+            label: self.label.clone(),
+        })
+    }
+}
+
+pub(super) fn edges(plan: &Plan) -> Vec<Edge> {
     let places: BTreeMap<&str, usize> = (0..)
         .zip(&plan.steps)
         .map(|(at, step)| (step.key.as_str(), at))
@@ -86,7 +122,7 @@ fn without_implied(edges: Vec<Edge>) -> Vec<Edge> {
     edges.into_iter().filter(says).collect()
 }
 
-fn label(step: &PlanStep) -> Fingerprint {
+pub(super) fn label(step: &PlanStep) -> Fingerprint {
     let mut arguments = String::new();
     let members = step.arguments.iter().map(|(name, value)| (name.as_str(), value));
     shape_of_members(members, &mut arguments);
@@ -153,8 +189,7 @@ fn shape_text(value: &Value) -> String {
     text
 }
 
-/// Steps by tool and links by the tools they join, each with its number.
-fn parts(plan: &Plan) -> BTreeMap<(&str, &str), usize> {
+fn parts(plan: &Plan) -> Parts<'_> {
     let mut parts = BTreeMap::new();
     for step in &plan.steps {
         *parts.entry((step.tool_id.as_str(), "")).or_default() += 1;

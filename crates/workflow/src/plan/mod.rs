@@ -2,6 +2,7 @@
 
 mod fan_out;
 mod form;
+mod fragments;
 mod frozen;
 mod model;
 mod pointer;
@@ -10,7 +11,8 @@ mod slots;
 mod validate;
 
 pub use fan_out::{FanOut, GATHERER, ITEMS};
-pub use form::{signature, similarity};
+pub use form::{containment, signature, similarity};
+pub use fragments::{FRAGMENT_STEPS, Fragment, fragments, part};
 pub use frozen::{FrozenPlan, FrozenStep};
 pub use model::{AcceptanceCheck, ForEach, Plan, PlanStep, SUBMISSION, Tier, ValueOf, When};
 pub use schema::plan_schema;

@@ -229,11 +229,15 @@ fn row(pattern: &Value) -> [Cell; 8] {
     ]
 }
 
-/// The intent is a document with a goal, or the goal itself.
+/// The intent is a document with a goal, or the goal itself; what is no whole plan says so.
 fn goal(pattern: &Value) -> String {
-    match pattern.get("intent") {
+    let goal = match pattern.get("intent") {
         Some(intent @ Value::Object(_)) => field(intent, "goal"),
         other => other.map_or_else(String::new, shown),
+    };
+    match pattern.get("kind").and_then(Value::as_str) {
+        Some("fragment") => format!("part of plans for: {goal}"),
+        _ => goal,
     }
 }
 
@@ -292,6 +296,15 @@ mod tests {
             "evidence_tasks": ["a", "b"], "offered": 5, "adopted": 3, "adapted": 1, "refused": 1,
             "success_rate": { "value": 0.8, "n": 5, "interval": null, "window": null }, "quality": 0.91, "uplift": null,
         })
+    }
+
+    #[test]
+    fn a_part_of_plans_says_that_it_is_one() {
+        let mut part = pattern();
+        part["kind"] = json!("fragment");
+        assert!(goal(&part).starts_with("part of plans for: "));
+        part["kind"] = json!("plan");
+        assert_eq!(goal(&part), goal(&pattern()));
     }
 
     #[test]

@@ -88,8 +88,14 @@ impl Learning {
         )?))
     }
 
-    async fn import_lines(&self, caller: Caller, lines: PatternLines) -> Result<PatternImport, Refusal> {
-        let document_json = self.app.import_patterns(caller, lines.lines).await?.json;
+    async fn import_lines(
+        &self,
+        caller: Caller,
+        key: Option<Vec<u8>>,
+        lines: PatternLines,
+    ) -> Result<PatternImport, Refusal> {
+        let key = IdempotencyKey::parse(key.as_deref())?;
+        let document_json = self.app.import_patterns(caller, lines.lines, key).await?.json;
         let document = parsed(&document_json)?;
         let count = |name: &str| document.get(name).and_then(Value::as_u64).unwrap_or_default();
         Ok(PatternImport {
@@ -172,7 +178,8 @@ impl LearningService for Learning {
 
     async fn import_patterns(&self, request: Request<PatternLines>) -> Result<Response<PatternImport>, Status> {
         let caller = caller(&request);
-        answer(caller, self.import_lines(caller, request.into_inner()).await)
+        let key = request.metadata().get(KEY).map(|value| value.as_bytes().to_vec());
+        answer(caller, self.import_lines(caller, key, request.into_inner()).await)
     }
 
     async fn get_metrics(&self, request: Request<GetMetricsRequest>) -> Result<Response<Metrics>, Status> {

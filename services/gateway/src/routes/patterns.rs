@@ -6,6 +6,7 @@ use crate::body::{JsonBody, Lines};
 use crate::caller::Caller;
 use crate::coordinator::refusal;
 use crate::documents;
+use crate::idempotency::IdempotencyKey;
 use crate::identifiers::PathId;
 use crate::refusal::Refusal;
 use axum::body::Body;
@@ -34,9 +35,10 @@ pub async fn review(
 pub async fn import(
     State(app): State<Arc<Application>>,
     caller: Caller,
+    key: IdempotencyKey,
     Lines(lines): Lines,
 ) -> Result<Response, Refusal> {
-    let imported = app.import_patterns(caller, lines.into()).await?;
+    let imported = app.import_patterns(caller, lines.into(), key).await?;
     Ok(document(StatusCode::OK, imported))
 }
 

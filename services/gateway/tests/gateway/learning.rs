@@ -83,6 +83,11 @@ async fn patterns_are_reviewed_and_taken_elsewhere() {
         gateway.send(request.body(Body::from(body)).unwrap()).await
     };
     assert_eq!(post("application/x-ndjson", "{}\n{}\n").await.json()["imported"], 2);
+    let again = request(Method::POST, "/learning-patterns/import")
+        .header("content-type", "application/x-ndjson")
+        .header("idempotency-key", "again");
+    let again = gateway.send(again.body(Body::from("{}\n")).unwrap()).await;
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
     assert_eq!(post("application/json", "{}").await.problem().0, 415);
     assert_eq!(
         post("application/x-ndjson", "").await.problem(),

@@ -2,13 +2,15 @@
 
 mod facts;
 mod foreseen;
+mod parts;
 mod template;
 #[cfg(test)]
 mod tests;
 
 pub use facts::Facts;
 pub use foreseen::Foreseen;
-pub use template::{MAX_SLOTS, MAX_STEPS};
+pub use parts::{Part, Sign, part_form};
+pub use template::{MAX_SLOTS, MAX_STEPS, REFERENCE};
 
 use crate::record::json;
 use serde::Deserialize;
@@ -39,10 +41,8 @@ pub struct Lesson {
     pub succeeded: bool,
     /// The plan that was executed.
     pub plan: Plan,
-    /// Planning had an answer from memory.
-    pub recalled: bool,
-    /// It had patterns, and was not held out.
-    pub offered: bool,
+    /// What of it other plans may have, too.
+    pub parts: Vec<Part>,
     /// How to do it again.
     pub exemplar: Exemplar,
 }
@@ -80,12 +80,9 @@ pub fn lesson(tenant: &str, raw: &str, least: f64) -> Option<Lesson> {
     if document.len() > MAX_TEMPLATE_BYTES {
         return None;
     }
-    let memory = text(&raw, "/task/memory");
     Some(Lesson {
         form: form(tenant, &plan, json::texts(&raw, "/submission/channels")),
         succeeded: facts::succeeded(&raw, least),
-        recalled: matches!(memory, "used" | "empty"),
-        offered: memory == "used",
         exemplar: Exemplar {
             intent: storable(goal, MAX_INTENT_CHARS),
             subject: storable(&subject(goal, &raw, &plan), MAX_SUBJECT_CHARS),
@@ -93,6 +90,7 @@ pub fn lesson(tenant: &str, raw: &str, least: f64) -> Option<Lesson> {
             slots: template.slots_json(),
             tools: tools(&plan),
         },
+        parts: parts::parts(tenant, &plan, goal, &json::author(&raw)),
         plan,
     })
 }

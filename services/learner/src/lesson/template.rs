@@ -15,6 +15,8 @@ pub const MAX_SLOTS: usize = 200;
 const MAX_NAME_CHARS: usize = 64;
 /// A longer value is not shown as an example.
 const MAX_EXAMPLE_CHARS: usize = 120;
+/// Type of a slot that takes what another step made.
+pub const REFERENCE: &str = "reference";
 /// Shorter and longer values are not looked for in titles, in bytes.
 const REPLACED: RangeInclusive<usize> = 3..=1000;
 
@@ -48,7 +50,8 @@ pub struct Template {
 }
 
 impl Template {
-    /// Of a plan; none where it is too large. The same value is the same slot wherever it stands; what flows between
+    /// Of a plan, or a part of one; none where it is too large. What a part takes from steps outside of it is a slot of the
+    /// type `reference`. The same value is the same slot wherever it stands; what flows between
     /// steps, and what comes from the submission by a template, stays. Acceptance checks are about the values and are
     /// left out.
     pub fn of(plan: &Plan) -> Option<Self> {
@@ -56,7 +59,10 @@ impl Template {
         if plan.steps.len() > MAX_STEPS || links > MAX_NODES {
             return None;
         }
-        let mut filling = Filling::default();
+        let mut filling = Filling {
+            keys: plan.steps.iter().map(|step| step.key.clone()).collect(),
+            ..Filling::default()
+        };
         let arguments: Vec<Value> = plan
             .steps
             .iter()
@@ -115,6 +121,7 @@ fn described(step: &PlanStep, arguments: Value, list: Value, names: &Names) -> V
 /// The slots found so far.
 #[derive(Default)]
 struct Filling {
+    keys: BTreeSet<String>,
     slots: Vec<Slot>,
     /// Names by JSON text of the value.
     by_value: HashMap<String, String>,
@@ -146,6 +153,7 @@ impl Filling {
         }
         match value {
             Value::String(text) if is_template(text) => Some(value.clone()),
+            _ if self.leads_out(value) => Some(json!({"$slot": self.slot(name, value)?})),
             _ if Reference::parse(value).is_some() || Reference::item(value).is_some() => Some(value.clone()),
             Value::Array(items) if items.iter().any(is_filled) => {
                 let items = items.iter().map(|item| self.slotted(name, item));
@@ -154,6 +162,11 @@ impl Filling {
             Value::Object(members) => self.members(members.iter()),
             _ => Some(json!({"$slot": self.slot(name, value)?})),
         }
+    }
+
+    /// It takes from a step that is not there.
+    fn leads_out(&self, value: &Value) -> bool {
+        matches!(Reference::parse(value), Some(Ok(reference)) if !self.keys.contains(reference.step))
     }
 
     /// The slot of a value, a new one where there is none.
@@ -166,12 +179,14 @@ impl Filling {
             return None;
         }
         let long = text.chars().nth(MAX_EXAMPLE_CHARS).is_some();
+        let leads_out = self.leads_out(value);
         let name = self.unique(name);
         self.by_value.insert(text, name.clone());
         self.slots.push(Slot {
             name: name.clone(),
-            kind: kind(value),
-            example: (!long).then(|| value.clone()),
+            kind: if leads_out { REFERENCE } else { kind(value) },
+            // The name of a step of another plan is no example.
+            example: (!long && !leads_out).then(|| value.clone()),
             value: value.clone(),
         });
         Some(name)

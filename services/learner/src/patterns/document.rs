@@ -56,6 +56,7 @@ fn document(row: &PatternRow, compared: Compared) -> Value {
     let figure = |estimate| Figure::new(estimate, window.clone());
     json!({
         "pattern_id": row.id,
+        "kind": row.kind,
         "intent": row.intent,
         "steps": steps(&row.template),
         "state": row.state,

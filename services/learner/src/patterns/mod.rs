@@ -2,6 +2,8 @@
 
 pub mod choice;
 mod document;
+mod fillable;
+mod fragments;
 mod review;
 pub mod standing;
 mod transfer;
@@ -19,8 +21,12 @@ use standing::State;
 use uuid::Uuid;
 use workflow::hash::Fingerprint;
 
-/// Most patterns offered to one planning.
-const MOST_OFFERED: i64 = 5;
+/// Most whole plans offered to one planning.
+const MOST_PLANS: usize = 5;
+/// Most parts of plans.
+const MOST_FRAGMENTS: usize = 3;
+/// Of each kind so many are looked at: some are of no use here.
+const MOST_FITTING: i64 = 10;
 /// Requests are matched by so many characters.
 const MAX_QUESTION_CHARS: usize = 20_000;
 /// Scores of tasks that ended in so many days are compared. A pattern that is not shown any more, because it was worse, is
@@ -55,9 +61,11 @@ impl Patterns {
             tenant: request.tenant,
             tools: request.tool_ids,
             states: self.offered_states(),
-            limit: MOST_OFFERED,
+            limit: MOST_FITTING,
         };
         let mut fitting = self.store.fitting(&question).await?;
+        fitting.retain(|pattern| fillable::fillable(&pattern.slots, &pattern.subject, &question.text));
+        let mut fitting = fragments::most(fitting, MOST_PLANS, MOST_FRAGMENTS);
         let held_out = self.holds_out(task);
         let mut known = Sample::default();
         if !fitting.is_empty() {
@@ -109,6 +117,7 @@ fn told(pattern: Fitting) -> Pattern {
     Pattern {
         uplift: told_uplift(&uplift(pattern.went_well)),
         pattern_id: pattern.pattern.to_string(),
+        kind: if pattern.fragment { "fragment" } else { "plan" }.to_owned(),
         intent: pattern.intent,
         plan_json: pattern.template,
         slots_json: pattern.slots,
@@ -130,6 +139,7 @@ fn chosen(task: Uuid, fitting: &[Fitting], scratch: standing::Tally, held_out: b
         pinned: pattern.pinned,
     };
     let drawn = drawn(task, &fitting.iter().map(arm).collect::<Vec<_>>(), scratch);
+    let drawn = fragments::beside_plans(drawn, fitting);
     match (drawn.is_empty(), held_out) {
         (true, _) => (Given::Passed, fitting.iter().map(|pattern| pattern.pattern).collect()),
         (false, true) => (Given::Withheld, drawn),

@@ -1,12 +1,16 @@
 //! Patterns from one system to another: one JSON document a line.
 
 use super::Patterns;
-use crate::lesson::{MAX_INTENT_CHARS, MAX_SLOTS, MAX_STEPS, MAX_SUBJECT_CHARS, MAX_TEMPLATE_BYTES, form, tools};
-use crate::store::{ExportedPattern, ImportedPattern, StoreError};
+use crate::lesson::{
+    MAX_INTENT_CHARS, MAX_SLOTS, MAX_STEPS, MAX_SUBJECT_CHARS, MAX_TEMPLATE_BYTES, REFERENCE, form, part_form, tools,
+};
+use crate::store::{ExportedPattern, ImportedPattern, Once, StoreError};
+use contracts::problem::Problem;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
-use workflow::plan::Plan;
+use workflow::hash::Fingerprint;
+use workflow::plan::{FRAGMENT_STEPS, Plan, signature};
 
 /// Version of the shape below.
 const SCHEMA_VERSION: u32 = 1;
@@ -22,6 +26,9 @@ const MAX_NAME_CHARS: usize = 200;
 #[serde(deny_unknown_fields)]
 struct Line {
     schema_version: u32,
+    /// A part of plans, and no whole one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    fragment: bool,
     /// What it is good for, in words.
     intent: String,
     /// What it is searched by.
@@ -64,11 +71,17 @@ impl Patterns {
     }
 
     /// Takes over what another system exported. They are candidates, and no planner is offered them, until somebody
-    /// vouches for them or they succeed here.
+    /// vouches for them or they succeed here. With a key (not empty) the answer is that of the first time; true: it is.
     ///
     /// # Errors
-    /// When the database does not take them; then none is taken.
-    pub async fn import(&self, tenant: &str, actor: &str, lines: &[u8]) -> Result<Value, StoreError> {
+    /// When the key was used with other lines, or the database does not take them; then none is taken.
+    pub async fn import(
+        &self,
+        tenant: &str,
+        actor: &str,
+        lines: &[u8],
+        key: &str,
+    ) -> Result<(Value, bool), TransferError> {
         let (mut patterns, mut errors, mut refused) = (Vec::new(), Vec::new(), 0_u64);
         for (no, line) in (1_u64..).zip(lines.split(|byte| *byte == b'\n')) {
             if line.iter().all(u8::is_ascii_whitespace) {
@@ -85,19 +98,54 @@ impl Patterns {
             }
         }
         let given = patterns.len() as u64;
-        let imported = self.store.import_patterns(tenant, actor, patterns).await?;
-        Ok(json!({
-            "imported": imported,
-            "known": given.saturating_sub(imported),
-            "refused": refused,
-            "errors": errors,
-        }))
+        let answer = |imported: u64| {
+            json!({
+                "imported": imported,
+                "known": given.saturating_sub(imported),
+                "refused": refused,
+                "errors": errors,
+            })
+        };
+        let once = Once {
+            key: Some(key).filter(|key| !key.is_empty()),
+            body_hash: Fingerprint::of([lines]).to_string(),
+        };
+        let taken = self
+            .store
+            .import_patterns(tenant, actor, patterns, &once, answer)
+            .await?;
+        taken.ok_or(TransferError::KeyReused)
+    }
+}
+
+/// Why patterns are not taken over.
+#[derive(Debug, thiserror::Error)]
+pub enum TransferError {
+    /// The idempotency key was used with other lines.
+    #[error("another request had this Idempotency-Key")]
+    KeyReused,
+    /// The database did not play along.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<TransferError> for Problem {
+    fn from(error: TransferError) -> Self {
+        match error {
+            TransferError::KeyReused => Self::new(
+                422,
+                "idempotency_key_reused",
+                "another request had this Idempotency-Key; use a new one",
+            ),
+            TransferError::Store(error) => crate::rpc::away(&error),
+        }
     }
 }
 
 fn line(row: ExportedPattern) -> Result<String, serde_json::Error> {
     serde_json::to_string(&Line {
         schema_version: SCHEMA_VERSION,
+        fragment: row.fragment,
         intent: row.intent,
         subject: row.subject,
         channels: row.channels,
@@ -121,12 +169,21 @@ fn read(tenant: &str, line: &[u8]) -> Result<ImportedPattern, String> {
     if plan.steps.is_empty() || plan.steps.len() > MAX_STEPS {
         return Err(format!("/plan/steps: must be 1 to {MAX_STEPS}"));
     }
+    if line.fragment && !FRAGMENT_STEPS.contains(&plan.steps.len()) {
+        let (least, most) = FRAGMENT_STEPS.into_inner();
+        return Err(format!("/plan/steps: must be {least} to {most} of a fragment"));
+    }
     let template = line.plan.to_string();
     if template.len() > MAX_TEMPLATE_BYTES {
         return Err(format!("/plan: longer than {MAX_TEMPLATE_BYTES} bytes"));
     }
     Ok(ImportedPattern {
-        form: form(tenant, &plan, line.channels.clone()),
+        form: if line.fragment {
+            part_form(tenant, signature(&plan))
+        } else {
+            form(tenant, &plan, line.channels.clone())
+        },
+        fragment: line.fragment,
         channels: line.channels,
         tools: tools(&plan),
         intent: line.intent,
@@ -175,6 +232,7 @@ impl Slot {
             "array" => json!([]),
             "object" => json!({}),
             "null" => Value::Null,
+            REFERENCE => json!({"$step": "outside"}),
             _ => json!(""),
         };
         self.example.clone().unwrap_or_else(by_kind)

@@ -93,11 +93,12 @@ impl Learner {
     }
 
     pub(super) async fn imported_patterns(&self, request: ImportPatternsRequest) -> Result<LearningDocument, Problem> {
-        let imported = self
-            .patterns
-            .import(&request.tenant, &request.actor, &request.lines)
-            .await;
-        imported.map(document).map_err(|error| away(&error))
+        let (tenant, actor, key) = (&request.tenant, &request.actor, &request.idempotency_key);
+        let (imported, replayed) = self.patterns.import(tenant, actor, &request.lines, key).await?;
+        Ok(LearningDocument {
+            replayed,
+            ..document(imported)
+        })
     }
 
     /// Page by page; the next one is read when the one before has been taken.

@@ -36,7 +36,7 @@ pub use preference_uses::{UseOf, Uses};
 pub use preferences::{MOST_STATED, NewStatement, StateError, Wanted};
 pub use recall::{Fitting, Given, Question};
 pub use records::{NewRecord, StoredRecord};
-pub use review::{ExportedPattern, ImportedPattern};
+pub use review::{ExportedPattern, ImportedPattern, Once};
 pub use selection::{Chosen, Counts, Origin, Selection, Wanted as WantedRecords};
 pub use success::StudiedTask;
 
@@ -117,6 +117,8 @@ pub struct Store {
 pub struct Rules {
     /// Verified successes that put a pattern on trial.
     pub trial_after: u32,
+    /// Intents, or users, that a part of plans succeeded for before it is a pattern.
+    pub fragment_support: u32,
     /// How events are named; none: they are not told.
     pub names: Option<Names>,
 }
@@ -144,6 +146,7 @@ impl Store {
             .connect_lazy_with(options);
         let rules = Rules {
             trial_after: 2,
+            fragment_support: 3,
             names: None,
         };
         Ok(Self {

@@ -9,10 +9,16 @@ use sqlx::postgres::PgRow;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
+/// Tasks of a pattern whose scores are compared, the latest, so that a page of patterns costs the same however many there
+/// were.
+const COMPARED: i64 = 1_000;
+
 /// A pattern with all that is known of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PatternRow {
     pub id: Uuid,
+    /// plan or fragment.
+    pub kind: String,
     pub intent: String,
     /// JSON.
     pub template: String,
@@ -88,7 +94,7 @@ impl Store {
     ) -> Result<Vec<PatternRow>, StoreError> {
         let select = sqlx::query(
             "SELECT p.*, coalesce(p.note, p.imported::jsonb ->> 'note') AS any_note, ARRAY(
-                 SELECT task_id FROM learner.evidence e WHERE e.form = p.form AND e.succeeded AND NOT e.withdrawn
+                 SELECT task_id FROM learner.ran r WHERE r.form = p.form AND r.good
                  ORDER BY finished_at DESC, task_id LIMIT 20
              ) AS evidence_tasks
              FROM learner.pattern p
@@ -101,19 +107,23 @@ impl Store {
         rows.map_err(StoreError::query("read patterns"))
     }
 
-    /// What offering each of `patterns` came to, by pattern.
+    /// What offering each of `patterns` came to in its latest tasks, by pattern.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn compared(&self, patterns: &[Uuid]) -> Result<BTreeMap<Uuid, Compared>, StoreError> {
         let select = sqlx::query(
-            "SELECT pattern_id, decision = 'withheld' AS withheld, count(quality), coalesce(sum(quality), 0) AS sum,
-                    coalesce(sum(quality * quality), 0) AS squares
-             FROM learner.pattern_use WHERE pattern_id = ANY($1) AND decision <> 'passed' GROUP BY 1, 2",
+            "SELECT asked.id AS pattern_id, decision = 'withheld' AS withheld, count(quality),
+                    coalesce(sum(quality), 0) AS sum, coalesce(sum(quality * quality), 0) AS squares
+             FROM (SELECT DISTINCT unnest($1::uuid[])) AS asked(id), LATERAL (
+                 SELECT decision, quality FROM learner.pattern_use u
+                 WHERE u.pattern_id = asked.id ORDER BY finished_at DESC, task_id LIMIT $2
+             ) AS latest
+             WHERE decision <> 'passed' GROUP BY 1, 2",
         );
         let read = async {
             let mut compared: BTreeMap<Uuid, Compared> = BTreeMap::new();
-            for row in select.bind(patterns).fetch_all(&self.pool).await? {
+            for row in select.bind(patterns).bind(COMPARED).fetch_all(&self.pool).await? {
                 let sample = Sample {
                     n: row.try_get::<i64, _>("count")?.unsigned_abs(),
                     sum: row.try_get("sum")?,
@@ -173,6 +183,7 @@ pub(super) fn went_well(row: &PgRow) -> Result<Shares, sqlx::Error> {
 fn pattern_row(row: &PgRow) -> Result<PatternRow, sqlx::Error> {
     Ok(PatternRow {
         id: row.try_get("pattern_id")?,
+        kind: row.try_get("kind")?,
         intent: row.try_get("intent")?,
         template: row.try_get("template")?,
         slots: row.try_get("slots")?,

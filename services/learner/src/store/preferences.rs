@@ -327,6 +327,8 @@ impl Store {
                  UNION ALL SELECT 'told ' || to_jsonb(t)::text FROM learner.preference_offer t
                  UNION ALL SELECT 'use ' || to_jsonb(t)::text FROM learner.preference_use t
                  UNION ALL SELECT 'evidence ' || to_jsonb(t)::text FROM learner.evidence t
+                 UNION ALL SELECT 'fragment ' || to_jsonb(t)::text FROM learner.fragment t
+                 UNION ALL SELECT 'sign ' || to_jsonb(t)::text FROM learner.fragment_sign t
                  UNION ALL SELECT 'pattern ' || to_jsonb(t)::text FROM learner.pattern t
                  UNION ALL SELECT 'erased ' || to_jsonb(t)::text FROM learner.erased_user t
                  UNION ALL SELECT 'change ' || to_jsonb(t)::text FROM learner.pattern_change t

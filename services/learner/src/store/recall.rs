@@ -25,7 +25,7 @@ pub struct Question {
     pub tools: Vec<String>,
     /// States of patterns that are offered; those pinned are in any but retired.
     pub states: Vec<&'static str>,
-    /// Most patterns.
+    /// Most whole plans, and most parts of plans.
     pub limit: i64,
     /// Scores of tasks that ended before do not count.
     pub since: DateTime<Utc>,
@@ -37,6 +37,10 @@ pub struct Question {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fitting {
     pub pattern: Uuid,
+    /// It is a part of plans.
+    pub fragment: bool,
+    /// What was said where it was found.
+    pub subject: String,
     pub intent: String,
     /// JSON.
     pub template: String,
@@ -79,39 +83,48 @@ pub enum Given {
 
 impl Store {
     /// The patterns that fit best, the best first: ranked by words and by letters, the ranks fused (reciprocal rank
-    /// fusion).
+    /// fusion). Whole plans and parts of plans do not stand in each other's way.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn fitting(&self, question: &Question) -> Result<Vec<Fitting>, StoreError> {
         // Any word may match, the rank tells how many do. Each arm reads a bounded number of patterns by its own
-        // index, before it asks which of them may be offered.
+        // index, before it asks which of them may be offered. Letters are compared of few: that takes longest.
         let select = sqlx::query(
             "WITH asked AS (
                  SELECT replace(plainto_tsquery('english', $2)::text, '&', '|')::tsquery AS query
              ), near AS (
-                 (SELECT pattern_id FROM (
+                 (SELECT pattern_id, kind, evidence, intent, ts_rank(search, query, 1) AS by_words FROM (
                       SELECT p.* FROM learner.pattern p, asked
                       WHERE tenant = $1 AND template IS NOT NULL AND search @@ query LIMIT 5000
-                  ) AS matching WHERE learner.is_offered(state, pinned, evidence, vouched, $4) AND tools <@ $3 LIMIT 2000)
+                  ) AS matching, asked
+                  WHERE learner.is_offered(state, pinned, evidence, vouched, $4) AND tools <@ $3
+                  ORDER BY by_words DESC, pattern_id LIMIT 300)
                  UNION
-                 (SELECT pattern_id FROM (
+                 (SELECT pattern_id, kind, evidence, intent, ts_rank(search, query, 1) FROM (
                       SELECT * FROM learner.pattern
                       WHERE tenant = $1 AND template IS NOT NULL ORDER BY pattern_id DESC LIMIT 5000
-                  ) AS newest WHERE learner.is_offered(state, pinned, evidence, vouched, $4) AND tools <@ $3 ORDER BY pattern_id DESC LIMIT 500)
+                  ) AS newest, asked
+                  WHERE learner.is_offered(state, pinned, evidence, vouched, $4) AND tools <@ $3 ORDER BY pattern_id DESC LIMIT 300)
              ), scored AS (
-                 SELECT p.*, ts_rank(search, query, 1) AS by_words,
-                        learner.alike(intent, left($2, 1000)) AS by_letters
-                 FROM near JOIN learner.pattern p USING (pattern_id), asked
-             ), best AS (
-                 SELECT pattern_id, form, intent, template, slots, evidence, tasks, state, pinned, counts_after,
-                        offered, offered_went_well, withheld, withheld_went_well,
-                        -- A stranger's words are shown once somebody vouched for the pattern.
-                        coalesce(note, CASE WHEN pinned OR vouched IS NOT NULL THEN imported::jsonb ->> 'note' END) AS note,
+                 SELECT pattern_id, kind, evidence, by_words, learner.alike(intent, left($2, 1000)) AS by_letters
+                 FROM near
+             ), ranked AS (
+                 SELECT pattern_id, kind, evidence,
                         1.0 / (60 + rank() OVER (ORDER BY by_words DESC))
                         + 1.0 / (60 + rank() OVER (ORDER BY by_letters DESC)) AS fit
                  FROM scored WHERE by_words > 0 OR by_letters >= 0.2
-                 ORDER BY fit DESC, evidence DESC, pattern_id LIMIT $5
+             ), best AS (
+                 SELECT p.pattern_id, p.kind, p.subject, p.form, p.intent, p.template, p.slots, p.evidence, p.tasks, p.state,
+                        p.pinned, p.counts_after, p.offered, p.offered_went_well, p.withheld, p.withheld_went_well, fit,
+                        -- A stranger's words are shown once somebody vouched for the pattern.
+                        coalesce(p.note, CASE WHEN p.pinned OR p.vouched IS NOT NULL THEN p.imported::jsonb ->> 'note' END) AS note
+                 FROM (
+                     SELECT pattern_id, fit,
+                            row_number() OVER (PARTITION BY kind ORDER BY fit DESC, evidence DESC, pattern_id) AS place
+                     FROM ranked
+                 ) AS placed, LATERAL (SELECT * FROM learner.pattern WHERE pattern_id = placed.pattern_id LIMIT 1) AS p
+                 WHERE place <= $5
              )
              SELECT best.*, judged.*, played.* FROM best, LATERAL (
                  SELECT coalesce(sum(weight), 0)::float8 AS played, coalesce(sum(weight) FILTER (WHERE good), 0)::float8 AS well
@@ -123,7 +136,7 @@ impl Store {
                  SELECT count(*) AS judged, coalesce(sum(quality), 0) AS quality_sum,
                         coalesce(sum(quality * quality), 0) AS quality_squares
                  FROM (
-                     SELECT quality FROM learner.evidence e
+                     SELECT quality FROM learner.ran e
                      WHERE e.form = best.form AND quality IS NOT NULL AND finished_at >= $6
                      ORDER BY finished_at DESC, task_id LIMIT $7
                  ) AS latest
@@ -145,6 +158,8 @@ impl Store {
             let read = rows.iter().map(|row| -> Result<Fitting, sqlx::Error> {
                 Ok(Fitting {
                     pattern: row.try_get("pattern_id")?,
+                    fragment: row.try_get::<&str, _>("kind")? == "fragment",
+                    subject: row.try_get("subject")?,
                     intent: row.try_get("intent")?,
                     template: row.try_get("template")?,
                     slots: row.try_get("slots")?,
@@ -249,5 +264,31 @@ impl Store {
             .bind(given == Given::Passed);
         let noted = insert.execute(&self.pool).await;
         noted.map(drop).map_err(StoreError::query("note an offer"))
+    }
+}
+
+#[cfg(test)]
+impl Store {
+    /// So many patterns that a recall may have to look at, each with three tasks that ran it; made in the database.
+    pub async fn plant_patterns(&self, tenant: &str, count: u32) {
+        for statement in [
+            "INSERT INTO learner.pattern (pattern_id, form, tenant, intent, subject, template, slots, tools, tasks, evidence, state)
+             SELECT gen_random_uuid(), md5(n || '/' || $2)::uuid, $1,
+                    format('Produce a friendly blog post about topic%s for customers of shop%s', n % 1000, n % 77),
+                    format('Write a blog post about topic%s, tone %s, for shop%s, to the blog', n % 1000, n % 13, n % 77),
+                    '{\"steps\": [{\"key\": \"a\", \"tool_id\": \"t\"}]}', '[]',
+                    ARRAY[format('tool%s_agent', n % 50), format('tool%s_agent', n % 40)], 3, 3, 'trial'
+             FROM generate_series(1, $2) AS n",
+            "INSERT INTO learner.evidence (task_id, tenant, form, succeeded, withdrawn, quality, finished_at)
+             SELECT gen_random_uuid(), $1, md5(n || '/' || $2)::uuid, true, false, 0.8, now() - n * interval '1 minute'
+             FROM generate_series(1, $2) AS n, generate_series(1, 3)",
+        ] {
+            let insert = sqlx::query(statement).bind(tenant).bind(i32::try_from(count).unwrap());
+            insert.execute(&self.pool).await.unwrap();
+        }
+        sqlx::query("ANALYZE learner.pattern, learner.evidence")
+            .execute(&self.pool)
+            .await
+            .unwrap();
     }
 }

@@ -212,8 +212,8 @@ async fn insert(connection: impl PgExecutor<'_>, records: Vec<NewRecord>) -> Res
         "WITH kept AS (
              INSERT INTO learner.record (task_id, tenant, status, quality, passed, finished_at, record,
                                          refinements, usd, escalated, overridden, forecast_quality, forecast_usd,
-                                         steps_usd, forecast_seconds, steps_seconds, author, studied, figures_read)
-             SELECT *, true, true FROM unnest($1::uuid[], $2::text[], $3::text[], $4::float8[], $5::bool[],
+                                         steps_usd, forecast_seconds, steps_seconds, author, studied, figures_read, mined)
+             SELECT *, true, true, true FROM unnest($1::uuid[], $2::text[], $3::text[], $4::float8[], $5::bool[],
                                         $6::timestamptz[], $7::text[], $8::int[], $9::float8[], $10::bool[], $11::bool[],
                                         $12::float8[], $13::float8[], $14::float8[], $15::float8[], $16::float8[],
                                         $17::text[])
@@ -286,8 +286,8 @@ impl Store {
     /// Records of ended tasks, made in the database: of a thousand kinds, each with an output of so many bytes.
     pub async fn plant(&self, tenant: &str, count: u32, output_bytes: u32) {
         let insert = sqlx::query(
-            "INSERT INTO learner.record (task_id, tenant, status, quality, passed, finished_at, studied, author, record)
-             SELECT md5(n::text)::uuid, $1, 'completed', 0.9, true, ended, true, '', json_build_object(
+            "INSERT INTO learner.record (task_id, tenant, status, quality, passed, finished_at, studied, mined, author, record)
+             SELECT md5(n::text)::uuid, $1, 'completed', 0.9, true, ended, true, true, '', json_build_object(
                  'task', json_build_object('status', 'completed', 'finished_at', to_char(ended, 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),
                      'quality', json_build_object('overall', 0.9, 'passed', true),
                      'plan', json_build_object('version', 1, 'steps', json_build_array(json_build_object('key', 'a',

@@ -5,8 +5,8 @@ use super::{Store, StoreError};
 use crate::patterns::Review;
 use crate::patterns::standing::State;
 use crate::record::json::texts;
-use serde_json::json;
-use sqlx::Row;
+use serde_json::{Value, json};
+use sqlx::{PgConnection, Row};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -14,6 +14,8 @@ use uuid::Uuid;
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExportedPattern {
     pub id: Uuid,
+    /// It is a part of plans.
+    pub fragment: bool,
     pub intent: String,
     pub subject: String,
     pub channels: Vec<String>,
@@ -30,6 +32,8 @@ pub struct ExportedPattern {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImportedPattern {
     pub form: Uuid,
+    /// It is a part of plans.
+    pub fragment: bool,
     pub intent: String,
     pub subject: String,
     /// JSON.
@@ -39,6 +43,15 @@ pub struct ImportedPattern {
     pub tools: Vec<String>,
     pub channels: Vec<String>,
     pub note: Option<String>,
+}
+
+/// That an import is done once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Once<'a> {
+    /// None: it may be done again.
+    pub key: Option<&'a str>,
+    /// Of its lines.
+    pub body_hash: String,
 }
 
 impl Store {
@@ -115,6 +128,7 @@ impl Store {
             let read = rows.iter().map(|row| -> Result<ExportedPattern, sqlx::Error> {
                 Ok(ExportedPattern {
                     id: row.try_get("pattern_id")?,
+                    fragment: row.try_get::<&str, _>("kind")? == "fragment",
                     intent: row.try_get("intent")?,
                     subject: row.try_get("subject")?,
                     channels: channels(row.try_get("imported")?, row.try_get("record")?),
@@ -129,7 +143,8 @@ impl Store {
         read.await.map_err(StoreError::query("read patterns to export"))
     }
 
-    /// Takes patterns over; those whose form is shown here already stay as they are. Tells how many were new.
+    /// Takes patterns over; those whose form is shown here already stay as they are. `answer` says what of how many were new;
+    /// an import that was done already is answered as then, and true. None: its key was used for other lines.
     ///
     /// # Errors
     /// When the database does not take them.
@@ -138,7 +153,9 @@ impl Store {
         tenant: &str,
         actor: &str,
         patterns: Vec<ImportedPattern>,
-    ) -> Result<u64, StoreError> {
+        once: &Once<'_>,
+        answer: impl FnOnce(u64) -> Value,
+    ) -> Result<Option<(Value, bool)>, StoreError> {
         let mut by_form: BTreeMap<Uuid, ImportedPattern> = BTreeMap::new();
         for pattern in patterns {
             by_form.entry(pattern.form).or_insert(pattern);
@@ -146,6 +163,10 @@ impl Store {
         let import = async {
             let mut transaction = self.pool.begin().await?;
             lock(&mut transaction).await?;
+            if let Some((body_hash, answer)) = answered(&mut transaction, tenant, once).await? {
+                let answer = serde_json::from_str(&answer).unwrap_or_default();
+                return Ok((body_hash == once.body_hash).then_some((answer, true)));
+            }
             let mut new = 0;
             for pattern in by_form.into_values() {
                 let imported = json!({
@@ -154,8 +175,8 @@ impl Store {
                     "note": pattern.note,
                 });
                 let upsert = sqlx::query_as(
-                    "INSERT INTO learner.pattern (pattern_id, form, tenant, intent, subject, template, slots, tools, imported)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                    "INSERT INTO learner.pattern (pattern_id, form, tenant, intent, subject, template, slots, tools, imported, kind)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
                      ON CONFLICT (form) DO UPDATE SET
                          intent = excluded.intent, subject = excluded.subject, template = excluded.template,
                          slots = excluded.slots, tools = excluded.tools,
@@ -174,7 +195,8 @@ impl Store {
                     .bind(pattern.template)
                     .bind(pattern.slots)
                     .bind(pattern.tools)
-                    .bind(imported.to_string());
+                    .bind(imported.to_string())
+                    .bind(if pattern.fragment { "fragment" } else { "plan" });
                 let taken: Option<(Uuid, String)> = upsert.fetch_optional(&mut *transaction).await?;
                 if let Some((id, state)) = taken {
                     new += 1;
@@ -182,11 +204,45 @@ impl Store {
                     standing::append(&mut transaction, None, id, state, "imported", Some(actor)).await?;
                 }
             }
+            let answer = answer(new);
+            note_answer(&mut transaction, tenant, once, &answer).await?;
             transaction.commit().await?;
-            Ok(new)
+            Ok(Some((answer, false)))
         };
         import.await.map_err(StoreError::query("import patterns"))
     }
+}
+
+/// Hash of the lines, and the answer, of an import that was done.
+async fn answered(
+    connection: &mut PgConnection,
+    tenant: &str,
+    once: &Once<'_>,
+) -> Result<Option<(String, String)>, sqlx::Error> {
+    let select = sqlx::query_as(
+        "SELECT body_hash, answer FROM learner.pattern_import WHERE tenant = $1 AND idempotency_key = $2",
+    );
+    select.bind(tenant).bind(once.key).fetch_optional(connection).await
+}
+
+async fn note_answer(
+    connection: &mut PgConnection,
+    tenant: &str,
+    once: &Once<'_>,
+    answer: &Value,
+) -> Result<(), sqlx::Error> {
+    let Some(key) = once.key else {
+        return Ok(());
+    };
+    let insert = sqlx::query(
+        "INSERT INTO learner.pattern_import (tenant, idempotency_key, body_hash, answer) VALUES ($1, $2, $3, $4)",
+    );
+    let insert = insert
+        .bind(tenant)
+        .bind(key)
+        .bind(&once.body_hash)
+        .bind(answer.to_string());
+    insert.execute(connection).await.map(drop)
 }
 
 /// Of what was imported, else of the task that shows the way. Read here, since a record may hold what the database takes for

@@ -12,6 +12,7 @@ mod simulation;
 mod study;
 
 pub use features::{Features, read};
+pub use intents::words;
 pub use recalled::known;
 pub use study::{Study, associations};
 

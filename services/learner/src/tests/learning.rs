@@ -15,6 +15,11 @@ use workflow::ids::TaskId;
 pub struct Ended {
     pub task: TaskId,
     pub goal: &'static str,
+    /// What the request says before the topic.
+    pub asked: &'static str,
+    pub channel: &'static str,
+    /// Who asked; empty: nobody.
+    pub author: &'static str,
     pub topic: &'static str,
     pub tools: &'static [&'static str],
     pub quality: f64,
@@ -26,6 +31,9 @@ pub fn ended(n: u32) -> Ended {
     Ended {
         task: task(n),
         goal: "Produce a blog post about",
+        asked: "Write a blog post about",
+        channel: "blog",
+        author: "",
         topic: "green tea",
         tools: &["research_agent", "writer_agent"],
         quality: 0.75,
@@ -48,7 +56,7 @@ impl Ended {
         let action = if self.approved { "approve" } else { "reject" };
         let raw = json!({
             "task": {"status": status, "quality": {"overall": self.quality, "passed": true}, "memory": self.memory},
-            "submission": {"request": format!("Write a blog post about {}", self.topic), "channels": ["blog"]},
+            "submission": {"request": format!("{} {}", self.asked, self.topic), "channels": [self.channel], "actor": self.author},
             "intent": {"goal": format!("{} {}", self.goal, self.topic)},
             "plan": {"steps": steps}, "engine": "offline",
             "gates": [{"kind": "publication", "action": action, "actor": "bob"}],
@@ -64,7 +72,7 @@ impl Ended {
             facts: Facts::of(0, Some(0.5), &raw["gates"], Some(true)),
             lesson: lesson("default", &json, 0.5),
             planless: false,
-            author: String::new(),
+            author: self.author.to_owned(),
             asked_at: None,
             taught: None,
             requested: None,
@@ -342,14 +350,14 @@ async fn adoption_is_told_by_the_executed_plan() {
         used(10, &["research_agent", "writer_agent"]),
         used(11, &["research_agent", "writer_agent", "editor_agent"]),
         used(12, &["seo_agent"]),
-        // The answer came too late for this one.
+        // The answer came too late for this one, and it counts by what it ran all the same.
         ended(13).record(),
     ];
     store.keep(batch).await.unwrap();
     let patterns = all(&store).await;
     let pattern = patterns.iter().find(|p| p["offered"] != 0).unwrap();
     let counts = ["offered", "adopted", "adapted", "refused"].map(|name| pattern[name].as_u64().unwrap());
-    assert_eq!(counts, [3, 1, 1, 1]);
+    assert_eq!(counts, [4, 2, 1, 1]);
 }
 
 #[tokio::test]

@@ -3,9 +3,8 @@
 
 use super::learning::{Ended, ended};
 use super::{store, task};
-use crate::interval::{Shares, uplift};
 use crate::patterns::{Patterns, held_out};
-use crate::store::{Given, NewRecord, Rules, Store};
+use crate::store::{NewRecord, Rules, Store};
 use contracts::learner::{RecallRequest, RecallResponse};
 use serde_json::{Value, json};
 use service::config::{LearningConfig, OfferFrom};
@@ -34,10 +33,10 @@ const WORDS: [&str; 6] = [
 ];
 
 /// Repeatable luck.
-struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
-    fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         let mut dice = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         (0..16).for_each(|_| {
             dice.roll();
@@ -46,14 +45,14 @@ impl Dice {
     }
 
     /// Uniform in [0, 1).
-    fn roll(&mut self) -> f64 {
+    pub fn roll(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    fn below(&mut self, most: usize) -> usize {
+    pub fn below(&mut self, most: usize) -> usize {
         (self.roll() * most as f64) as usize
     }
 }
@@ -70,14 +69,13 @@ struct World {
 struct Came {
     /// Some pattern was shown.
     offered: bool,
-    given: Option<Given>,
-    good: bool,
 }
 
 impl World {
     async fn new(hold_out_share: f64, seed: u64) -> Self {
         let store = store().await.by(Rules {
             trial_after: 2,
+            fragment_support: 3,
             names: Some(bus::Names::new("test").unwrap()),
         });
         let config = LearningConfig {
@@ -114,7 +112,6 @@ impl World {
         let recalled = self.patterns.recall(id.0, request).await.unwrap();
         let tools = plan(&recalled, &mut self.dice);
         let good = self.dice.roll() < chance(tools);
-        let given = self.store.given(id.0).await.unwrap().map(|(given, _)| given);
         let ended = Ended {
             tools,
             topic: TOPICS[topic],
@@ -125,8 +122,6 @@ impl World {
         self.store.keep(vec![ended.record()]).await.unwrap();
         Came {
             offered: !recalled.patterns.is_empty(),
-            given,
-            good,
         }
     }
 
@@ -161,55 +156,8 @@ fn follow(recalled: &RecallResponse, dice: &mut Dice) -> &'static [&'static str]
     }
 }
 
-/// What is shown is of no use for the request, as another one's pattern: the plan is the same as without it.
-fn shuffled(_: &RecallResponse, dice: &mut Dice) -> &'static [&'static str] {
-    from_scratch(dice)
-}
-
 fn by_plan(tools: &[&str]) -> f64 {
     if tools.contains(&"research_agent") { 0.9 } else { 0.5 }
-}
-
-/// 300 requests; the figures the test counts itself, and those reported.
-async fn compared(plan: impl Fn(&RecallResponse, &mut Dice) -> &'static [&'static str], seed: u64) -> (Shares, Value) {
-    let mut world = World::new(0.5, seed).await;
-    let mut own = Shares::default();
-    for _ in 0..300 {
-        let came = world.run(&plan, by_plan).await;
-        let group = match came.given {
-            Some(Given::Withheld) => &mut own.control,
-            Some(Given::Offered) => &mut own.treated,
-            _ => continue,
-        };
-        group.n += 1;
-        group.hits += u64::from(came.good);
-    }
-    let now = chrono::DateTime::from_timestamp(2_000_000_000, 0).unwrap();
-    let figures = crate::metrics::document(&world.store, "default", 3650, now)
-        .await
-        .unwrap();
-    (own, figures["memory_uplift"].clone())
-}
-
-#[tokio::test]
-async fn memory_beats_none_and_the_reported_uplift_is_the_true_one() {
-    let (own, reported) = compared(follow, 7).await;
-    let expected = uplift(own);
-    assert!(expected.n > 150, "{own:?}");
-    assert_eq!(reported["n"], json!(expected.n));
-    assert!(
-        (reported["value"].as_f64().unwrap() - expected.value.unwrap()).abs() < 1e-9,
-        "{reported}"
-    );
-    let low = reported["interval"][0].as_f64().unwrap();
-    assert!(low > 0.0, "clear of zero: {reported}");
-    // Shuffled memory makes no difference, and none is reported.
-    let (_, chance) = compared(shuffled, 7).await;
-    let interval = &chance["interval"];
-    assert!(
-        interval[0].as_f64().unwrap() < 0.0 && interval[1].as_f64().unwrap() > 0.0,
-        "{chance}"
-    );
 }
 
 /// State and adoptions of the pattern with research.
@@ -419,9 +367,10 @@ async fn people_retire_pin_and_note_patterns_and_take_them_elsewhere() {
     let torn = format!("{lines}not json\n\n{}", lines.replace("\"writer_agent\"", "7"));
     let report = elsewhere
         .patterns
-        .import("default", "bob", torn.as_bytes())
+        .import("default", "bob", torn.as_bytes(), "")
         .await
-        .unwrap();
+        .unwrap()
+        .0;
     let counts = ["imported", "known", "refused"].map(|name| report[name].as_u64().unwrap());
     assert_eq!(counts, [1, 0, 2], "{report}");
     assert_eq!(
@@ -430,9 +379,10 @@ async fn people_retire_pin_and_note_patterns_and_take_them_elsewhere() {
     );
     let again = elsewhere
         .patterns
-        .import("default", "bob", lines.as_bytes())
+        .import("default", "bob", lines.as_bytes(), "")
         .await
-        .unwrap();
+        .unwrap()
+        .0;
     assert_eq!((&again["imported"], &again["known"]), (&json!(0), &json!(1)));
     let (exported, _) = elsewhere
         .patterns
@@ -561,8 +511,8 @@ async fn a_strangers_note_is_shown_once_somebody_vouches_and_what_is_demoted_is_
     let (lines, _) = exported.unwrap();
 
     let elsewhere = World::new(0.0, 1).await;
-    let report = elsewhere.patterns.import("default", "bob", lines.as_bytes()).await;
-    assert_eq!(report.unwrap()["imported"], 1);
+    let report = elsewhere.patterns.import("default", "bob", lines.as_bytes(), "").await;
+    assert_eq!(report.unwrap().0["imported"], 1);
     let offered = async |n: u32| {
         let request = cocoa(n);
         let recalled = elsewhere.patterns.recall(task(n).0, request).await.unwrap();
@@ -581,6 +531,42 @@ async fn a_strangers_note_is_shown_once_somebody_vouches_and_what_is_demoted_is_
     assert_eq!(offered(3).await, [""]);
     review(r#"{"state":"demoted"}"#).await.unwrap().unwrap();
     assert_eq!(offered(4).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_import_under_one_key_is_done_once_and_answered_the_same() {
+    let world = World::new(0.0, 1).await;
+    world.store.keep(vec![ended(1000).record()]).await.unwrap();
+    let exported = world.patterns.exported("default", uuid::Uuid::nil()).await.unwrap();
+    let (lines, _) = exported.unwrap();
+    let elsewhere = World::new(0.0, 1).await;
+    let import = |lines: String, key: &'static str| {
+        let patterns = elsewhere.patterns.clone();
+        async move { patterns.import("default", "bob", lines.as_bytes(), key).await }
+    };
+    let (one, twin) = tokio::join!(import(lines.clone(), "k"), import(lines.clone(), "k"));
+    let (one, twin) = (one.unwrap(), twin.unwrap());
+    assert_eq!(one.0, twin.0);
+    assert_eq!(one.0["imported"], 1);
+    assert_ne!(one.1, twin.1, "one of them is the replay");
+    let other = import(format!("{lines}\n{{}}"), "k").await;
+    let problem = contracts::problem::Problem::from(other.unwrap_err());
+    assert_eq!((problem.status, problem.code.as_str()), (422, "idempotency_key_reused"));
+    assert_eq!(import(lines.clone(), "k2").await.unwrap().0["known"], 1);
+    assert_eq!(import(lines, "").await.unwrap().0["known"], 1);
+}
+
+#[tokio::test]
+async fn what_a_learner_of_before_counted_less_is_counted_again() {
+    let mut world = World::new(0.5, 11).await;
+    for _ in 0..30 {
+        world.run(follow, |_| 0.9).await;
+    }
+    assert!(world.store.counts_are_sums().await);
+    world.store.count_as_before().await;
+    assert!(!world.store.counts_are_sums().await);
+    world.store.settle_all().await.unwrap();
+    assert!(world.store.counts_are_sums().await);
 }
 
 #[tokio::test]

@@ -90,8 +90,13 @@ fn patterns(memory: &Memory) -> String {
         } else {
             format!("\nnote: {}", pattern.note)
         };
+        let whole = if pattern.fragment {
+            "\na part of plans, not a whole one: where it fits, the plan has these steps among others"
+        } else {
+            ""
+        };
         format!(
-            "pattern_id: {}\ngood for: {}\nrests on {} tasks{rate}{uplift}{note}\nplan: {plan}",
+            "pattern_id: {}\ngood for: {}{whole}\nrests on {} tasks{rate}{uplift}{note}\nplan: {plan}",
             pattern.pattern_id, pattern.intent, pattern.evidence
         )
     });

@@ -177,7 +177,13 @@ async fn each_pattern_offered_is_decided_on_and_none_that_was_not() {
         ..KnownPattern::default()
     };
     let memory = Memory {
-        patterns: vec![pattern("p1"), pattern("p2")],
+        patterns: vec![
+            pattern("p1"),
+            KnownPattern {
+                fragment: true,
+                ..pattern("p2")
+            },
+        ],
         associations: vec!["editors go with success".to_owned()],
         ..Memory::default()
     };
@@ -195,6 +201,7 @@ async fn each_pattern_offered_is_decided_on_and_none_that_was_not() {
     );
     let text = chat.asks()[0].text();
     assert!(text.contains("75 % of the tasks"));
+    assert_eq!(text.matches("a part of plans, not a whole one").count(), 1);
     assert!(text.contains("associations, not causes") && text.contains("editors go with success"));
     assert!(
         chat.asks()[0]

@@ -151,8 +151,13 @@ impl LearnerService for FakeLearner {
         &self,
         request: Request<ImportPatternsRequest>,
     ) -> Result<Response<LearningDocument>, Status> {
-        let lines = String::from_utf8(request.into_inner().lines).unwrap();
-        document(&json!({"imported": lines.lines().count(), "known": 0, "refused": 0, "errors": []}))
+        let request = request.into_inner();
+        let lines = String::from_utf8(request.lines).unwrap();
+        let answer = document(&json!({"imported": lines.lines().count(), "known": 0, "refused": 0, "errors": []}));
+        answer.map(|mut answer| {
+            answer.get_mut().replayed = request.idempotency_key == "again";
+            answer
+        })
     }
 
     async fn get_metrics(&self, request: Request<GetMetricsRequest>) -> Result<Response<LearningDocument>, Status> {

@@ -54,7 +54,7 @@ impl Store {
             .bind(task),
             Beginning::Pattern(pattern) => sqlx::query(
                 "SELECT r.task_id, r.finished_at, r.status FROM learner.pattern p
-                 JOIN learner.evidence e USING (form) JOIN learner.record r ON r.task_id = e.task_id
+                 JOIN learner.ran e USING (form) JOIN learner.record r ON r.task_id = e.task_id
                  WHERE p.tenant = $1 AND p.pattern_id = $2 AND r.status = 'completed'
                  ORDER BY r.finished_at, r.task_id LIMIT 1",
             )
@@ -93,7 +93,7 @@ impl Store {
     ) -> Result<Vec<Touch>, StoreError> {
         let select = sqlx::query(
             "SELECT DISTINCT s.name, s.segment, r.task_id, r.finished_at,
-                    EXISTS (SELECT FROM learner.evidence e JOIN learner.pattern USING (form)
+                    EXISTS (SELECT FROM learner.ran e JOIN learner.pattern USING (form)
                             WHERE e.task_id = r.task_id AND pattern_id = $5) AS of_pattern
              FROM learner.record r
              JOIN learner.metric_point p USING (task_id) JOIN learner.metric_series s USING (series_id)

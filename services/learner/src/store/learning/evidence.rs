@@ -45,10 +45,17 @@ pub(super) async fn insert_patterns(connection: &mut PgConnection, lessons: &[&S
     insert.execute(connection).await.map(drop)
 }
 
+/// How a form is done again, as a success of it did.
+pub(super) struct Shown<'l> {
+    pub task: Uuid,
+    pub form: Uuid,
+    pub finished_at: DateTime<Utc>,
+    pub exemplar: &'l Exemplar,
+}
+
 /// The success that ended first, of those not withdrawn, shows the way, whatever the order in which tasks are told of.
-pub(super) async fn note_exemplars(connection: &mut PgConnection, lessons: &[&Studied]) -> Result<(), sqlx::Error> {
-    let successes: Vec<&Studied> = lessons.iter().copied().filter(|l| l.lesson.succeeded).collect();
-    let text = |of: fn(&Exemplar) -> &str| -> Vec<&str> { successes.iter().map(|l| of(&l.lesson.exemplar)).collect() };
+pub(super) async fn note_exemplars(connection: &mut PgConnection, shown: &[Shown<'_>]) -> Result<(), sqlx::Error> {
+    let text = |of: fn(&Exemplar) -> &str| -> Vec<&str> { shown.iter().map(|shown| of(shown.exemplar)).collect() };
     let update = sqlx::query(
         "UPDATE learner.pattern p SET exemplar = n.task_id, exemplar_at = n.finished_at, intent = n.intent,
                 subject = n.subject, template = n.template, slots = n.slots,
@@ -62,11 +69,11 @@ pub(super) async fn note_exemplars(connection: &mut PgConnection, lessons: &[&St
          WHERE p.form = n.form
            AND (p.exemplar IS NULL OR (n.finished_at, n.task_id) < (p.exemplar_at, p.exemplar))",
     );
-    let tools = successes.iter().map(|l| json!(l.lesson.exemplar.tools).to_string());
+    let tools = shown.iter().map(|shown| json!(shown.exemplar.tools).to_string());
     let update = update
-        .bind(successes.iter().map(|l| l.task).collect::<Vec<Uuid>>())
-        .bind(successes.iter().map(|l| l.lesson.form).collect::<Vec<Uuid>>())
-        .bind(successes.iter().map(|l| l.finished_at).collect::<Vec<DateTime<Utc>>>())
+        .bind(column(shown, |shown| shown.task))
+        .bind(column(shown, |shown| shown.form))
+        .bind(column(shown, |shown| shown.finished_at))
         .bind(text(|exemplar| &exemplar.intent))
         .bind(text(|exemplar| &exemplar.subject))
         .bind(text(|exemplar| &exemplar.template))
@@ -75,21 +82,24 @@ pub(super) async fn note_exemplars(connection: &mut PgConnection, lessons: &[&St
     update.execute(connection).await.map(drop)
 }
 
-/// Adds the evidence of new tasks to their patterns.
-pub(super) async fn add(connection: &mut PgConnection, tasks: &[Uuid]) -> Result<(), sqlx::Error> {
+/// Adds what came of these tasks to the patterns of these forms that they ran.
+pub(super) async fn add(connection: &mut PgConnection, ran: &[(Uuid, Uuid)]) -> Result<(), sqlx::Error> {
     let update = sqlx::query(
         "UPDATE learner.pattern p SET
              tasks = p.tasks + n.tasks, evidence = p.evidence + n.evidence, judged = p.judged + n.judged,
              quality_sum = p.quality_sum + n.quality_sum, quality_squares = p.quality_squares + n.quality_squares,
              first_at = least(p.first_at, n.first_at), last_at = greatest(p.last_at, n.last_at)
          FROM (
-             SELECT form, count(*) AS tasks, count(*) FILTER (WHERE succeeded AND NOT withdrawn) AS evidence,
+             SELECT form, count(*) AS tasks, count(*) FILTER (WHERE good) AS evidence,
                     count(quality) AS judged, coalesce(sum(quality), 0) AS quality_sum,
                     coalesce(sum(quality * quality), 0) AS quality_squares,
                     min(finished_at) AS first_at, max(finished_at) AS last_at
-             FROM learner.evidence WHERE task_id = ANY($1) GROUP BY form
+             FROM learner.ran JOIN (
+                 SELECT DISTINCT * FROM unnest($1::uuid[], $2::uuid[])
+             ) AS asked(task_id, form) USING (task_id, form) GROUP BY form
          ) AS n
          WHERE p.form = n.form",
     );
-    update.bind(tasks).execute(connection).await.map(drop)
+    let update = update.bind(column(ran, |ran| ran.0)).bind(column(ran, |ran| ran.1));
+    update.execute(connection).await.map(drop)
 }

@@ -5,6 +5,7 @@
 
 mod evidence;
 mod forget;
+mod fragments;
 mod offers;
 pub(super) mod standing;
 mod study;
@@ -17,6 +18,7 @@ use super::records::NewRecord;
 use super::{Rules, Store, StoreError};
 use crate::lesson::{Lesson, lesson};
 use chrono::{DateTime, Utc};
+use evidence::Shown;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
@@ -76,15 +78,21 @@ pub(super) async fn learn(
     rules: &Rules,
 ) -> Result<(), sqlx::Error> {
     let new = evidence::insert(connection, lessons).await?;
+    // Of tasks that an earlier version learned from, too.
+    let parts = fragments::learn(connection, lessons, rules).await?;
     let lessons: Vec<&Studied> = lessons.iter().filter(|l| new.contains_key(&l.task)).collect();
     evidence::insert_patterns(connection, &lessons).await?;
-    let shown = lessons.iter().copied().filter(|l| new.get(&l.task) == Some(&false));
-    evidence::note_exemplars(connection, &shown.collect::<Vec<_>>()).await?;
-    evidence::add(connection, &new.into_keys().collect::<Vec<_>>()).await?;
+    let shown = lessons
+        .iter()
+        .filter(|l| l.lesson.succeeded && new.get(&l.task) == Some(&false));
+    evidence::note_exemplars(connection, &shown.map(|l| l.shown()).collect::<Vec<_>>()).await?;
+    evidence::add(connection, &column(&lessons, |l| (l.task, l.lesson.form))).await?;
     let mut decided = offers::decide(connection, &lessons).await?;
     decided.extend(offers::decide_planless(connection, planless).await?);
     offers::add_uses(connection, &decided).await?;
-    let touched = standing::touched(connection, &column(lessons, |l| l.lesson.form), &decided).await?;
+    let mut forms = column(lessons, |l| l.lesson.form);
+    forms.extend(parts);
+    let touched = standing::touched(connection, &forms, &decided).await?;
     standing::settle(connection, &touched, rules).await
 }
 
@@ -114,20 +122,15 @@ pub(super) async fn reconsider(
     };
     offers::reconsider(connection, task, withdrawn).await?;
     choose_exemplar(connection, form).await?;
-    let touched = standing::touched(connection, &[form], &[task]).await?;
+    let mut forms = fragments::reconsider(connection, task, rules).await?;
+    forms.push(form);
+    let touched = standing::touched(connection, &forms, &[task]).await?;
     standing::settle(connection, &touched, rules).await
 }
 
 /// From what is left of a form's evidence; a pattern without any success shows what was imported, or nothing.
 async fn choose_exemplar(connection: &mut PgConnection, form: Uuid) -> Result<(), sqlx::Error> {
-    let clear = sqlx::query(
-        "UPDATE learner.pattern SET exemplar = NULL, exemplar_at = NULL, intent = imported::jsonb ->> 'intent',
-                subject = imported::jsonb ->> 'subject', template = imported::jsonb ->> 'template',
-                slots = imported::jsonb ->> 'slots',
-                tools = ARRAY(SELECT jsonb_array_elements_text(imported::jsonb -> 'tools'))
-         WHERE form = $1",
-    );
-    clear.bind(form).execute(&mut *connection).await?;
+    show_nothing(connection, form).await?;
     let select = sqlx::query(
         "SELECT task_id, e.tenant, e.finished_at, record FROM learner.evidence e JOIN learner.record r USING (task_id)
          WHERE form = $1 AND succeeded AND NOT withdrawn ORDER BY e.finished_at, task_id LIMIT 1",
@@ -137,21 +140,39 @@ async fn choose_exemplar(connection: &mut PgConnection, form: Uuid) -> Result<()
     };
     let (tenant, raw): (String, String) = (row.try_get("tenant")?, row.try_get("record")?);
     // That it succeeded was decided when it was studied, by what counted then.
-    let Some(lesson) = lesson(&tenant, &raw, 0.0).map(|lesson| Lesson {
-        form,
-        succeeded: true,
-        ..lesson
-    }) else {
+    let Some(lesson) = lesson(&tenant, &raw, 0.0) else {
         return Ok(());
     };
-    let oldest = Studied {
+    let oldest = Shown {
         task: row.try_get("task_id")?,
-        quality: None,
+        form,
         finished_at: row.try_get("finished_at")?,
-        tenant,
-        lesson,
+        exemplar: &lesson.exemplar,
     };
-    evidence::note_exemplars(connection, &[&oldest]).await
+    evidence::note_exemplars(connection, &[oldest]).await
+}
+
+/// But what was imported.
+async fn show_nothing(connection: &mut PgConnection, form: Uuid) -> Result<(), sqlx::Error> {
+    let clear = sqlx::query(
+        "UPDATE learner.pattern SET exemplar = NULL, exemplar_at = NULL, intent = imported::jsonb ->> 'intent',
+                subject = imported::jsonb ->> 'subject', template = imported::jsonb ->> 'template',
+                slots = imported::jsonb ->> 'slots',
+                tools = ARRAY(SELECT jsonb_array_elements_text(imported::jsonb -> 'tools'))
+         WHERE form = $1",
+    );
+    clear.bind(form).execute(connection).await.map(drop)
+}
+
+impl Studied {
+    fn shown(&self) -> Shown<'_> {
+        Shown {
+            task: self.task,
+            form: self.lesson.form,
+            finished_at: self.finished_at,
+            exemplar: &self.lesson.exemplar,
+        }
+    }
 }
 
 fn column<'l, L: 'l, T>(lessons: impl IntoIterator<Item = &'l L>, of: impl Fn(&'l L) -> T) -> Vec<T> {

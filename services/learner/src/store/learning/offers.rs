@@ -7,7 +7,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use std::collections::BTreeMap;
 use uuid::Uuid;
-use workflow::plan::{Plan, similarity};
+use workflow::plan::{Plan, containment, similarity};
 
 /// From here on a plan follows a pattern, and from here on in part.
 const ADOPTED: f64 = 0.8;
@@ -22,18 +22,16 @@ fn decision(similarity: f64) -> &'static str {
     }
 }
 
-/// Tells by the executed plans what became of offers; the tasks with offers.
+/// Tells by the executed plans what became of offers; the tasks with offers. Every task that was to be offered something
+/// counts, whether or not its planner waited for the answer, and whatever it was told when it planned again: who is left out
+/// must not depend on how planning went.
 pub(super) async fn decide(connection: &mut PgConnection, lessons: &[&Studied]) -> Result<Vec<Uuid>, sqlx::Error> {
-    let asked: BTreeMap<Uuid, &Studied> = lessons
-        .iter()
-        .filter(|lesson| lesson.lesson.recalled)
-        .map(|lesson| (lesson.task, *lesson))
-        .collect();
+    let asked: BTreeMap<Uuid, &Studied> = lessons.iter().map(|lesson| (lesson.task, *lesson)).collect();
     if asked.is_empty() {
         return Ok(Vec::new());
     }
     let offers = sqlx::query(
-        "SELECT o.task_id, o.pattern_id, o.withheld, o.passed, p.template FROM learner.offer o
+        "SELECT o.task_id, o.pattern_id, o.withheld, o.passed, p.template, p.kind FROM learner.offer o
          JOIN learner.pattern p USING (pattern_id) WHERE o.task_id = ANY($1)",
     );
     let offers = offers.bind(asked.keys().copied().collect::<Vec<Uuid>>());
@@ -42,15 +40,16 @@ pub(super) async fn decide(connection: &mut PgConnection, lessons: &[&Studied]) 
     for row in offers {
         let task: Uuid = row.try_get("task_id")?;
         let kept_back = kept_back(&row)?;
-        // An answer that came too late offered nothing.
-        let Some(studied) = asked
-            .get(&task)
-            .filter(|studied| kept_back.is_some() || studied.lesson.offered)
-        else {
+        let Some(studied) = asked.get(&task) else {
             continue;
         };
         let template: Option<String> = row.try_get("template")?;
-        let share = shared(template.as_deref(), &studied.lesson.plan);
+        let common = if row.try_get::<&str, _>("kind")? == "fragment" {
+            containment
+        } else {
+            similarity
+        };
+        let share = shared(template.as_deref(), &studied.lesson.plan, common);
         tasks.push(task);
         patterns.push(row.try_get::<Uuid, _>("pattern_id")?);
         decisions.push(kept_back.unwrap_or_else(|| decision(share)));
@@ -111,11 +110,11 @@ pub(super) async fn decide_planless(
     Ok(decided)
 }
 
-fn shared(template: Option<&str>, plan: &Plan) -> f64 {
+fn shared(template: Option<&str>, plan: &Plan, common: fn(&Plan, &Plan) -> f64) -> f64 {
     let pattern = template
         .and_then(|template| serde_json::from_str::<Value>(template).ok())
         .and_then(|template| Plan::deserialize(template).ok());
-    pattern.map_or(0.0, |pattern| similarity(&pattern, plan))
+    pattern.map_or(0.0, |pattern| common(&pattern, plan))
 }
 
 /// Adds what became of the offers of these tasks to the patterns.
@@ -157,6 +156,16 @@ pub(super) async fn reconsider(connection: &mut PgConnection, task: Uuid, withdr
 
 #[cfg(test)]
 impl crate::store::Store {
+    /// As a learner does that does not know of tasks that went well.
+    pub async fn count_as_before(&self) {
+        for statement in [
+            "UPDATE learner.pattern_use SET succeeded = false",
+            "UPDATE learner.pattern SET offered_went_well = 0, withheld = 0, withheld_went_well = 0",
+        ] {
+            sqlx::query(statement).execute(&self.pool).await.unwrap();
+        }
+    }
+
     /// Whether what patterns count of their offers is what the rows say, and there is something to count.
     pub async fn counts_are_sums(&self) -> bool {
         let select = sqlx::query_scalar(

@@ -1,5 +1,6 @@
 //! States of patterns, kept up with what comes of them.
 
+use super::forget::count_uses;
 use super::told::{self, Came};
 use super::{Rules, Store, StoreError, lock};
 use crate::patterns::standing::{Change, Facts, Run, State, Tally, counted, next};
@@ -15,10 +16,11 @@ const ENOUGH: u64 = 3;
 /// Changes of one pattern at a time: a long history may hold several.
 const MOST_CHANGES: usize = 64;
 /// Patterns settled with one transaction.
-const PAGE: i64 = 200;
+const PAGE: i64 = 20;
 
 impl Store {
-    /// Settles all patterns, some at a time: states are as what is configured now says.
+    /// Settles all patterns, some at a time: states are as what is configured now says, and counts as the rows say. A
+    /// learner of before, beside this one, counts less than this one does.
     ///
     /// # Errors
     /// When the database does not answer; what was settled so far stays.
@@ -29,13 +31,14 @@ impl Store {
                 let mut transaction = self.pool.begin().await?;
                 lock(&mut transaction).await?;
                 let select = sqlx::query_scalar(
-                    "SELECT pattern_id FROM learner.pattern WHERE pattern_id > $1 ORDER BY pattern_id LIMIT $2",
+                    "SELECT pattern_id FROM learner.pattern WHERE pattern_id > $1 AND (kind = 'plan' OR template IS NOT NULL) ORDER BY pattern_id LIMIT $2",
                 );
                 let page: Vec<Uuid> = select.bind(after).bind(PAGE).fetch_all(&mut *transaction).await?;
                 let Some(last) = page.last() else {
                     return Ok(());
                 };
                 after = *last;
+                count_again(&mut transaction, &page).await?;
                 settle(&mut transaction, &page, &self.rules).await?;
                 transaction.commit().await?;
             }
@@ -44,14 +47,23 @@ impl Store {
     }
 }
 
-/// The patterns that new evidence of these tasks says something about.
+async fn count_again(connection: &mut PgConnection, patterns: &[Uuid]) -> Result<(), sqlx::Error> {
+    let update = sqlx::query(
+        "UPDATE learner.pattern_use u SET succeeded = e.succeeded AND NOT e.withdrawn FROM learner.evidence e
+         WHERE u.pattern_id = ANY($1) AND e.task_id = u.task_id AND u.succeeded <> (e.succeeded AND NOT e.withdrawn)",
+    );
+    update.bind(patterns).execute(&mut *connection).await?;
+    count_uses(connection, patterns).await
+}
+
+/// The patterns that new evidence of these tasks says something about. Most parts of plans are none, yet.
 pub(super) async fn touched(
     connection: &mut PgConnection,
     forms: &[Uuid],
     tasks: &[Uuid],
 ) -> Result<Vec<Uuid>, sqlx::Error> {
     let select = sqlx::query_scalar(
-        "SELECT pattern_id FROM learner.pattern WHERE form = ANY($1)
+        "SELECT pattern_id FROM learner.pattern WHERE form = ANY($1) AND (kind = 'plan' OR template IS NOT NULL)
          UNION SELECT pattern_id FROM learner.pattern_use WHERE task_id = ANY($2)",
     );
     select.bind(forms).bind(tasks).fetch_all(connection).await
@@ -194,6 +206,7 @@ async fn is_held_back(connection: &mut PgConnection, pattern: Uuid, run: Run) ->
                  FROM learner.record r LEFT JOIN learner.evidence e USING (task_id)
                  WHERE r.tenant = p.tenant AND r.finished_at BETWEEN p.run_since AND p.counted_at
                    AND e.form IS DISTINCT FROM p.form
+                   AND NOT EXISTS (SELECT FROM learner.fragment f WHERE f.task_id = r.task_id AND f.form = p.form)
                    AND NOT EXISTS (SELECT FROM learner.pattern_use u WHERE u.task_id = r.task_id
                                      AND u.pattern_id = p.pattern_id AND u.decision IN ('adopted', 'adapted'))
                  ORDER BY r.finished_at DESC LIMIT $2

@@ -25,7 +25,7 @@ impl Store {
             lock(&mut transaction).await?;
             let select = sqlx::query(
                 "SELECT task_id, tenant, quality, passed, finished_at, record FROM learner.record
-                 WHERE NOT studied OR author IS NULL ORDER BY finished_at, task_id LIMIT $1 FOR UPDATE SKIP LOCKED",
+                 WHERE NOT studied OR author IS NULL OR NOT mined ORDER BY finished_at, task_id LIMIT $1 FOR UPDATE SKIP LOCKED",
             );
             let rows = select.bind(PAGE).fetch_all(&mut *transaction).await?;
             if rows.is_empty() {
@@ -108,7 +108,7 @@ fn facts_of(raw: &str, passed: Option<bool>) -> Facts {
 
 async fn note_facts(connection: &mut PgConnection, facts: &[(Uuid, Facts)]) -> Result<(), sqlx::Error> {
     let update = sqlx::query(
-        "UPDATE learner.record r SET studied = true, refinements = n.refinements, usd = n.usd,
+        "UPDATE learner.record r SET studied = true, mined = true, refinements = n.refinements, usd = n.usd,
                 escalated = n.escalated, overridden = n.overridden, forecast_quality = n.forecast_quality,
                 forecast_usd = n.forecast_usd, steps_usd = n.steps_usd, forecast_seconds = n.forecast_seconds,
                 steps_seconds = n.steps_seconds
@@ -141,7 +141,7 @@ impl Store {
     /// As after an upgrade from before there were patterns; feedback and offers stay.
     pub async fn forget_patterns(&self) {
         for statement in [
-            "TRUNCATE learner.pattern, learner.evidence, learner.pattern_use",
+            "TRUNCATE learner.pattern, learner.evidence, learner.pattern_use, learner.fragment, learner.fragment_sign",
             "UPDATE learner.record SET studied = false, author = NULL, refinements = NULL, usd = NULL, escalated = NULL, overridden = NULL,
                     forecast_quality = NULL, forecast_usd = NULL, steps_usd = NULL, forecast_seconds = NULL, steps_seconds = NULL",
         ] {
