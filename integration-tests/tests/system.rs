@@ -16,6 +16,8 @@ mod budgets;
 mod chaos_short;
 #[path = "system/contract.rs"]
 mod contract;
+#[path = "system/erasure.rs"]
+mod erasure;
 #[path = "system/errors.rs"]
 mod errors;
 #[path = "system/events.rs"]

@@ -4,6 +4,7 @@
 mod beats;
 mod catalog;
 mod clock;
+mod erasing;
 mod expectation;
 mod forking;
 mod grpc;
@@ -79,6 +80,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         tenant_budgets: tenant_budgets::TenantBudgets::new(&config.policy.tenant_budgets),
         shown: tenant_budgets::Shown::default(),
         subscriptions: notices::Subscriptions::new(&config.webhooks),
+        erasure_ordered: tokio::sync::Notify::new(),
     });
     if !shared.tenant_budgets.is_empty() {
         let (tenants, all) = shared.tenant_budgets.tenants();
@@ -178,6 +180,7 @@ fn spawn_background(
         tokio::spawn(sum_measures(Arc::clone(shared))),
         tokio::spawn(count_labels(Arc::clone(shared))),
         tokio::spawn(notices::keeping::run(Arc::clone(shared))),
+        tokio::spawn(erasing::run(Arc::clone(shared))),
         tokio::spawn(relay.run()),
         tokio::spawn(report_readiness(ctx.clone(), Arc::clone(shared))),
     ]

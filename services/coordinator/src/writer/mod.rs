@@ -78,6 +78,8 @@ pub struct Shared {
     pub shown: crate::tenant_budgets::Shown,
     /// Which webhooks are told of what.
     pub subscriptions: crate::notices::Subscriptions,
+    /// Somebody is to be erased.
+    pub erasure_ordered: tokio::sync::Notify,
 }
 
 impl Shared {

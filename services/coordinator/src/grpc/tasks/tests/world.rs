@@ -123,6 +123,7 @@ impl World {
             tenant_budgets: crate::tenant_budgets::TenantBudgets::new(&config.policy.tenant_budgets),
             shown: crate::tenant_budgets::Shown::default(),
             subscriptions: crate::notices::Subscriptions::new(&config.webhooks),
+            erasure_ordered: tokio::sync::Notify::new(),
         });
         shared.catalog.refresh(&pool).await.unwrap();
         let stop = CancellationToken::new();
