@@ -110,7 +110,7 @@ pub async fn look(pool: &PgPool, order: &Order, settle: Duration) -> Result<bool
     else {
         return Ok(false);
     };
-    let (_, page_end) = page(&mut transaction, order, looked_to).await.map_err(&at)?;
+    let page_end = page(&mut transaction, order, looked_to).await.map_err(&at)?;
     let ended = page_end.is_none();
     let looks = looks + i16::from(ended);
     // The second time only what may have been being accepted.
@@ -127,12 +127,12 @@ pub async fn look(pool: &PgPool, order: &Order, settle: Duration) -> Result<bool
     Ok(!ended || (settled && looks < 2))
 }
 
-/// Notes the user's tasks of a page; answers how many, and where the page ended if there may be more.
+/// Notes the user's tasks of a page; answers where the page ended, if there may be more.
 async fn page(
     connection: &mut PgConnection,
     order: &Order,
     after: Option<Uuid>,
-) -> Result<(usize, Option<Uuid>), sqlx::Error> {
+) -> Result<Option<Uuid>, sqlx::Error> {
     // A submission is compact JSON, so that the name stands in it as it is written here; whether it is who asked is
     // read from the few that have it.
     let name = serde_json::Value::from(order.actor.as_str()).to_string();
@@ -165,7 +165,7 @@ async fn page(
     .bind(&order.actor)
     .execute(connection)
     .await?;
-    Ok((theirs.len(), end.filter(|_| full)))
+    Ok(end.filter(|_| full))
 }
 
 #[derive(Deserialize)]
