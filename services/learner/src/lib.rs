@@ -95,6 +95,8 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
         // Whoever asks for one takes it up, too.
         tracing::warn!(error = chain(&error), "exports of an earlier process were not taken up");
     }
+    let kept_days = config.learning.export_retention_days;
+    tokio::spawn(export::expiry::run(store.clone(), kept_days, ctx.shutdown.clone()));
     tokio::spawn(settle(store.clone()));
     let relay = Relay::new(
         Store::events(&url)?,

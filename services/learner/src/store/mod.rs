@@ -6,6 +6,7 @@ mod catch_up;
 mod erasing;
 mod erasure;
 mod erasure_orders;
+mod expiry;
 mod exports;
 mod feedback;
 mod figures;
@@ -87,8 +88,25 @@ impl StoreError {
     }
 }
 
+impl StoreError {
+    /// The database has no room left; waiting does not make any.
+    pub fn is_full(&self) -> bool {
+        let Self::Query { source, .. } = self else { return false };
+        is_disk_full(source)
+    }
+}
+
+/// The disk, or what one may use of it.
+fn is_disk_full(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(database) = error else {
+        return false;
+    };
+    database.code().is_some_and(|code| ["53100", "53400"].contains(&&*code))
+}
+
 fn is_outage(error: &sqlx::Error) -> bool {
     match error {
+        sqlx::Error::Database(_) if is_disk_full(error) => false,
         // Classes: connection, resources, operator's intervention, serialisation.
         sqlx::Error::Database(database) => database
             .code()
