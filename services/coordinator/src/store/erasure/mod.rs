@@ -128,11 +128,7 @@ pub async fn look(pool: &PgPool, order: &Order, settle: Duration) -> Result<bool
 }
 
 /// Notes the user's tasks of a page; answers where the page ended, if there may be more.
-async fn page(
-    connection: &mut PgConnection,
-    order: &Order,
-    after: Option<Uuid>,
-) -> Result<Option<Uuid>, sqlx::Error> {
+async fn page(connection: &mut PgConnection, order: &Order, after: Option<Uuid>) -> Result<Option<Uuid>, sqlx::Error> {
     // A submission is compact JSON, so that the name stands in it as it is written here; whether it is who asked is
     // read from the few that have it.
     let name = serde_json::Value::from(order.actor.as_str()).to_string();
