@@ -16,6 +16,10 @@ mod budgets;
 mod chaos_short;
 #[path = "system/contract.rs"]
 mod contract;
+#[path = "system/data.rs"]
+mod data;
+#[path = "system/erasure.rs"]
+mod erasure;
 #[path = "system/errors.rs"]
 mod errors;
 #[path = "system/events.rs"]

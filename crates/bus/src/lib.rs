@@ -2,6 +2,7 @@
 
 pub mod connection;
 pub mod dead_letter;
+mod forget;
 pub mod intake;
 pub mod lookup;
 pub mod names;
@@ -10,5 +11,6 @@ pub mod topology;
 pub mod worker;
 
 pub use connection::{Bus, BusConfig};
+pub use forget::ForgetError;
 pub use names::{Lane, Names, Token};
 pub use publish::{Outgoing, PublishError, Stored};

@@ -172,6 +172,11 @@ impl Names {
         format!("{}.events.{kind}.>", self.prefix)
     }
 
+    /// Every event of a tenant.
+    pub fn events_of(&self, tenant: &Token) -> String {
+        format!("{}.events.*.*.{tenant}", self.prefix)
+    }
+
     /// Where a dead letter goes: the subject it came from, below `dead` instead of the prefix.
     ///
     /// A subject that is not ours becomes `unknown`, so that nothing hostile gets into a name.

@@ -7,6 +7,7 @@ pub mod blame;
 pub mod decide;
 pub mod decision;
 pub mod deliverable;
+pub mod erasing;
 pub mod forecast;
 pub mod fork;
 pub mod hash;

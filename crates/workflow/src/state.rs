@@ -117,6 +117,9 @@ pub struct Task {
     /// Decisions taken on gates; how a repeated or late one learns who won.
     #[serde(rename = "dc", default, skip_serializing_if = "Vec::is_empty")]
     pub decided: Vec<Decided>,
+    /// Its words are gone, because its user's data was erased.
+    #[serde(rename = "xe", default, skip_serializing_if = "std::ops::Not::not")]
+    pub erased: bool,
 }
 
 fn nil_task() -> TaskId {

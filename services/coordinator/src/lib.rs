@@ -4,6 +4,7 @@
 mod beats;
 mod catalog;
 mod clock;
+mod erasing;
 mod expectation;
 mod forking;
 mod grpc;
@@ -82,6 +83,7 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
         shown: tenant_budgets::Shown::default(),
         subscriptions: notices::Subscriptions::new(&config.webhooks),
         rollouts: rollouts::SharedRollouts::default(),
+        erasure_ordered: tokio::sync::Notify::new(),
     });
     if !shared.tenant_budgets.is_empty() {
         let (tenants, all) = shared.tenant_budgets.tenants();
@@ -182,6 +184,7 @@ fn spawn_background(
         tokio::spawn(sum_measures(Arc::clone(shared))),
         tokio::spawn(count_labels(Arc::clone(shared))),
         tokio::spawn(notices::keeping::run(Arc::clone(shared))),
+        tokio::spawn(erasing::run(Arc::clone(shared))),
         tokio::spawn(relay.run()),
         tokio::spawn(report_readiness(ctx.clone(), Arc::clone(shared))),
     ]

@@ -1,7 +1,9 @@
 //! Asking the coordinator for finished tasks and their records.
 
 use contracts::coordinator::task_service_client::TaskServiceClient;
-use contracts::coordinator::{GetRecordsRequest, ListFinishedRequest, Record};
+use contracts::coordinator::{
+    EraseUserTasksRequest, EraseUserTasksResponse, GetRecordsRequest, ListFinishedRequest, Record,
+};
 use std::time::Duration;
 use tokio::time::timeout;
 use tonic::transport::{Channel, Endpoint};
@@ -110,6 +112,30 @@ impl Coordinator {
             page.task_ids.iter().filter_map(|id| parse(id).ok()).collect(),
             page.cursor,
         ))
+    }
+
+    /// Has the coordinator keep the order to erase a user's tasks of until `asked_at_ms` (Unix milliseconds).
+    ///
+    /// # Errors
+    /// When there is no answer; it may have been kept, and can be given again.
+    pub async fn erase_user_tasks(
+        &self,
+        tenant: &str,
+        user: &str,
+        asked_at_ms: i64,
+    ) -> Result<EraseUserTasksResponse, AskError> {
+        let action = "take an erasure";
+        let request = EraseUserTasksRequest {
+            tenant: tenant.to_owned(),
+            user: user.to_owned(),
+            asked_at_ms,
+        };
+        let mut client = self.client.clone();
+        let answer = timeout(ANSWER_TIMEOUT, client.erase_user_tasks(request)).await;
+        let answer = answer.map_err(|_| AskError::TimedOut { action })?;
+        Ok(answer
+            .map_err(|status| AskError::Status { action, status })?
+            .into_inner())
     }
 
     /// The records of finished tasks among `tasks`.

@@ -8,6 +8,7 @@ mod backoff;
 mod business;
 mod cluster;
 mod coordinator;
+mod erasures;
 mod export;
 mod feedback;
 mod figure;
@@ -36,6 +37,7 @@ mod tests;
 
 use crate::backoff::Backoff;
 use crate::coordinator::Coordinator;
+use crate::erasures::Erasures;
 use crate::export::{Exports, Rules};
 use crate::imports::Imports;
 use crate::ingest::{CatchUp, Fetcher, Ingestion};
@@ -104,6 +106,8 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
         // Whoever asks for one takes it up, too.
         tracing::warn!(error = chain(&error), "exports of an earlier process were not taken up");
     }
+    let kept_days = config.learning.export_retention_days;
+    tokio::spawn(export::expiry::run(store.clone(), kept_days, ctx.shutdown.clone()));
     tokio::spawn(settle(store.clone(), ctx.shutdown.clone()));
     let relay = Relay::new(
         Store::events(&url)?,
@@ -113,6 +117,11 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
     );
     let relay = tokio::spawn(relay.run());
     let kept = ctx.metrics.counter(names::TASKS_INGESTED, &[]);
+    let erasures = Erasures {
+        store: store.clone(),
+        coordinator: coordinator.clone(),
+    };
+    tokio::spawn(erasures.clone().run(ctx.shutdown.clone()));
     let ingestion = config.learning.enabled.then(|| {
         let fetcher = Fetcher::new(
             coordinator.clone(),
@@ -153,7 +162,7 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
     let patterns = Patterns::new(store.clone(), config.learning.clone());
     let teams = config.learning.teams.iter();
     let teams = teams.map(|team| (team.name.clone(), team.members.clone())).collect();
-    let preferences = Preferences::new(store.clone(), teams);
+    let preferences = Preferences::new(store.clone(), teams).telling(erasures);
     let days = config.learning.window_days;
     let learner = rpc::Learner::new(exports.clone(), imports, patterns, preferences, store.clone(), days);
     let service = LearnerServiceServer::new(learner).max_decoding_message_size(65 << 20);

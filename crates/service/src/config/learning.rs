@@ -37,6 +37,9 @@ pub struct LearningConfig {
     /// Regular expressions of what else is taken out of training data, beside secrets and personal data: customer numbers
     /// and the like.
     pub scrub_patterns: Vec<String>,
+    /// Days the file of an export of training data is kept. Then its state is `expired`, for as long again.
+    #[schemars(range(min = 1, max = 3650))]
+    pub export_retention_days: u32,
 }
 
 /// Users who share preferences.
@@ -87,6 +90,7 @@ impl Default for LearningConfig {
             teams: Vec::new(),
             training_consent: TrainingConsent::default(),
             scrub_patterns: Vec::new(),
+            export_retention_days: 30,
         }
     }
 }

@@ -90,6 +90,7 @@ fn new_task(id: TaskId, tenant: &str, submission: &Submission, env: &Env<'_>) ->
         extra_time: Millis::default(),
         error: None,
         decided: Vec::new(),
+        erased: false,
     }
 }
 

@@ -3,6 +3,7 @@
 mod control;
 mod decide;
 mod decision;
+mod erase;
 mod facts;
 mod fork;
 mod judges;
@@ -16,9 +17,10 @@ use super::{asking, cursor};
 use crate::writer::Shared;
 use contracts::coordinator::task_service_server::TaskService;
 use contracts::coordinator::{
-    ApprovalRequest, ControlRequest, DecideRequest, Document, ForkRequest, ForkResponse, GetRecordsRequest,
-    JudgesRequest, ListEventsRequest, ListFinishedRequest, ListFinishedResponse, ListRequest, ListTasksRequest,
-    RateJudgementRequest, RateJudgementResponse, SubmitRequest, SubmitResponse, TaskRequest,
+    ApprovalRequest, ControlRequest, DecideRequest, Document, EraseUserTasksRequest, EraseUserTasksResponse,
+    ForkRequest, ForkResponse, GetRecordsRequest, JudgesRequest, ListEventsRequest, ListFinishedRequest,
+    ListFinishedResponse, ListRequest, ListTasksRequest, RateJudgementRequest, RateJudgementResponse, SubmitRequest,
+    SubmitResponse, TaskRequest,
 };
 use serde_json::Value;
 use service::config::Config;
@@ -109,6 +111,13 @@ impl TaskService for Tasks {
         request: Request<GetRecordsRequest>,
     ) -> Result<Response<Self::GetRecordsStream>, Status> {
         self.records(request.into_inner())
+    }
+
+    async fn erase_user_tasks(
+        &self,
+        request: Request<EraseUserTasksRequest>,
+    ) -> Result<Response<EraseUserTasksResponse>, Status> {
+        self.erase(request.into_inner()).await.map(Response::new)
     }
 }
 

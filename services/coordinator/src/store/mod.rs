@@ -3,6 +3,7 @@
 pub mod beats;
 pub mod catalog;
 pub mod commit;
+pub mod erasure;
 pub mod idempotency;
 pub mod labels;
 pub mod lanes;

@@ -23,19 +23,22 @@ pub fn blob_ref(bytes: &[u8]) -> BlobRef {
     }
 }
 
-/// Keeps bytes beside a task. The same bytes once.
+/// Keeps bytes beside a task; the same bytes once, and none beside one that was erased.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn put(pool: &PgPool, task: TaskId, bytes: &[u8]) -> Result<BlobRef, StoreError> {
     let digest = Sha256::digest(bytes);
-    sqlx::query("INSERT INTO blob (task_id, sha256, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-        .bind(task.0)
-        .bind(digest.as_slice())
-        .bind(bytes)
-        .execute(pool)
-        .await
-        .map_err(StoreError::at("keep a payload"))?;
+    sqlx::query(
+        "INSERT INTO blob (task_id, sha256, body) SELECT $1::uuid, $2::bytea, $3::bytea
+         WHERE NOT EXISTS (SELECT 1 FROM task WHERE id = $1 AND erased_at IS NOT NULL) ON CONFLICT DO NOTHING",
+    )
+    .bind(task.0)
+    .bind(digest.as_slice())
+    .bind(bytes)
+    .execute(pool)
+    .await
+    .map_err(StoreError::at("keep a payload"))?;
     Ok(blob_ref(bytes))
 }
 

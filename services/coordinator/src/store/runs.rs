@@ -94,6 +94,7 @@ pub async fn keep(connection: &mut PgConnection, rows: &[RunRow]) -> Result<Hash
              SELECT count(*) AS runs, coalesce(sum(octet_length(calls)), 0) AS bytes FROM run
              WHERE run.task_id = n.task_id) kept
          WHERE kept.runs < $15 AND kept.bytes < $16
+             AND NOT EXISTS (SELECT 1 FROM task WHERE task.id = n.task_id AND task.erased_at IS NOT NULL)
          ON CONFLICT (task_id, job_id, run_id) DO NOTHING RETURNING run_id",
     )
     .bind(ids(|row| row.task.0))

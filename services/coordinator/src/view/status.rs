@@ -47,6 +47,7 @@ pub(super) fn outline(facts: &Facts, planning: &Value, depth: Depth) -> Value {
     put(&mut document, "published", deliveries::published(facts));
     put(&mut document, "error", error(task));
     put(&mut document, "finished_at", task.finished_at.map(moment));
+    put(&mut document, "erased", task.erased.then(|| true.into()));
     document
 }
 

@@ -80,6 +80,8 @@ pub struct Shared {
     pub subscriptions: crate::notices::Subscriptions,
     /// Which models serve whom.
     pub rollouts: crate::rollouts::SharedRollouts,
+    /// Somebody is to be erased.
+    pub erasure_ordered: tokio::sync::Notify,
 }
 
 impl Shared {

@@ -84,10 +84,12 @@ struct Read {
 pub async fn analyse(store: &Store, query: Query) -> Result<Value, AnalysisError> {
     let began = began(store, &query).await?;
     let names: Option<Vec<String>> = query.name.clone().map(|name| vec![name]);
-    let (own, total) = store.series(&query.tenant, names.as_deref(), MOST_NAMES).await?;
-    let (others, _) = match query.controls.as_slice() {
-        [] => (Vec::new(), 0),
-        controls => store.series(&query.tenant, Some(controls), MOST_NAMES).await?,
+    let segment = query.segment.as_deref();
+    let of = |names| store.series(&query.tenant, names, segment, MOST_NAMES);
+    let (own, total, series_left_out) = of(names.as_deref()).await?;
+    let (others, ..) = match query.controls.as_slice() {
+        [] => (Vec::new(), 0, 0),
+        controls => of(Some(controls)).await?,
     };
     let asked: Vec<&Series> = own.iter().filter(|series| is_asked(&query, series)).collect();
     let start = began.as_ref().ok().map(|began| start(&query, began));
@@ -120,6 +122,7 @@ pub async fn analyse(store: &Store, query: Query) -> Result<Value, AnalysisError
         "window": {"days": query.days, "until": rfc3339(query.now), "correlations": window},
         "names": total,
         "names_left_out": (total - MOST_NAMES).max(0),
+        "series_left_out": series_left_out,
         "points_left_out": left_out.into_iter().map(|(reason, points)| json!({"reason": reason, "points": points})).collect::<Vec<_>>(),
     }))
 }

@@ -79,6 +79,8 @@ pub enum Needs {
     Controls(usize),
     #[error("it needs {LEAST_WINDOWS} times as many days before as a window has")]
     History,
+    #[error("three of four days before need a value")]
+    SparsePast,
     #[error("the series does not move")]
     Still,
     #[error("other tasks touched the metric over the same days")]
@@ -107,6 +109,7 @@ impl Needs {
             Self::MoreDays,
             Self::Controls(3),
             Self::History,
+            Self::SparsePast,
             Self::Still,
             Self::Confounded,
             Self::UnusualBefore,
@@ -165,8 +168,7 @@ pub fn compare(
         }
     };
     let finding = decided.unwrap_or_else(|| {
-        let single = usable(own, windows)
-            .and_then(|()| own_past::verdict(&own.past, &own.after, windows.days).ok_or(Needs::History));
+        let single = usable(own, windows).and_then(|()| beside_past(own, windows));
         match single {
             Ok(verdict) => {
                 let needs = if verdict.unusual_before {
@@ -208,6 +210,16 @@ fn usable(sides: &Sides, windows: &Windows) -> Result<(), Needs> {
     } else {
         Err(Needs::MoreDays)
     }
+}
+
+fn beside_past(own: &Sides, windows: &Windows) -> Result<own_past::Verdict, Needs> {
+    if own.past.len() < LEAST_WINDOWS * windows.days {
+        return Err(Needs::History);
+    }
+    if !own_past::is_covered(&own.past) {
+        return Err(Needs::SparsePast);
+    }
+    own_past::verdict(&own.past, &own.after, windows.days).ok_or(Needs::Still)
 }
 
 struct Controlled {

@@ -12,6 +12,10 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
+/// Clusters of one part that have a band in common, at most. Records join the oldest, so that more come only from files
+/// that name a cluster for every record, and each would be compared with all.
+const MOST_TOGETHER: usize = 32;
+
 /// A cluster, ordered by age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cluster {
@@ -28,7 +32,7 @@ pub struct Cluster {
 pub struct Place {
     /// Its cluster.
     pub cluster: Cluster,
-    /// It is like records of another part, too: it belongs to none.
+    /// It is like records of another part, too, or of too many clusters: it belongs to none.
     pub apart: bool,
 }
 
@@ -78,7 +82,7 @@ impl Neighbourhood {
                 None => self.known_or_new(begun_by(record)),
             },
         };
-        let apart = near.iter().any(|other| other.split != cluster.split);
+        let apart = near.iter().any(|other| other.split != cluster.split) || self.is_crowded(bands, cluster);
         if !apart {
             for band in bands {
                 if self.by_band.entry(*band).or_default().insert(cluster) {
@@ -87,6 +91,12 @@ impl Neighbourhood {
             }
         }
         Place { cluster, apart }
+    }
+
+    /// One of the bands has all the clusters it may, and this is another one.
+    fn is_crowded(&self, bands: &[i64; BANDS], cluster: Cluster) -> bool {
+        let mut held = bands.iter().filter_map(|band| self.by_band.get(band));
+        held.any(|clusters| clusters.len() >= MOST_TOGETHER && !clusters.contains(&cluster))
     }
 
     fn known_or_new(&mut self, id: Uuid) -> Cluster {

@@ -101,3 +101,22 @@ fn who_joins_joins_the_oldest_and_a_named_cluster_is_kept() {
     );
     assert_eq!(known.place(record(4), &[9; BANDS], None).cluster, named.cluster);
 }
+
+/// A file that names another cluster for each copy of one request: each would be compared with all before it.
+#[test]
+fn of_clusters_that_are_one_request_only_so_many_have_its_bands() {
+    let mut known = Neighbourhood::new(0);
+    let part = |n: u128| Split::of(&record(n).to_string());
+    let names: Vec<u128> = (1..2_000).filter(|n| part(*n) == part(1)).take(200).collect();
+    let places: Vec<Place> = names
+        .iter()
+        .map(|n| known.place(record(*n), &[3; BANDS], Some(record(*n))))
+        .collect();
+    let apart = places.iter().filter(|place| place.apart).count();
+    assert_eq!(apart, 200 - MOST_TOGETHER, "the others stand in no part");
+    // Who joins is none of them.
+    let joined = known.place(record(9_000), &[3; BANDS], None);
+    assert!(!joined.apart && joined.cluster == places[0].cluster);
+    let (_, bands) = known.into_new();
+    assert_eq!(bands.len(), MOST_TOGETHER);
+}

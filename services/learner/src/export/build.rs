@@ -33,6 +33,14 @@ impl BuildError {
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Store(error) if error.is_retryable())
     }
+
+    /// What whoever asked is told.
+    pub fn for_people(&self) -> String {
+        match self {
+            Self::Store(error) if error.is_full() => "the database has no room left for the file".to_owned(),
+            other => other.to_string(),
+        }
+    }
 }
 
 /// How records become training data.

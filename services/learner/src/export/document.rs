@@ -218,6 +218,7 @@ pub fn document(export: &ExportRow) -> ExportDocument {
         ExportState::Running => "running",
         ExportState::Completed(_) => "completed",
         ExportState::Failed(_) => "failed",
+        ExportState::Expired => "expired",
     };
     let time = |time: chrono::DateTime<chrono::Utc>| service::clock::rfc3339(time.timestamp_millis());
     let mut members = Map::new();
@@ -237,6 +238,7 @@ pub fn document(export: &ExportRow) -> ExportDocument {
         ExportState::Failed(reason) => {
             set("error", json!(reason));
         }
+        ExportState::Expired => {}
         ExportState::Completed(result) => {
             set("download_url", json!(format!("{BASE}/exports/{}/file", export.id)));
             if let Ok(Value::Object(result)) = serde_json::from_str(result) {

@@ -2,6 +2,7 @@
 
 mod build;
 mod document;
+pub mod expiry;
 mod options;
 mod place;
 mod progress;
@@ -31,6 +32,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 const WRITERS: usize = 2;
 /// Exports written or waiting to be.
 const MOST_RUNNING: usize = 16;
+/// Tries of one process to write an export, some minutes of them; then it has failed.
+const MOST_TRIES: u32 = 30;
 
 /// Why no export was started.
 #[derive(Debug, thiserror::Error)]
@@ -187,13 +190,16 @@ impl Exports {
             return;
         };
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
+        let mut tries = 0_u32;
         loop {
             let error = match build::build(&self.store, &self.rules, export).await {
                 Ok(()) => return,
                 Err(error) => error,
             };
-            tracing::warn!(export_id = %export.id, error = crate::chain(&error), "an export was not completed");
-            if !error.is_retryable() && self.store.fail_export(export.id, &error.to_string()).await.is_ok() {
+            tries = tries.saturating_add(1);
+            tracing::warn!(export_id = %export.id, error = crate::chain(&error), tries, "an export was not completed");
+            let is_over = !error.is_retryable() || tries >= MOST_TRIES;
+            if is_over && self.store.fail_export(export.id, &error.for_people()).await.is_ok() {
                 return;
             }
             sleep(backoff.pause()).await;

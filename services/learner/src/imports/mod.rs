@@ -1,5 +1,6 @@
 //! Importing training records: line by line, each for itself, repeatable.
 
+mod bounds;
 mod lines;
 mod reading;
 
@@ -16,6 +17,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// Records and bytes imported with one transaction; bounds what is held.
 const MOST_RECORDS: usize = 64;
 const MOST_BATCH: usize = 8 << 20;
+/// Bytes of which lines are read at once, beside one that began before.
+const PART: usize = 256 << 10;
 /// Imports at the same time.
 const MOST_RUNNING: usize = 2;
 /// Faults told one by one.
@@ -73,6 +76,9 @@ pub enum ImportError<E> {
     /// The database did not play along.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// This process ends, or reading failed in a way that a line cannot bring about.
+    #[error("the lines could not be read")]
+    Reading(#[from] tokio::task::JoinError),
 }
 
 /// Imports records. Clones are the same.
@@ -114,29 +120,41 @@ impl Imports {
         let mut lines = Lines::new(MOST_BYTES);
         let mut batch = Batch::default();
         while let Some(piece) = pieces.next().await {
-            for (number, line) in lines.push(&piece.map_err(ImportError::Source)?) {
-                self.take(tenant, &mut batch, number, line).await?;
+            let piece = piece.map_err(ImportError::Source)?;
+            // However large a piece is, few of its lines are held beside it.
+            for part in piece.chunks(PART) {
+                self.take(tenant, &mut batch, lines.push(part)).await?;
             }
         }
-        if let Some((number, line)) = lines.finish() {
-            self.take(tenant, &mut batch, number, line).await?;
-        }
+        let last = lines.finish().into_iter().collect();
+        self.take(tenant, &mut batch, last).await?;
         self.write(tenant, &mut batch).await?;
         Ok(batch.report)
     }
 
-    async fn take(&self, tenant: &str, batch: &mut Batch, number: u64, line: Line) -> Result<(), StoreError> {
-        match self.reader.read(&line) {
-            Ok(None) => return Ok(()),
-            Ok(Some(record)) => {
-                batch.bytes += record.json.len();
-                batch.records.push(record);
-                batch.numbers.push(number);
-            }
-            Err(fault) => batch.report.refuse(number, fault),
+    /// Reads lines beside whoever else is served: it is work for the processor.
+    async fn take<E>(&self, tenant: &str, batch: &mut Batch, lines: Vec<(u64, Line)>) -> Result<(), ImportError<E>> {
+        if lines.is_empty() {
+            return Ok(());
         }
-        if batch.records.len() >= MOST_RECORDS || batch.bytes >= MOST_BATCH {
-            self.write(tenant, batch).await?;
+        let reader = Arc::clone(&self.reader);
+        let read = move || -> Vec<_> {
+            let read = lines.into_iter().map(|(number, line)| (number, reader.read(&line)));
+            read.collect()
+        };
+        for (number, read) in tokio::task::spawn_blocking(read).await? {
+            match read {
+                Ok(None) => continue,
+                Ok(Some(record)) => {
+                    batch.bytes += record.json.len();
+                    batch.records.push(record);
+                    batch.numbers.push(number);
+                }
+                Err(fault) => batch.report.refuse(number, fault),
+            }
+            if batch.records.len() >= MOST_RECORDS || batch.bytes >= MOST_BATCH {
+                self.write(tenant, batch).await?;
+            }
         }
         Ok(())
     }

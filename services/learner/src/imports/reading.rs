@@ -1,5 +1,6 @@
 //! From a line to a record that can be imported, or why it cannot.
 
+use super::bounds;
 use super::lines::{Line, MOST_BYTES};
 use crate::export::case;
 use crate::record::{Consent, Split, TrainingRecord, schema};
@@ -63,16 +64,23 @@ impl Reader {
         if text.is_empty() {
             return Ok(None);
         }
-        let document: Value = serde_json::from_str(text).map_err(|error| Fault::at("", format!("no JSON: {error}")))?;
-        if let Some(error) = self.schema.iter_errors(&document).next() {
-            let pointer = error.instance_path().to_string();
-            // Without the value: it may be long, and private.
-            return Err(Fault::at(&pointer, error.masked().to_string()));
-        }
+        bounds::check(text).map_err(|much| Fault::at("", much.to_string()))?;
+        self.valid(text)?;
         // Read once more from the text: a member that is there twice is noticed only so.
         let record: TrainingRecord =
             serde_json::from_str(text).map_err(|error| Fault::at("", format!("no training record: {error}")))?;
         self.import(record).map(Some)
+    }
+
+    /// What was read for it is not held on to.
+    fn valid(&self, text: &str) -> Result<(), Fault> {
+        let document: Value = serde_json::from_str(text).map_err(|error| Fault::at("", format!("no JSON: {error}")))?;
+        let Some(error) = self.schema.iter_errors(&document).next() else {
+            return Ok(());
+        };
+        let pointer = error.instance_path().to_string();
+        // Without the value: it may be long, and private.
+        Err(Fault::at(&pointer, error.masked().to_string()))
     }
 
     fn import(&self, record: TrainingRecord) -> Result<NewImport, Fault> {

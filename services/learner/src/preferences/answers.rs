@@ -3,6 +3,7 @@
 use super::document::{erased, listed, told};
 use super::holding::{Held, Viewpoint, held};
 use super::{Scope, Source, Statement};
+use crate::erasures::Erasures;
 use crate::store::{MOST_STATED, NewStatement, StateError, Store, StoreError, Wanted};
 use chrono::{DateTime, Utc};
 use contracts::learner::{
@@ -53,12 +54,25 @@ pub struct Preferences {
     store: Store,
     /// Members by team.
     teams: BTreeMap<String, BTreeSet<String>>,
+    /// Who tells the coordinator whom it is to forget.
+    erasures: Option<Erasures>,
 }
 
 impl Preferences {
     /// Over the store's statements; teams are the operator's word.
     pub fn new(store: Store, teams: BTreeMap<String, BTreeSet<String>>) -> Self {
-        Self { store, teams }
+        Self {
+            store,
+            teams,
+            erasures: None,
+        }
+    }
+
+    /// Erasing reaches the coordinator's rows as well.
+    #[must_use]
+    pub fn telling(mut self, erasures: Erasures) -> Self {
+        self.erasures = Some(erasures);
+        self
     }
 
     /// What a planning is told, as JSON, and the note of it. A task that is held out is told what people stated, and
@@ -193,10 +207,19 @@ impl Preferences {
         if request.user.is_empty() || request.user.contains('\0') {
             return Err(PreferenceError::unreadable("a user has a name"));
         }
-        Ok(erased(
-            &request.user,
-            self.store.erase(&request.tenant, &request.user, now).await?,
-        ))
+        let counts = self.store.erase(&request.tenant, &request.user, now).await?;
+        let told = match &self.erasures {
+            Some(erasures) => erasures.tell_of(&request.tenant, &request.user).await,
+            None => Ok(None),
+        };
+        let told = told.unwrap_or_else(|error| {
+            tracing::warn!(
+                error = crate::chain(&error),
+                "the coordinator is told of an erasure later"
+            );
+            None
+        });
+        Ok(erased(&request.user, counts, told))
     }
 
     fn view(&self, user: &str, at: DateTime<Utc>, known_at: Option<DateTime<Utc>>) -> Viewpoint {

@@ -4,6 +4,7 @@ use super::holding::{Held, History, Viewpoint, history};
 use super::{Source, Statement};
 use crate::store::{Erased, UseOf, Uses};
 use chrono::{DateTime, Utc};
+use contracts::coordinator::EraseUserTasksResponse;
 use contracts::learner::ListPreferencesRequest;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -146,9 +147,20 @@ fn statement(past: &History<'_>) -> Value {
 }
 
 /// What was deleted of a user.
-pub fn erased(user: &str, erased: Erased) -> Value {
+///
+/// `tasks` are the coordinator's rows: `erasing` goes on by itself, as `ordered` does once the coordinator answers.
+pub fn erased(user: &str, erased: Erased, told: Option<EraseUserTasksResponse>) -> Value {
+    let tasks = match told {
+        Some(told) => json!({
+            "state": if told.up_to_date { "erased" } else { "erasing" },
+            "erased": told.erased,
+            "when_they_end": told.running,
+        }),
+        None => json!({ "state": "ordered" }),
+    };
     json!({
         "user": user,
+        "tasks": tasks,
         "erased": {
             "records": erased.records,
             "preference_statements": erased.statements,
@@ -160,8 +172,9 @@ pub fn erased(user: &str, erased: Erased) -> Value {
         // Said by docs/preferences.md, too.
         "kept": [
             "a hash of the user and of their tasks' ids, so that nothing comes back",
-            "the coordinator's rows of their tasks: requests, results, events and decisions",
-            "published results, events within the stream's retention, downloaded exports, points of business metrics, backups",
+            "of their ended tasks ids, times, states, costs and idempotency keys, without words; tasks that run until they end",
+            "their name where they decided about other people's tasks, and the work of others that began from theirs",
+            "published results, downloaded exports, points of business metrics, messages nobody could read (30 days), backups",
         ],
     })
 }

@@ -112,6 +112,10 @@ impl LearnerService for Learner {
             ExportState::Failed(reason) => {
                 return Err(Problem::new(409, "export_failed", format!("the export failed: {reason}")).into());
             }
+            ExportState::Expired => {
+                let detail = "the file was kept for a time and is there no more; export it again";
+                return Err(Problem::new(410, "export_expired", detail).into());
+            }
         }
         let exports = self.exports.clone();
         // The next piece is read when the one before has been taken.

@@ -37,6 +37,7 @@ impl Learner {
             .map_err(|error| match error {
                 ImportError::Store(error) => away(&error),
                 ImportError::Source(_) => broken_off(),
+                ImportError::Reading(_) => Problem::new(500, "internal", "the lines could not be read"),
             })?;
         let json = serde_json::to_string(&report)
             .map_err(|_| Problem::new(500, "internal", "the report could not be written"))?;

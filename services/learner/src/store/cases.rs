@@ -8,8 +8,6 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 use workflow::ids::TaskId;
 
-/// Key of the advisory lock under which records get their places. It spells "clusters".
-const LOCK: i64 = 0x636c_7573_7465_7273;
 /// Ids read with one statement.
 const IDS: i64 = 4096;
 
@@ -115,7 +113,7 @@ impl Store {
     pub async fn place(&self, tenant: &str, cases: &[NewCase]) -> Result<(), StoreError> {
         let place = async {
             let mut transaction = self.pool.begin().await?;
-            lock(&mut transaction).await?;
+            lock(&mut transaction, tenant).await?;
             let ids: Vec<Uuid> = cases.iter().map(|case| case.record).collect();
             // Locked, so that an erasure sees either no case or the whole of it.
             let select = sqlx::query_scalar::<_, Uuid>(
@@ -133,10 +131,10 @@ impl Store {
     }
 }
 
-/// Until the transaction ends.
-pub(super) async fn lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK);
-    lock.execute(connection).await.map(drop)
+/// Until the transaction ends: records of one tenant get their places one after the other.
+pub(super) async fn lock(connection: &mut PgConnection, tenant: &str) -> Result<(), sqlx::Error> {
+    let lock = sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('clusters of ' || $1, 0))");
+    lock.bind(tenant).execute(connection).await.map(drop)
 }
 
 /// Places new records, under the lock; tells how many stand apart.

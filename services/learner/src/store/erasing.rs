@@ -17,7 +17,7 @@ pub(super) async fn forget_training(
     tenant: &str,
     tasks: &[Uuid],
 ) -> Result<(), sqlx::Error> {
-    cases::lock(connection).await?;
+    cases::lock(connection, tenant).await?;
     for statement in [
         "DELETE FROM learner.imported WHERE tenant = $1 AND record_id = ANY($2)",
         "WITH gone AS (

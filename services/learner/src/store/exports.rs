@@ -20,6 +20,8 @@ pub enum ExportState {
     Completed(String),
     /// It never will be; why.
     Failed(String),
+    /// Its file was kept for a time and is there no more.
+    Expired,
 }
 
 /// An export.
@@ -271,6 +273,7 @@ fn export_row(row: &sqlx::postgres::PgRow) -> Result<ExportRow, sqlx::Error> {
     let state: String = row.try_get("state")?;
     let state = match state.as_str() {
         "completed" => ExportState::Completed(row.try_get("result")?),
+        "expired" => ExportState::Expired,
         "failed" => ExportState::Failed(row.try_get::<Option<String>, _>("error")?.unwrap_or_default()),
         _ => ExportState::Running,
     };

@@ -1,7 +1,7 @@
 //! What people say of tasks.
 
 use super::learning::{lock, reconsider};
-use super::preference_uses::rate;
+use super::preference_uses::rate_once;
 use super::{Store, StoreError};
 use chrono::{DateTime, Utc};
 use sqlx::Row;
@@ -87,7 +87,7 @@ impl Store {
                 }));
             };
             reconsider(&mut transaction, feedback.task.0, &feedback.tenant, &self.rules).await?;
-            rate(&mut transaction, &[feedback.task.0]).await?;
+            rate_once(&mut transaction, feedback.task.0, feedback.id).await?;
             transaction.commit().await?;
             Ok(Some(Noted {
                 id: feedback.id,

@@ -36,7 +36,7 @@ impl Store {
     pub async fn import(&self, tenant: &str, records: &[NewImport]) -> Result<(Vec<Imported>, u64), StoreError> {
         let import = async {
             let mut transaction = self.pool.begin().await?;
-            cases::lock(&mut transaction).await?;
+            cases::lock(&mut transaction, tenant).await?;
             let mut known = known(&mut transaction, tenant, records).await?;
             let outcomes: Vec<Imported> = records.iter().map(|record| known.note(record)).collect();
             let new = records

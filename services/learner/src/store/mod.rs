@@ -5,6 +5,8 @@ mod cases;
 mod catch_up;
 mod erasing;
 mod erasure;
+mod erasure_orders;
+mod expiry;
 mod exports;
 mod feedback;
 mod figures;
@@ -26,6 +28,7 @@ mod success;
 pub use business::{Arm, Began, Beginning, Daily, MOST_TOUCHES, NewReport, Outcome, Outcomes, Series, TaskDay, Touch};
 pub use cases::{NewCase, Unplaced};
 pub use erasure::Erased;
+pub use erasure_orders::ErasureOrder;
 pub use exports::{ExportRow, ExportState};
 pub use feedback::{NewFeedback, Noted};
 pub use figures::Sums;
@@ -89,8 +92,25 @@ impl StoreError {
     }
 }
 
+impl StoreError {
+    /// The database has no room left; waiting does not make any.
+    pub fn is_full(&self) -> bool {
+        let Self::Query { source, .. } = self else { return false };
+        is_disk_full(source)
+    }
+}
+
+/// The disk, or what one may use of it.
+fn is_disk_full(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(database) = error else {
+        return false;
+    };
+    database.code().is_some_and(|code| ["53100", "53400"].contains(&&*code))
+}
+
 fn is_outage(error: &sqlx::Error) -> bool {
     match error {
+        sqlx::Error::Database(_) if is_disk_full(error) => false,
         // Classes: connection, resources, operator's intervention, serialisation.
         sqlx::Error::Database(database) => database
             .code()

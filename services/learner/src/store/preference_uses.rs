@@ -250,12 +250,22 @@ async fn decisions(connection: &mut PgConnection, shown: &[Shown]) -> Result<Vec
 /// What was said of ended tasks, during them or after, speaks for or against what they were done by. Under the lock of
 /// learning.
 pub(super) async fn rate(connection: &mut PgConnection, tasks: &[Uuid]) -> Result<(), sqlx::Error> {
+    rate_by(connection, tasks, None).await
+}
+
+/// As [`rate`], by one feedback alone: what others said was counted when they did, and a thousand of them would be
+/// counted again for each that comes.
+pub(super) async fn rate_once(connection: &mut PgConnection, task: Uuid, feedback: Uuid) -> Result<(), sqlx::Error> {
+    rate_by(connection, &[task], Some(feedback)).await
+}
+
+async fn rate_by(connection: &mut PgConnection, tasks: &[Uuid], only: Option<Uuid>) -> Result<(), sqlx::Error> {
     let select = sqlx::query(
         "SELECT feedback_id, task_id, tenant, actor, rating, dimension, created_at FROM learner.feedback
-         WHERE task_id = ANY($1) AND rating IS NOT NULL AND step_id IS NULL
+         WHERE task_id = ANY($1) AND rating IS NOT NULL AND step_id IS NULL AND ($2::uuid IS NULL OR feedback_id = $2)
          ORDER BY created_at, feedback_id",
     );
-    let ratings = select.bind(tasks).fetch_all(&mut *connection).await?;
+    let ratings = select.bind(tasks).bind(only).fetch_all(&mut *connection).await?;
     if ratings.is_empty() {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! Raw records: kept once, read for exports.
 
-use super::business::note_requested;
+use super::business::note_unless_busy;
 use super::erasure::{guard, without_erased};
 use super::learning::{self, Planless, Studied};
 use super::preference_uses::{self, Shown};
@@ -106,11 +106,12 @@ impl Store {
                 preference_uses::learn(&mut transaction, &shown).await?;
             }
             let figures = figures.into_iter().filter(|told| new.contains(&told.task));
-            note_requested(
-                &mut transaction,
-                figures.map(|told| (told.tenant, told.requested)).collect(),
-            )
-            .await?;
+            let figures = figures.map(|told| (told.task, told.tenant, told.requested)).collect();
+            let later = note_unless_busy(&mut transaction, figures).await?;
+            if !later.is_empty() {
+                let update = sqlx::query("UPDATE learner.record SET figures_read = false WHERE task_id = ANY($1)");
+                update.bind(later).execute(&mut *transaction).await?;
+            }
             transaction.commit().await?;
             Ok(new.len() as u64)
         };

@@ -381,3 +381,45 @@ async fn only_the_hold_out_says_what_memory_caused_and_by_figures_from_afterward
     assert!((found["effect"].as_f64().unwrap() - 2.0).abs() < 0.2, "{found}");
     assert!(found["statement"].as_str().unwrap().contains("caused"), "{found}");
 }
+
+#[tokio::test]
+async fn who_keeps_records_waits_for_no_report_and_the_figures_are_read_later() {
+    let store = store().await;
+    report(&store, json!([{"name": "sales", "value": 1.0, "at": at(9)}])).await;
+    let reporting = store.hold_points("default").await;
+    let kept = store.keep(vec![completed(1, 3, json!({"sales": 2}))]);
+    let kept = tokio::time::timeout(std::time::Duration::from_secs(10), kept).await;
+    assert_eq!(kept.expect("it waits for the report").unwrap(), 1);
+    assert!(!store.read_figures().await.unwrap(), "not now either");
+    assert_eq!(store.history("sales").await, [1.0]);
+    reporting.rollback().await.unwrap();
+    assert!(store.read_figures().await.unwrap());
+    assert_eq!(store.history("sales").await, [1.0, 2.0]);
+    assert!(!store.read_figures().await.unwrap(), "once");
+}
+
+#[tokio::test]
+async fn a_segment_that_is_asked_for_has_an_answer_however_many_there_are() {
+    let store = store().await;
+    let segments = |from: u32| -> Value {
+        (from..from + 300)
+            .map(|n| json!({"name": "sales", "segment": format!("shop {n:04}"), "value": 1, "at": at(1)}))
+            .collect()
+    };
+    report(&store, segments(0)).await;
+    report(&store, segments(300)).await;
+    let (read, _, left_out) = store.series("default", None, None, 50).await.unwrap();
+    assert_eq!((read.len(), left_out), (500, 100), "what is left out is counted");
+    let request = AnalyseBusinessMetricsRequest {
+        since: at(2),
+        name: "sales".to_owned(),
+        segment: "shop 0599".to_owned(),
+        ..AnalyseBusinessMetricsRequest::default()
+    };
+    let one = analysis_of(&store, request).await.unwrap();
+    assert_eq!(one["metrics"][0]["segment"], "shop 0599");
+    assert_eq!(
+        (one["metrics"].as_array().unwrap().len(), &one["series_left_out"]),
+        (1, &json!(100))
+    );
+}

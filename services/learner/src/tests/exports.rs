@@ -1,7 +1,7 @@
 //! Exports from planted records, by way of the gRPC service.
 
 use super::{eventually, store, task};
-use crate::export::{Exports, Rules};
+use crate::export::{Exports, Rules, expiry};
 use crate::imports::Imports;
 use crate::lesson::Facts;
 use crate::patterns::Patterns;
@@ -340,4 +340,40 @@ async fn what_people_said_after_the_end_stands_in_the_record() {
     let record: Value = serde_json::from_slice(&bytes).unwrap();
     assert_eq!(record["labels"]["ratings"], json!([said]));
     assert!(!record.to_string().contains("bob@"));
+}
+
+#[tokio::test]
+async fn a_file_is_kept_for_a_time_and_then_told_to_have_gone() {
+    let store = store().await;
+    store.keep(vec![planted(1, "acme", None)]).await.unwrap();
+    let learner = learner(&store);
+    let (old, _) = completed(&learner, json!({})).await;
+    store.age_exports(29).await;
+    expiry::sweep(&store, 30).await.unwrap();
+    download(&learner, "acme", &old).await.unwrap();
+    store.age_exports(2).await;
+    let (young, _) = completed(&learner, json!({})).await;
+    expiry::sweep(&store, 30).await.unwrap();
+    let gone = download(&learner, "acme", &old).await.unwrap_err();
+    assert_eq!((gone.status, gone.code.as_str()), (410, "export_expired"));
+    let told = learner.get_export(named("acme", &old)).await.unwrap().into_inner();
+    let told: Value = serde_json::from_str(&told.json).unwrap();
+    assert_eq!((&told["state"], told.get("download_url")), (&json!("expired"), None));
+    download(&learner, "acme", &young).await.unwrap();
+    assert_eq!(store.export_pieces().await, 1, "its bytes are gone");
+    store.age_exports(31).await;
+    expiry::sweep(&store, 30).await.unwrap();
+    assert!(
+        learner.get_export(named("acme", &old)).await.is_err(),
+        "nothing is told of it for ever"
+    );
+}
+
+#[tokio::test]
+async fn a_full_disk_is_no_outage() {
+    let store = store().await;
+    let full = store.fails_with("53100").await;
+    assert!(full.is_full() && !full.is_retryable(), "{full}");
+    let away = store.fails_with("57P03").await;
+    assert!(!away.is_full() && away.is_retryable(), "{away}");
 }

@@ -27,6 +27,8 @@ pub struct State {
     pub away: bool,
     /// Number of ids in each question for records.
     pub asked: Vec<usize>,
+    /// Orders to erase.
+    pub erasures: Vec<EraseUserTasksRequest>,
 }
 
 #[derive(Clone, Default)]
@@ -150,6 +152,19 @@ impl TaskService for FakeCoordinator {
     async fn control(&self, _: Request<ControlRequest>) -> Result<Response<Document>, Status> {
         Err(Status::unimplemented(""))
     }
+    async fn erase_user_tasks(
+        &self,
+        request: Request<EraseUserTasksRequest>,
+    ) -> Result<Response<EraseUserTasksResponse>, Status> {
+        self.present()?;
+        self.with(|state| state.erasures.push(request.into_inner()));
+        Ok(Response::new(EraseUserTasksResponse {
+            erased: 2,
+            running: 1,
+            up_to_date: true,
+        }))
+    }
+
     async fn list_events(&self, _: Request<ListEventsRequest>) -> Result<Response<Document>, Status> {
         Err(Status::unimplemented(""))
     }

@@ -3,6 +3,8 @@
 use super::exports::learner;
 use super::{eventually, store};
 use crate::store::{Selection, Store};
+use contracts::learner::ImportChunk;
+use futures::stream;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,8 +20,8 @@ fn resident() -> Option<u64> {
     Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? * 1024)
 }
 
-/// Exports everything as `format`; tells by how much memory rose at most, and what was written.
-async fn export(store: &Store, format: &str) -> (u64, Value) {
+/// By how much memory rose at most while something was done, and what came of it.
+async fn watched<T>(doing: impl Future<Output = T>) -> (u64, T) {
     let before = resident().unwrap_or_default();
     let (most, over) = (Arc::new(AtomicU64::new(before)), Arc::new(AtomicBool::new(false)));
     let watch = {
@@ -31,15 +33,46 @@ async fn export(store: &Store, format: &str) -> (u64, Value) {
             }
         })
     };
-    let learner = learner(store);
-    let started = super::exports::start(&learner, "acme", json!({ "format": format }))
-        .await
-        .unwrap();
-    let document = super::exports::ended(&learner, serde_json::from_str(&started.json).unwrap()).await;
+    let done = doing.await;
     over.store(true, Ordering::Relaxed);
     watch.await.unwrap();
-    assert_eq!(document["state"], "completed", "{document}");
-    (most.load(Ordering::Relaxed).saturating_sub(before), document)
+    (most.load(Ordering::Relaxed).saturating_sub(before), done)
+}
+
+/// Exports everything as `format`; tells by how much memory rose at most, and what was written.
+async fn export(store: &Store, format: &str) -> (u64, Value) {
+    watched(async {
+        let learner = learner(store);
+        let started = super::exports::start(&learner, "acme", json!({ "format": format }))
+            .await
+            .unwrap();
+        let document = super::exports::ended(&learner, serde_json::from_str(&started.json).unwrap()).await;
+        assert_eq!(document["state"], "completed", "{document}");
+        document
+    })
+    .await
+}
+
+/// Imports as many other records like `line`, made while they are read; tells by how much memory rose at most.
+async fn import(store: &Store, line: &Value, count: u32) -> (u64, Value) {
+    let first = ImportChunk {
+        tenant: "other".to_owned(),
+        chunk: Vec::new(),
+    };
+    let line = line.clone();
+    let rest = (0..count).map(move |n| {
+        let mut record = line.clone();
+        record["record_id"] = json!(format!("019d0000-0000-7000-8000-{n:012}"));
+        record["cluster"] = json!("");
+        record["request"] = json!(format!("record {n} of {}", n % 1000));
+        ImportChunk {
+            tenant: String::new(),
+            chunk: format!("{record}\n").into_bytes(),
+        }
+    });
+    let chunks = stream::iter(std::iter::once(first).chain(rest).map(Ok));
+    let (rose, report) = watched(learner(store).imported(chunks)).await;
+    (rose, serde_json::from_str(&report.unwrap().json).unwrap())
 }
 
 #[tokio::test]
@@ -113,5 +146,16 @@ async fn memory_is_flat_however_many_records_are_exported_and_imported() {
         assert_eq!(document["count"], count);
         assert!(rose < 64 * MIB, "{format}: memory rose by {} MiB", rose / MIB);
     }
+    let line = super::training::good_line().await;
+    let begun = Instant::now();
+    let (rose, report) = import(&store, &line, count).await;
+    println!(
+        "import: {} records in {:?}, memory rose by {} MiB",
+        report["imported"],
+        begun.elapsed(),
+        rose / MIB
+    );
+    assert_eq!(report["imported"], count);
+    assert!(rose < 64 * MIB, "import: memory rose by {} MiB", rose / MIB);
     eventually("the database answers", || async { store.ping().await.is_ok() }).await;
 }

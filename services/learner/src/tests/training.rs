@@ -269,7 +269,7 @@ async fn what_its_owner_denied_is_never_exported() {
 }
 
 /// A line that can be imported.
-async fn good_line() -> Value {
+pub async fn good_line() -> Value {
     let store = store().await;
     store.keep(vec![planted(1, "acme", Some(0.9))]).await.unwrap();
     lines(&completed(&learner(&store), json!({})).await.1).remove(0)
@@ -490,4 +490,29 @@ async fn what_cannot_be_read_is_counted_and_holds_up_nothing() {
 /// For tests of files: what a store's export of a format is.
 pub async fn file(store: &Store, format: &str) -> Vec<u8> {
     completed(&learner(store), json!({ "format": format })).await.1
+}
+
+#[tokio::test]
+async fn a_line_of_more_values_than_a_record_has_is_refused_before_it_is_read() {
+    let store = store().await;
+    let learner = learner(&store);
+    let good = good_line().await;
+    let mut hostile = good.clone();
+    hostile["steps"] = json!([0]);
+    let many = hostile
+        .to_string()
+        .replace("[0]", &format!("[{}0]", "0,".repeat(300_000)));
+    let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
+    let report = import(&learner, format!("{many}\n{deep}\n{good}\n").as_bytes()).await;
+    assert_eq!((&report["imported"], &report["rejected"]), (&json!(1), &json!(2)));
+    let details: Vec<&str> = report["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["detail"].as_str().unwrap())
+        .collect();
+    assert!(
+        details[0].contains("values") && details[1].contains("levels"),
+        "{details:?}"
+    );
 }

@@ -1,5 +1,6 @@
 //! The service over a real writer, Postgres and NATS; the test itself is the worker.
 
+mod erasing;
 mod escalation;
 mod forking;
 mod judging;

@@ -87,17 +87,19 @@ impl CostLine {
     }
 }
 
-/// The tasks among `ids` that have ended, by id.
+/// The tasks among `ids` that have ended and are not erased, by id.
 ///
 /// # Errors
 /// When the database does not answer, or holds what cannot be read.
 pub async fn tasks(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<Ended>, StoreError> {
-    let rows: Vec<(Uuid, String, i64, String)> =
-        sqlx::query_as("SELECT id, tenant, version, state FROM task WHERE id = ANY ($1::uuid[]) AND done ORDER BY id")
-            .bind(ids)
-            .fetch_all(pool)
-            .await
-            .map_err(StoreError::at("read ended tasks"))?;
+    let rows: Vec<(Uuid, String, i64, String)> = sqlx::query_as(
+        "SELECT id, tenant, version, state FROM task WHERE id = ANY ($1::uuid[]) AND done
+             AND erased_at IS NULL ORDER BY id",
+    )
+    .bind(ids)
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::at("read ended tasks"))?;
     let gates = gates(pool, ids).await?;
     let costs: Vec<CostLine> = sqlx::query_as(
         "SELECT task_id, job_id, (

@@ -142,7 +142,7 @@ pub async fn events(
     Ok(found.then(|| events.take(limit).collect()))
 }
 
-/// Ended tasks after `after`, in the order of their end.
+/// Ended tasks after `after` that are not erased, in the order of their end.
 ///
 /// The last two seconds are left out: a commit that is late may still bring an earlier end.
 ///
@@ -156,7 +156,7 @@ pub async fn finished(
     let (ended, last) = after.unwrap_or((DateTime::<Utc>::UNIX_EPOCH, Uuid::nil()));
     sqlx::query_as(
         "SELECT id, finished_at FROM task
-         WHERE done AND (finished_at, id) > ($1, $2) AND finished_at < now() - interval '2 seconds'
+         WHERE done AND erased_at IS NULL AND (finished_at, id) > ($1, $2) AND finished_at < now() - interval '2 seconds'
          ORDER BY finished_at, id LIMIT $3",
     )
     .bind(ended)

@@ -303,6 +303,13 @@ impl TaskService for FakeCoordinator {
         Err(Status::unimplemented("not asked by a gateway"))
     }
 
+    async fn erase_user_tasks(
+        &self,
+        _: Request<EraseUserTasksRequest>,
+    ) -> Result<Response<EraseUserTasksResponse>, Status> {
+        Err(Status::unimplemented("not asked by a gateway"))
+    }
+
     async fn get_records(&self, _: Request<GetRecordsRequest>) -> Result<Response<Self::GetRecordsStream>, Status> {
         Err(Status::unimplemented("not asked by a gateway"))
     }

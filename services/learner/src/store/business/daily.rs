@@ -34,8 +34,9 @@ pub struct TaskDay {
 }
 
 impl Store {
-    /// The series of these names, or of all; those of at most `names` names, in their order. Then how many names there
-    /// are.
+    /// The series of these names, or of all; those of at most `names` names, in their order, but `segment` first: it is
+    /// not to be beyond those that are read. Then how many names there are, and how many series of those names are not
+    /// among these.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -43,21 +44,24 @@ impl Store {
         &self,
         tenant: &str,
         only: Option<&[String]>,
+        segment: Option<&str>,
         names: i64,
-    ) -> Result<(Vec<Series>, i64), StoreError> {
+    ) -> Result<(Vec<Series>, i64, i64), StoreError> {
         let select = sqlx::query(
             "WITH named AS (
                  SELECT DISTINCT name FROM learner.metric_series
                  WHERE tenant = $1 AND ($2::text[] IS NULL OR name = ANY($2))
              ), first AS (SELECT name FROM named ORDER BY name LIMIT $3)
-             SELECT series_id, name, segment, (SELECT count(*) FROM named) AS names
+             SELECT series_id, name, segment, (SELECT count(*) FROM named) AS names, count(*) OVER () AS series
              FROM learner.metric_series JOIN first USING (name) WHERE tenant = $1
-             ORDER BY name, segment LIMIT $4",
+             ORDER BY segment IS DISTINCT FROM $5, name, segment LIMIT $4",
         );
         let read = async {
-            let select = select.bind(tenant).bind(only).bind(names).bind(MOST_READ);
+            let select = select.bind(tenant).bind(only).bind(names).bind(MOST_READ).bind(segment);
             let rows = select.fetch_all(&self.pool).await?;
             let total = rows.first().map_or(Ok(0), |row| row.try_get("names"))?;
+            let there: i64 = rows.first().map_or(Ok(0), |row| row.try_get("series"))?;
+            let left_out = (there - MOST_READ).max(0);
             let series = rows.iter().map(|row| -> Result<Series, sqlx::Error> {
                 Ok(Series {
                     id: row.try_get("series_id")?,
@@ -65,7 +69,7 @@ impl Store {
                     segment: row.try_get("segment")?,
                 })
             });
-            Ok((series.collect::<Result<Vec<_>, _>>()?, total))
+            Ok((series.collect::<Result<Vec<_>, _>>()?, total, left_out))
         };
         read.await.map_err(StoreError::query("read business metrics"))
     }

@@ -10,4 +10,4 @@ pub use arms::{Arm, Outcomes};
 pub use began::{Began, Beginning, MOST_TOUCHES, Touch};
 pub use daily::{Daily, Series, TaskDay};
 pub use points::{NewReport, Outcome};
-pub(super) use requested::note_requested;
+pub(super) use requested::note_unless_busy;

@@ -84,6 +84,23 @@ pub(super) async fn lock(connection: &mut PgConnection, tenant: &str) -> Result<
     lock.bind(tenant).execute(connection).await.map(drop)
 }
 
+/// As [`lock`], unless somebody else has it.
+pub(super) async fn try_lock(connection: &mut PgConnection, tenant: &str) -> Result<bool, sqlx::Error> {
+    let lock =
+        sqlx::query_scalar("SELECT pg_try_advisory_xact_lock(hashtextextended('business metrics of ' || $1, 0))");
+    lock.bind(tenant).fetch_one(connection).await
+}
+
+#[cfg(test)]
+impl Store {
+    /// A report that does not end.
+    pub async fn hold_points(&self, tenant: &str) -> sqlx::PgTransaction<'static> {
+        let mut transaction = self.pool.begin().await.unwrap();
+        lock(&mut transaction, tenant).await.unwrap();
+        transaction
+    }
+}
+
 async fn replay(connection: &mut PgConnection, report: &NewReport) -> Result<Option<Outcome>, sqlx::Error> {
     let select =
         sqlx::query("SELECT answer, body_hash FROM learner.metric_report WHERE tenant = $1 AND idempotency_key = $2");

@@ -1,6 +1,6 @@
 //! Figures that came with requests: read once a record, in the transaction that keeps it.
 
-use super::points::{insert, lock};
+use super::points::{insert, lock, try_lock};
 use crate::business::{Point, Requested, requested};
 use crate::store::{Store, StoreError};
 use sqlx::{PgConnection, Row};
@@ -13,10 +13,7 @@ const PAGE: i64 = 64;
 const NO_ROOM: &str = "too_many_business_metrics";
 
 /// Keeps what came with requests, by tenant. What does not fit in is counted: nobody is there to be told.
-pub(in crate::store) async fn note_requested(
-    connection: &mut PgConnection,
-    requested: Vec<(String, Requested)>,
-) -> Result<(), sqlx::Error> {
+async fn note_requested(connection: &mut PgConnection, requested: Vec<(String, Requested)>) -> Result<(), sqlx::Error> {
     let mut tenants: BTreeMap<String, (Vec<Point>, BTreeMap<&'static str, i64>)> = BTreeMap::new();
     for (tenant, requested) in requested {
         let (points, left_out) = tenants.entry(tenant).or_default();
@@ -44,6 +41,33 @@ pub(in crate::store) async fn note_requested(
     Ok(())
 }
 
+/// As [`note_requested`], but for figures of tenants whose points are being kept just now: nobody who keeps records waits
+/// for reports. Answers the tasks whose figures are still to be read.
+pub(in crate::store) async fn note_unless_busy(
+    connection: &mut PgConnection,
+    requested: Vec<(Uuid, String, Requested)>,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    let mut free: BTreeMap<String, bool> = BTreeMap::new();
+    let (mut now, mut later) = (Vec::new(), Vec::new());
+    for (task, tenant, requested) in requested {
+        let free = match free.get(&tenant) {
+            Some(free) => *free,
+            None => {
+                let got = try_lock(connection, &tenant).await?;
+                free.insert(tenant.clone(), got);
+                got
+            }
+        };
+        if free {
+            now.push((tenant, requested));
+        } else {
+            later.push(task);
+        }
+    }
+    note_requested(connection, now).await?;
+    Ok(later)
+}
+
 /// Metric by metric: one that has no room must not keep out the others. How many points had none.
 async fn keep(connection: &mut PgConnection, tenant: &str, points: &[Point]) -> Result<i64, sqlx::Error> {
     let mut by_name: BTreeMap<&str, Vec<Point>> = BTreeMap::new();
@@ -68,7 +92,8 @@ async fn keep(connection: &mut PgConnection, tenant: &str, points: &[Point]) -> 
 }
 
 impl Store {
-    /// Reads the figures of records that were kept before there were any; some at a time. False: none is left.
+    /// Reads the figures of records that were kept before there were any, or while their tenant was busy; some at a time.
+    /// False: none is left that can be read now.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -89,14 +114,16 @@ impl Store {
                 let (task, raw): (Uuid, String) = (row.try_get("task_id")?, row.try_get("record")?);
                 tasks.push(task);
                 if let Some(requested) = requested(task, &raw) {
-                    found.push((row.try_get("tenant")?, requested));
+                    found.push((task, row.try_get("tenant")?, requested));
                 }
             }
-            note_requested(&mut transaction, found).await?;
+            let later = note_unless_busy(&mut transaction, found).await?;
+            tasks.retain(|task| !later.contains(task));
             let update = sqlx::query("UPDATE learner.record SET figures_read = true WHERE task_id = ANY($1)");
-            update.bind(tasks).execute(&mut *transaction).await?;
+            update.bind(&tasks).execute(&mut *transaction).await?;
             transaction.commit().await?;
-            Ok(true)
+            // Of tenants that are busy they are read the next time.
+            Ok(!tasks.is_empty())
         };
         read.await.map_err(StoreError::query("read the figures of records"))
     }

@@ -124,6 +124,7 @@ impl World {
             shown: crate::tenant_budgets::Shown::default(),
             subscriptions: crate::notices::Subscriptions::new(&config.webhooks),
             rollouts: crate::rollouts::SharedRollouts::default(),
+            erasure_ordered: tokio::sync::Notify::new(),
         });
         shared.catalog.refresh(&pool).await.unwrap();
         let stop = CancellationToken::new();
