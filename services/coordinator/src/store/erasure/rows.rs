@@ -20,7 +20,7 @@ const WORDS: [&str; 6] = [
 ];
 
 /// What loses the user's name.
-const NAMES: [&str; 3] = [
+const NAMES: [&str; 4] = [
     "UPDATE gate SET actor = CASE WHEN actor = $2 THEN '' ELSE actor END, assignee = nullif(assignee, $2)
      WHERE task_id = ANY ($1) AND $2 IN (actor, assignee)",
     // One row a person and judgement; where there is one without a name already, it says as much.
@@ -28,6 +28,7 @@ const NAMES: [&str; 3] = [
          SELECT 1 FROM judge_label l WHERE l.task_id = judge_label.task_id AND l.judgement = judge_label.judgement
              AND l.dimension = judge_label.dimension AND l.actor = '')",
     "UPDATE judge_label SET actor = '' WHERE task_id = ANY ($1) AND actor = $2",
+    "UPDATE assignment SET actor = '' WHERE task_id = ANY ($1) AND actor = $2",
 ];
 
 /// Under locks on the tasks' rows, in the order of their ids, as every batch takes them.

@@ -20,6 +20,7 @@ fn table(version: u64, course: &Course, settings: &Settings, salt: Uuid) -> Roll
     let rollout = RoleRollout {
         champion: Model::Configured,
         experiment: course.experiment(Uuid::from_u128(1), salt, Model::Version(Uuid::from_u128(2)), settings),
+        before: None,
     };
     RolloutTable {
         version,

@@ -38,6 +38,7 @@ impl Rollouts {
             let rollout = RoleRollout {
                 champion: model(row.try_get("model")?)?,
                 experiment: None,
+                before: None,
             };
             table.roles.insert(row.try_get("role")?, rollout);
         }
@@ -112,6 +113,7 @@ impl Experiment {
             experiment: self
                 .course
                 .experiment(self.id, self.salt, self.challenger, &self.settings),
+            before: None,
         }
     }
 }
