@@ -4,10 +4,10 @@ use crate::models::ModelRef;
 use std::sync::Arc;
 
 /// Name of the decision that what a rollout chose gave nothing, and that others are asked.
-pub(crate) const PASSED_OVER: &str = "passed_over";
+pub const PASSED_OVER: &str = "passed_over";
 
 tokio::task_local! {
-    static CHOSEN: Option<Arc<Chosen>>;
+    static CHOSEN: Arc<[Chosen]>;
 }
 
 /// A model to be asked before those that are configured, which stand in for it where it fails.
@@ -26,12 +26,17 @@ impl Chosen {
     }
 }
 
-/// Runs `work`, which asks the chosen model first.
-pub async fn asking<T>(chosen: Option<Chosen>, work: impl Future<Output = T>) -> T {
-    CHOSEN.scope(chosen.map(Arc::new), work).await
+/// Runs `work`, which asks the chosen models first, in their order.
+pub async fn asking<T>(chosen: Vec<Chosen>, work: impl Future<Output = T>) -> T {
+    CHOSEN.scope(chosen.into(), work).await
 }
 
-/// Of the work that asks.
-pub(crate) fn current() -> Option<Arc<Chosen>> {
-    CHOSEN.try_with(Clone::clone).ok().flatten()
+/// Of the work that asks, in the order they are to be asked.
+pub(crate) fn current() -> Arc<[Chosen]> {
+    CHOSEN.try_with(Arc::clone).unwrap_or_default()
+}
+
+/// The one to be asked first.
+pub(crate) fn first() -> Option<Chosen> {
+    current().first().cloned()
 }

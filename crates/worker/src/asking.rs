@@ -5,7 +5,7 @@ use llm::{Chosen, Grant, ModelRef};
 
 /// Runs the work of a job: within its grant, and asking first what a rollout chose for it.
 pub async fn within<T>(job: &work::Job, work: impl Future<Output = T>) -> T {
-    llm::asking(job.model.as_ref().map(chosen), llm::within(grant(job), work)).await
+    llm::asking(job.models.iter().map(chosen).collect(), llm::within(grant(job), work)).await
 }
 
 fn chosen(choice: &work::ModelChoice) -> Chosen {

@@ -33,7 +33,8 @@ async fn judged(engine: &dyn Engine, case: &Case) -> Ended {
         Ok(answer) => answer,
         Err(failed) => return worker::ended(failed),
     };
-    let judge = provenance(engine, &answer);
+    let named = answered_by(engine, &answer);
+    let judge = provenance(&named, &answer);
     let answer = answer.joined(&case.criteria);
     // Nobody asked for more.
     let asked = |name: &String| case.criteria.dimensions.contains_key(name);
@@ -51,7 +52,7 @@ async fn judged(engine: &dyn Engine, case: &Case) -> Ended {
         "dimensions": dimensions,
         "blamed": answer.value.blamed,
         "failed_checks": case.failed_checks,
-        "engine": engine.name(),
+        "engine": named,
         "judge": judge,
     });
     let outcome = job_result::Outcome::Assessed(AssessOutcome {
@@ -62,8 +63,17 @@ async fn judged(engine: &dyn Engine, case: &Case) -> Ended {
         .having_called(worker::calls(answer.calls))
 }
 
+/// Who judged: the engine, or whoever stood in for what a rollout gave.
+fn answered_by(engine: &dyn Engine, judged: &Samples) -> String {
+    let stood_in = judged.calls.iter().any(|call| call.name == llm::PASSED_OVER);
+    match judged.usage.model.as_str() {
+        model if stood_in && !model.is_empty() => model.to_owned(),
+        _ => engine.name().into_owned(),
+    }
+}
+
 /// Whose judgement it is: `{models, prompts, samples}`.
-fn provenance(engine: &dyn Engine, judged: &Samples) -> Value {
+fn provenance(named: &str, judged: &Samples) -> Value {
     let asked = judged.telling().iter().filter(|call| call.kind == CallKind::Model);
     let asked = asked.filter(|call| call.error.is_empty());
     let mut models: BTreeSet<String> = asked
@@ -71,7 +81,7 @@ fn provenance(engine: &dyn Engine, judged: &Samples) -> Value {
         .map(|call| format!("{}/{}", call.provider, call.model))
         .collect();
     if models.is_empty() {
-        models.insert(engine.name().into_owned());
+        models.insert(named.to_owned());
     }
     let prompts: BTreeSet<&str> = asked
         .map(|call| call.prompt.as_str())

@@ -20,6 +20,11 @@ CREATE TABLE assignment (
     model text NOT NULL,
     -- For people: the version's name.
     name text NOT NULL,
+    -- How it is reached; empty where it is what is configured.
+    provider text NOT NULL,
+    served text NOT NULL,
+    -- A run was lost with it: a model that ends its worker has no account of its own.
+    lost boolean NOT NULL,
     arm text NOT NULL,
     experiment_id uuid,
     step integer NOT NULL,

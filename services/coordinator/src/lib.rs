@@ -180,6 +180,7 @@ fn spawn_background(
         tokio::spawn(sweep::run(Arc::clone(shared), sweep_every)),
         tokio::spawn(sweep::watch_connection(Arc::clone(shared))),
         tokio::spawn(refresh_catalog(Arc::clone(shared))),
+        tokio::spawn(refresh_rollouts(Arc::clone(shared))),
         tokio::spawn(tenant_budgets::report(Arc::clone(shared))),
         tokio::spawn(sum_measures(Arc::clone(shared))),
         tokio::spawn(count_labels(Arc::clone(shared))),
@@ -198,7 +199,6 @@ async fn refresh_catalog(shared: Arc<Shared>) {
         ticks.tick().await;
         let read = async {
             shared.catalog.refresh(&shared.pool).await?;
-            shared.rollouts.refresh(&shared.pool).await?;
             shared.subscriptions.refresh(&shared.pool).await
         };
         if let Err(error) = read.await {
@@ -206,6 +206,18 @@ async fn refresh_catalog(shared: Arc<Shared>) {
                 error = &error as &dyn std::error::Error,
                 "the catalog could not be read"
             );
+        }
+    }
+}
+
+/// Apart from the rest: a rollout that is turned back must reach new work whatever else cannot be read.
+async fn refresh_rollouts(shared: Arc<Shared>) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = shared.rollouts.refresh(&shared.pool).await {
+            warn!(error = &error as &dyn std::error::Error, "rollouts could not be read");
         }
     }
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tracing::warn;
 use uuid::Uuid;
 use workflow::ids::Serial;
-use workflow::rollout::{Arm, Assignment, Model, RolloutTable, Subject};
+use workflow::rollout::{Arm, Assignment, Model, Phase, RoleRollout, RolloutTable, Subject};
 use workflow::state::{Job, Unit};
 
 /// The tables of all tenants, for all parts of the process.
@@ -94,41 +94,40 @@ impl Rollouts {
         self.0.contains_key(tenant)
     }
 
-    /// What a job is to ask before what is configured. Where the challenger failed once, the configured models have the
-    /// second attempt.
-    pub fn choice(&self, entry: &Entry, job: &Job) -> Option<ModelChoice> {
-        let (_, assignment, reached) = self.given(entry, job)?;
+    /// What a job is to ask before what is configured, in this order: the champion stands in for the challenger, and has
+    /// the second attempt alone.
+    pub fn choice(&self, entry: &Entry, job: &Job) -> Vec<ModelChoice> {
+        let Some(given) = self.given(entry, job) else {
+            return Vec::new();
+        };
+        let challenger = given.assignment.arm == Arm::Challenger;
         let second_attempt = job.attempt > 0 || job.losses > 0;
-        if assignment.arm == Arm::Challenger && second_attempt {
-            return None;
-        }
-        let reached = reached?;
-        Some(ModelChoice {
-            provider: reached.provider.clone(),
-            model: reached.model.clone(),
-            answers_as: reached.answers_as.clone(),
-        })
+        let first = given.reached.filter(|_| !(challenger && second_attempt));
+        let stands_in = given.champion.filter(|_| challenger);
+        first.into_iter().chain(stands_in).map(Reached::choice).collect()
     }
 
-    /// What is kept of what these jobs are given: one row for each role.
+    /// What is kept of what these jobs are given: one row for each role, of those that take part in something or are
+    /// given another model than the configured one.
     pub fn rows(&self, entry: &Entry, serials: &[Serial]) -> Vec<AssignmentRow> {
         if self.0.is_empty() {
             return Vec::new();
         }
         let jobs = entry.task.jobs.iter().filter(|job| serials.contains(&job.serial));
         let mut rows: BTreeMap<&str, AssignmentRow> = BTreeMap::new();
-        for (role, assignment, reached) in jobs.filter_map(|job| self.given(entry, job)) {
-            let tried = assignment.experiment.is_some();
-            if tried || assignment.model != Model::Configured {
-                rows.entry(role)
-                    .or_insert_with(|| row(entry, role, &assignment, reached));
+        for job in jobs {
+            let Some(given) = self.given(entry, job) else { continue };
+            let assignment = &given.assignment;
+            if assignment.arm == Arm::ChampionOutside && assignment.model == Model::Configured {
+                continue;
             }
+            let lost = assignment.arm == Arm::Challenger && job.losses > 0;
+            rows.entry(given.role).or_insert_with(|| row(entry, &given)).lost |= lost;
         }
         rows.into_values().collect()
     }
 
-    /// The role of a job, what the table says of it, and how that is reached.
-    fn given(&self, entry: &Entry, job: &Job) -> Option<(&'static str, Assignment, Option<&Reached>)> {
+    fn given(&self, entry: &Entry, job: &Job) -> Option<Given<'_>> {
         let served = self.0.get(&entry.task.tenant)?;
         let role = role(entry, job)?;
         let subject = Subject {
@@ -136,11 +135,40 @@ impl Rollouts {
             user: Some(entry.submission.actor.as_str()).filter(|actor| !actor.is_empty()),
         };
         let assignment = served.table.assign(role, &subject);
-        let reached = match assignment.model {
+        Some(Given {
+            role,
+            reached: served.reached(assignment.model),
+            champion: served.reached(served.table.champion(role, entry.task.id)),
+            assignment,
+        })
+    }
+}
+
+/// What the table says of a job.
+struct Given<'r> {
+    role: &'static str,
+    assignment: Assignment,
+    /// None: what is configured.
+    reached: Option<&'r Reached>,
+    champion: Option<&'r Reached>,
+}
+
+impl Served {
+    fn reached(&self, model: Model) -> Option<&Reached> {
+        match model {
             Model::Configured => None,
-            Model::Version(id) => served.models.get(&id),
-        };
-        Some((role, assignment, reached))
+            Model::Version(id) => self.models.get(&id),
+        }
+    }
+}
+
+impl Reached {
+    fn choice(&self) -> ModelChoice {
+        ModelChoice {
+            provider: self.provider.clone(),
+            model: self.model.clone(),
+            answers_as: self.answers_as.clone(),
+        }
     }
 }
 
@@ -157,7 +185,14 @@ fn role(entry: &Entry, job: &Job) -> Option<&'static str> {
     }
 }
 
-fn row(entry: &Entry, role: &'static str, assignment: &Assignment, reached: Option<&Reached>) -> AssignmentRow {
+fn row(entry: &Entry, given: &Given<'_>) -> AssignmentRow {
+    let Given {
+        role,
+        assignment,
+        reached,
+        ..
+    } = given;
+    let named = |of: fn(&Reached) -> &String| reached.map(of).cloned().unwrap_or_default();
     AssignmentRow {
         task: entry.task.id,
         role,
@@ -165,6 +200,9 @@ fn row(entry: &Entry, role: &'static str, assignment: &Assignment, reached: Opti
         actor: entry.submission.actor.clone(),
         model: assignment.model.to_string(),
         name: reached.map_or_else(|| assignment.model.to_string(), |reached| reached.name.clone()),
+        provider: named(|reached| &reached.provider),
+        served: named(|reached| &reached.model),
+        lost: false,
         arm: arm(assignment.arm),
         experiment: assignment.experiment,
         step: assignment.step,
@@ -181,6 +219,24 @@ fn arm(arm: Arm) -> &'static str {
     }
 }
 
+/// What is wrong with a table: it names what nobody could ask, or asks for what is not done.
+fn fault(table: &RolloutTable, models: &BTreeMap<Uuid, Reached>) -> Option<String> {
+    let unreachable = |id: &&Uuid| {
+        let reached = models.get(*id);
+        reached.is_none_or(|reached| reached.provider.is_empty() || reached.model.is_empty())
+    };
+    let versions: Vec<Uuid> = table.versions();
+    if let Some(id) = versions.iter().find(unreachable) {
+        return Some(format!("nobody says how version {id} is reached"));
+    }
+    let shadowed = |rollout: &RoleRollout| rollout.experiment.as_ref().is_some_and(|e| e.phase == Phase::Shadow);
+    table
+        .roles
+        .values()
+        .any(shadowed)
+        .then(|| "no worker asks models in the shadow yet".to_owned())
+}
+
 /// What came of sending a table.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Set {
@@ -188,6 +244,8 @@ pub enum Set {
     Holds(u64),
     /// Units would change arms.
     Refused(String),
+    /// What it says cannot be done.
+    Faulty(String),
 }
 
 /// Puts a table in the place of the tenant's, where it is newer.
@@ -200,6 +258,9 @@ pub async fn set(
     table: &RolloutTable,
     models: &BTreeMap<Uuid, Reached>,
 ) -> Result<Set, StoreError> {
+    if let Some(fault) = fault(table, models) {
+        return Ok(Set::Faulty(fault));
+    }
     let mut transaction = pool.begin().await.map_err(StoreError::at("begin a transaction"))?;
     let held = rollouts::lock(&mut transaction, tenant).await?;
     // One that cannot be read holds nothing back.

@@ -57,10 +57,13 @@ impl Erasures {
     }
 
     async fn tell_all(&self) -> Result<(), TellError> {
+        let mut failed = None;
         for order in self.store.erasure_orders(None).await? {
-            self.tell(&order).await?;
+            if let Err(error) = self.tell(&order).await {
+                failed.get_or_insert(error);
+            }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     async fn tell(&self, order: &ErasureOrder) -> Result<EraseUserTasksResponse, TellError> {

@@ -22,14 +22,14 @@ impl Choosing {
     }
 
     fn current(&self) -> &dyn Engine {
-        match chosen::current() {
+        match chosen::first() {
             Some(_) => &self.models,
             None => &*self.configured,
         }
     }
 }
 
-/// Whose turn it is after the chosen model's.
+/// Whose turn it is after the chosen models'.
 enum Turn<T> {
     Over(Result<Answer<T>, Failed>),
     Configured(Failed),
@@ -39,14 +39,17 @@ enum Turn<T> {
 fn turn<T>(result: Result<Answer<T>, Failed>, chosen: &Chosen) -> Turn<T> {
     match result {
         Err(mut failed) if !matches!(failed.error, EngineError::OutOfTime(_)) => {
-            failed.calls.push(Call {
-                kind: CallKind::Decision,
-                name: chosen::PASSED_OVER.to_owned(),
-                provider: chosen.model.provider.clone(),
-                model: chosen.model.model.clone(),
-                detail: failed.error.to_string(),
-                ..Call::default()
-            });
+            // What was wrong with an answer that came is told here; that none came, by who asked for it.
+            if !failed.calls.last().is_some_and(|last| last.name == chosen::PASSED_OVER) {
+                failed.calls.push(Call {
+                    kind: CallKind::Decision,
+                    name: chosen::PASSED_OVER.to_owned(),
+                    provider: chosen.model.provider.clone(),
+                    model: chosen.model.model.clone(),
+                    detail: failed.error.to_string(),
+                    ..Call::default()
+                });
+            }
             Turn::Configured(failed)
         }
         over => Turn::Over(over),
@@ -98,7 +101,7 @@ impl Engine for Choosing {
     }
 
     async fn plan(&self, ask: PlanAsk<'_>) -> Result<Answer<PlanDraft>, Failed> {
-        let Some(chosen) = chosen::current() else {
+        let Some(chosen) = chosen::first() else {
             return self.configured.plan(ask).await;
         };
         match turn(self.models.plan(ask).await, &chosen) {
@@ -108,7 +111,7 @@ impl Engine for Choosing {
     }
 
     async fn write(&self, ask: WriteAsk<'_>) -> Result<Answer<Value>, Failed> {
-        let Some(chosen) = chosen::current() else {
+        let Some(chosen) = chosen::first() else {
             return self.configured.write(ask).await;
         };
         match turn(self.models.write(ask).await, &chosen) {
@@ -118,7 +121,7 @@ impl Engine for Choosing {
     }
 
     async fn judge(&self, ask: JudgeAsk<'_>) -> Result<Answer<Judgement>, Failed> {
-        let Some(chosen) = chosen::current() else {
+        let Some(chosen) = chosen::first() else {
             return self.configured.judge(ask).await;
         };
         match turn(self.models.judge(ask).await, &chosen) {

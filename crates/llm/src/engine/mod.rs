@@ -48,7 +48,7 @@ impl ModelEngine {
 #[async_trait]
 impl Engine for ModelEngine {
     fn name(&self) -> Cow<'_, str> {
-        match chosen::current() {
+        match chosen::first() {
             Some(chosen) => Cow::Owned(chosen.name()),
             None => Cow::Borrowed(&self.name),
         }

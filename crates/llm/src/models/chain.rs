@@ -1,12 +1,12 @@
 //! The models of a role, one after the other until one gives a reply that can be used.
 
-use super::Models;
 use super::member::{Member, Missed};
 use super::trail::Trail;
 use super::wanted::{Unusable, Wanted};
+use super::{ModelRef, Models};
 use crate::call::{Answer, EngineError, Failed};
 use crate::chat::{Chat, ChatAsk, Message, Reply, Tier};
-use crate::chosen::{self, Chosen, PASSED_OVER};
+use crate::chosen::{self, PASSED_OVER};
 use crate::grant;
 use crate::provider::Completion;
 use async_trait::async_trait;
@@ -24,8 +24,8 @@ pub(super) struct Chain<F> {
 struct Course<'a> {
     ask: ChatAsk<'a>,
     wanted: Wanted<'a>,
-    /// Asked before all others, which stand in for it whatever it fails at.
-    chosen: Option<(Arc<Member>, Arc<Chosen>)>,
+    /// Asked before all others, each of which stands in whatever the one before fails at; with what answers must name.
+    chosen: Vec<(Arc<Member>, String)>,
     members: Arc<[Arc<Member>]>,
     /// How many of them are of the size asked for; smaller ones follow.
     own: usize,
@@ -58,24 +58,21 @@ impl<F: Fn(Tier) -> Arc<[Arc<Member>]> + Send + Sync + 'static> Chain<F> {
         members.into()
     }
 
-    /// What a rollout chose; the error where nobody here can ask it.
-    fn chosen(&self, trail: &mut Trail) -> (Option<(Arc<Member>, Arc<Chosen>)>, Option<EngineError>) {
-        let Some(chosen) = chosen::current() else {
-            return (None, None);
-        };
-        match self.models.member(&chosen.model) {
-            Ok(member) => (Some((member, chosen)), None),
-            Err(error) => {
-                let error = EngineError::Rejected(format!("{}: {error}", chosen.name()));
-                trail.decision(
-                    PASSED_OVER,
-                    &chosen.model.provider,
-                    &chosen.model.model,
-                    &error.to_string(),
-                );
-                (None, Some(error))
+    /// What a rollout chose, with what their answers must name; without those whom nobody here can ask.
+    fn chosen(&self, trail: &mut Trail) -> (Vec<(Arc<Member>, String)>, Option<EngineError>) {
+        let (mut members, mut missed) = (Vec::new(), None);
+        for chosen in chosen::current().iter() {
+            match self.models.member(&chosen.model) {
+                Ok(member) => members.push((member, chosen.answers_as.clone())),
+                Err(error) => {
+                    let error = EngineError::Rejected(format!("{}: {error}", chosen.name()));
+                    let ModelRef { provider, model } = &chosen.model;
+                    trail.decision(PASSED_OVER, provider, model, &error.to_string());
+                    missed = Some(error);
+                }
             }
         }
+        (members, missed)
     }
 }
 
@@ -139,21 +136,20 @@ impl Course<'_> {
     /// None: whoever is configured is asked as if nobody had been chosen, whatever was the matter; only time that is
     /// over is over for everybody.
     async fn ask_chosen(&mut self, trail: &mut Trail) -> Result<Option<Reply>, EngineError> {
-        let Some((member, chosen)) = self.chosen.take() else {
-            return Ok(None);
-        };
-        match self.ask_one(&member, &chosen.answers_as, true, trail).await {
-            Ok(reply) => Ok(Some(reply)),
-            Err((error @ EngineError::OutOfTime(_), _)) => Err(error),
-            Err((error, _)) => {
-                trail.decision(PASSED_OVER, member.provider(), member.model(), &error.to_string());
-                self.messages = Cow::Borrowed(self.ask.messages);
-                self.asked_again = false;
-                // Of a chain without members it is all there is to say.
-                self.missed = self.members.is_empty().then_some(error);
-                Ok(None)
+        for (member, answers_as) in std::mem::take(&mut self.chosen) {
+            match self.ask_one(&member, &answers_as, true, trail).await {
+                Ok(reply) => return Ok(Some(reply)),
+                Err((error @ EngineError::OutOfTime(_), _)) => return Err(error),
+                Err((error, _)) => {
+                    trail.decision(PASSED_OVER, member.provider(), member.model(), &error.to_string());
+                    self.messages = Cow::Borrowed(self.ask.messages);
+                    self.asked_again = false;
+                    // Of a chain without members it is all there is to say.
+                    self.missed = self.members.is_empty().then_some(error);
+                }
             }
         }
+        Ok(None)
     }
 
     /// One model, asked once more where its reply cannot be used and nobody was asked again yet. Beside the error

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use testkit::{ModelServer, Say};
 
-fn chosen(provider: &str, answers_as: &str) -> Option<Chosen> {
-    Some(Chosen {
+fn chosen(provider: &str, answers_as: &str) -> Vec<Chosen> {
+    vec![Chosen {
         model: ModelRef {
             provider: provider.to_owned(),
             model: "tuned".to_owned(),
         },
         answers_as: answers_as.to_owned(),
-    })
+    }]
 }
 
 fn steps(calls: &[llm::Call]) -> Vec<String> {
@@ -46,7 +46,7 @@ async fn two() -> (ModelServer, ModelServer, Arc<dyn Chat>) {
     (configured, other, chat)
 }
 
-async fn asked(chat: &dyn Chat, chosen: Option<Chosen>) -> Result<Answer<Reply>, Failed> {
+async fn asked(chat: &dyn Chat, chosen: Vec<Chosen>) -> Result<Answer<Reply>, Failed> {
     asking(chosen, ask(chat, Some(&json!({"type": "object"})))).await
 }
 
@@ -56,7 +56,7 @@ async fn what_is_chosen_is_asked_and_nobody_else() {
     let answer = asked(&*chat, chosen("p1", "")).await.unwrap();
     assert_eq!(steps(&answer.calls), ["model:p1/tuned:"]);
     assert_eq!((configured.asked().len(), other.asked().len()), (0, 1));
-    let answer = asked(&*chat, None).await.unwrap();
+    let answer = asked(&*chat, Vec::new()).await.unwrap();
     assert_eq!(steps(&answer.calls), ["model:p0/m:"]);
 }
 
@@ -108,6 +108,27 @@ async fn an_answer_of_another_model_than_was_chosen_does_not_count() {
     );
     let unchecked = asked(&*chat, chosen("p1", "")).await.unwrap();
     assert_eq!(steps(&unchecked.calls), ["model:p1/tuned:"]);
+}
+
+#[tokio::test]
+async fn the_champion_stands_in_for_the_challenger_before_what_is_configured() {
+    let (configured, other, chat) = two().await;
+    let champion = || Chosen {
+        model: ModelRef {
+            provider: "p1".to_owned(),
+            model: "champion".to_owned(),
+        },
+        answers_as: String::new(),
+    };
+    let both = || chosen("p1", "").into_iter().chain([champion()]).collect::<Vec<_>>();
+    other.next([Say::Refuses, Say::Refuses]);
+    let answer = asked(&*chat, both()).await.unwrap();
+    let done = steps(&answer.calls);
+    assert_eq!(done.last().map(String::as_str), Some("model:p1/champion:"), "{done:?}");
+    other.always(Say::Fails(401, None));
+    let answer = asked(&*chat, both()).await.unwrap();
+    let passed_over = answer.calls.iter().filter(|call| call.name == "passed_over").count();
+    assert_eq!((passed_over, configured.asked().len()), (2, 1));
 }
 
 #[tokio::test]

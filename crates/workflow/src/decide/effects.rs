@@ -194,8 +194,9 @@ pub(super) fn ended(cx: &mut Context<'_>, job: JobId, run: RunId, ordinal: u32, 
     }
     let was_unknown = effect.state == EffectState::Unknown;
     let unit = effect.unit;
-    let response = cx.payload("effect_response", response.clone());
-    set(cx, at, state, Some(response));
+    // An erased task takes no words in any more.
+    let response = (!cx.task.erased).then(|| cx.payload("effect_response", response.clone()));
+    set(cx, at, state, response);
     let orphaned = !cx.task.jobs.iter().any(|j| Some(j.serial) == job.serial_in(cx.task.id));
     if state == EffectState::Confirmed && (was_unknown || orphaned) {
         happened_after_all(cx, unit);

@@ -65,6 +65,41 @@ impl Assignment {
     }
 }
 
+impl RolloutTable {
+    /// Who answers `role` for a task where nothing is tried on it.
+    pub fn champion(&self, role: &str, task: TaskId) -> Model {
+        let found = self.roles.get(role).map(|rollout| rollout.at_the_time_of(task).0);
+        found.unwrap_or(Model::Configured)
+    }
+
+    /// Every version that may be asked.
+    pub fn versions(&self) -> Vec<Uuid> {
+        let of = |champion: &Model, experiment: &Option<Experiment>| {
+            [
+                Some(*champion),
+                experiment.as_ref().map(|experiment| experiment.challenger),
+            ]
+        };
+        let named = self.roles.values().flat_map(|rollout| {
+            let before = rollout
+                .before
+                .as_ref()
+                .map(|before| of(&before.champion, &before.experiment));
+            of(&rollout.champion, &rollout.experiment)
+                .into_iter()
+                .chain(before.into_iter().flatten())
+        });
+        let version = |model: Option<Model>| match model {
+            Some(Model::Version(id)) => Some(id),
+            _ => None,
+        };
+        let mut versions: Vec<Uuid> = named.filter_map(version).collect();
+        versions.sort_unstable();
+        versions.dedup();
+        versions
+    }
+}
+
 impl RoleRollout {
     /// Champion and experiment.
     fn at_the_time_of(&self, task: TaskId) -> (Model, Option<&Experiment>) {

@@ -18,6 +18,8 @@ use tracing::warn;
 const EVERY: Duration = Duration::from_secs(5);
 /// What was being written when a task was erased, or sent to the stream, is there after this time.
 const SETTLE: Duration = Duration::from_secs(60);
+/// The broker's clock may be behind the database's by so much.
+const CLOCKS_APART: Duration = Duration::from_secs(15 * 60);
 /// Whoever orders waits so long to hear what was done.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(50);
@@ -63,15 +65,27 @@ pub async fn work(shared: &Shared, settle: Duration) -> Result<(), ErasingError>
 }
 
 async fn go_on(shared: &Shared, order: &Order, settle: Duration) -> Result<(), ErasingError> {
+    // What is blank already goes off the stream, whatever becomes of the rest.
+    let blanked = blank(shared, order, settle).await;
+    off_stream(shared, order).await?;
+    Ok(blanked?)
+}
+
+async fn blank(shared: &Shared, order: &Order, settle: Duration) -> Result<(), StoreError> {
     while erasure::look(&shared.pool, order, settle).await? {}
     while erasure::erase(&shared.pool, order, settle).await? {}
+    Ok(())
+}
+
+async fn off_stream(shared: &Shared, order: &Order) -> Result<(), ErasingError> {
+    let apart = i64::try_from(CLOCKS_APART.as_millis()).unwrap_or(0);
     loop {
         let (tasks, since) = erasure::on_stream(&shared.pool, order).await?;
         if let (Some(since), Ok(tenant)) = (since, Token::parse(&order.tenant)) {
             let subjects: HashSet<String> = tasks.iter().map(ToString::to_string).collect();
             shared
                 .bus
-                .forget_events(&tenant, since.timestamp_millis(), &subjects)
+                .forget_events(&tenant, since.timestamp_millis().saturating_sub(apart), &subjects)
                 .await?;
         }
         erasure::off_stream(&shared.pool, order, &tasks).await?;

@@ -48,6 +48,7 @@ impl RolloutService for Rollouts {
                 Ok(Response::new(SetRolloutsResponse { version }))
             }
             Set::Refused(reason) => Err(Status::failed_precondition(reason)),
+            Set::Faulty(reason) => Err(Status::invalid_argument(reason)),
         }
     }
 

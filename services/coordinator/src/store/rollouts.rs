@@ -26,6 +26,10 @@ pub struct AssignmentRow {
     pub actor: String,
     pub model: String,
     pub name: String,
+    pub provider: String,
+    pub served: String,
+    /// A run was lost.
+    pub lost: bool,
     pub arm: &'static str,
     pub experiment: Option<Uuid>,
     pub step: u32,
@@ -45,7 +49,7 @@ pub struct AssignmentLine {
     pub step: i32,
     pub propensity: f64,
     pub rollouts: i64,
-    /// It gave nothing at least once, and others were asked, or the work failed.
+    /// It gave nothing at least once, or was not asked at all, and others were, or the work failed.
     pub passed_over: bool,
     pub at: DateTime<Utc>,
 }
@@ -106,7 +110,7 @@ pub async fn set(connection: &mut PgConnection, row: &RolloutRow, version: u64) 
     Ok(())
 }
 
-/// Keeps what tasks are given; what a task was given first stands.
+/// Keeps what tasks are given; what a task was given first stands, and that a run was lost is added.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -118,10 +122,11 @@ pub async fn keep(connection: &mut PgConnection, rows: &[AssignmentRow]) -> Resu
         return Ok(());
     }
     sqlx::query(
-        "INSERT INTO assignment (task_id, role, tenant, actor, model, name, arm, experiment_id, step, propensity, rollouts)
+        "INSERT INTO assignment (task_id, role, tenant, actor, model, name, arm, experiment_id, step, propensity, rollouts,
+             provider, served, lost)
          SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-             $8::uuid[], $9::int[], $10::float8[], $11::bigint[])
-         ON CONFLICT (task_id, role) DO NOTHING",
+             $8::uuid[], $9::int[], $10::float8[], $11::bigint[], $12::text[], $13::text[], $14::bool[])
+         ON CONFLICT (task_id, role) DO UPDATE SET lost = true WHERE excluded.lost AND NOT assignment.lost",
     )
     .bind(each(rows, |r| r.task.0))
     .bind(each(rows, |r| r.role))
@@ -134,6 +139,9 @@ pub async fn keep(connection: &mut PgConnection, rows: &[AssignmentRow]) -> Resu
     .bind(each(rows, |r| i32::try_from(r.step).unwrap_or(i32::MAX)))
     .bind(each(rows, |r| r.propensity))
     .bind(each(rows, |r| i64::try_from(r.rollouts).unwrap_or(i64::MAX)))
+    .bind(each(rows, |r| r.provider.as_str()))
+    .bind(each(rows, |r| r.served.as_str()))
+    .bind(each(rows, |r| r.lost))
     .execute(connection)
     .await
     .map_err(StoreError::at("keep what tasks are given"))?;
@@ -141,19 +149,24 @@ pub async fn keep(connection: &mut PgConnection, rows: &[AssignmentRow]) -> Resu
 }
 
 /// What tasks were given. A planner or a judge is passed over by a run that failed too, whatever the reason; of steps
-/// only a model's failures count.
+/// only a model's failures count. What no run says it asked was not asked, by a worker that knows of no rollouts or
+/// lacks the provider.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn of_tasks(pool: &PgPool, tasks: &[Uuid]) -> Result<Vec<AssignmentLine>, StoreError> {
     sqlx::query_as(
-        r#"SELECT task_id, role, model, name, arm, experiment_id, step, propensity, rollouts, at, EXISTS (
-             SELECT 1 FROM run
+        r#"SELECT task_id, role, model, name, arm, experiment_id, step, propensity, rollouts, at,
+             lost OR coalesce(failed, false) OR provider <> '' AND NOT coalesce(asked, false) AS passed_over
+         FROM assignment CROSS JOIN LATERAL (
+             SELECT bool_or(strpos(calls, '"kind":"decision","name":"passed_over"') > 0
+                     OR outcome = 'failed' AND (role <> 'writer' OR starts_with(error, 'llm_'))) AS failed,
+                 bool_or(strpos(calls, '"provider":' || to_json(provider) || ',"model":' || to_json(served) || ',') > 0)
+                     AS asked
+             FROM run
              WHERE run.task_id = assignment.task_id
-                 AND kind = CASE role WHEN 'planner' THEN 'plan' WHEN 'judge' THEN 'assess' ELSE 'execute' END
-                 AND (calls LIKE '%"kind":"decision","name":"passed\_over"%'
-                     OR outcome = 'failed' AND (role <> 'writer' OR error LIKE 'llm\_%'))) AS passed_over
-         FROM assignment WHERE task_id = ANY ($1::uuid[]) ORDER BY task_id, role"#,
+                 AND kind = CASE role WHEN 'planner' THEN 'plan' WHEN 'judge' THEN 'assess' ELSE 'execute' END) AS runs
+         WHERE task_id = ANY ($1::uuid[]) ORDER BY task_id, role"#,
     )
     .bind(tasks)
     .fetch_all(pool)

@@ -280,7 +280,7 @@ fn work_job(entry: &Entry, job: &Job, route: Route<'_>, room: &mut Room) -> Work
             bounds_calls: bounds.calls.is_some(),
             cheaper: policy.cheaper_models || policy.on_budget_exceeded == Some(OnBudgetExceeded::Cheaper),
         }),
-        model: route.rollouts.choice(entry, job),
+        models: route.rollouts.choice(entry, job),
         spec: Some(spec),
     }
 }

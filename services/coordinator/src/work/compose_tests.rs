@@ -64,7 +64,8 @@ fn asked(entry_is: impl FnOnce(&mut Entry), experiment: bool) -> Option<String> 
     let reached = json!({ model.to_string(): { "name": "w", "provider": "own", "model": "w-7" } });
     let rollouts = Rollouts::of("default", &table, &reached);
     first_job_with(entry_is, &TenantBudgets::default(), &rollouts)
-        .model
+        .models
+        .first()
         .map(|choice| format!("{}/{}", choice.provider, choice.model))
 }
 

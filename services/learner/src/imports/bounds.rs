@@ -30,7 +30,11 @@ pub fn check(line: &str) -> Result<(), TooMuch> {
     let (mut quoted, mut escaped) = (false, false);
     for byte in line.bytes() {
         match byte {
-            _ if escaped => escaped = false,
+            _ if escaped => {
+                escaped = false;
+                // May stand for any of these.
+                inside += usize::from(byte == b'u');
+            }
             b'\\' if quoted => escaped = true,
             b'"' => quoted = !quoted,
             b'[' | b'{' if !quoted => {
@@ -67,6 +71,8 @@ mod tests {
         assert_eq!(check(&"[".repeat(MOST_LEVELS + 1)), Err(TooMuch::Levels));
         let nested = format!(r#"{{"output":"[{}]"}}"#, "0,".repeat(MOST_INSIDE));
         assert_eq!(check(&nested), Err(TooMuch::Inside));
+        let spelt = format!(r#"{{"output":"\u005b{}"}}"#, r"0\u002c".repeat(MOST_INSIDE));
+        assert_eq!(check(&spelt), Err(TooMuch::Inside), "whichever way they are written");
         let prose = format!(
             r#"{{"output":"{}"}}"#,
             "words, and more words that are long ".repeat(1_000_000)

@@ -123,9 +123,13 @@ async fn the_record_of_a_task_says_what_it_was_given() {
         .iter()
         .map(|g| (&g["role"], &g["name"], &g["arm"], &g["passed_over"]))
         .collect();
-    let (name, outside, no) = (json!("writer-7"), json!("champion_outside"), json!(false));
+    // The workers of this test know of no rollouts: they asked nobody.
+    let (name, outside, yes) = (json!("writer-7"), json!("champion_outside"), json!(true));
     let (judge, writer) = (json!("judge"), json!("writer"));
-    assert_eq!(shown, [(&judge, &name, &outside, &no), (&writer, &name, &outside, &no)]);
+    assert_eq!(
+        shown,
+        [(&judge, &name, &outside, &yes), (&writer, &name, &outside, &yes)]
+    );
     assert_eq!(
         record["task"]["model_versions"],
         json!({ "judge": "writer-7", "writer": "writer-7" })
@@ -149,11 +153,74 @@ async fn an_older_table_changes_nothing_and_one_that_moves_units_is_refused() {
         1,
         "a tenant's table is its own"
     );
-    for bad in [json!({}), json!({ "version": 1, "roles": { "writer": {} } }), json!([])] {
+    let other = "00000000-0000-7000-8000-0000000000a2";
+    let nobody = json!({ "version": 9, "roles": { "writer": { "champion": other } } });
+    let mut shadow = tried(9, SALT, 500);
+    shadow["roles"]["writer"]["experiment"]["phase"] = "shadow".into();
+    let bad = [
+        json!({}),
+        json!({ "version": 9, "roles": { "writer": {} } }),
+        json!([]),
+        nobody,
+        shadow,
+    ];
+    for bad in bad {
         assert_eq!(set(&service, "a", bad).await.unwrap_err().code(), Code::InvalidArgument);
     }
     assert_eq!(
         set(&service, "a.>", tried(9, SALT, 1)).await.unwrap_err().code(),
         Code::InvalidArgument
+    );
+}
+
+/// What of a run of the first step's job stands in the trace, and whether that passes the model over.
+async fn passed_over(calls: &str, outcome: &str, error: &str, lost: bool) -> bool {
+    let world = World::new().await;
+    let service = Rollouts(Arc::clone(&world.tasks.shared));
+    let champion = json!({ "version": 1, "roles": { "writer": { "champion": MODEL } } });
+    set(&service, "a", champion).await.unwrap();
+    let task = world.submit(planned("write")).await;
+    let pool = &world.tasks.shared.pool;
+    sqlx::query(
+        "INSERT INTO run (task_id, job_id, run_id, kind, outcome, error, message, counted, started_at, finished_at, calls)
+         VALUES ($1::uuid, gen_random_uuid(), gen_random_uuid(), 'execute', $2, $3, '', true, now(), now(), $4)",
+    )
+    .bind(&task)
+    .bind(outcome)
+    .bind(error)
+    .bind(calls)
+    .execute(pool)
+    .await
+    .unwrap();
+    sqlx::query("UPDATE assignment SET lost = $1")
+        .bind(lost)
+        .execute(pool)
+        .await
+        .unwrap();
+    let given = crate::store::rollouts::of_tasks(pool, &[task.parse().unwrap()])
+        .await
+        .unwrap();
+    given[0].passed_over
+}
+
+#[tokio::test]
+async fn a_model_is_passed_over_that_failed_was_lost_or_was_not_asked() {
+    let asked = r#"[{"kind":"model","name":"plan","provider":"own","model":"writer-7-q4","prompt":"plan@1"}]"#;
+    let other = r#"[{"kind":"model","name":"plan","provider":"own","model":"base","prompt":"plan@1"}]"#;
+    let decided = asked.replace(
+        "}]",
+        r#"},{"kind":"decision","name":"passed_over","provider":"own","model":"writer-7-q4"}]"#,
+    );
+    assert!(!passed_over(asked, "succeeded", "", false).await);
+    assert!(
+        !passed_over(asked, "failed", "tool_failed", false).await,
+        "a tool's fault is not the model's"
+    );
+    assert!(passed_over(asked, "failed", "llm_bad_output", false).await);
+    assert!(passed_over(&decided, "succeeded", "", false).await);
+    assert!(passed_over(other, "succeeded", "", false).await, "it was not asked");
+    assert!(
+        passed_over(asked, "succeeded", "", true).await,
+        "it took its worker with it"
     );
 }

@@ -57,15 +57,21 @@ pub async fn order(pool: &PgPool, order: &Order) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Orders that hold, the oldest first.
+/// Orders of which something may be done now, the oldest first; one whose tasks all run still waits.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn orders(pool: &PgPool) -> Result<Vec<Order>, StoreError> {
-    sqlx::query_as("SELECT tenant, actor, ordered_at FROM erasure ORDER BY ordered_at LIMIT 1000")
-        .fetch_all(pool)
-        .await
-        .map_err(StoreError::at("read orders to erase"))
+    sqlx::query_as(
+        "SELECT tenant, actor, ordered_at FROM erasure e
+         WHERE looks < 2 OR NOT EXISTS (
+             SELECT 1 FROM erasure_task t JOIN task ON task.id = t.task_id
+             WHERE (t.tenant, t.actor) = (e.tenant, e.actor) HAVING bool_and(NOT task.done AND NOT t.on_stream))
+         ORDER BY ordered_at LIMIT 1000",
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::at("read orders to erase"))
 }
 
 /// How far an order is; none: there is none, or it is done.

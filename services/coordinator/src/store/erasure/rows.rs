@@ -31,6 +31,9 @@ const NAMES: [&str; 4] = [
     "UPDATE assignment SET actor = '' WHERE task_id = ANY ($1) AND actor = $2",
 ];
 
+/// What stands where something could not be read.
+const UNREADABLE: &str = "{}";
+
 /// Under locks on the tasks' rows, in the order of their ids, as every batch takes them.
 pub(super) async fn erase(connection: &mut PgConnection, ids: &[Uuid], user: &str) -> Result<(), StoreError> {
     let at = StoreError::at("erase a task");
@@ -52,7 +55,14 @@ pub(super) async fn erase(connection: &mut PgConnection, ids: &[Uuid], user: &st
 async fn states(connection: &mut PgConnection, ids: &[Uuid], user: &str) -> Result<(), StoreError> {
     let at = StoreError::at("erase the state of a task");
     let wanted: Vec<TaskId> = ids.iter().map(|id| TaskId(*id)).collect();
-    let states = load::states(&mut *connection, &wanted).await?;
+    let mut states = Vec::with_capacity(ids.len());
+    for id in &wanted {
+        match load::states(&mut *connection, &[*id]).await {
+            Ok(state) => states.extend(state),
+            Err(StoreError::Corrupt { .. }) => unreadable(connection, *id).await.map_err(&at)?,
+            Err(error) => return Err(error),
+        }
+    }
     let submissions: Vec<_> = wanted.iter().map(|task| (*task, SUBMISSION)).collect();
     let submissions = load::bodies(&mut *connection, &submissions).await?;
     for task in states.into_iter().filter(|task| !task.erased) {
@@ -72,14 +82,29 @@ async fn states(connection: &mut PgConnection, ids: &[Uuid], user: &str) -> Resu
             .await
             .map_err(&at)?;
         let submission = submissions.get(&(id, SUBMISSION)).map_or("", |text| &**text);
-        let submission: Submission = serde_json::from_str(submission).map_err(corrupt("the submission"))?;
-        let submission = serde_json::to_string(&submission.without_words()).map_err(corrupt("the submission"))?;
+        let submission = match serde_json::from_str::<Submission>(submission) {
+            Ok(submission) => serde_json::to_string(&submission.without_words()).map_err(corrupt("the submission"))?,
+            // Of what nobody can read nothing need stand.
+            Err(_) => UNREADABLE.to_owned(),
+        };
         sqlx::query("UPDATE payload SET body = $2 WHERE task_id = $1 AND no = 0")
             .bind(id.0)
             .bind(submission)
             .execute(&mut *connection)
             .await
             .map_err(&at)?;
+    }
+    Ok(())
+}
+
+/// A state that nobody can read goes whole: one such task must not keep the others' words.
+async fn unreadable(connection: &mut PgConnection, task: TaskId) -> Result<(), sqlx::Error> {
+    for statement in [
+        "UPDATE task SET state = $2, request = '', version = version + 1, erased_at = now() WHERE id = $1 AND state <> $2",
+        "UPDATE payload SET body = $2 WHERE task_id = $1 AND no = 0",
+    ] {
+        let erase = sqlx::query(statement).bind(task.0).bind(UNREADABLE);
+        erase.execute(&mut *connection).await?;
     }
     Ok(())
 }

@@ -214,6 +214,23 @@ async fn of_an_erased_user_no_word_is_left_and_the_rest_is_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_task_that_nobody_can_read_keeps_no_words_and_holds_up_nobody() {
+    let world = World::new().await;
+    let (broken, sound) = (ended(&world, SECRET).await, ended(&world, SECRET).await);
+    relay(&world).await;
+    sqlx::query("UPDATE task SET state = 'xylograph, no JSON' WHERE id = $1::uuid")
+        .bind(&broken)
+        .execute(&world.tasks.shared.pool)
+        .await
+        .unwrap();
+    order(&world).await;
+    until_done(&world).await;
+    assert_eq!(found(&world, SECRET).await, []);
+    assert_eq!(on_stream(&world, SECRET).await, 0);
+    assert_eq!(world.status(&sound).await["erased"], true);
+}
+
+#[tokio::test]
 async fn a_task_that_runs_is_erased_when_it_has_ended_and_one_begun_afterwards_is_not() {
     let world = World::new().await;
     let id = world.submit(planned(SECRET)).await;
