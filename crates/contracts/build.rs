@@ -12,6 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "orchestrator/coordinator/v1/tasks.proto",
         "orchestrator/coordinator/v1/tools.proto",
         "orchestrator/learner/v1/learner.proto",
+        "orchestrator/learner/v1/models.proto",
         "orchestrator/v1/learning.proto",
         "orchestrator/v1/orchestrator.proto",
         "orchestrator/v1/problem.proto",

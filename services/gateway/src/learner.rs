@@ -1,8 +1,11 @@
 //! Asking the learner.
 
+mod models;
+
 use crate::coordinator::conclude;
 use crate::refusal::Refusal;
 use contracts::learner::learner_service_client::LearnerServiceClient;
+use contracts::learner::model_service_client::ModelServiceClient;
 use contracts::learner::{
     AnalyseBusinessMetricsRequest, EraseUserRequest, ExportChunk, ExportDocument, ExportPatternsRequest,
     GetExportRequest, GetMetricsRequest, GetPatternRequest, GetRecordSchemaRequest, ImportChunk, ImportPatternsRequest,
@@ -24,14 +27,17 @@ type Inject = fn(Request<()>) -> Result<Request<()>, Status>;
 #[derive(Clone)]
 pub struct Learner {
     client: LearnerServiceClient<InterceptedService<Channel, Inject>>,
+    models: ModelServiceClient<InterceptedService<Channel, Inject>>,
 }
 
 impl Learner {
     /// Over `channel`.
     pub fn new(channel: Channel) -> Self {
+        let models = ModelServiceClient::with_interceptor(channel.clone(), trace::inject as Inject)
+            .max_decoding_message_size(MAX_MESSAGE);
         let client = LearnerServiceClient::with_interceptor(channel, trace::inject as Inject)
             .max_decoding_message_size(MAX_MESSAGE);
-        Self { client }
+        Self { client, models }
     }
 
     /// Starts an export; a small one is complete in the answer.

@@ -21,6 +21,7 @@ pub mod learner;
 mod learning;
 pub mod live;
 mod mcp;
+mod models;
 mod preferences;
 mod query;
 mod refusal;

@@ -1,5 +1,8 @@
-//! Asking the coordinator for finished tasks and their records.
+//! Asking the coordinator for finished tasks and their records, and saying which models serve them.
 
+mod rollouts;
+
+use contracts::coordinator::rollout_service_client::RolloutServiceClient;
 use contracts::coordinator::task_service_client::TaskServiceClient;
 use contracts::coordinator::{
     EraseUserTasksRequest, EraseUserTasksResponse, GetRecordsRequest, ListFinishedRequest, Record,
@@ -63,6 +66,7 @@ impl AskError {
 #[derive(Clone, Debug)]
 pub struct Coordinator {
     client: TaskServiceClient<Channel>,
+    rollouts: RolloutServiceClient<Channel>,
 }
 
 /// Records on their way.
@@ -86,8 +90,9 @@ impl Coordinator {
             [one] => one.connect_lazy(),
             several => Channel::balance_list(several.iter().cloned()),
         };
+        let rollouts = RolloutServiceClient::new(channel.clone());
         let client = TaskServiceClient::new(channel).max_decoding_message_size(MAX_RECORD_BYTES);
-        Ok(Self { client })
+        Ok(Self { client, rollouts })
     }
 
     /// Ids of finished tasks after `cursor` in the order of their end, and the next cursor.

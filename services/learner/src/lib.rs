@@ -8,6 +8,7 @@ mod backoff;
 mod business;
 mod cluster;
 mod coordinator;
+mod driver;
 mod erasures;
 mod export;
 mod feedback;
@@ -30,13 +31,12 @@ mod success;
 pub mod models;
 pub mod rollout;
 
-pub use store::{models as kept_models, rollouts};
-
 #[cfg(test)]
 mod tests;
 
 use crate::backoff::Backoff;
 use crate::coordinator::Coordinator;
+use crate::driver::Driver;
 use crate::erasures::Erasures;
 use crate::export::{Exports, Rules};
 use crate::imports::Imports;
@@ -50,6 +50,7 @@ use crate::success::Study;
 use anyhow::Context as _;
 use bus::{Bus, BusConfig, Token};
 use contracts::learner::learner_service_server::LearnerServiceServer;
+use contracts::learner::model_service_server::ModelServiceServer;
 use outbox::Relay;
 use service::config::Secret;
 use service::metrics::names;
@@ -122,6 +123,10 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
         coordinator: coordinator.clone(),
     };
     tokio::spawn(erasures.clone().run(ctx.shutdown.clone()));
+    if config.learning.enabled {
+        let driver = Driver::new(store.clone(), coordinator.clone());
+        tokio::spawn(driver.run(ctx.shutdown.clone()));
+    }
     let ingestion = config.learning.enabled.then(|| {
         let fetcher = Fetcher::new(
             coordinator.clone(),
@@ -165,11 +170,14 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
     let preferences = Preferences::new(store.clone(), teams).telling(erasures);
     let days = config.learning.window_days;
     let learner = rpc::Learner::new(exports.clone(), imports, patterns, preferences, store.clone(), days);
+    let providers = config.llm.all_providers().into_keys().collect();
+    let models = ModelServiceServer::new(rpc::ModelRegistry::new(store.clone(), providers));
     let service = LearnerServiceServer::new(learner).max_decoding_message_size(65 << 20);
     let shutdown = ctx.shutdown.clone();
     Server::builder()
         .trace_fn(contracts::trace::rpc)
         .add_service(service)
+        .add_service(models)
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown.cancelled_owned())
         .await
         .context("the gRPC server ended")?;

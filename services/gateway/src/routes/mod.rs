@@ -8,6 +8,7 @@ mod events;
 mod fork;
 mod judges;
 mod learning;
+mod models;
 mod patterns;
 mod plan_schema;
 mod preferences;
@@ -81,7 +82,16 @@ pub fn router(app: Arc<Application>, health: Health) -> Router {
         .route("/training-data/exports/{export_id}", get(training_data::show))
         .route("/training-data/exports/{export_id}/file", get(training_data::file))
         .route("/training-data/import", post(training_data::import))
-        .route("/training-data/schema", get(training_data::schema));
+        .route("/training-data/schema", get(training_data::schema))
+        .route("/models", get(models::list).post(models::register))
+        .route("/models/{model_id}", get(models::show))
+        .route("/models/{model_id}/rollout", post(models::rollout))
+        .route("/models/{model_id}/promote", post(models::promote))
+        .route("/models/{model_id}/pause", post(models::pause))
+        .route("/models/{model_id}/resume", post(models::resume))
+        .route("/models/{model_id}/rollback", post(models::rollback))
+        .route("/experiments", get(models::experiments))
+        .route("/experiments/{experiment_id}", get(models::experiment));
     Router::new()
         .nest(BASE, api)
         .merge(mcp::router(&app))

@@ -19,6 +19,7 @@ mod learning;
 mod mcp_client;
 mod mcp_protocol;
 mod mcp_tasks;
+mod models;
 mod nats_feed;
 mod preferences;
 mod submissions;

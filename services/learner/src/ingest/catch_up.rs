@@ -3,6 +3,7 @@
 use super::fetch::{FetchError, Fetcher};
 use crate::coordinator::Coordinator;
 use crate::store::Store;
+use chrono::DateTime;
 
 /// Ids in one page of the list.
 const PAGE: u32 = 1000;
@@ -26,6 +27,7 @@ impl CatchUp {
         let due = self.store.due_again(SECOND_TRIES).await?;
         self.fetcher.fetch_all(&due).await?;
 
+        let ran_at = DateTime::from_timestamp_millis(service::clock::now_ms()).unwrap_or_default();
         let progress = self.store.progress().await?;
         let mut cursor = progress.begins_at.clone();
         loop {
@@ -36,9 +38,8 @@ impl CatchUp {
             }
             cursor = next;
         }
-        if cursor != progress.reached || progress.begins_at != progress.reached {
-            self.store.note_progress(&progress.advanced(cursor)).await?;
-        }
+        // Where nothing is new, too: rollouts ask how far records are complete.
+        self.store.note_progress(&progress.advanced(cursor), ran_at).await?;
         self.fetcher.study().await
     }
 }

@@ -2,4 +2,5 @@
 
 pub mod blobs;
 pub mod file;
+pub mod registration;
 pub mod version;

@@ -49,10 +49,13 @@ pub enum Source {
     },
     /// Served by somebody else.
     Remote {
-        /// Of an endpoint that speaks the OpenAI API.
-        base_url: String,
+        /// One that is configured under `llm.providers`: nobody else names hosts.
+        provider: String,
         /// As it is asked for there.
         model: String,
+        /// What its answers name as the model that gave them; none: it is not looked at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answers_as: Option<String>,
     },
 }
 

@@ -21,6 +21,21 @@ pub struct Arms<T> {
 }
 
 impl Side {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Control => "control",
+            Self::Challenger => "challenger",
+        }
+    }
+
+    /// Reads one; none of another text, as of who takes no part.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Control, Self::Challenger]
+            .into_iter()
+            .find(|side| side.as_str() == text)
+    }
+
     /// None of who takes part in no comparison.
     pub fn of(arm: Arm) -> Option<Self> {
         match arm {

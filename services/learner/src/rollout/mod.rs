@@ -20,6 +20,7 @@ mod settings;
 mod simulation;
 #[cfg(test)]
 mod tests;
+mod triable;
 
 pub use arms::{Arms, Side};
 pub use course::{Action, Course, Over, Override, Stage};
@@ -31,3 +32,4 @@ pub use limit::Limit;
 pub use look::{Look, look};
 pub use observation::{Ended, Observation, Outcome, Patience, Settled, UnitOutcome, settle};
 pub use settings::{Goal, Limits, Margins, Settings, Step};
+pub use triable::{Untriable, check};

@@ -2,8 +2,12 @@
 
 mod business;
 mod learning;
+mod models;
 mod preferences;
+mod rollouts;
 mod training;
+
+pub use models::ModelRegistry;
 
 use crate::export::{self, Exports, StartError};
 use crate::imports::Imports;

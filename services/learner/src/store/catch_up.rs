@@ -1,6 +1,7 @@
 //! Where the catch-up stands.
 
 use super::{Store, StoreError};
+use chrono::{DateTime, Utc};
 use sqlx::Row;
 
 /// Two cursors into the coordinator's list of finished tasks.
@@ -41,18 +42,29 @@ impl Store {
         read.await.map_err(StoreError::query("read the catch-up's progress"))
     }
 
-    /// Notes progress. Of two learners the later one wins; either is right, for what is kept twice is kept once.
+    /// The records of all tasks that had ended by then are here, but for those set aside; none: it is not known yet.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn complete_to(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let select = sqlx::query_scalar("SELECT ran_at FROM learner.catch_up");
+        let found = select.fetch_optional(&self.pool).await;
+        found.map_err(StoreError::query("read the catch-up's progress"))
+    }
+
+    /// Notes the progress of a run that began at `ran_at`. Of two learners the later one wins; either is right, for what is kept twice is kept once.
     ///
     /// # Errors
     /// When the database does not take it.
-    pub async fn note_progress(&self, progress: &Progress) -> Result<(), StoreError> {
+    pub async fn note_progress(&self, progress: &Progress, ran_at: DateTime<Utc>) -> Result<(), StoreError> {
         let upsert = sqlx::query(
-            "INSERT INTO learner.catch_up (begins_at, reached) VALUES ($1, $2)
-             ON CONFLICT (only_row) DO UPDATE SET begins_at = $1, reached = $2, ran_at = now()",
+            "INSERT INTO learner.catch_up (begins_at, reached, ran_at) VALUES ($1, $2, $3)
+             ON CONFLICT (only_row) DO UPDATE SET begins_at = $1, reached = $2, ran_at = $3",
         );
         let upsert = upsert
             .bind(&progress.begins_at)
             .bind(&progress.reached)
+            .bind(ran_at)
             .execute(&self.pool)
             .await;
         upsert.map_err(StoreError::query("note the catch-up's progress"))?;

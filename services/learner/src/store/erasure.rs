@@ -197,6 +197,7 @@ impl Store {
         let told =
             sqlx::query("DELETE FROM learner.preference_offer WHERE tenant = $1 AND scope = 'user' AND subject = $2");
         told.bind(tenant).bind(user).execute(&mut *transaction).await?;
+        super::rollouts::forget(&mut transaction, tenant, user).await?;
         super::erasure_orders::order(&mut transaction, tenant, user).await?;
         super::erasing::forget_training(&mut transaction, tenant, &tasks).await?;
         drop_tasks(&mut transaction, &tasks).await?;

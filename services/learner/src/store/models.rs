@@ -47,6 +47,36 @@ pub struct Model {
     pub changed_at: DateTime<Utc>,
 }
 
+/// How a version is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// A configured provider.
+    pub provider: String,
+    /// As the provider knows it.
+    pub model: String,
+    /// What its answers have to name as the model that gave them; none: it is not looked at.
+    pub answers_as: Option<String>,
+}
+
+impl Model {
+    /// How it is asked; none: nobody serves it.
+    pub fn served(&self) -> Option<Served> {
+        match &self.source {
+            _ if self.state == State::Failed => None,
+            Source::File { .. } => None,
+            Source::Remote {
+                provider,
+                model,
+                answers_as,
+            } => Some(Served {
+                provider: provider.clone(),
+                model: model.clone(),
+                answers_as: answers_as.clone(),
+            }),
+        }
+    }
+}
+
 /// Models of one tenant.
 #[derive(Clone, Debug)]
 pub struct Models {
@@ -63,7 +93,7 @@ impl Models {
         }
     }
 
-    /// Registers the next version of a name; tells its number.
+    /// Registers the next version of a name; tells its number. One whose id is there stays as it is.
     ///
     /// # Errors
     /// When the database does not take it.
@@ -91,6 +121,7 @@ impl Models {
                 (model_id, tenant, name, version, state, source, sha256, trained_on, created_at, changed_at)
              SELECT $1, $2, $3, coalesce(max(version), 0) + 1, $4, $5, $6, $7, $8, $8
              FROM learner.model WHERE tenant = $2 AND name = $3
+             ON CONFLICT (model_id) DO UPDATE SET model_id = EXCLUDED.model_id
              RETURNING version",
         )
         .bind(new.id)
@@ -111,6 +142,7 @@ impl Models {
     ///
     /// # Errors
     /// When the database does not take it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "whoever loads files moves versions on"))]
     pub async fn change(
         &self,
         id: Uuid,
@@ -151,18 +183,21 @@ impl Models {
         found.map_err(StoreError::query("read a model"))
     }
 
-    /// The newest versions, `limit` at most, registered before `before`.
+    /// The newest versions, `limit` at most, registered before that one.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn list(&self, before: Option<DateTime<Utc>>, limit: i64) -> Result<Vec<Model>, StoreError> {
+    pub async fn list(&self, before: Option<(DateTime<Utc>, Uuid)>, limit: i64) -> Result<Vec<Model>, StoreError> {
+        let (before, id) = before.unzip();
         let rows = sqlx::query(
-            "SELECT * FROM learner.model WHERE tenant = $1 AND ($2::timestamptz IS NULL OR created_at < $2)
-             ORDER BY created_at DESC LIMIT $3",
+            "SELECT * FROM learner.model
+             WHERE tenant = $1 AND ($2::timestamptz IS NULL OR (created_at, model_id) < ($2, $4))
+             ORDER BY created_at DESC, model_id DESC LIMIT $3",
         )
         .bind(&self.tenant)
         .bind(before)
         .bind(limit)
+        .bind(id)
         .fetch_all(&self.store.pool)
         .await;
         let found = rows.and_then(|rows| rows.iter().map(model).collect());

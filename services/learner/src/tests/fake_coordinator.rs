@@ -1,5 +1,8 @@
-//! A coordinator that knows only finished tasks.
+//! A coordinator that knows only finished tasks, and who serves whom.
 
+mod rollouts;
+
+use contracts::coordinator::rollout_service_server::RolloutServiceServer;
 use contracts::coordinator::task_service_server::{TaskService, TaskServiceServer};
 use contracts::coordinator::*;
 use futures::stream::{self, BoxStream, StreamExt};
@@ -10,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 use workflow::ids::TaskId;
+use workflow::rollout::RolloutTable;
 
 /// Ids in one page, whatever is asked for.
 const MOST_IDS: usize = 100;
@@ -29,6 +33,10 @@ pub struct State {
     pub asked: Vec<usize>,
     /// Orders to erase.
     pub erasures: Vec<EraseUserTasksRequest>,
+    /// Tables of rollouts that hold, by tenant, with how their models are reached.
+    pub tables: BTreeMap<String, (RolloutTable, Vec<ServedModel>)>,
+    /// Tasks that an experiment took in, in their order.
+    pub assigned: Vec<Assigned>,
 }
 
 #[derive(Clone, Default)]
@@ -50,7 +58,9 @@ impl FakeCoordinator {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let service = TaskServiceServer::new(self.clone());
-        let server = tonic::transport::Server::builder().add_service(service);
+        let server = tonic::transport::Server::builder()
+            .add_service(service)
+            .add_service(RolloutServiceServer::new(self.clone()));
         tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
         url
     }

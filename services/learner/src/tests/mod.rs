@@ -1,6 +1,7 @@
 //! The learner on real Postgres and NATS, with a coordinator made up in the test.
 
 mod business;
+mod driving;
 mod erasures;
 mod exports;
 mod fake_coordinator;

@@ -50,7 +50,7 @@ async fn versions_of_a_name_are_numbered_without_gap_however_they_come() {
     let listed = acme.list(None, 3).await.unwrap();
     let ids: Vec<u128> = listed.iter().map(|model| model.id.as_u128()).collect();
     assert_eq!(ids, [20, 8, 7]);
-    assert_eq!(acme.list(Some(at(3)), 10).await.unwrap().len(), 2);
+    assert_eq!(acme.list(Some((at(3), Uuid::from_u128(3))), 10).await.unwrap().len(), 2);
     let kept = acme.get(Uuid::from_u128(20)).await.unwrap().unwrap();
     assert_eq!(
         (kept.source, kept.trained_on),

@@ -1,8 +1,12 @@
 //! Experiments are kept: one at a time for a role, each look once, and the table that follows from them.
 
 use super::store;
+use crate::models::version::{Source, State};
 use crate::rollout::{Action, Course, Decision, Facts, Look, Override, Settings, Stage, look};
-use crate::store::rollouts::{Begun, Experiment, NewExperiment, NewLook, Rollouts};
+use crate::rollout::{Step, Untriable};
+use crate::store::Store;
+use crate::store::models::{Models, NewModel};
+use crate::store::rollouts::{BeginError, Begun, Experiment, NewExperiment, NewLook, Rollouts};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use workflow::rollout::{Model, Phase, RolloutTable, Share};
@@ -36,6 +40,25 @@ fn seen(experiment: &Experiment) -> Look {
     )
 }
 
+/// Somebody serves these for the tenant.
+async fn served(store: &Store, tenant: &str, models: &[u128]) {
+    for id in models {
+        let new = NewModel {
+            id: Uuid::from_u128(*id),
+            name: format!("own-{id}"),
+            state: State::SmokePassed,
+            source: Source::Remote {
+                provider: "own".to_owned(),
+                model: format!("own-{id}-q4"),
+                answers_as: None,
+            },
+            trained_on: None,
+            at: at(0),
+        };
+        Models::of(store, tenant).register(&new).await.unwrap();
+    }
+}
+
 async fn found(rollouts: &Rollouts, id: u128) -> Experiment {
     rollouts.get(Uuid::from_u128(id)).await.unwrap().unwrap()
 }
@@ -61,6 +84,8 @@ async fn decide(rollouts: &Rollouts, id: u128, decision: Decision) -> bool {
 async fn a_role_has_one_experiment_at_a_time_and_tenants_their_own() {
     let store = store().await;
     let (acme, other) = (Rollouts::of(&store, "acme"), Rollouts::of(&store, "other"));
+    served(&store, "acme", &[7]).await;
+    served(&store, "other", &[7, 9]).await;
     assert_eq!(acme.table().await.unwrap(), RolloutTable::default());
     let (one, two) = (new(1, "writer", CHALLENGER), new(2, "writer", CHALLENGER));
     let (one, two) = tokio::join!(acme.begin(&one), acme.begin(&two));
@@ -68,10 +93,14 @@ async fn a_role_has_one_experiment_at_a_time_and_tenants_their_own() {
     begun.sort_by_key(|begun| *begun != Begun::New);
     assert_eq!(begun, [Begun::New, Begun::UnderWay]);
     assert_eq!(acme.begin(&new(3, "planner", CHALLENGER)).await.unwrap(), Begun::New);
-    assert_eq!(
-        acme.begin(&new(4, "judge", Model::Configured)).await.unwrap(),
-        Begun::Champion
-    );
+    for (challenger, begun) in [
+        (Model::Configured, Begun::Champion),
+        // Nobody's, and another tenant's.
+        (Model::Version(Uuid::from_u128(99)), Begun::NotServed),
+        (Model::Version(Uuid::from_u128(9)), Begun::NotServed),
+    ] {
+        assert_eq!(acme.begin(&new(4, "writer", challenger)).await.unwrap(), begun);
+    }
     assert_eq!(other.table().await.unwrap(), RolloutTable::default());
     assert_eq!(other.get(Uuid::from_u128(3)).await.unwrap(), None);
     assert_eq!(other.begin(&new(5, "writer", CHALLENGER)).await.unwrap(), Begun::New);
@@ -90,6 +119,7 @@ async fn a_role_has_one_experiment_at_a_time_and_tenants_their_own() {
 async fn steps_rise_and_the_winner_is_the_champion_in_one_write_each() {
     let store = store().await;
     let rollouts = Rollouts::of(&store, "acme");
+    served(&store, "acme", &[7, 8]).await;
     rollouts.begin(&new(1, "writer", CHALLENGER)).await.unwrap();
     let mut table = rollouts.table().await.unwrap();
     let path = [
@@ -107,6 +137,11 @@ async fn steps_rise_and_the_winner_is_the_champion_in_one_write_each() {
     }
     let writer = &table.roles["writer"];
     assert_eq!((writer.champion, &writer.experiment), (CHALLENGER, &None));
+    // Tasks that were there before end with whom they began with.
+    let before = writer.before.as_ref().unwrap();
+    let share = before.experiment.as_ref().unwrap().exposed;
+    assert_eq!((before.champion, share), (Model::Configured, Share(1000)));
+    assert_eq!(before.until_unix_ms, u64::try_from(at(9).timestamp_millis()).unwrap());
     assert!(!decide(&rollouts, 1, Decision::Continue).await, "it is over");
     assert_eq!(found(&rollouts, 1).await.ended_at, Some(at(9)));
     // The next one is tried beside the winner.
@@ -116,7 +151,12 @@ async fn steps_rise_and_the_winner_is_the_champion_in_one_write_each() {
     );
     let better = Model::Version(Uuid::from_u128(8));
     assert_eq!(rollouts.begin(&new(3, "writer", better)).await.unwrap(), Begun::New);
+    let tried = &rollouts.table().await.unwrap().roles["writer"];
+    assert_eq!(tried.before.as_ref(), Some(before), "while the next is tried, too");
     assert!(decide(&rollouts, 3, Decision::Inconclusive).await);
+    let models = Models::of(&store, "acme");
+    let state = async |id| models.get(Uuid::from_u128(id)).await.unwrap().unwrap().state;
+    assert_eq!((state(7).await, state(8).await), (State::Promoted, State::Inconclusive));
     let writer = &rollouts.table().await.unwrap().roles["writer"];
     assert_eq!((writer.champion, &writer.experiment), (CHALLENGER, &None));
 }
@@ -125,6 +165,7 @@ async fn steps_rise_and_the_winner_is_the_champion_in_one_write_each() {
 async fn a_look_at_what_somebody_else_moved_changes_nothing() {
     let store = store().await;
     let rollouts = Rollouts::of(&store, "acme");
+    served(&store, "acme", &[7, 8]).await;
     rollouts.begin(&new(1, "writer", CHALLENGER)).await.unwrap();
     let before = found(&rollouts, 1).await;
     let look = seen(&before);
@@ -160,8 +201,45 @@ async fn a_look_at_what_somebody_else_moved_changes_nothing() {
         (now.looks, now.course.stage, now.course.paused),
         (1, Stage::Step(1), true)
     );
-    let looks = rollouts.looks(now.id, 0, 10).await.unwrap();
+    let looks = rollouts.points(&now, 10).await.unwrap();
     assert_eq!(looks.len(), 1);
     assert_eq!((&looks[0].look, &looks[0].word), (&look, &Some(word)));
-    assert!(rollouts.looks(now.id, 1, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_could_not_be_decided_does_not_begin() {
+    let store = store().await;
+    served(&store, "acme", &[7]).await;
+    let rollouts = Rollouts::of(&store, "acme");
+    let step = Step {
+        exposed: Share(100),
+        units: 10,
+        lasts: workflow::time::Millis(0),
+    };
+    let shadowed = Settings {
+        shadow: Some(step),
+        ..Settings::default()
+    };
+    let sure = Settings {
+        alpha: 0.0,
+        ..Settings::default()
+    };
+    let alpha = Untriable::Settings(vec!["alpha has to lie between 0 and 1".to_owned()]);
+    for (role, settings, why) in [
+        ("judge", Settings::default(), Untriable::Judge),
+        ("cook", Settings::default(), Untriable::Role("cook".to_owned())),
+        ("writer", shadowed, Untriable::Shadow),
+        ("writer", sure, alpha),
+    ] {
+        let new = NewExperiment {
+            settings,
+            ..new(1, role, CHALLENGER)
+        };
+        let refused = rollouts.begin(&new).await.unwrap_err();
+        assert!(
+            matches!(refused, BeginError::Untriable(found) if found == why),
+            "{role}"
+        );
+    }
+    assert_eq!(rollouts.table().await.unwrap(), RolloutTable::default());
 }

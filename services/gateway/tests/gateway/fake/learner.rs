@@ -1,6 +1,7 @@
 //! A learner with one export and one pattern.
 
 use contracts::learner::learner_service_server::{LearnerService, LearnerServiceServer};
+use contracts::learner::model_service_server::ModelServiceServer;
 use contracts::learner::*;
 use contracts::problem::Problem;
 use futures::stream::{self, BoxStream};
@@ -255,7 +256,9 @@ impl LearnerService for FakeLearner {
 pub async fn serve(learner: Arc<FakeLearner>, stop: CancellationToken) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let server = Server::builder().add_service(LearnerServiceServer::from_arc(learner));
+    let server = Server::builder()
+        .add_service(LearnerServiceServer::from_arc(Arc::clone(&learner)))
+        .add_service(ModelServiceServer::from_arc(learner));
     tokio::spawn(server.serve_with_incoming_shutdown(TcpIncoming::from(listener), stop.cancelled_owned()));
     url
 }

@@ -1,11 +1,22 @@
 use super::Rollouts;
 use super::rows::{model, written};
-use crate::rollout::{Course, Settings};
+use crate::models::version::State;
+use crate::rollout::{Course, Settings, Untriable, check};
 use crate::store::StoreError;
+use crate::store::models::Models;
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 use uuid::Uuid;
 use workflow::rollout::Model;
+
+/// What is tried again was tried before, perhaps in another role.
+const TRIED_FROM: [State; 5] = [
+    State::Loaded,
+    State::SmokePassed,
+    State::Promoted,
+    State::RolledBack,
+    State::Inconclusive,
+];
 
 /// An experiment to begin.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,15 +46,36 @@ pub enum Begun {
     UnderWay,
     /// The model answers that role already.
     Champion,
+    /// The model is not there, or nobody serves it.
+    NotServed,
+}
+
+/// Why an experiment does not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginError {
+    /// It could not be decided, or not be run.
+    #[error(transparent)]
+    Untriable(#[from] Untriable),
+    /// The database does not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl Rollouts {
     /// Begins an experiment, where no other is under way for the role.
     ///
     /// # Errors
-    /// When the database does not take it.
-    pub async fn begin(&self, new: &NewExperiment) -> Result<Begun, StoreError> {
-        self.begun(new).await.map_err(StoreError::query("begin an experiment"))
+    /// When it could not be decided, or the database does not take it.
+    pub async fn begin(&self, new: &NewExperiment) -> Result<Begun, BeginError> {
+        check(&new.role, &new.settings)?;
+        if let Model::Version(id) = new.challenger {
+            let found = Models::of(&self.store, &self.tenant).get(id).await?;
+            if found.is_none_or(|model| model.served().is_none()) {
+                return Ok(Begun::NotServed);
+            }
+        }
+        let begun = self.begun(new).await;
+        Ok(begun.map_err(StoreError::query("begin an experiment"))?)
     }
 
     async fn begun(&self, new: &NewExperiment) -> Result<Begun, sqlx::Error> {
@@ -79,6 +111,13 @@ impl Rollouts {
         if inserted.rows_affected() == 0 {
             return Ok(Begun::UnderWay);
         }
+        self.move_on(
+            &mut transaction,
+            new.challenger,
+            (&TRIED_FROM, State::Canary),
+            new.began_at,
+        )
+        .await?;
         transaction.commit().await?;
         Ok(Begun::New)
     }

@@ -4,10 +4,18 @@ mod begin;
 mod read;
 mod record;
 mod rows;
+mod standing;
+mod take_back;
+mod units;
 
-pub use begin::{Begun, NewExperiment};
+pub use begin::{BeginError, Begun, NewExperiment};
 pub use record::NewLook;
 pub use rows::{Experiment, KeptLook};
+pub use standing::Standing;
+pub use take_back::TakenBack;
+pub use units::{NewUnit, UnreadOutcome};
+
+pub(in crate::store) use units::forget;
 
 use super::Store;
 use sqlx::PgConnection;
@@ -26,6 +34,11 @@ impl Rollouts {
             store: store.clone(),
             tenant: tenant.to_owned(),
         }
+    }
+
+    /// Whose they are.
+    pub fn tenant(&self) -> &str {
+        &self.tenant
     }
 
     /// The version of the table rises; whoever else changes it waits.

@@ -1,5 +1,5 @@
 use super::Rollouts;
-use super::rows::{Experiment, KeptLook, experiment, kept_look, model};
+use super::rows::{Experiment, KeptLook, experiment, kept_look, model, read};
 use crate::store::StoreError;
 use chrono::{DateTime, Utc};
 use sqlx::Row;
@@ -30,15 +30,16 @@ impl Rollouts {
             version: version.try_get::<i64, _>("version")?.unsigned_abs(),
             ..RolloutTable::default()
         };
-        let champions = sqlx::query("SELECT role, model FROM learner.champion WHERE tenant = $1")
+        let champions = sqlx::query("SELECT role, model, before FROM learner.champion WHERE tenant = $1")
             .bind(&self.tenant)
             .fetch_all(&mut *transaction)
             .await?;
         for row in champions {
+            let before: Option<&str> = row.try_get("before")?;
             let rollout = RoleRollout {
                 champion: model(row.try_get("model")?)?,
                 experiment: None,
-                before: None,
+                before: before.map(|_| read(&row, "before")).transpose()?,
             };
             table.roles.insert(row.try_get("role")?, rollout);
         }
@@ -48,7 +49,15 @@ impl Rollouts {
             .await?;
         for row in tried {
             let tried = experiment(&row)?;
-            table.roles.insert(tried.role.clone(), tried.rollout());
+            let untried = RoleRollout {
+                champion: tried.champion,
+                experiment: None,
+                before: None,
+            };
+            let role = table.roles.entry(tried.role).or_insert(untried);
+            role.experiment = tried
+                .course
+                .experiment(tried.id, tried.salt, tried.challenger, &tried.settings);
         }
         transaction.commit().await?;
         Ok(table)
@@ -68,52 +77,46 @@ impl Rollouts {
         found.map_err(StoreError::query("read an experiment"))
     }
 
-    /// The newest experiments, `limit` at most, begun before `before`.
+    /// The newest experiments, `limit` at most, begun before that one.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn list(&self, before: Option<DateTime<Utc>>, limit: i64) -> Result<Vec<Experiment>, StoreError> {
+    pub async fn list(&self, before: Option<(DateTime<Utc>, Uuid)>, limit: i64) -> Result<Vec<Experiment>, StoreError> {
+        let (before, id) = before.unzip();
         let rows = sqlx::query(
-            "SELECT * FROM learner.experiment WHERE tenant = $1 AND ($2::timestamptz IS NULL OR began_at < $2)
-             ORDER BY began_at DESC LIMIT $3",
+            "SELECT * FROM learner.experiment
+             WHERE tenant = $1 AND ($2::timestamptz IS NULL OR (began_at, experiment_id) < ($2, $4))
+             ORDER BY began_at DESC, experiment_id DESC LIMIT $3",
         )
         .bind(&self.tenant)
         .bind(before)
         .bind(limit)
+        .bind(id)
         .fetch_all(&self.store.pool)
         .await;
         let found = rows.and_then(|rows| rows.iter().map(experiment).collect());
         found.map_err(StoreError::query("read experiments"))
     }
 
-    /// Looks at an experiment after the `after`th, in their order, `limit` at most; with the word of whom it was.
+    /// Looks at an experiment over time: about `most` of them evenly, and all that decided something or were somebody's.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn looks(&self, id: Uuid, after: i64, limit: i64) -> Result<Vec<KeptLook>, StoreError> {
+    pub async fn points(&self, of: &Experiment, most: i64) -> Result<Vec<KeptLook>, StoreError> {
+        let stride = of.looks / most.max(1) + 1;
         let rows = sqlx::query(
-            "SELECT look, body, word FROM learner.experiment_look JOIN learner.experiment USING (experiment_id)
-             WHERE tenant = $1 AND experiment_id = $2 AND look > $3 ORDER BY look LIMIT $4",
+            r#"SELECT look, body, word FROM learner.experiment_look
+             WHERE experiment_id = $1 AND (look % $2 = 0 OR look = $3 OR word IS NOT NULL
+                 OR body ~ '"decision":\{"kind":"(advance|roll_back|promote|inconclusive)"')
+             ORDER BY look LIMIT 2 * $4"#,
         )
-        .bind(&self.tenant)
-        .bind(id)
-        .bind(after)
-        .bind(limit)
+        .bind(of.id)
+        .bind(stride)
+        .bind(of.looks)
+        .bind(most)
         .fetch_all(&self.store.pool)
         .await;
         let found = rows.and_then(|rows| rows.iter().map(kept_look).collect());
         found.map_err(StoreError::query("read the looks at an experiment"))
-    }
-}
-
-impl Experiment {
-    fn rollout(&self) -> RoleRollout {
-        RoleRollout {
-            champion: self.champion,
-            experiment: self
-                .course
-                .experiment(self.id, self.salt, self.challenger, &self.settings),
-            before: None,
-        }
     }
 }

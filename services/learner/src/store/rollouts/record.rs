@@ -1,9 +1,11 @@
 use super::Rollouts;
 use super::rows::{Experiment, written};
+use crate::models::version::State;
 use crate::rollout::{Course, Look, Override, Stage};
 use crate::store::StoreError;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use workflow::rollout::{Before, Model};
 
 /// A look to add, with the course after it.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +65,10 @@ impl Rollouts {
         if new.course.stage == Stage::Promoted {
             self.crown(&mut transaction, seen, new.at).await?;
         }
+        if let Some(state) = state_after(new.course.stage) {
+            self.move_on(&mut transaction, seen.challenger, (&[State::Canary], state), new.at)
+                .await?;
+        }
         transaction.commit().await?;
         Ok(true)
     }
@@ -73,18 +79,59 @@ impl Rollouts {
         won: &Experiment,
         at: DateTime<Utc>,
     ) -> Result<(), sqlx::Error> {
+        let before = Before {
+            until_unix_ms: u64::try_from(at.timestamp_millis()).unwrap_or(0),
+            champion: won.champion,
+            experiment: won.course.experiment(won.id, won.salt, won.challenger, &won.settings),
+        };
         sqlx::query(
-            "INSERT INTO learner.champion (tenant, role, model, experiment_id, since) VALUES ($1, $2, $3, $4, $5)
+            "INSERT INTO learner.champion (tenant, role, model, experiment_id, since, before)
+             VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (tenant, role) DO UPDATE
-                 SET model = EXCLUDED.model, experiment_id = EXCLUDED.experiment_id, since = EXCLUDED.since",
+                 SET model = EXCLUDED.model, experiment_id = EXCLUDED.experiment_id, since = EXCLUDED.since,
+                     before = EXCLUDED.before",
         )
         .bind(&self.tenant)
         .bind(&won.role)
         .bind(won.challenger.to_string())
         .bind(won.id)
         .bind(at)
+        .bind(written(&before)?)
         .execute(connection)
         .await?;
         Ok(())
+    }
+
+    /// Moves a version of a model on, where it is in one of the first states.
+    pub(super) async fn move_on(
+        &self,
+        connection: &mut PgConnection,
+        model: Model,
+        (from, to): (&[State], State),
+        at: DateTime<Utc>,
+    ) -> Result<(), sqlx::Error> {
+        let Model::Version(id) = model else { return Ok(()) };
+        sqlx::query(
+            "UPDATE learner.model SET state = $4, reason = NULL, changed_at = $5
+             WHERE tenant = $1 AND model_id = $2 AND state = ANY($3)",
+        )
+        .bind(&self.tenant)
+        .bind(id)
+        .bind(from.iter().map(|state| state.as_str()).collect::<Vec<_>>())
+        .bind(to.as_str())
+        .bind(at)
+        .execute(connection)
+        .await
+        .map(drop)
+    }
+}
+
+/// How far a model is whose experiment came there; none: it goes on.
+fn state_after(stage: Stage) -> Option<State> {
+    match stage {
+        Stage::Shadow | Stage::Step(_) => None,
+        Stage::Promoted => Some(State::Promoted),
+        Stage::RolledBack => Some(State::RolledBack),
+        Stage::Inconclusive => Some(State::Inconclusive),
     }
 }

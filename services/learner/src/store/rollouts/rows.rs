@@ -1,4 +1,4 @@
-use crate::rollout::{Course, Look, Override, Settings};
+use crate::rollout::{Course, Look, Override, Settings, Side};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -51,7 +51,11 @@ pub(super) fn written(value: &impl Serialize) -> Result<String, sqlx::Error> {
     serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(Box::new(error)))
 }
 
-fn read<T: DeserializeOwned>(row: &PgRow, column: &str) -> Result<T, sqlx::Error> {
+pub(super) fn side(text: &str) -> Result<Side, sqlx::Error> {
+    Side::parse(text).ok_or_else(|| sqlx::Error::Decode(format!("a side {text}").into()))
+}
+
+pub(super) fn read<T: DeserializeOwned>(row: &PgRow, column: &str) -> Result<T, sqlx::Error> {
     let text: &str = row.try_get(column)?;
     serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
