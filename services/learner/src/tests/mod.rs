@@ -9,6 +9,7 @@ mod fragments;
 mod ingestion;
 mod issues;
 mod learning;
+mod meaning;
 mod memory;
 mod models;
 mod preferences;
@@ -20,6 +21,8 @@ mod rollouts;
 mod success;
 mod training;
 mod uplift;
+
+pub use memory::Dice;
 
 use crate::store::Store;
 use std::time::Duration;
