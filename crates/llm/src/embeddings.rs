@@ -109,14 +109,9 @@ impl Embedder {
         })
     }
 
-    /// Name of the provider.
-    pub fn provider(&self) -> &str {
-        &self.provider
-    }
-
-    /// The model.
-    pub fn model(&self) -> &str {
-        &self.model
+    /// Provider and model. Vectors of another one are not to be compared with its own.
+    pub fn id(&self) -> String {
+        format!("{}/{}", self.provider, self.model)
     }
 
     /// Vectors of unit length and of equal dimensions, one a text, in order; at most [`Self::BATCH`] texts, of which

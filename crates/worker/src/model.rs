@@ -2,10 +2,10 @@
 
 use anyhow::Context as _;
 use llm::{
-    Bounds, Choosing, Engine, ModelEngine, ModelRef, Models, Patience, Price, ProviderSettings, Settings, Sources,
-    Speaks, Tiers,
+    Bounds, Choosing, Embedder, EmbedderSettings, Engine, ModelEngine, ModelRef, Models, Patience, Price,
+    ProviderSettings, Settings, Sources, Speaks, Tiers,
 };
-use service::config::{Answering, LlmConfig, PriceConfig, ProviderConfig, ProviderKind, Role, Target};
+use service::config::{Answering, Config, LlmConfig, PriceConfig, ProviderConfig, ProviderKind, Role, Target};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +30,25 @@ pub fn engine(config: &LlmConfig, role: Role) -> anyhow::Result<Arc<dyn Engine>>
             models(config, &tiers).with_context(key)
         }
     }
+}
+
+/// Who makes vectors of texts; none: nobody is configured.
+///
+/// # Errors
+/// A key that is not there, an address that is none.
+pub fn embedder(config: &Config) -> anyhow::Result<Option<Embedder>> {
+    let embeddings = &config.tools.embeddings;
+    let (Some(name), Some((provider, model))) = (&embeddings.provider, embeddings.asked(&config.llm)) else {
+        return Ok(None);
+    };
+    let key = provider.api_key.map(|key| key.resolve()).transpose();
+    let embedder = Embedder::new(EmbedderSettings {
+        provider: name.clone(),
+        base_url: provider.base_url,
+        api_key: key.context("tools.embeddings")?,
+        model: model.to_owned(),
+    });
+    Ok(Some(embedder.context("tools.embeddings")?))
 }
 
 fn embedded(config: &LlmConfig, kind: &str) -> anyhow::Result<Arc<dyn Engine>> {

@@ -42,7 +42,7 @@ use crate::export::{Exports, Rules};
 use crate::imports::Imports;
 use crate::ingest::{CatchUp, Fetcher, Ingestion};
 use crate::metrics::Gauges;
-use crate::patterns::Patterns;
+use crate::patterns::{Embedding, Patterns};
 use crate::preferences::Preferences;
 use crate::scrub::Scrubber;
 use crate::store::Store;
@@ -52,7 +52,7 @@ use bus::{Bus, BusConfig, Token};
 use contracts::learner::learner_service_server::LearnerServiceServer;
 use contracts::learner::model_service_server::ModelServiceServer;
 use outbox::Relay;
-use service::config::Secret;
+use service::config::{Config, Faults, Secret};
 use service::metrics::names;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +70,14 @@ const READY_EVERY: Duration = Duration::from_secs(5);
 /// Pause between two times at which all patterns are settled.
 const SETTLE_EVERY: Duration = Duration::from_secs(86_400);
 
+/// Finds the key this process needs and cannot read.
+///
+/// # Errors
+/// The reference that leads nowhere.
+pub fn check(config: &Config) -> Result<(), Faults> {
+    config.check_embeddings_key()
+}
+
 /// Runs the learner until `ctx.shutdown`.
 ///
 /// # Errors
@@ -83,6 +91,7 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
         .context("database.url cannot be read")?;
     let store = Store::open(&url, config.database.max_connections)?;
     let coordinator = Coordinator::at(&config.learner.coordinator_url)?;
+    let embedder = worker::embedder(config)?;
     let bus = Bus::connect(&bus_config(&ctx)?).await?;
     let store = store.by(store::Rules {
         trial_after: config.learning.trial_after,
@@ -165,6 +174,10 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
     tracing::info!(%address, "serving");
 
     let patterns = Patterns::new(store.clone(), config.learning.clone());
+    if let Some(embedder) = embedder {
+        let embedding = Embedding::new(store.clone(), embedder, patterns.offered_states());
+        tokio::spawn(embedding.run(ctx.shutdown.clone()));
+    }
     let teams = config.learning.teams.iter();
     let teams = teams.map(|team| (team.name.clone(), team.members.clone())).collect();
     let preferences = Preferences::new(store.clone(), teams).telling(erasures);

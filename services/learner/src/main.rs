@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    service::run("learner", learner::run)
+    service::run_checked("learner", learner::check, learner::run)
 }

@@ -127,7 +127,7 @@ async fn decided(engine: &Following, recalled: &Recalled) -> Deliberated {
         engine,
         tools: &tools,
         verifier: &verifier,
-        meaning: None,
+        meant: None,
         context: &context,
         feedback: &[],
     };

@@ -42,6 +42,7 @@ use planning::Planning;
 use service::Context;
 use service::config::{Config, Faults, Role};
 use std::sync::Arc;
+use std::time::Duration;
 use tracing::Instrument;
 use verified::Verifier;
 use workflow::plan::PlanLimits;
@@ -78,7 +79,10 @@ pub async fn run(ctx: Context) -> anyhow::Result<()> {
             max_fan_out: config.policy.max_fan_out,
             max_depth: config.policy.max_depth,
         }),
-        meaning: Meaning::open(&config.tools.embeddings, &config.llm)?,
+        meaning: worker::embedder(config)?.map(|embedder| {
+            let patience = Duration::from_secs_f64(config.tools.embeddings.timeout_seconds);
+            Meaning::by(embedder, patience)
+        }),
     };
     worker::serve(&ctx, connections, &[WorkKind::Plan], Arc::new(planner)).await
 }

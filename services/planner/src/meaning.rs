@@ -1,9 +1,10 @@
-//! How near tools are to a request by meaning: vectors of what tools say of themselves, kept while plannings ask for them.
+//! What a request means, for memory; and how near tools are to it: vectors of what tools say of themselves, kept while
+//! plannings ask for them.
 
-use anyhow::Context as _;
-use llm::{EmbedError, Embedder, EmbedderSettings, ToolCard};
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared as SharedFuture};
+use llm::{EmbedError, Embedder, ToolCard};
 use serde_json::Value;
-use service::config::{EmbeddingsConfig, LlmConfig};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -85,28 +86,7 @@ fn because(failed: Option<&EmbedError>) -> String {
 }
 
 impl Meaning {
-    /// As configured; none: tools are found by words alone.
-    ///
-    /// # Errors
-    /// A key that is not there, an address that is none.
-    pub fn open(config: &EmbeddingsConfig, llm: &LlmConfig) -> anyhow::Result<Option<Self>> {
-        let (Some(name), Some((provider, model))) = (&config.provider, config.asked(llm)) else {
-            return Ok(None);
-        };
-        let key = provider.api_key.map(|key| key.resolve()).transpose();
-        let embedder = Embedder::new(EmbedderSettings {
-            provider: name.clone(),
-            base_url: provider.base_url,
-            api_key: key.context("tools.embeddings")?,
-            model: model.to_owned(),
-        })
-        .context("tools.embeddings")?;
-        Ok(Some(Self::by(
-            embedder,
-            Duration::from_secs_f64(config.timeout_seconds),
-        )))
-    }
-
+    /// Waits so long for the vector of a request.
     pub fn by(embedder: Embedder, patience: Duration) -> Self {
         Self(Arc::new(Shared {
             embedder,
@@ -115,35 +95,19 @@ impl Meaning {
         }))
     }
 
-    /// Who is asked, for people.
-    pub fn model(&self) -> String {
-        format!("{}/{}", self.0.embedder.provider(), self.0.embedder.model())
-    }
-
-    /// The cosine of each tool to the request, by index; none where the tool has no vector yet. What is lacking is
-    /// embedded beside this and later plannings.
-    ///
-    /// # Errors
-    /// When there is nothing to go by; within the time for one request.
-    pub async fn similarity(&self, request: &str, tools: &[ToolCard]) -> Result<Vec<Option<f32>>, NoMeaning> {
-        let texts: Vec<ToolText> = tools.iter().map(text_of).collect();
-        self.embed_lacking(&texts);
-        self.check_known(&texts)?;
-        let [request] = self
-            .0
-            .embedder
-            .embed(&[request], self.0.patience)
-            .await?
-            .try_into()
-            .unwrap_or_default();
-        let mut known = self.0.known();
-        known.vectors.retain(|_, vector| vector.numbers.len() == request.len());
-        let near = |text: &ToolText| known.vectors.get(text).map(|vector| cosine(&vector.numbers, &request));
-        let similarity: Vec<Option<f32>> = texts.iter().map(near).collect();
-        if similarity.iter().all(Option::is_none) {
-            return Err(NoMeaning::OtherDimensions);
+    /// Of a request that is planned: embedded once, when somebody first needs it.
+    pub fn of(&self, request: &str) -> Meant {
+        let (shared, request) = (Arc::clone(&self.0), request.to_owned());
+        let embedded = async move {
+            // A task of its own: whoever has no time left leaves it to those who have.
+            let task = tokio::spawn(async move { shared.embed_request(&request).await });
+            let gone = |error: tokio::task::JoinError| Err(EmbedError::Away(error.to_string()));
+            task.await.unwrap_or_else(gone)
+        };
+        Meant {
+            meaning: self.clone(),
+            vector: embedded.boxed().shared(),
         }
-        Ok(similarity)
     }
 
     /// Most tools have a vector.
@@ -180,6 +144,48 @@ impl Meaning {
     }
 }
 
+/// What one request means.
+#[derive(Clone)]
+pub struct Meant {
+    meaning: Meaning,
+    vector: SharedFuture<BoxFuture<'static, Result<Arc<[f32]>, EmbedError>>>,
+}
+
+impl Meant {
+    /// Who is asked: provider and model.
+    pub fn model(&self) -> String {
+        self.meaning.0.embedder.id()
+    }
+
+    /// Of unit length.
+    ///
+    /// # Errors
+    /// When there is none; within the time for one request.
+    pub async fn vector(&self) -> Result<Arc<[f32]>, EmbedError> {
+        self.vector.clone().await
+    }
+
+    /// The cosine of each tool to the request, by index; none where the tool has no vector yet. What is lacking is
+    /// embedded beside this and later plannings.
+    ///
+    /// # Errors
+    /// When there is nothing to go by; within the time for one request.
+    pub async fn similarity(&self, tools: &[ToolCard]) -> Result<Vec<Option<f32>>, NoMeaning> {
+        let texts: Vec<ToolText> = tools.iter().map(text_of).collect();
+        self.meaning.embed_lacking(&texts);
+        self.meaning.check_known(&texts)?;
+        let request = self.vector().await?;
+        let mut known = self.meaning.0.known();
+        known.vectors.retain(|_, vector| vector.numbers.len() == request.len());
+        let near = |text: &ToolText| known.vectors.get(text).map(|vector| cosine(&vector.numbers, &request));
+        let similarity: Vec<Option<f32>> = texts.iter().map(near).collect();
+        if similarity.iter().all(Option::is_none) {
+            return Err(NoMeaning::OtherDimensions);
+        }
+        Ok(similarity)
+    }
+}
+
 impl Known {
     /// These texts are asked for.
     fn keep(&mut self, texts: &BTreeSet<&ToolText>) {
@@ -199,6 +205,16 @@ impl Known {
 }
 
 impl Shared {
+    async fn embed_request(&self, request: &str) -> Result<Arc<[f32]>, EmbedError> {
+        let [vector] = self
+            .embedder
+            .embed(&[request], self.patience)
+            .await?
+            .try_into()
+            .unwrap_or_default();
+        Ok(vector.into())
+    }
+
     async fn embed(self: Arc<Self>, texts: Vec<ToolText>) {
         // Whatever happens, the next planning may try again.
         let filling = Filling(&self);

@@ -120,7 +120,7 @@ async fn searched(meaning: &Meaning, tools: &Arc<Tools>) -> (Vec<BTreeSet<String
         engine: &engine,
         tools,
         verifier: &verifier,
-        meaning: Some(meaning),
+        meant: Some(&meaning.of(REQUEST)),
         context: &context,
         feedback: &[],
     };
@@ -139,7 +139,7 @@ async fn searched(meaning: &Meaning, tools: &Arc<Tools>) -> (Vec<BTreeSet<String
 async fn ready(meaning: &Meaning, tools: &[ToolCard]) {
     let found = async {
         loop {
-            match meaning.similarity(REQUEST, tools).await {
+            match meaning.of(REQUEST).similarity(tools).await {
                 Ok(similarity) if similarity.iter().all(Option::is_some) => return,
                 Ok(_) | Err(NoMeaning::Lacking { failed: None, .. }) => sleep(Duration::from_millis(5)).await,
                 other => panic!("{other:?}"),
@@ -228,7 +228,7 @@ async fn a_catalog_that_cannot_be_embedded_is_told_with_the_reason() {
     let (meaning, tools) = (meaning(&server), tools());
     let refused = async {
         loop {
-            match meaning.similarity(REQUEST, &tools.cards).await {
+            match meaning.of(REQUEST).similarity(&tools.cards).await {
                 Err(NoMeaning::Lacking {
                     failed: Some(error), ..
                 }) => return error,

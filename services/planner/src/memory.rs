@@ -1,5 +1,6 @@
 //! What the learner remembers, asked for each planning and never waited for long.
 
+use crate::meaning::Meant;
 use crate::quality::Scores;
 use contracts::learner::learner_service_client::LearnerServiceClient;
 use contracts::learner::{self, Pattern, RecallRequest, RecallResponse};
@@ -10,7 +11,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
@@ -18,6 +19,10 @@ use workflow::plan::{Plan, containment, similarity};
 
 /// Planning waits this long in all, a connection included, then goes on without.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// So much of it, at most, for the vector of the request.
+const MEANING_PATIENCE: Duration = Duration::from_millis(150);
+/// The learner takes no longer vector.
+const MAX_DIMENSIONS: usize = 4096;
 /// A learner that is away is left alone for this long, so that plannings do not each wait for it.
 const LEFT_ALONE: Duration = Duration::from_secs(2);
 /// At most 5 patterns of 64 KiB, with room.
@@ -119,11 +124,19 @@ impl Learner {
         })
     }
 
-    /// What was learned that fits a request, over these tools.
-    pub async fn recall(&self, asker: Asker<'_>, context: &Context, tools: &[ToolCard]) -> Recalled {
+    /// What was learned that fits a request, over these tools; by meaning too, where that is known in time.
+    pub async fn recall(
+        &self,
+        asker: Asker<'_>,
+        context: &Context,
+        tools: &[ToolCard],
+        meant: Option<&Meant>,
+    ) -> Recalled {
         if self.is_away() {
             return Recalled::nothing(State::Unavailable);
         }
+        let until = Instant::now() + PATIENCE;
+        let (meaning, meaning_model) = in_time(meant).await;
         let request = RecallRequest {
             tenant: asker.tenant.to_owned(),
             task_id: asker.task_id.to_owned(),
@@ -132,9 +145,11 @@ impl Learner {
             preferences_json: Value::Object(context.preferences.clone()).to_string(),
             tool_ids: tools.iter().map(|tool| tool.tool_id.clone()).collect(),
             channels: context.channels.clone(),
+            meaning,
+            meaning_model,
         };
         let mut client = self.client.clone();
-        let outcome = timeout(PATIENCE, client.recall(request)).await;
+        let outcome = timeout_at(until, client.recall(request)).await;
         let (away, recalled) = match outcome {
             Ok(Ok(answer)) => (false, read(answer.into_inner())),
             Ok(Err(status)) => {
@@ -153,6 +168,31 @@ impl Learner {
     fn is_away(&self) -> bool {
         let away_until = self.away_until.lock().unwrap_or_else(PoisonError::into_inner);
         away_until.is_some_and(|until| Instant::now() < until)
+    }
+}
+
+/// The vector of a request, and whose it is; nothing where it comes too late, or not at all.
+async fn in_time(meant: Option<&Meant>) -> (Vec<f32>, String) {
+    let Some(meant) = meant else {
+        return Default::default();
+    };
+    match timeout(MEANING_PATIENCE, meant.vector()).await {
+        Ok(Ok(vector)) if vector.len() <= MAX_DIMENSIONS => (vector.to_vec(), meant.model()),
+        Ok(Ok(vector)) => {
+            tracing::debug!(
+                dimensions = vector.len(),
+                "patterns are found by words: the vector is too long"
+            );
+            Default::default()
+        }
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "patterns are found by words");
+            Default::default()
+        }
+        Err(_) => {
+            tracing::debug!("patterns are found by words: the request was not embedded in time");
+            Default::default()
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! Memory that answers, that is slow, that is not there.
 
+use crate::meaning::Meaning;
 use crate::memory::{Asker, Learner, followed, read};
 use contracts::learner::learner_service_server::{LearnerService, LearnerServiceServer};
 use contracts::learner::*;
 use futures::stream::BoxStream;
-use llm::{Context, KnownPattern, Memory, PatternDecision, PatternUse};
+use llm::{Context, Embedder, EmbedderSettings, KnownPattern, Memory, PatternDecision, PatternUse};
 use serde_json::json;
 use std::time::{Duration, Instant};
+use testkit::{ModelServer, Say};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
@@ -25,6 +27,7 @@ impl LearnerService for OnePattern {
         let pattern = |id: &str, plan: &str| Pattern {
             pattern_id: id.to_owned(),
             plan_json: plan.to_owned(),
+            intent: format!("{:?} of {}", request.meaning, request.meaning_model),
             evidence: 3,
             tasks: 4,
             scores: Some(Scores {
@@ -174,7 +177,7 @@ async fn what_is_remembered_is_told_and_nothing_to_a_task_held_out() {
     let (listener, learner) = bound().await;
     let server = tonic::transport::Server::builder().add_service(LearnerServiceServer::new(OnePattern));
     tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
-    let recalled = learner.recall(asker("t1"), &context("write"), &[]).await;
+    let recalled = learner.recall(asker("t1"), &context("write"), &[], None).await;
     assert_eq!(recalled.as_str(), "used");
     let [pattern] = recalled.memory().patterns.as_slice() else {
         panic!("{recalled:?}")
@@ -194,9 +197,9 @@ async fn what_is_remembered_is_told_and_nothing_to_a_task_held_out() {
         (issue.tool_id.as_str(), issue.hint.as_str()),
         ("writer_agent", "say more")
     );
-    let odd = learner.recall(asker("t3"), &context("write"), &[]).await;
+    let odd = learner.recall(asker("t3"), &context("write"), &[], None).await;
     assert_eq!(odd.scores(), [None], "no number is no score");
-    let held_out = learner.recall(asker("t2"), &context("held out"), &[]).await;
+    let held_out = learner.recall(asker("t2"), &context("held out"), &[], None).await;
     assert_eq!((held_out.as_str(), held_out.memory()), ("empty", &Memory::default()));
     assert_eq!((held_out.scores(), held_out.withheld()), (&[][..], recalled.withheld()));
 }
@@ -210,7 +213,7 @@ async fn preferences_are_told_the_surest_first_and_a_task_held_out_keeps_what_wa
         user: "bea",
         ..asker("t1")
     };
-    let held_out = learner.recall(bea, &context("held out"), &[]).await;
+    let held_out = learner.recall(bea, &context("held out"), &[], None).await;
     assert_eq!(held_out.as_str(), "used");
     assert!(held_out.memory().patterns.is_empty() && held_out.scores().is_empty());
     let told: Vec<String> = held_out
@@ -233,7 +236,7 @@ async fn a_learner_that_never_answers_costs_300_ms_once() {
     // Connections are taken by the kernel, and nobody reads them.
     let (listener, learner) = bound().await;
     let begun = Instant::now();
-    let recalled = learner.recall(asker("t"), &context("write"), &[]).await;
+    let recalled = learner.recall(asker("t"), &context("write"), &[], None).await;
     let waited = begun.elapsed();
     assert_eq!(recalled.as_str(), "unavailable");
     assert!(
@@ -242,10 +245,98 @@ async fn a_learner_that_never_answers_costs_300_ms_once() {
     );
     let begun = Instant::now();
     for _ in 0..100 {
-        learner.recall(asker("t"), &context("write"), &[]).await;
+        learner.recall(asker("t"), &context("write"), &[], None).await;
     }
     assert!(begun.elapsed() < Duration::from_millis(100), "{:?}", begun.elapsed());
     drop(listener);
+}
+
+fn meaning(server: &ModelServer) -> Meaning {
+    let embedder = Embedder::new(EmbedderSettings {
+        provider: "own".to_owned(),
+        base_url: Some(server.url()),
+        api_key: None,
+        model: "m".to_owned(),
+    });
+    Meaning::by(embedder.unwrap(), Duration::from_secs(5))
+}
+
+/// A vector of that many parts, of which the first is all.
+fn embedded(dimensions: usize) -> Say {
+    let vector: Vec<f32> = (0..dimensions).map(|at| if at == 0 { 2.0 } else { 0.0 }).collect();
+    Say::Raw {
+        status: 200,
+        content_type: "application/json".to_owned(),
+        body: json!({"data": [{"index": 0, "embedding": vector}]}).to_string(),
+    }
+}
+
+/// The intent of the only pattern, which tells what was asked with.
+fn told(recalled: &crate::memory::Recalled) -> &str {
+    assert_eq!(recalled.as_str(), "used");
+    &recalled.memory().patterns[0].intent
+}
+
+#[tokio::test]
+async fn what_the_request_means_is_told_with_the_model_and_embedded_once() {
+    let (listener, learner) = bound().await;
+    let server = tonic::transport::Server::builder().add_service(LearnerServiceServer::new(OnePattern));
+    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+    let embeddings = ModelServer::start().await.unwrap();
+    embeddings.always(embedded(2));
+    let meaning = meaning(&embeddings);
+    let meant = meaning.of("write");
+    for _ in 0..2 {
+        let recalled = learner.recall(asker("t"), &context("write"), &[], Some(&meant)).await;
+        assert_eq!(told(&recalled), "[1.0, 0.0] of own/m");
+    }
+    assert_eq!(embeddings.asked().len(), 1);
+    let recalled = learner.recall(asker("t"), &context("write"), &[], None).await;
+    assert_eq!(told(&recalled), "[] of ");
+    embeddings.always(embedded(4097));
+    let too_long = meaning.of("write more");
+    let recalled = learner
+        .recall(asker("t"), &context("write more"), &[], Some(&too_long))
+        .await;
+    assert_eq!(told(&recalled), "[] of ");
+}
+
+#[tokio::test]
+async fn a_slow_server_of_embeddings_leaves_the_learner_half_of_the_patience_and_one_that_failed_all_of_it() {
+    let (listener, learner) = bound().await;
+    let server = tonic::transport::Server::builder().add_service(LearnerServiceServer::new(OnePattern));
+    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+    let embeddings = ModelServer::start().await.unwrap();
+    embeddings.always(Say::Silent);
+    let slow = meaning(&embeddings);
+    let recalled = learner
+        .recall(asker("t"), &context("write"), &[], Some(&slow.of("write")))
+        .await;
+    assert_eq!(told(&recalled), "[] of ");
+
+    let (unread, silent) = bound().await;
+    let begun = Instant::now();
+    let recalled = silent
+        .recall(asker("t"), &context("write"), &[], Some(&slow.of("write")))
+        .await;
+    assert_eq!(recalled.as_str(), "unavailable");
+    assert!(
+        begun.elapsed() < Duration::from_millis(600),
+        "both together: {:?}",
+        begun.elapsed()
+    );
+    drop(unread);
+
+    embeddings.always(Say::Fails(503, None));
+    let failing = meaning(&embeddings);
+    assert!(failing.of("write").vector().await.is_err());
+    let asked = embeddings.asked().len();
+    let left_alone = failing.of("write");
+    let recalled = learner
+        .recall(asker("t"), &context("write"), &[], Some(&left_alone))
+        .await;
+    assert_eq!(told(&recalled), "[] of ");
+    assert_eq!(embeddings.asked().len(), asked, "it is left alone");
 }
 
 #[tokio::test]
@@ -253,7 +344,7 @@ async fn a_learner_that_is_not_there_costs_next_to_nothing() {
     let (listener, learner) = bound().await;
     drop(listener);
     let begun = Instant::now();
-    let recalled = learner.recall(asker("t"), &context("write"), &[]).await;
+    let recalled = learner.recall(asker("t"), &context("write"), &[], None).await;
     assert_eq!(recalled.as_str(), "unavailable");
     assert!(begun.elapsed() < Duration::from_millis(400), "{:?}", begun.elapsed());
 }

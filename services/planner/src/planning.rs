@@ -2,7 +2,7 @@
 
 use crate::candidates::{Deliberated, deliberate};
 use crate::catalog::{KnownTools, Tools};
-use crate::meaning::Meaning;
+use crate::meaning::{Meaning, Meant};
 use crate::memory::{Asker, Learner, Recalled};
 use crate::search::fitting;
 use crate::told;
@@ -35,7 +35,7 @@ pub struct Planning<'a> {
     pub learner: &'a Learner,
     pub known: &'a KnownTools,
     pub verifier: &'a Verifier,
-    /// None: tools are found by words alone.
+    /// None: tools and patterns are found by words alone.
     pub meaning: Option<&'a Meaning>,
     pub asker: Asker<'a>,
     pub context: &'a Context,
@@ -54,6 +54,7 @@ impl Planning<'_> {
         } else {
             self.known.renewed(self.asker.tenant, self.deadline).await
         };
+        let meant = self.meaning.map(|meaning| meaning.of(&self.context.request));
         let mut recalled = None;
         loop {
             let Ok(current) = tools else {
@@ -62,13 +63,13 @@ impl Planning<'_> {
             };
             let recalled = match &mut recalled {
                 Some(recalled) => recalled,
-                none => none.insert(self.recall(&current).await),
+                none => none.insert(self.recall(&current, meant.as_ref()).await),
             };
             let asking = Asking {
                 engine: self.engine,
                 tools: &current,
                 verifier: self.verifier,
-                meaning: self.meaning,
+                meant: meant.as_ref(),
                 context: self.context,
                 feedback: self.feedback,
             };
@@ -84,11 +85,11 @@ impl Planning<'_> {
         }
     }
 
-    async fn recall(&self, tools: &Tools) -> Recalled {
+    async fn recall(&self, tools: &Tools, meant: Option<&Meant>) -> Recalled {
         if !self.engine.uses_memory() {
             return Recalled::unasked();
         }
-        self.learner.recall(self.asker, self.context, &tools.cards).await
+        self.learner.recall(self.asker, self.context, &tools.cards, meant).await
     }
 
     /// Another catalog than `current`; none until `patience` ends. With the same one the plan would be the same, and
@@ -111,8 +112,8 @@ pub struct Asking<'a> {
     pub engine: &'a dyn Engine,
     pub tools: &'a Arc<Tools>,
     pub verifier: &'a Verifier,
-    /// None: tools are found by words alone.
-    pub meaning: Option<&'a Meaning>,
+    /// What the request means; none: tools are found by words alone.
+    pub meant: Option<&'a Meant>,
     pub context: &'a Context,
     /// What was said of earlier plans.
     pub feedback: &'a [String],
@@ -134,7 +135,7 @@ impl Asking<'_> {
     /// Why there is no plan.
     pub async fn attempt(&self, memory: &Memory) -> Result<Answer<PlanDraft>, Unplanned> {
         let mut feedback = self.feedback.to_vec();
-        let (similarity, told) = near(self.engine, &self.tools.cards, self.meaning, &self.context.request).await;
+        let (similarity, told) = near(self.engine, &self.tools.cards, self.meant).await;
         let mut cost = Cost {
             usage: Usage::default(),
             calls: told.into_iter().collect(),
@@ -181,25 +182,20 @@ impl Asking<'_> {
 }
 
 /// How near the tools are to the request, where there are more than the engine takes in at once, and how that was found.
-async fn near(
-    engine: &dyn Engine,
-    tools: &[ToolCard],
-    meaning: Option<&Meaning>,
-    request: &str,
-) -> (Vec<Option<f32>>, Option<Call>) {
-    let Some(meaning) = meaning.filter(|_| tools.len() > engine.tools_at_once()) else {
+async fn near(engine: &dyn Engine, tools: &[ToolCard], meant: Option<&Meant>) -> (Vec<Option<f32>>, Option<Call>) {
+    let Some(meant) = meant.filter(|_| tools.len() > engine.tools_at_once()) else {
         return (Vec::new(), None);
     };
     let started = Instant::now();
-    let outcome = meaning.similarity(request, tools).await;
+    let outcome = meant.similarity(tools).await;
     let (error, detail) = match &outcome {
         Ok(_) => (
             "",
-            format!("tools are found by words, and by meaning with {}", meaning.model()),
+            format!("tools are found by words, and by meaning with {}", meant.model()),
         ),
         Err(error) => (
             error.code(),
-            format!("tools are found by words alone; {}: {error}", meaning.model()),
+            format!("tools are found by words alone; {}: {error}", meant.model()),
         ),
     };
     let told = Call {

@@ -35,7 +35,7 @@ async fn attempt(engine: &dyn Engine, tools: &Arc<Tools>, context: &Context, fee
         engine,
         tools,
         verifier: &verifier,
-        meaning: None,
+        meant: None,
         context,
         feedback,
     };

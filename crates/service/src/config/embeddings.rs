@@ -3,16 +3,18 @@ use super::{Config, Fault, Faults, LlmConfig, ProviderConfig, ProviderKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How a planner finds tools by meaning, where there are more than a model is shown.
+/// How tools are found by meaning, where there are more than a model is shown, and learned patterns.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EmbeddingsConfig {
     /// One of `llm.providers` of kind openai, or `default` (`llm.base_url`), whose `/embeddings` is asked. It is sent the
-    /// requests and what tools say of themselves. Absent: tools are found by words alone.
+    /// requests, what tools say of themselves, and the intents of patterns that are offered. Absent: tools and patterns
+    /// are found by words alone.
     pub provider: Option<String>,
     /// The model that embeds.
     pub model: Option<String>,
-    /// Seconds a planning waits for the vector of its request, before it goes by words alone.
+    /// Seconds a planning waits for the vector of its request, before it looks for tools by words alone. For patterns it
+    /// waits 0.15 s at most.
     #[schemars(range(min = 0.05, max = 5.0))]
     pub timeout_seconds: f64,
 }

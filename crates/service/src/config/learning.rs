@@ -26,6 +26,10 @@ pub struct LearningConfig {
     /// Share of the tasks, 0-1, that are planned without memory, so that one can tell what it is worth.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub hold_out_share: f64,
+    /// Cosine, 0-1, of a request and the intent of a pattern from which on they mean alike, where `tools.embeddings` is set.
+    /// Models differ: one that puts everything close to everything needs more.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub meaning_floor: f32,
     /// Days the figures look back.
     #[schemars(range(min = 1, max = 3650))]
     pub window_days: u32,
@@ -86,6 +90,7 @@ impl Default for LearningConfig {
             fragment_support: 3,
             offer_from: OfferFrom::default(),
             hold_out_share: 0.1,
+            meaning_floor: 0.4,
             window_days: 30,
             teams: Vec::new(),
             training_consent: TrainingConsent::default(),

@@ -1,13 +1,17 @@
 //! Patterns: what a planning recalls of them, what people see and decide.
 
 pub mod choice;
+pub mod direction;
 mod document;
 mod fillable;
 mod fragments;
+pub mod fusion;
+mod meaning;
 mod review;
 pub mod standing;
 mod transfer;
 
+pub use meaning::Embedding;
 pub use review::Review;
 
 use crate::interval::{Estimate, Sample, uplift};
@@ -15,9 +19,12 @@ use crate::store::{Fitting, Given, Question, Store, StoreError};
 use choice::{Arm, drawn};
 use chrono::{DateTime, TimeDelta};
 use contracts::learner::{Pattern, RecallRequest, RecallResponse, Scores, Uplift};
+use fusion::{fused, together};
+use meaning::Ranking;
 use serde_json::Value;
 use service::config::{LearningConfig, OfferFrom};
 use standing::State;
+use std::sync::Arc;
 use uuid::Uuid;
 use workflow::hash::Fingerprint;
 
@@ -26,7 +33,7 @@ const MOST_PLANS: usize = 5;
 /// Most parts of plans.
 const MOST_FRAGMENTS: usize = 3;
 /// Of each kind so many are looked at: some are of no use here.
-const MOST_FITTING: i64 = 10;
+const MOST_FITTING: usize = 10;
 /// Requests are matched by so many characters.
 const MAX_QUESTION_CHARS: usize = 20_000;
 /// Scores of tasks that ended in so many days are compared. A pattern that is not shown any more, because it was worse, is
@@ -38,12 +45,17 @@ const COMPARED: TimeDelta = TimeDelta::days(30);
 pub struct Patterns {
     store: Store,
     config: LearningConfig,
+    ranking: Arc<Ranking>,
 }
 
 impl Patterns {
     /// Over the store's patterns.
     pub fn new(store: Store, config: LearningConfig) -> Self {
-        Self { store, config }
+        Self {
+            store,
+            config,
+            ranking: Arc::default(),
+        }
     }
 
     /// What fits a request, chosen by lot; nothing where the task is held out, or the lots favour a plan from scratch. A
@@ -58,12 +70,12 @@ impl Patterns {
             since,
             now,
             text: question(&request),
-            tenant: request.tenant,
-            tools: request.tool_ids,
+            tenant: request.tenant.clone(),
+            tools: request.tool_ids.clone(),
             states: self.offered_states(),
-            limit: MOST_FITTING,
         };
-        let mut fitting = self.store.fitting(&question).await?;
+        let best = self.best(&question, &request).await?;
+        let mut fitting = self.store.fitting(&question, &best).await?;
         fitting.retain(|pattern| fillable::fillable(&pattern.slots, &pattern.subject, &question.text));
         let mut fitting = fragments::most(fitting, MOST_PLANS, MOST_FRAGMENTS);
         let held_out = self.holds_out(task);
@@ -93,12 +105,21 @@ impl Patterns {
         })
     }
 
+    /// What fits best by words, by letters and by meaning.
+    async fn best(&self, question: &Question, request: &RecallRequest) -> Result<Vec<Uuid>, StoreError> {
+        let near = self.store.near(question);
+        let meant = self.ranking.near(&self.store, question, request);
+        let (near, meant) = tokio::try_join!(near, meant)?;
+        Ok(fused(together(near, meant), self.config.meaning_floor, MOST_FITTING))
+    }
+
     /// Whether a task is planned without memory.
     pub fn holds_out(&self, task: Uuid) -> bool {
         held_out(task, self.config.hold_out_share)
     }
 
-    fn offered_states(&self) -> Vec<&'static str> {
+    /// States of patterns that are offered, beside those pinned.
+    pub fn offered_states(&self) -> Vec<&'static str> {
         let least = match self.config.offer_from {
             OfferFrom::Candidate => State::Candidate,
             OfferFrom::Trial => State::Trial,

@@ -3,9 +3,11 @@
 use super::patterns::went_well;
 use super::{Store, StoreError};
 use crate::interval::{Sample, Shares};
+use crate::patterns::fusion::Candidate;
 use crate::patterns::standing::{State, Tally};
 use chrono::{DateTime, Utc};
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 /// Tasks that ran a pattern, and tasks that it was withheld from, that count at most: planning does not wait for more to
@@ -25,8 +27,6 @@ pub struct Question {
     pub tools: Vec<String>,
     /// States of patterns that are offered; those pinned are in any but retired.
     pub states: Vec<&'static str>,
-    /// Most whole plans, and most parts of plans.
-    pub limit: i64,
     /// Scores of tasks that ended before do not count.
     pub since: DateTime<Utc>,
     /// What came of tasks counts half for each so many days they are older than this.
@@ -82,12 +82,11 @@ pub enum Given {
 }
 
 impl Store {
-    /// The patterns that fit best, the best first: ranked by words and by letters, the ranks fused (reciprocal rank
-    /// fusion). Whole plans and parts of plans do not stand in each other's way.
+    /// What may fit, with how it fits by words and by letters.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn fitting(&self, question: &Question) -> Result<Vec<Fitting>, StoreError> {
+    pub async fn near(&self, question: &Question) -> Result<Vec<Candidate>, StoreError> {
         // Any word may match, the rank tells how many do. Each arm reads a bounded number of patterns by its own
         // index, before it asks which of them may be offered. Letters are compared of few: that takes longest.
         let select = sqlx::query(
@@ -106,49 +105,56 @@ impl Store {
                       WHERE tenant = $1 AND template IS NOT NULL ORDER BY pattern_id DESC LIMIT 5000
                   ) AS newest, asked
                   WHERE learner.is_offered(state, pinned, evidence, vouched, $4) AND tools <@ $3 ORDER BY pattern_id DESC LIMIT 300)
-             ), scored AS (
-                 SELECT pattern_id, kind, evidence, by_words, learner.alike(intent, left($2, 1000)) AS by_letters
-                 FROM near
-             ), ranked AS (
-                 SELECT pattern_id, kind, evidence,
-                        1.0 / (60 + rank() OVER (ORDER BY by_words DESC))
-                        + 1.0 / (60 + rank() OVER (ORDER BY by_letters DESC)) AS fit
-                 FROM scored WHERE by_words > 0 OR by_letters >= 0.2
-             ), best AS (
+             )
+             SELECT pattern_id, kind, evidence, by_words, learner.alike(intent, left($2, 1000)) AS by_letters FROM near",
+        );
+        let select = select
+            .bind(&question.tenant)
+            .bind(&question.text)
+            .bind(&question.tools)
+            .bind(&question.states);
+        let read = async {
+            let rows = select.fetch_all(&self.pool).await?;
+            rows.iter().map(candidate).collect::<Result<Vec<_>, _>>()
+        };
+        read.await.map_err(StoreError::query("look for patterns"))
+    }
+
+    /// These patterns of the tenant, in this order, as far as they are still there.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn fitting(&self, question: &Question, best: &[Uuid]) -> Result<Vec<Fitting>, StoreError> {
+        let select = sqlx::query(
+            "WITH best AS (
                  SELECT p.pattern_id, p.kind, p.subject, p.form, p.intent, p.template, p.slots, p.evidence, p.tasks, p.state,
-                        p.pinned, p.counts_after, p.offered, p.offered_went_well, p.withheld, p.withheld_went_well, fit,
+                        p.pinned, p.counts_after, p.offered, p.offered_went_well, p.withheld, p.withheld_went_well, place,
                         -- A stranger's words are shown once somebody vouched for the pattern.
                         coalesce(p.note, CASE WHEN p.pinned OR p.vouched IS NOT NULL THEN p.imported::jsonb ->> 'note' END) AS note
-                 FROM (
-                     SELECT pattern_id, fit,
-                            row_number() OVER (PARTITION BY kind ORDER BY fit DESC, evidence DESC, pattern_id) AS place
-                     FROM ranked
-                 ) AS placed, LATERAL (SELECT * FROM learner.pattern WHERE pattern_id = placed.pattern_id LIMIT 1) AS p
-                 WHERE place <= $5
+                 FROM unnest($2::uuid[]) WITH ORDINALITY AS placed(id, place), LATERAL (
+                     SELECT * FROM learner.pattern WHERE pattern_id = id AND tenant = $1 AND template IS NOT NULL LIMIT 1
+                 ) AS p
              )
              SELECT best.*, judged.*, played.* FROM best, LATERAL (
                  SELECT coalesce(sum(weight), 0)::float8 AS played, coalesce(sum(weight) FILTER (WHERE good), 0)::float8 AS well
                  FROM (
-                     SELECT good, power(0.5, greatest(0, extract(epoch FROM $8 - finished_at)) / $9) AS weight
-                     FROM learner.plays(best.pattern_id, best.form, best.counts_after, $7)
+                     SELECT good, power(0.5, greatest(0, extract(epoch FROM $5 - finished_at)) / $6) AS weight
+                     FROM learner.plays(best.pattern_id, best.form, best.counts_after, $4)
                  ) AS weighed
              ) AS played, LATERAL (
                  SELECT count(*) AS judged, coalesce(sum(quality), 0) AS quality_sum,
                         coalesce(sum(quality * quality), 0) AS quality_squares
                  FROM (
                      SELECT quality FROM learner.ran e
-                     WHERE e.form = best.form AND quality IS NOT NULL AND finished_at >= $6
-                     ORDER BY finished_at DESC, task_id LIMIT $7
+                     WHERE e.form = best.form AND quality IS NOT NULL AND finished_at >= $3
+                     ORDER BY finished_at DESC, task_id LIMIT $4
                  ) AS latest
              ) AS judged
-             ORDER BY fit DESC, evidence DESC, pattern_id",
+             ORDER BY place",
         );
         let select = select
             .bind(&question.tenant)
-            .bind(&question.text)
-            .bind(&question.tools)
-            .bind(&question.states)
-            .bind(question.limit)
+            .bind(best)
             .bind(question.since)
             .bind(LATEST)
             .bind(question.now)
@@ -182,7 +188,7 @@ impl Store {
             });
             read.collect::<Result<Vec<_>, _>>()
         };
-        read.await.map_err(StoreError::query("look for patterns"))
+        read.await.map_err(StoreError::query("read patterns"))
     }
 
     /// What the latest tasks came to that were planned from scratch although these patterns were there for them, each task
@@ -265,6 +271,18 @@ impl Store {
         let noted = insert.execute(&self.pool).await;
         noted.map(drop).map_err(StoreError::query("note an offer"))
     }
+}
+
+/// Of a row with how it fits by words and letters.
+pub(super) fn candidate(row: &PgRow) -> Result<Candidate, sqlx::Error> {
+    Ok(Candidate {
+        pattern: row.try_get("pattern_id")?,
+        fragment: row.try_get::<&str, _>("kind")? == "fragment",
+        evidence: row.try_get("evidence")?,
+        words: row.try_get("by_words")?,
+        letters: row.try_get("by_letters")?,
+        meaning: None,
+    })
 }
 
 #[cfg(test)]

@@ -104,6 +104,7 @@ async fn recall_with(patterns: &Patterns, by: TaskId, request: &str) -> RecallRe
         tool_ids: tools.map(str::to_owned).to_vec(),
         channels: vec!["blog".to_owned()],
         user: "ann".to_owned(),
+        ..RecallRequest::default()
     };
     patterns.recall(by.0, request).await.unwrap()
 }

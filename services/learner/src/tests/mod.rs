@@ -10,6 +10,7 @@ mod fragments;
 mod ingestion;
 mod issues;
 mod learning;
+mod meaning;
 mod memory;
 mod models;
 mod preferences;
@@ -21,6 +22,8 @@ mod rollouts;
 mod success;
 mod training;
 mod uplift;
+
+pub use memory::Dice;
 
 use crate::store::Store;
 use std::time::Duration;

@@ -116,7 +116,7 @@ async fn meaning_finds_more_than_words() {
     let mut similarities = Vec::new();
     for (request, _) in requests() {
         let similarity = loop {
-            match meaning.similarity(request, &tools).await {
+            match meaning.of(request).similarity(&tools).await {
                 Ok(similarity) if similarity.iter().all(Option::is_some) => break similarity,
                 Ok(_) | Err(NoMeaning::Lacking { failed: None, .. }) => sleep(Duration::from_secs(1)).await,
                 Err(error) => panic!("{error}"),
