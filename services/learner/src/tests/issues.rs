@@ -78,7 +78,7 @@ impl Wrote<'_> {
 
 /// A record, but for what is changed in it.
 fn otherwise(record: &NewRecord, change: impl FnOnce(&mut Value)) -> NewRecord {
-    let mut raw: Value = serde_json::from_str(&record.record).unwrap();
+    let mut raw: Value = serde_json::from_str(&record.json).unwrap();
     change(&mut raw);
     let changed = Record {
         task_id: record.task.to_string(),

@@ -59,24 +59,25 @@ pub async fn forget(connection: &mut PgConnection, tenant: &str, tasks: &[Uuid])
     if tasks.is_empty() {
         return Ok(());
     }
-    for statement in [
-        // Who was told their hint was told something all the same.
+    // Who was told their hint was told something all the same.
+    let untell = sqlx::query(
         "UPDATE learner.issue_offer o SET hint_key = $2 FROM (
              SELECT DISTINCT issue_id, hint_key FROM learner.issue_sighting WHERE task_id = ANY($1)
          ) AS said
          WHERE (o.issue_id, o.hint_key) = (said.issue_id, said.hint_key)
            AND NOT EXISTS (SELECT FROM learner.issue_sighting s WHERE (s.issue_id, s.hint_key) = (o.issue_id, o.hint_key)
                            AND s.task_id <> ALL($1))",
+    );
+    untell.bind(tasks).bind(Uuid::nil()).execute(&mut *connection).await?;
+    let delete = sqlx::query(
         "DELETE FROM learner.issue i USING (
              SELECT DISTINCT issue_id, hint_key FROM learner.issue_sighting WHERE task_id = ANY($1)
          ) AS said
-         WHERE i.issue_id = said.issue_id AND (i.hint_key IS NULL OR i.hint_key = said.hint_key) AND i.issue_id <> $2
+         WHERE i.issue_id = said.issue_id AND (i.hint_key IS NULL OR i.hint_key = said.hint_key)
            AND NOT EXISTS (SELECT FROM learner.issue_sighting s WHERE s.issue_id = i.issue_id
                            AND (i.hint_key IS NULL OR s.hint_key = i.hint_key) AND s.task_id <> ALL($1))",
-    ] {
-        let statement = sqlx::query(statement).bind(tasks).bind(Uuid::nil());
-        statement.execute(&mut *connection).await?;
-    }
+    );
+    delete.bind(tasks).execute(&mut *connection).await?;
     note_news(connection, &[tenant.to_owned()]).await
 }
 
