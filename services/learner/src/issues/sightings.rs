@@ -214,10 +214,10 @@ impl<'r> Rounds<'r> {
     fn ran_between(&self, key: &str, nth: usize, judgements: usize) -> bool {
         let first = self.0.values().flatten().min().copied().unwrap_or_default();
         let round = |nth: usize| first.saturating_add(nth as u64);
-        let rounds = self.0.get(key).into_iter().flatten();
-        rounds
-            .into_iter()
-            .any(|ran| (round(nth + 1)..round(judgements)).contains(ran))
+        let later = round(nth + 1)..round(judgements);
+        self.0
+            .get(key)
+            .is_some_and(|rounds| rounds.iter().any(|ran| later.contains(ran)))
     }
 }
 

@@ -254,7 +254,7 @@ fn avoided(on_hard: f64, on_easy: f64) -> (f64, f64, f64) {
 
 #[test]
 fn to_count_only_tasks_that_ran_the_tool_would_be_wrong_where_being_told_makes_planners_avoid_it() {
-    // Left alone where it would go wrong: half of what telling does is not seen.
+    // Left alone where it would go wrong: a third of what telling does is not seen.
     let (all, ran, truth) = avoided(0.7, 0.0);
     assert!((all - truth).abs() < 0.02, "all tasks: {all}, and {truth} is true");
     assert!(
