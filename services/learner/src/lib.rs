@@ -36,6 +36,7 @@ pub use store::{models as kept_models, rollouts};
 mod tests;
 
 use crate::backoff::Backoff;
+use crate::business::Settling;
 use crate::coordinator::Coordinator;
 use crate::erasures::Erasures;
 use crate::export::{Exports, Rules};
@@ -165,6 +166,11 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
     let preferences = Preferences::new(store.clone(), teams).telling(erasures);
     let days = config.learning.window_days;
     let learner = rpc::Learner::new(exports.clone(), imports, patterns, preferences, store.clone(), days);
+    let settling = Settling {
+        store: store.clone(),
+        turns: learner.business_turns(),
+    };
+    tokio::spawn(settling.run(ctx.shutdown.clone()));
     let service = LearnerServiceServer::new(learner).max_decoding_message_size(65 << 20);
     let shutdown = ctx.shutdown.clone();
     Server::builder()

@@ -20,6 +20,7 @@ use contracts::learner::{
 };
 use contracts::problem::Problem;
 use futures::stream::{self, BoxStream, StreamExt};
+use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
@@ -33,7 +34,7 @@ pub struct Learner {
     store: Store,
     window_days: u32,
     /// Turns of those about business metrics.
-    business: Semaphore,
+    business: Arc<Semaphore>,
 }
 
 impl Learner {
@@ -53,7 +54,7 @@ impl Learner {
             preferences,
             store,
             window_days,
-            business: Semaphore::new(business::AT_A_TIME),
+            business: Arc::new(Semaphore::new(business::AT_A_TIME)),
         }
     }
 

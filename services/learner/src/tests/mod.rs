@@ -9,6 +9,7 @@ mod fragments;
 mod ingestion;
 mod issues;
 mod learning;
+mod levels;
 mod memory;
 mod models;
 mod preferences;
