@@ -35,6 +35,7 @@ pub mod rollout;
 mod tests;
 
 use crate::backoff::Backoff;
+use crate::business::Settling;
 use crate::coordinator::Coordinator;
 use crate::driver::Driver;
 use crate::erasures::Erasures;
@@ -183,6 +184,11 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
     let preferences = Preferences::new(store.clone(), teams).telling(erasures);
     let days = config.learning.window_days;
     let learner = rpc::Learner::new(exports.clone(), imports, patterns, preferences, store.clone(), days);
+    let settling = Settling {
+        store: store.clone(),
+        turns: learner.business_turns(),
+    };
+    tokio::spawn(settling.run(ctx.shutdown.clone()));
     let providers = config.llm.all_providers().into_keys().collect();
     let models = ModelServiceServer::new(rpc::ModelRegistry::new(store.clone(), providers));
     let service = LearnerServiceServer::new(learner).max_decoding_message_size(65 << 20);

@@ -37,16 +37,16 @@ pub enum AnalysisError {
 
 /// A metric in a segment, and what may be said of it.
 #[derive(Debug, Serialize)]
-struct Entry {
+pub struct Entry {
     name: String,
     segment: Option<String>,
-    level: Option<Level>,
-    before: Option<f64>,
-    after: Option<f64>,
-    effect: Option<f64>,
-    interval: Option<[f64; 2]>,
+    pub(super) level: Option<Level>,
+    pub(super) before: Option<f64>,
+    pub(super) after: Option<f64>,
+    pub(super) effect: Option<f64>,
+    pub(super) interval: Option<[f64; 2]>,
     n: usize,
-    statement: String,
+    pub(super) statement: String,
     intervention: Value,
     window: Option<Sided>,
     tests: Vec<Test>,
@@ -77,12 +77,19 @@ struct Read {
     is_cut: bool,
 }
 
-/// Answers a question.
-///
-/// # Errors
-/// When the task that is asked about has not ended, or the database does not answer.
-pub async fn analyse(store: &Store, query: Query) -> Result<Value, AnalysisError> {
-    let began = began(store, &query).await?;
+/// Before and after, of each series that is asked about.
+struct Compared {
+    asked: Vec<Series>,
+    entries: Vec<Entry>,
+    /// Chance of a claim where nothing happened, of each.
+    alpha: f64,
+    /// There are, of metrics.
+    names: i64,
+    series_left_out: i64,
+}
+
+async fn compared(store: &Store, query: &Query) -> Result<Compared, AnalysisError> {
+    let began = began(store, query).await?;
     let names: Option<Vec<String>> = query.name.clone().map(|name| vec![name]);
     let segment = query.segment.as_deref();
     let of = |names| store.series(&query.tenant, names, segment, MOST_NAMES);
@@ -91,19 +98,48 @@ pub async fn analyse(store: &Store, query: Query) -> Result<Value, AnalysisError
         [] => (Vec::new(), 0, 0),
         controls => of(Some(controls)).await?,
     };
-    let asked: Vec<&Series> = own.iter().filter(|series| is_asked(&query, series)).collect();
-    let start = began.as_ref().ok().map(|began| start(&query, began));
-    let read = read(store, &query, start.as_ref(), &own, others).await?;
+    let asked: Vec<Series> = own.iter().filter(|series| is_asked(query, series)).cloned().collect();
+    let start = began.as_ref().ok().map(|began| start(query, began));
+    let read = read(store, query, start.as_ref(), &own, others).await?;
 
     // Of many that are looked at, some look as if something had happened (Bonferroni): name one to have it tested alone.
     let alpha = ALPHA / asked.len().max(1) as f64;
-    let mut entries: Vec<Entry> = asked
+    let entries = asked
         .iter()
         .map(|series| match (&start, &began) {
-            (Some(start), _) => before_and_after(series, start, &query, &read, alpha),
+            (Some(start), _) => before_and_after(series, start, query, &read, alpha),
             (None, began) => unanswered(series, began.as_ref().err().copied().unwrap_or(Needs::Beginning)),
         })
         .collect();
+    Ok(Compared {
+        asked,
+        entries,
+        alpha,
+        names: total,
+        series_left_out,
+    })
+}
+
+/// Before and after of the one series that a question names, in the words of a document; none where it is not there.
+///
+/// # Errors
+/// As [`analyse`].
+pub async fn of_one(store: &Store, query: &Query) -> Result<Option<Entry>, AnalysisError> {
+    Ok(compared(store, query).await?.entries.into_iter().next())
+}
+
+/// Answers a question.
+///
+/// # Errors
+/// When the task that is asked about has not ended, or the database does not answer.
+pub async fn analyse(store: &Store, query: Query) -> Result<Value, AnalysisError> {
+    let Compared {
+        asked,
+        mut entries,
+        alpha,
+        names,
+        series_left_out,
+    } = compared(store, &query).await?;
     let level = level_for(entries.iter().map(|entry| entry.level));
     let ids: Vec<i64> = asked.iter().map(|series| series.id).collect();
     let (arms, outcomes) = store.arms(&query.tenant, &ids).await?;
@@ -120,8 +156,8 @@ pub async fn analyse(store: &Store, query: Query) -> Result<Value, AnalysisError
         "correlations": together,
         "level": level,
         "window": {"days": query.days, "until": rfc3339(query.now), "correlations": window},
-        "names": total,
-        "names_left_out": (total - MOST_NAMES).max(0),
+        "names": names,
+        "names_left_out": (names - MOST_NAMES).max(0),
         "series_left_out": series_left_out,
         "points_left_out": left_out.into_iter().map(|(reason, points)| json!({"reason": reason, "points": points})).collect::<Vec<_>>(),
     }))
@@ -322,12 +358,13 @@ fn entry(series: &Series, finding: &Finding, began: &str, days: usize, intervent
     }
 }
 
-async fn together(store: &Store, query: &Query, asked: &[&Series]) -> Result<(Vec<Association>, Value), StoreError> {
+async fn together(store: &Store, query: &Query, asked: &[Series]) -> Result<(Vec<Association>, Value), StoreError> {
     let days = recent(query);
     let ids: Vec<i64> = asked.iter().map(|series| series.id).collect();
+    let asked: Vec<&Series> = asked.iter().collect();
     let values = by_series(&store.daily(&ids, days).await?);
     let tasks = store.task_days(&query.tenant, days).await?;
-    let mut found = associations(asked, &values, &tasks, days);
+    let mut found = associations(&asked, &values, &tasks, days);
     found.truncate(MOST_ASSOCIATIONS);
     if query.name.is_none() {
         let of_success = success::associations(store, &query.tenant).await?;

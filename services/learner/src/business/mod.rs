@@ -12,6 +12,7 @@ mod point;
 mod query;
 mod report;
 mod requested;
+mod settle;
 mod together;
 mod window;
 
@@ -23,4 +24,5 @@ pub use point::Point;
 pub use query::Query;
 pub use report::take;
 pub use requested::{Request, Requested, requested};
+pub use settle::Settling;
 pub use together::Association;

@@ -7,7 +7,7 @@ use contracts::problem::Problem;
 use uuid::Uuid;
 
 /// Days on each side, where nobody says otherwise.
-const USUAL_DAYS: u32 = 14;
+pub const USUAL_DAYS: u32 = 14;
 const DAYS: std::ops::RangeInclusive<u32> = 7..=90;
 /// How far back a comparison may begin.
 const PAST: TimeDelta = TimeDelta::days(3650);

@@ -195,9 +195,12 @@ impl File {
 
 fn shaped(rules: &Rules, chosen: &Chosen, stored: &StoredRecord) -> Result<TrainingRecord, NotWritten> {
     let mut record: TrainingRecord = if chosen.imported {
-        serde_json::from_str(&stored.json)?
+        TrainingRecord::parse(&stored.json)?
     } else {
         let mut record = from_raw(&stored.record.to_string(), &stored.json, stored.ratings.as_deref())?;
+        if let Some(levels) = &stored.levels {
+            record.settled(levels)?;
+        }
         if record.consent == Consent::Unknown {
             record.consent = Consent::from(rules.consent);
         }

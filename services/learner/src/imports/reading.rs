@@ -3,7 +3,7 @@
 use super::bounds;
 use super::lines::{Line, MOST_BYTES};
 use crate::export::case;
-use crate::record::{Consent, Split, TrainingRecord, schema};
+use crate::record::{Consent, FORMER_VERSION, Split, TrainingRecord, former_schema, schema};
 use crate::scrub::Scrubber;
 use crate::store::NewImport;
 use chrono::DateTime;
@@ -37,6 +37,8 @@ impl Fault {
 #[derive(Debug)]
 pub struct Reader {
     schema: Validator,
+    /// Of the version before.
+    former: Validator,
     scrubber: Scrubber,
 }
 
@@ -46,9 +48,15 @@ impl Reader {
     /// # Errors
     /// When the schema is none, which a test rules out.
     pub fn new(scrubber: Scrubber) -> anyhow::Result<Self> {
-        let schema = jsonschema::draft202012::new(&schema())
-            .map_err(|error| anyhow::anyhow!("the schema of records cannot be used: {error}"))?;
-        Ok(Self { schema, scrubber })
+        let validator = |schema: Value| {
+            let validator = jsonschema::draft202012::new(&schema);
+            validator.map_err(|error| anyhow::anyhow!("the schema of records cannot be used: {error}"))
+        };
+        Ok(Self {
+            schema: validator(schema())?,
+            former: validator(former_schema())?,
+            scrubber,
+        })
     }
 
     /// The record of a line; none for an empty one.
@@ -68,14 +76,17 @@ impl Reader {
         self.valid(text)?;
         // Read once more from the text: a member that is there twice is noticed only so.
         let record: TrainingRecord =
-            serde_json::from_str(text).map_err(|error| Fault::at("", format!("no training record: {error}")))?;
+            TrainingRecord::parse(text).map_err(|error| Fault::at("", format!("no training record: {error}")))?;
         self.import(record).map(Some)
     }
 
     /// What was read for it is not held on to.
     fn valid(&self, text: &str) -> Result<(), Fault> {
         let document: Value = serde_json::from_str(text).map_err(|error| Fault::at("", format!("no JSON: {error}")))?;
-        let Some(error) = self.schema.iter_errors(&document).next() else {
+        let version = document.get("schema_version").and_then(Value::as_u64);
+        let is_former = version == Some(FORMER_VERSION.into());
+        let schema = if is_former { &self.former } else { &self.schema };
+        let Some(error) = schema.iter_errors(&document).next() else {
             return Ok(());
         };
         let pointer = error.instance_path().to_string();

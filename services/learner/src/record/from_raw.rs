@@ -34,7 +34,7 @@ pub fn from_raw(record_id: &str, raw: &str, ratings: Option<&str>) -> Result<Tra
         quality: quality::quality(&raw),
         blame: quality::blame(&raw),
         business_metrics: metrics
-            .filter_map(|(name, value)| Some((name.clone(), value.as_f64()?)))
+            .filter_map(|(name, value)| Some((name.clone(), value.as_f64()?.into())))
             .collect(),
         labels: labels::read(&raw, ratings.unwrap_or_default()),
         models: models::read(&raw),

@@ -3,6 +3,7 @@
 //! Free-form values (arguments, outputs, evidence, preferences) are JSON texts, so that the schema is closed and
 //! column formats can hold a record. Persons are not named: a decision says that a human took it, not who.
 
+mod business_metric;
 mod context;
 mod from_raw;
 pub mod json;
@@ -16,11 +17,12 @@ mod split;
 #[cfg(test)]
 pub mod tests;
 
+pub use business_metric::BusinessMetric;
 pub use from_raw::{UnreadableRecord, from_raw};
 pub use labels::Decision;
 pub use plan::{Plan, PlannedStep, Step};
 pub use quality::{Quality, Round};
-pub use shape::schema;
+pub use shape::{former_schema, schema};
 pub use split::Split;
 
 use context::Context;
@@ -34,13 +36,15 @@ use service::config::TrainingConsent;
 use std::collections::BTreeMap;
 
 /// Version of the shape below. Members may be added under it; none changes its meaning.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
+/// The version before, which can be read still: its business metrics were figures alone.
+pub const FORMER_VERSION: u32 = 1;
 
 /// A training record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingRecord {
-    /// 1.
+    /// 2.
     pub schema_version: u32,
     /// The task's id: a UUID, in lower case.
     pub record_id: String,
@@ -63,8 +67,9 @@ pub struct TrainingRecord {
     pub quality: Option<Quality>,
     /// Steps that were blamed, round by round.
     pub blame: Vec<Blame>,
-    /// Figures the client gave with the request.
-    pub business_metrics: BTreeMap<String, f64>,
+    /// Figures the client gave with the request, and those that were reported for the task, by name.
+    #[serde(deserialize_with = "business_metric::read")]
+    pub business_metrics: BTreeMap<String, BusinessMetric>,
     /// How it ended and what people decided.
     pub labels: Labels,
     /// Which models took part.
@@ -73,6 +78,20 @@ pub struct TrainingRecord {
     pub consent: Consent,
     /// The part of a data set it belongs to: a function of `cluster` alone, 80 / 10 / 10.
     pub split: Split,
+}
+
+impl TrainingRecord {
+    /// Of JSON text, of this version or the one before.
+    ///
+    /// # Errors
+    /// When it is no record.
+    pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        let mut record: Self = serde_json::from_str(text)?;
+        if record.schema_version == FORMER_VERSION {
+            record.schema_version = SCHEMA_VERSION;
+        }
+        Ok(record)
+    }
 }
 
 /// Whether the data's owner allowed training with it.

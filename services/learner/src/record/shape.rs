@@ -1,6 +1,6 @@
 //! The published shape of a record.
 
-use super::{SCHEMA_VERSION, TrainingRecord};
+use super::{FORMER_VERSION, SCHEMA_VERSION, TrainingRecord};
 use serde_json::{Value, json};
 
 /// A UUID as records write it.
@@ -10,7 +10,7 @@ const UUID: &str = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 pub fn schema() -> Value {
     let mut schema = schemars::schema_for!(TrainingRecord).to_value();
     if let Some(members) = schema.as_object_mut() {
-        members.insert("$id".to_owned(), json!("urn:orchestrator:schema:training-record:1"));
+        members.insert("$id".to_owned(), json!("urn:orchestrator:schema:training-record:2"));
         members.insert("title".to_owned(), json!("Training record"));
     }
     restrict(
@@ -26,6 +26,24 @@ pub fn schema() -> Value {
         "/properties/cluster",
         "pattern",
         json!(format!("^$|{UUID}")),
+    );
+    schema
+}
+
+/// JSON Schema (2020-12) of a record of the version before.
+pub fn former_schema() -> Value {
+    let mut schema = schema();
+    restrict(
+        &mut schema,
+        "/properties/schema_version",
+        "const",
+        json!(FORMER_VERSION),
+    );
+    restrict(
+        &mut schema,
+        "/properties/business_metrics",
+        "additionalProperties",
+        json!({"type": "number"}),
     );
     schema
 }

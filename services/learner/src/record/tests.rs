@@ -89,7 +89,7 @@ fn a_completed_task_is_told_whole() {
         .map(|b| (b.round, b.step_key.as_str(), b.failed_check.as_deref()))
         .collect();
     assert_eq!(blame, [(0, "draft", None), (0, "draft", Some("/text"))]);
-    assert_eq!(record.business_metrics["revenue_monthly"], 50_000.0);
+    assert_eq!(record.business_metrics["revenue_monthly"], 50_000.0.into());
     assert_eq!(record.context.metadata["team"], "web");
     let told: Vec<_> = record
         .context

@@ -5,8 +5,9 @@ use crate::business::{Query, analyse, take};
 use chrono::DateTime;
 use contracts::learner::{AnalyseBusinessMetricsRequest, LearningDocument, RecordBusinessMetricsRequest};
 use contracts::problem::Problem;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 /// Reports and questions that are worked on at a time; each holds a connection.
@@ -41,6 +42,11 @@ impl Learner {
 }
 
 impl Learner {
+    /// Turns of those about business metrics, for whoever works on them in the background.
+    pub fn business_turns(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.business)
+    }
+
     /// Reading many points takes long: plannings and what is learned must not wait for a connection meanwhile.
     async fn turn(&self) -> Result<SemaphorePermit<'_>, Problem> {
         let turn = timeout(PATIENCE, self.business.acquire()).await;

@@ -24,6 +24,7 @@ use contracts::learner::{
 };
 use contracts::problem::Problem;
 use futures::stream::{self, BoxStream, StreamExt};
+use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
@@ -37,7 +38,7 @@ pub struct Learner {
     store: Store,
     window_days: u32,
     /// Turns of those about business metrics.
-    business: Semaphore,
+    business: Arc<Semaphore>,
 }
 
 impl Learner {
@@ -57,7 +58,7 @@ impl Learner {
             preferences,
             store,
             window_days,
-            business: Semaphore::new(business::AT_A_TIME),
+            business: Arc::new(Semaphore::new(business::AT_A_TIME)),
         }
     }
 

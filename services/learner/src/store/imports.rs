@@ -56,14 +56,14 @@ impl Store {
 
 /// What is there already.
 struct Known {
-    /// By id; none: of this system's own.
+    /// By id; none: of this system's own; empty: its content is not known any more.
     by_id: BTreeMap<Uuid, Option<Vec<u8>>>,
 }
 
 impl Known {
     fn note(&mut self, record: &NewImport) -> Imported {
         match self.by_id.get(&record.case.record) {
-            Some(Some(hash)) if *hash != record.hash => Imported::Conflict,
+            Some(Some(hash)) if !hash.is_empty() && *hash != record.hash => Imported::Conflict,
             Some(_) => Imported::Duplicate,
             None => {
                 self.by_id.insert(record.case.record, Some(record.hash.clone()));

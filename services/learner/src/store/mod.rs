@@ -26,7 +26,10 @@ pub mod rollouts;
 mod selection;
 mod success;
 
-pub use business::{Arm, Began, Beginning, Daily, MOST_TOUCHES, NewReport, Outcome, Outcomes, Series, TaskDay, Touch};
+pub use business::{
+    Arm, Began, Beginning, Daily, DueLevel, MOST_TOUCHES, NewReport, Outcome, Outcomes, Series, SettledLevel, TaskDay,
+    Touch,
+};
 pub use cases::{NewCase, Unplaced};
 pub use erasure::Erased;
 pub use erasure_orders::ErasureOrder;

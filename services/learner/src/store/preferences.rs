@@ -336,6 +336,7 @@ impl Store {
                  UNION ALL SELECT 'case ' || to_jsonb(t)::text FROM learner.training_case t
                  UNION ALL SELECT 'imported ' || to_jsonb(t)::text FROM learner.imported t
                  UNION ALL SELECT 'point ' || to_jsonb(t)::text FROM learner.metric_point t
+                 UNION ALL SELECT 'level ' || to_jsonb(t)::text FROM learner.metric_level t
                  UNION ALL SELECT 'set aside ' || to_jsonb(t)::text FROM learner.set_aside t
                  UNION ALL SELECT 'export ' || tenant || convert_from(bytes, 'UTF8')
                            FROM learner.export_chunk JOIN learner.export USING (export_id)

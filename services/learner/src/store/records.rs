@@ -56,6 +56,8 @@ pub struct StoredRecord {
     pub json: String,
     /// JSON list of what people said of it; none: nothing.
     pub ratings: Option<String>,
+    /// JSON of what was settled of its business metrics, by name; none: nothing.
+    pub levels: Option<String>,
 }
 
 impl Store {
@@ -259,9 +261,14 @@ pub(super) async fn by_id(
              SELECT json_agg(json_build_object('rating', rating, 'comment', comment, 'dimension', dimension,
                                                'step_id', step_id) ORDER BY created_at, feedback_id)::text
              FROM learner.feedback f WHERE f.task_id = r.task_id AND f.tenant = r.tenant
+         ), (
+             SELECT json_object_agg(name, json_build_object('segment', nullif(segment, ''), 'level', level,
+                        'before', before, 'after', after, 'effect', effect, 'statement', statement,
+                        'interval', CASE WHEN lower_end IS NOT NULL THEN json_build_array(lower_end, upper_end) END))::text
+             FROM learner.metric_level m WHERE m.task_id = r.task_id AND m.tenant = r.tenant AND look_at IS NULL
          ) FROM learner.record r WHERE tenant = $1 AND task_id = ANY($2)
          UNION ALL
-         SELECT record_id, record, NULL FROM learner.imported WHERE tenant = $1 AND record_id = ANY($3)",
+         SELECT record_id, record, NULL, NULL FROM learner.imported WHERE tenant = $1 AND record_id = ANY($3)",
     );
     let rows = select
         .bind(tenant)
@@ -275,6 +282,7 @@ pub(super) async fn by_id(
                 record: row.try_get(0)?,
                 json: row.try_get(1)?,
                 ratings: row.try_get(2)?,
+                levels: row.try_get(3)?,
             })
         };
         rows.iter().map(read).collect()

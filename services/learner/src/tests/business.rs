@@ -10,15 +10,15 @@ use contracts::problem::Problem;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-fn now() -> DateTime<Utc> {
+pub fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_900_000_000, 0).unwrap()
 }
 
-fn at(days_ago: i64) -> String {
+pub fn at(days_ago: i64) -> String {
     (now() - TimeDelta::days(days_ago)).to_rfc3339()
 }
 
-async fn report_as(store: &Store, tenant: &str, points: Value, key: &str) -> Result<(Value, bool), Problem> {
+pub async fn report_as(store: &Store, tenant: &str, points: Value, key: &str) -> Result<(Value, bool), Problem> {
     let request = RecordBusinessMetricsRequest {
         tenant: tenant.to_owned(),
         actor: "bob".to_owned(),
@@ -64,7 +64,7 @@ fn completed(n: u32, days_ago: i64, metrics: Value) -> NewRecord {
 }
 
 /// Days of a metric: `before` up to so long ago, `after` from then on; they wave, so that they can be told apart.
-fn days(name: &str, segment: Option<&str>, began: i64, [before, after]: [f64; 2], wave: f64) -> Vec<Value> {
+pub fn days(name: &str, segment: Option<&str>, began: i64, [before, after]: [f64; 2], wave: f64) -> Vec<Value> {
     let value = |day: i64| {
         let level = if day < began { after } else { before };
         level + wave * ((day * day) as f64 * 0.7 + wave).sin()

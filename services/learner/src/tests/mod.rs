@@ -10,6 +10,7 @@ mod fragments;
 mod ingestion;
 mod issues;
 mod learning;
+mod levels;
 mod meaning;
 mod memory;
 mod models;

@@ -58,7 +58,7 @@ pub fn varied(count: u32) -> Vec<NewRecord> {
         .collect()
 }
 
-async fn import(learner: &Learner, bytes: &[u8]) -> Value {
+pub async fn import(learner: &Learner, bytes: &[u8]) -> Value {
     let first = ImportChunk {
         tenant: "acme".to_owned(),
         chunk: Vec::new(),
@@ -72,7 +72,7 @@ async fn import(learner: &Learner, bytes: &[u8]) -> Value {
     serde_json::from_str(&report.json).unwrap()
 }
 
-fn lines(bytes: &[u8]) -> Vec<Value> {
+pub fn lines(bytes: &[u8]) -> Vec<Value> {
     let lines = std::str::from_utf8(bytes).unwrap().lines();
     lines.map(|line| serde_json::from_str(line).unwrap()).collect()
 }

@@ -2,6 +2,7 @@
 
 use crate::record::{Plan, PlannedStep, Step, TrainingRecord};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// What a planner is told.
 pub const PLANNER: &str = "You plan work. Answer with a plan, as a JSON object {\"summary\", \"steps\": [{\"key\", \
@@ -24,8 +25,13 @@ pub fn request(record: &TrainingRecord) -> String {
     if !record.context.channels.is_empty() {
         say("Channels", &record.context.channels.join(", "));
     }
-    if !record.business_metrics.is_empty() {
-        say("Business metrics", &json!(record.business_metrics).to_string());
+    // As the planner was told them: what became of them was not known then.
+    let figures = record.business_metrics.iter();
+    let figures: BTreeMap<&String, f64> = figures
+        .filter_map(|(name, metric)| Some((name, metric.value?)))
+        .collect();
+    if !figures.is_empty() {
+        say("Business metrics", &json!(figures).to_string());
     }
     text
 }

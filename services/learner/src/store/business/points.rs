@@ -150,6 +150,12 @@ pub(super) async fn insert(
              UPDATE learner.metric_series s SET points = s.points + n.points
              FROM (SELECT series_id, count(*) AS points FROM kept GROUP BY series_id) AS n
              WHERE s.series_id = n.series_id RETURNING s.points
+         ), awaited AS (
+             -- Figures seldom come alone: who reports more of them has some days to do so.
+             INSERT INTO learner.metric_level (tenant, task_id, name, look_at)
+             SELECT DISTINCT s.tenant, task_id, s.name, now() + interval '2 days'
+             FROM said JOIN learner.metric_series s USING (series_id) WHERE task_id IS NOT NULL
+             ON CONFLICT DO NOTHING
          )
          SELECT array(SELECT CASE WHEN known IS NULL THEN 'recorded' WHEN known = value THEN 'unchanged'
                                   ELSE 'corrected' END FROM told ORDER BY place) AS became,
