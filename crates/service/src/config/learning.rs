@@ -29,7 +29,7 @@ pub struct LearningConfig {
     /// Cosine, 0-1, of a request and the intent of a pattern from which on they mean alike, where `tools.embeddings` is set.
     /// Models differ: one that puts everything close to everything needs more.
     #[schemars(range(min = 0.0, max = 1.0))]
-    pub meaning_floor: f32,
+    pub meaning_floor: f64,
     /// Days the figures look back.
     #[schemars(range(min = 1, max = 3650))]
     pub window_days: u32,

@@ -9,7 +9,7 @@ use sqlx::Row;
 use uuid::Uuid;
 
 /// Directions of a tenant that a request is compared with, those of the newest patterns.
-const MOST_COMPARED: i64 = 5_000;
+const MOST_COMPARED: i64 = 1_000;
 
 /// A pattern whose intent nobody knows the meaning of.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -141,7 +141,8 @@ impl Store {
     /// As after an upgrade from before there were patterns; feedback and offers stay.
     pub async fn forget_patterns(&self) {
         for statement in [
-            "TRUNCATE learner.pattern, learner.evidence, learner.pattern_use, learner.fragment, learner.fragment_sign",
+            "TRUNCATE learner.pattern, learner.pattern_meaning, learner.evidence, learner.pattern_use, learner.fragment,
+                      learner.fragment_sign",
             "UPDATE learner.record SET studied = false, author = NULL, refinements = NULL, usd = NULL, escalated = NULL, overridden = NULL,
                     forecast_quality = NULL, forecast_usd = NULL, steps_usd = NULL, forecast_seconds = NULL, steps_seconds = NULL",
         ] {
