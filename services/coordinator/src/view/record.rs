@@ -19,8 +19,8 @@ use workflow::vocabulary::{Action, GateKind, Status};
 pub struct Documents<'a> {
     pub gates: &'a [GateLine],
     pub costs: &'a [CostLine],
-    /// Every judgement, in order.
-    pub assessments: &'a [PayloadNo],
+    /// Every judgement, in order, and the version of the plan that it is of.
+    pub assessments: &'a [(PayloadNo, Option<u32>)],
 }
 
 /// The record: what is kept beside a task's status document stands by itself and is left out of it.
@@ -68,7 +68,8 @@ pub fn record<'a>(facts: &'a Facts, documents: Documents<'_>) -> Record<'a> {
     let submission = &facts.submission;
     let mut planning = facts.planning();
     let task = status::outline(facts, &planning, Depth::Progress);
-    let assessments = documents.assessments.iter().filter_map(|no| facts.bodies.value(*no));
+    let assessments = documents.assessments.iter();
+    let assessments = assessments.filter_map(|(no, version)| Some(assessment(facts.bodies.value(*no)?, *version)));
     let mut gates: Vec<Value> = documents.gates.iter().map(gate).collect();
     gates.extend(automatic_approval(facts));
     Record {
@@ -96,6 +97,14 @@ pub fn record<'a>(facts: &'a Facts, documents: Documents<'_>) -> Record<'a> {
         issues_told: taken(&mut planning, "issues"),
         configuration: configuration(facts),
     }
+}
+
+/// As it came, and `plan_version`: keys of steps are those of that plan.
+fn assessment(mut document: Value, plan_version: Option<u32>) -> Value {
+    if let (Some(members), Some(version)) = (document.as_object_mut(), plan_version) {
+        members.insert("plan_version".to_owned(), version.into());
+    }
+    document
 }
 
 fn configuration(facts: &Facts) -> Option<String> {

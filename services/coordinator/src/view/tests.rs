@@ -454,7 +454,7 @@ fn a_record_holds_all_the_learner_needs_once() {
         .payloads
         .iter()
         .filter(|p| p.kind == "assessment")
-        .map(|p| p.no)
+        .map(|p| (p.no, Some(1)))
         .collect();
     let costs = [];
     let documents = Documents {
@@ -481,6 +481,7 @@ fn a_record_holds_all_the_learner_needs_once() {
         (&json!("A post"), &json!("Facts first."), &json!("offline"))
     );
     assert_eq!(record["assessments"][0]["dimensions"]["tone"]["score"], 0.8);
+    assert_eq!(record["assessments"][0]["plan_version"], 1);
     assert_eq!(record["plan"]["steps"][1]["key"], "check");
     let submitted = json!({
         "request": "Write about AI", "business_metrics": { "revenue": 5.0 }, "preferences": { "tone": "dry" },

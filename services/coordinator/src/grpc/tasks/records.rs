@@ -12,6 +12,7 @@ use contracts::coordinator::{GetRecordsRequest, ListFinishedRequest, ListFinishe
 use contracts::problem::Problem;
 use futures::channel::mpsc;
 use futures::{SinkExt, TryStreamExt};
+use serde::Deserialize;
 use sqlx::PgPool;
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -117,14 +118,13 @@ async fn records(sources: Vec<Source>) -> Result<Vec<Record>, StoreError> {
 /// What a record is made from.
 struct Source {
     ended: Ended,
-    assessments: Vec<PayloadNo>,
+    assessments: Vec<(PayloadNo, Option<u32>)>,
     texts: Texts,
 }
 
 impl Source {
     async fn read(pool: &PgPool, ended: Ended, payloads: Vec<StoredPayload>) -> Result<Self, StoreError> {
-        let is_assessment = |p: &&StoredPayload| p.kind == "assessment";
-        let assessments: Vec<PayloadNo> = payloads.iter().filter(is_assessment).map(|p| p.no).collect();
+        let assessments = assessments(&ended, &payloads);
         let shown = shown(&ended, &assessments);
         let texts = payloads.into_iter().filter(|p| shown.contains(&p.no));
         let mut texts: Texts = texts.map(|p| (p.no, p.text)).collect();
@@ -167,8 +167,29 @@ impl Source {
     }
 }
 
+/// Judgements, each with the version of the plan that was in force: payloads are numbered in the order in which they came.
+/// A plan whose lists are opened is stored once more under its version.
+fn assessments(ended: &Ended, payloads: &[StoredPayload]) -> Vec<(PayloadNo, Option<u32>)> {
+    #[derive(Deserialize)]
+    struct Plan {
+        version: u32,
+    }
+    let plans = payloads.iter().filter(|p| p.kind == "plan").count();
+    // Nearly always there is one plan, which then need not be read.
+    let mut version = ended.task.plan.as_ref().map(|plan| plan.version).filter(|_| plans == 1);
+    let mut found = Vec::new();
+    for payload in payloads {
+        match payload.kind.as_str() {
+            "plan" if plans > 1 => version = serde_json::from_str(&payload.text).ok().map(|plan: Plan| plan.version),
+            "assessment" => found.push((payload.no, version)),
+            _ => {}
+        }
+    }
+    found
+}
+
 /// What a record shows; plans of earlier versions are not, nor what their steps made.
-fn shown(ended: &Ended, assessments: &[PayloadNo]) -> Vec<PayloadNo> {
+fn shown(ended: &Ended, assessments: &[(PayloadNo, Option<u32>)]) -> Vec<PayloadNo> {
     let outputs = ended.task.steps.iter().filter_map(|s| s.output).map(|o| o.payload);
     let mut shown = view::wanted(&ended.task);
     shown.extend(outputs);
@@ -180,6 +201,6 @@ fn shown(ended: &Ended, assessments: &[PayloadNo]) -> Vec<PayloadNo> {
             .flat_map(|s| s.others.iter().map(|made| made.payload)),
     );
     shown.extend(ended.task.deliveries.iter().filter_map(|d| d.draft).map(|o| o.payload));
-    shown.extend(assessments);
+    shown.extend(assessments.iter().map(|(no, _)| no));
     shown
 }

@@ -100,6 +100,10 @@ async fn a_submitted_plan_is_worked_through_edited_approved_and_recorded() {
     );
     assert_eq!(record["drafts"], json!([{ "channel": "blog", "content": "abc" }]));
     assert_eq!(record["assessments"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        record["assessments"][0]["plan_version"],
+        record["task"]["plan"]["version"]
+    );
 
     let finished = async {
         loop {
