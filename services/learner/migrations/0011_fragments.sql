@@ -28,6 +28,30 @@ CREATE TABLE learner.fragment_sign (
 );
 CREATE INDEX fragment_sign_by_good ON learner.fragment_sign (form, kind, good DESC);
 
+-- Tasks whose evidence no longer says what their parts do: a learner of before changes the one without the other. They are
+-- put right by a study.
+CREATE TABLE learner.fragment_stale (
+    task_id uuid PRIMARY KEY
+);
+CREATE FUNCTION learner.note_stale_fragments() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO learner.fragment_stale
+    SELECT OLD.task_id WHERE EXISTS (SELECT FROM learner.fragment f WHERE f.task_id = OLD.task_id)
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER evidence_withdrawn AFTER UPDATE OF withdrawn ON learner.evidence
+    FOR EACH ROW WHEN (OLD.withdrawn IS DISTINCT FROM NEW.withdrawn) EXECUTE FUNCTION learner.note_stale_fragments();
+CREATE TRIGGER evidence_erased AFTER DELETE ON learner.evidence
+    FOR EACH ROW EXECUTE FUNCTION learner.note_stale_fragments();
+
+-- Successes here that speak for what a planner would be shown. A part that was imported keeps a stranger's words until it is
+-- shown as a task did it, which takes more than one success.
+CREATE FUNCTION learner.own_successes(kind text, exemplar uuid, evidence bigint)
+RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN kind = 'fragment' AND exemplar IS NULL THEN 0 ELSE evidence END
+$$;
+
 -- Whether the parts of a record's plan are known. False: an earlier version kept it; it is read once more.
 ALTER TABLE learner.record ADD COLUMN mined boolean NOT NULL DEFAULT false;
 CREATE INDEX record_unmined ON learner.record (finished_at, task_id) WHERE NOT mined;

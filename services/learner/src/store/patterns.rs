@@ -36,7 +36,7 @@ pub struct PatternRow {
     pub evidence: i64,
     /// Overall scores of those that were judged.
     pub quality: Sample,
-    /// Of the tasks offered it, and of those it was withheld from.
+    /// Of the tasks offered it, and of those it was withheld from, which were told nothing else of memory either.
     pub went_well: Shares,
     pub offered: i64,
     pub adopted: i64,

@@ -97,14 +97,14 @@ impl Store {
                       SELECT p.* FROM learner.pattern p, asked
                       WHERE tenant = $1 AND template IS NOT NULL AND search @@ query LIMIT 5000
                   ) AS matching, asked
-                  WHERE learner.is_offered(state, pinned, evidence, vouched, $4) AND tools <@ $3
+                  WHERE learner.is_offered(state, pinned, learner.own_successes(kind, exemplar, evidence), vouched, $4) AND tools <@ $3
                   ORDER BY by_words DESC, pattern_id LIMIT 300)
                  UNION
                  (SELECT pattern_id, kind, evidence, intent, ts_rank(search, query, 1) FROM (
                       SELECT * FROM learner.pattern
                       WHERE tenant = $1 AND template IS NOT NULL ORDER BY pattern_id DESC LIMIT 5000
                   ) AS newest, asked
-                  WHERE learner.is_offered(state, pinned, evidence, vouched, $4) AND tools <@ $3 ORDER BY pattern_id DESC LIMIT 300)
+                  WHERE learner.is_offered(state, pinned, learner.own_successes(kind, exemplar, evidence), vouched, $4) AND tools <@ $3 ORDER BY pattern_id DESC LIMIT 300)
              )
              SELECT pattern_id, kind, evidence, by_words, learner.alike(intent, left($2, 1000)) AS by_letters FROM near",
         );

@@ -150,7 +150,7 @@ async fn what_tells_no_more_than_something_larger_or_the_same_few_is_no_pattern(
         [COMMON]
     );
 
-    // What failed is no support, and what is a whole plan itself is no part.
+    // What failed is no support, and what is the whole plan wherever it went well is no part.
     let store_three = store().await;
     let mut tasks = three();
     tasks[2].approved = false;
@@ -161,8 +161,145 @@ async fn what_tells_no_more_than_something_larger_or_the_same_few_is_no_pattern(
         topic: "chess",
         ..ended(4)
     };
-    store_three.keep(records(&[whole])).await.unwrap();
-    assert_eq!(all(&store_three, "fragment").await, Vec::<Value>::new());
+    let wholes = [
+        Ended {
+            task: task(5),
+            topic: "bees",
+            ..whole
+        },
+        Ended {
+            task: task(6),
+            topic: "sourdough",
+            ..whole
+        },
+        whole,
+    ];
+    let store_four = store().await;
+    store_four.keep(records(&wholes)).await.unwrap();
+    assert_eq!(all(&store_four, "fragment").await, Vec::<Value>::new());
+    // One such success among others hides nothing: two failed to be enough, three are.
+    store_three.keep(records(&wholes[2..])).await.unwrap();
+    let parts = all(&store_three, "fragment").await;
+    assert_eq!(parts.iter().map(tools).collect::<Vec<_>>(), [COMMON]);
+}
+
+#[tokio::test]
+async fn a_part_that_is_followed_to_the_letter_is_adopted_and_so_is_one_that_is_shown_no_more() {
+    let store = store().await;
+    store.keep(records(&three())).await.unwrap();
+    let usable = ["research_agent", "writer_agent", "editor_agent", "translator_agent"];
+    for n in [101, 102] {
+        let offered = recall(&store, n, &usable).await.patterns;
+        assert_eq!(
+            offered.iter().map(|p| p.kind.as_str()).collect::<Vec<_>>(),
+            ["fragment"]
+        );
+    }
+    let follow = async |n: u32, tools: &'static [&'static str]| {
+        let ran = Ended {
+            tools,
+            memory: "used",
+            ..ended(n)
+        };
+        store.keep(records(&[ran])).await.unwrap();
+    };
+    let rate = async |rating: u8| {
+        let request = RecordFeedbackRequest {
+            tenant: "default".to_owned(),
+            actor: "bob".to_owned(),
+            task_id: task(2).to_string(),
+            feedback_json: json!({"rating": rating}).to_string(),
+            idempotency_key: String::new(),
+        };
+        crate::feedback::note(&store, service::ids::v7(), request)
+            .await
+            .unwrap();
+    };
+    let part = async || {
+        let mut parts = all(&store, "fragment").await;
+        parts.retain(|part| tools(part) == COMMON);
+        parts.pop()
+    };
+    follow(101, &COMMON).await;
+    let shown = part().await.unwrap();
+    assert_eq!(
+        (&shown["adopted"], &shown["state"]),
+        (&json!(1), &json!("active")),
+        "{shown:#}"
+    );
+    // The second is in flight while the part is taken back.
+    rate(1).await;
+    assert_eq!(part().await, None);
+    follow(
+        102,
+        &["research_agent", "writer_agent", "editor_agent", "translator_agent"],
+    )
+    .await;
+    rate(5).await;
+    let shown = part().await.unwrap();
+    let counts = ["adopted", "adapted", "refused"].map(|name| shown[name].as_u64().unwrap());
+    assert_eq!(counts, [2, 0, 0], "{shown:#}");
+}
+
+#[tokio::test]
+async fn what_a_learner_of_before_takes_back_or_erases_is_put_right_by_the_next_study() {
+    let store = store().await;
+    store.keep(records(&three())).await.unwrap();
+    let fourth = Ended {
+        tools: &["research_agent", "writer_agent", "editor_agent", "tone_agent"],
+        topic: "chess",
+        ..ended(4)
+    };
+    store.keep(records(&[fourth])).await.unwrap();
+    store.withdraw_as_before(task(2).0).await;
+    store.erase_as_before(task(1).0).await;
+    while store.study(0.5).await.unwrap() {}
+    assert_eq!(all(&store, "fragment").await, Vec::<Value>::new(), "two are too few");
+    assert!(store.signs_are_sums().await);
+    for trace in [task(1).to_string(), "green tea".to_owned()] {
+        assert_eq!(store.rows_with(&trace).await, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_strangers_part_is_offered_once_somebody_vouched_or_it_is_shown_as_a_task_did_it() {
+    let other = store().await;
+    other.keep(records(&three())).await.unwrap();
+    let (lines, _) = patterns(&other)
+        .exported("default", Uuid::nil())
+        .await
+        .unwrap()
+        .unwrap();
+    let line = lines.lines().find(|line| line.contains("\"fragment\":true")).unwrap();
+    let line = line.replace("green tea", "what a stranger says");
+    let store = store().await;
+    patterns(&store)
+        .import("default", "bob", line.as_bytes(), "")
+        .await
+        .unwrap();
+    let usable = ["research_agent", "writer_agent", "editor_agent", "translator_agent"];
+    let offered = async |n: u32| -> Vec<String> {
+        let offered = recall(&store, n, &usable).await.patterns;
+        offered.into_iter().map(|pattern| pattern.intent).collect()
+    };
+    let tasks = three();
+    store.keep(records(&tasks[..1])).await.unwrap();
+    assert_eq!(
+        offered(101).await,
+        Vec::<String>::new(),
+        "one success shows none of its own"
+    );
+    store.keep(records(&tasks[1..])).await.unwrap();
+    assert_eq!(offered(102).await, ["Produce a blog post about green tea"]);
+}
+
+#[tokio::test]
+async fn records_to_be_read_are_found_by_an_index_for_each_reason() {
+    let way = store().await.way_to_unread(20_000).await;
+    for index in ["record_unstudied", "record_without_author", "record_unmined"] {
+        assert!(way.contains(index), "{index}: {way}");
+    }
+    assert!(!way.contains("Seq Scan on record"), "{way}");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use service::config::{LearningConfig, OfferFrom};
 use workflow::ids::TaskId;
 
 /// A task that ran research → writer, or with an editor behind.
+#[derive(Clone, Copy)]
 pub struct Ended {
     pub task: TaskId,
     pub goal: &'static str,

@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 /// What was made of them is made again of what is left. Answers how many patterns that changed. Under the lock.
 pub async fn forget(connection: &mut PgConnection, tasks: &[Uuid], rules: &Rules) -> Result<u64, sqlx::Error> {
+    // Before their evidence: what goes with them is not to be put right later.
+    let parts = fragments::forget(connection, tasks).await?;
     let evidence = sqlx::query_scalar("DELETE FROM learner.evidence WHERE task_id = ANY($1) RETURNING form");
     let mut forms: Vec<Uuid> = evidence.bind(tasks).fetch_all(&mut *connection).await?;
     forms.sort_unstable();
@@ -15,7 +17,6 @@ pub async fn forget(connection: &mut PgConnection, tasks: &[Uuid], rules: &Rules
     let used: Vec<Uuid> = uses.bind(tasks).fetch_all(&mut *connection).await?;
     let offers = sqlx::query("DELETE FROM learner.offer WHERE task_id = ANY($1)");
     offers.bind(tasks).execute(&mut *connection).await?;
-    let parts = fragments::forget(connection, tasks).await?;
     let all: Vec<Uuid> = forms.iter().chain(&parts).copied().collect();
     sum_up(connection, &all).await?;
     for form in &forms {

@@ -1,8 +1,8 @@
 //! Parts of plans: what tasks ran of them, and which of them are patterns.
 //!
-//! A part is a pattern once enough intents or users succeeded with it, and while nothing larger tells as much: no other part
-//! and no one plan has it within in all of its successes, and it is no whole plan itself. Each sign of that is counted, so
-//! that a task costs the same however many there were before.
+//! A part is a pattern once enough intents or users succeeded with it, and while nothing else tells as much: no other part
+//! and no one plan has it within in all of its successes, nor is it the whole plan in all of them. Each sign of that is
+//! counted, so that a task costs the same however many there were before.
 
 use super::evidence::{self, Shown};
 use super::{Studied, column, show_nothing};
@@ -12,6 +12,9 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row};
 use std::collections::BTreeMap;
 use uuid::Uuid;
+
+/// Tasks whose parts are put right with one transaction.
+const PAGE: i64 = 64;
 
 /// Notes the parts of what these tasks ran, and answers their forms; parts that are known already stay as they are. Evidence
 /// of the tasks is there.
@@ -134,7 +137,36 @@ pub(super) async fn reconsider(
     update.bind(&forms).bind(by).execute(&mut *connection).await?;
     count_signs(connection, &column(&forms, |form| (task, *form)), by).await?;
     show(connection, &forms, rules).await?;
+    settled(connection, &[task]).await?;
     Ok(forms)
+}
+
+/// Tasks whose evidence an earlier version beside this one changed or took away, without the parts. Some at a time.
+pub(super) async fn overlooked(connection: &mut PgConnection) -> Result<Vec<Overlooked>, sqlx::Error> {
+    let select = sqlx::query(
+        "SELECT s.task_id, e.task_id IS NULL AS erased FROM learner.fragment_stale s
+         LEFT JOIN learner.evidence e USING (task_id) ORDER BY 1 LIMIT $1",
+    );
+    let rows = select.bind(PAGE).fetch_all(connection).await?;
+    let read = rows.iter().map(|row| {
+        Ok(Overlooked {
+            task: row.try_get("task_id")?,
+            erased: row.try_get("erased")?,
+        })
+    });
+    read.collect()
+}
+
+/// A task whose parts are not what its evidence says.
+pub(super) struct Overlooked {
+    pub task: Uuid,
+    /// There is no evidence any more.
+    pub erased: bool,
+}
+
+async fn settled(connection: &mut PgConnection, tasks: &[Uuid]) -> Result<(), sqlx::Error> {
+    let delete = sqlx::query("DELETE FROM learner.fragment_stale WHERE task_id = ANY($1)");
+    delete.bind(tasks).execute(connection).await.map(drop)
 }
 
 /// Takes back the parts of tasks that are erased; their forms. Sums are for the caller to make again, before [`show`].
@@ -143,7 +175,8 @@ pub(super) async fn forget(connection: &mut PgConnection, tasks: &[Uuid]) -> Res
     let good: Vec<(Uuid, Uuid)> = select.bind(tasks).fetch_all(&mut *connection).await?;
     count_signs(connection, &good, -1).await?;
     let delete = sqlx::query_scalar("DELETE FROM learner.fragment WHERE task_id = ANY($1) RETURNING form");
-    let mut forms: Vec<Uuid> = delete.bind(tasks).fetch_all(connection).await?;
+    let mut forms: Vec<Uuid> = delete.bind(tasks).fetch_all(&mut *connection).await?;
+    settled(connection, tasks).await?;
     forms.sort_unstable();
     forms.dedup();
     Ok(forms)
@@ -159,7 +192,7 @@ pub(super) async fn show(connection: &mut PgConnection, forms: &[Uuid], rules: &
              SELECT CASE WHEN ($2 <= (SELECT count(*) FROM (SELECT FROM learner.fragment_sign s WHERE s.form = p.form AND s.kind = $3 LIMIT $2) AS intents)
                             OR $2 <= (SELECT count(*) FROM (SELECT FROM learner.fragment_sign s WHERE s.form = p.form AND s.kind = $4 LIMIT $2) AS users))
                            AND NOT EXISTS (SELECT FROM learner.fragment_sign s WHERE s.form = p.form AND s.kind = $5 AND s.good >= p.evidence)
-                           AND NOT EXISTS (SELECT FROM learner.fragment_sign s WHERE s.form = p.form AND s.kind = $6)
+                           AND NOT EXISTS (SELECT FROM learner.fragment_sign s WHERE s.form = p.form AND s.kind = $6 AND s.good >= p.evidence)
                     THEN (SELECT f.task_id FROM learner.fragment f WHERE f.form = p.form AND f.good
                           ORDER BY f.finished_at, f.task_id LIMIT 1) END AS oldest
          ) AS tells
@@ -209,6 +242,25 @@ impl crate::store::Store {
             "UPDATE learner.record SET mined = false",
         ] {
             sqlx::query(statement).execute(&self.pool).await.unwrap();
+        }
+    }
+
+    /// As a learner does that knows of no parts, when a task is disliked.
+    pub async fn withdraw_as_before(&self, task: Uuid) {
+        let update = sqlx::query("UPDATE learner.evidence SET withdrawn = true WHERE task_id = $1");
+        update.bind(task).execute(&self.pool).await.unwrap();
+    }
+
+    /// As a learner does that knows of no parts, when the user who asked for a task is erased.
+    pub async fn erase_as_before(&self, task: Uuid) {
+        for statement in [
+            "DELETE FROM learner.evidence WHERE task_id = $1",
+            "UPDATE learner.pattern SET template = NULL, slots = NULL, intent = NULL, subject = NULL, exemplar = NULL,
+                    counted_task = NULL
+             WHERE kind = 'plan' AND exemplar = $1",
+            "DELETE FROM learner.record WHERE task_id = $1",
+        ] {
+            sqlx::query(statement).bind(task).execute(&self.pool).await.unwrap();
         }
     }
 

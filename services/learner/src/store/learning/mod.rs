@@ -129,6 +129,13 @@ pub(super) async fn reconsider(
     standing::settle(connection, &touched, rules).await
 }
 
+/// Puts right what parts of plans say of a task whose evidence was changed by a learner that knows of none.
+async fn reconsider_parts(connection: &mut PgConnection, task: Uuid, rules: &Rules) -> Result<(), sqlx::Error> {
+    let forms = fragments::reconsider(connection, task, rules).await?;
+    let touched = standing::touched(connection, &forms, &[]).await?;
+    standing::settle(connection, &touched, rules).await
+}
+
 /// From what is left of a form's evidence; a pattern without any success shows what was imported, or nothing.
 async fn choose_exemplar(connection: &mut PgConnection, form: Uuid) -> Result<(), sqlx::Error> {
     show_nothing(connection, form).await?;

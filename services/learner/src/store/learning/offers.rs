@@ -1,6 +1,7 @@
 //! What became of offers.
 
 use super::{Planless, Studied, column};
+use crate::lesson::lesson;
 use serde::Deserialize;
 use serde_json::Value;
 use sqlx::postgres::PgRow;
@@ -31,7 +32,7 @@ pub(super) async fn decide(connection: &mut PgConnection, lessons: &[&Studied]) 
         return Ok(Vec::new());
     }
     let offers = sqlx::query(
-        "SELECT o.task_id, o.pattern_id, o.withheld, o.passed, p.template, p.kind FROM learner.offer o
+        "SELECT o.task_id, o.pattern_id, o.withheld, o.passed, p.form, p.template, p.kind FROM learner.offer o
          JOIN learner.pattern p USING (pattern_id) WHERE o.task_id = ANY($1)",
     );
     let offers = offers.bind(asked.keys().copied().collect::<Vec<Uuid>>());
@@ -43,12 +44,12 @@ pub(super) async fn decide(connection: &mut PgConnection, lessons: &[&Studied]) 
         let Some(studied) = asked.get(&task) else {
             continue;
         };
-        let template: Option<String> = row.try_get("template")?;
-        let common = if row.try_get::<&str, _>("kind")? == "fragment" {
-            containment
-        } else {
-            similarity
+        let is_part = row.try_get::<&str, _>("kind")? == "fragment";
+        let template: Option<String> = match row.try_get("template")? {
+            None => as_ran(connection, row.try_get("form")?, is_part).await?,
+            shown => shown,
         };
+        let common = if is_part { containment } else { similarity };
         let share = shared(template.as_deref(), &studied.lesson.plan, common);
         tasks.push(task);
         patterns.push(row.try_get::<Uuid, _>("pattern_id")?);
@@ -71,6 +72,21 @@ pub(super) async fn decide(connection: &mut PgConnection, lessons: &[&Studied]) 
         .execute(connection)
         .await?;
     Ok(tasks)
+}
+
+/// How a form is done that is shown no more since it was offered: as any task that ran it did, for what is compared is the
+/// same of all of them. None: those are erased.
+async fn as_ran(connection: &mut PgConnection, form: Uuid, is_part: bool) -> Result<Option<String>, sqlx::Error> {
+    let select = sqlx::query_as(
+        "SELECT r.tenant, r.record FROM learner.ran JOIN learner.record r USING (task_id) WHERE ran.form = $1 LIMIT 1",
+    );
+    let ran: Option<(String, String)> = select.bind(form).fetch_optional(connection).await?;
+    let lesson = ran.and_then(|(tenant, raw)| lesson(&tenant, &raw, 0.0));
+    let exemplar = lesson.and_then(|lesson| match is_part {
+        true => lesson.exemplar_of(form),
+        false => Some(lesson.exemplar),
+    });
+    Ok(exemplar.map(|exemplar| exemplar.template))
 }
 
 /// Why a pattern was not shown to the planner; none: it was.

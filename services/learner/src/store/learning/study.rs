@@ -1,6 +1,6 @@
 //! Learning from records that are kept already.
 
-use super::{Planless, Studied, column, learn, lock};
+use super::{Planless, Studied, column, forget, fragments, learn, lock, reconsider_parts};
 use crate::lesson::{Facts, Foreseen, is_planless, lesson};
 use crate::preferences::taught;
 use crate::record::json;
@@ -12,6 +12,20 @@ use uuid::Uuid;
 
 /// Records studied with one transaction.
 const PAGE: i64 = 64;
+/// Records that something is not known of, the first to end first. Each reason has an index in that order; with all of them in
+/// one condition every page would sort what is left.
+const UNREAD: &str = "
+    SELECT task_id, tenant, quality, passed, finished_at, record FROM learner.record
+    WHERE task_id = ANY(ARRAY(
+        SELECT task_id FROM (
+            (SELECT finished_at, task_id FROM learner.record WHERE NOT studied ORDER BY finished_at, task_id LIMIT $1)
+            UNION
+            (SELECT finished_at, task_id FROM learner.record WHERE author IS NULL ORDER BY finished_at, task_id LIMIT $1)
+            UNION
+            (SELECT finished_at, task_id FROM learner.record WHERE NOT mined ORDER BY finished_at, task_id LIMIT $1)
+        ) AS unread ORDER BY finished_at, task_id LIMIT $1
+    ))
+    ORDER BY finished_at, task_id FOR UPDATE SKIP LOCKED";
 
 impl Store {
     /// Learns from records that were kept before there was anything to learn; some at a time. False: none is left.
@@ -23,11 +37,17 @@ impl Store {
             let mut transaction = self.pool.begin().await?;
             // Before any row is locked: whoever erases rows holds it, too.
             lock(&mut transaction).await?;
-            let select = sqlx::query(
-                "SELECT task_id, tenant, quality, passed, finished_at, record FROM learner.record
-                 WHERE NOT studied OR author IS NULL OR NOT mined ORDER BY finished_at, task_id LIMIT $1 FOR UPDATE SKIP LOCKED",
-            );
-            let rows = select.bind(PAGE).fetch_all(&mut *transaction).await?;
+            let overlooked = fragments::overlooked(&mut transaction).await?;
+            if !overlooked.is_empty() {
+                let (erased, changed): (Vec<_>, Vec<_>) = overlooked.into_iter().partition(|found| found.erased);
+                forget(&mut transaction, &column(&erased, |found| found.task), &self.rules).await?;
+                for found in changed {
+                    reconsider_parts(&mut transaction, found.task, &self.rules).await?;
+                }
+                transaction.commit().await?;
+                return Ok(true);
+            }
+            let rows = sqlx::query(UNREAD).bind(PAGE).fetch_all(&mut *transaction).await?;
             if rows.is_empty() {
                 return Ok(false);
             }
@@ -138,11 +158,29 @@ async fn note_facts(connection: &mut PgConnection, facts: &[(Uuid, Facts)]) -> R
 
 #[cfg(test)]
 impl Store {
+    /// How the database looks for records to study where so many are left of many; made in the database.
+    pub async fn way_to_unread(&self, records: i32) -> String {
+        let mut transaction = self.pool.begin().await.unwrap();
+        let insert = sqlx::query(
+            "INSERT INTO learner.record (task_id, tenant, status, finished_at, record, studied, mined, author)
+             SELECT gen_random_uuid(), 'default', 'completed', now() - n * interval '1 minute', '{}', true, n % 2 = 0, ''
+             FROM generate_series(1, $1) AS n",
+        );
+        insert.bind(records).execute(&mut *transaction).await.unwrap();
+        sqlx::query("ANALYZE learner.record")
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN {}", UNREAD.replace("$1", "64")));
+        let lines: Vec<String> = sqlx::query_scalar(explain).fetch_all(&mut *transaction).await.unwrap();
+        lines.join("\n")
+    }
+
     /// As after an upgrade from before there were patterns; feedback and offers stay.
     pub async fn forget_patterns(&self) {
         for statement in [
             "TRUNCATE learner.pattern, learner.pattern_meaning, learner.evidence, learner.pattern_use, learner.fragment,
-                      learner.fragment_sign",
+                      learner.fragment_sign, learner.fragment_stale",
             "UPDATE learner.record SET studied = false, author = NULL, refinements = NULL, usd = NULL, escalated = NULL, overridden = NULL,
                     forecast_quality = NULL, forecast_usd = NULL, steps_usd = NULL, forecast_seconds = NULL, steps_seconds = NULL",
         ] {
