@@ -7,7 +7,7 @@ CREATE TABLE learner.issue_reading (
     tools       text[] NOT NULL,
     -- Codes of issues that could have been seen: who was never judged has no fault a judge found.
     open_to     text[] NOT NULL,
-    -- Memory answered its planning, and it came to an end that tells something: it counts for or against a hint.
+    -- It is not of the null model: it counts for or against what it was told.
     counts      boolean NOT NULL
 );
 CREATE INDEX issue_reading_by_end ON learner.issue_reading (tenant, finished_at DESC, task_id);
@@ -27,6 +27,8 @@ CREATE TABLE learner.issue_sighting (
     times       integer NOT NULL,
     -- What would be better, scrubbed and bounded; empty: nobody said.
     hint        text NOT NULL,
+    -- Hash of issue and hint: the same words are one hint, whoever said them.
+    hint_key    uuid NOT NULL,
     -- Who says so: check, judge, human or error.
     source      text NOT NULL,
     -- It was gone after the step ran again with the hint.
@@ -34,19 +36,24 @@ CREATE TABLE learner.issue_sighting (
     finished_at timestamptz NOT NULL,
     PRIMARY KEY (task_id, issue_id)
 );
-CREATE INDEX issue_sighting_by_issue ON learner.issue_sighting (tenant, issue_id, finished_at, task_id);
+CREATE INDEX issue_sighting_by_end ON learner.issue_sighting (tenant, finished_at DESC, task_id, issue_id);
+CREATE INDEX issue_sighting_by_hint ON learner.issue_sighting (issue_id, hint_key);
 
--- What a planning was told of issues, or was not so that others can be compared with it. Once a task.
+-- What a planning was told of issues, or was not so that others can be compared with it. Once a task; where there was
+-- nothing to tell, one of no issue (the nil UUID).
 CREATE TABLE learner.issue_offer (
     task_id    uuid NOT NULL,
     issue_id   uuid NOT NULL,
-    -- The task whose sighting the hint is of; the nil UUID: that was erased.
-    hint_of    uuid NOT NULL,
+    -- Of the hint; the nil UUID: nobody's words any more, all who said them are erased.
+    hint_key   uuid NOT NULL,
     withheld   boolean NOT NULL,
+    -- The task has ended and was read.
+    is_read    boolean NOT NULL DEFAULT false,
     offered_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (task_id, issue_id)
 );
-CREATE INDEX issue_offer_by_hint ON learner.issue_offer (issue_id, hint_of);
+CREATE INDEX issue_offer_by_hint ON learner.issue_offer (issue_id, hint_key, task_id);
+CREATE INDEX issue_offer_unread ON learner.issue_offer (task_id, issue_id) WHERE NOT is_read;
 
 -- What sightings, readings and offers come to: a cache for plannings and people.
 CREATE TABLE learner.issue (
@@ -59,7 +66,7 @@ CREATE TABLE learner.issue (
     state             text NOT NULL,
     -- What planners are told, or would be; null: nobody said what would be better, or nothing that was said helped.
     hint              text,
-    hint_of           uuid,
+    hint_key          uuid,
     source            text,
     repaired          boolean,
     seen              bigint NOT NULL,
@@ -81,6 +88,13 @@ CREATE TABLE learner.issue (
     weight            double precision NOT NULL
 );
 CREATE INDEX issue_by_tenant ON learner.issue (tenant, state, weight DESC, issue_id);
+
+-- Tenants, and whether something is known that their issues do not say yet.
+CREATE TABLE learner.issue_tenant (
+    tenant     text PRIMARY KEY,
+    has_news   boolean NOT NULL DEFAULT true,
+    settled_at timestamptz
+);
 
 ALTER TABLE learner.evidence ADD COLUMN issues_read boolean NOT NULL DEFAULT false;
 CREATE INDEX evidence_issues_unread ON learner.evidence (task_id) WHERE NOT issues_read;

@@ -3,6 +3,7 @@
 //! Each ended task is read once for what went wrong in it. What is seen often enough is told to plannings, but for one in
 //! ten by lot, so that those told can be compared with those that were not. A hint that does not help is not told any more.
 
+mod advice;
 mod code;
 mod complaints;
 mod document;
@@ -26,6 +27,12 @@ use workflow::hash::Fingerprint;
 
 /// Characters of a tool's name, and of a condition.
 pub const MOST_NAME_CHARS: usize = 200;
+
+/// Of an issue's hint: the same for the same words, whoever says them in which task. It is kept no longer than the words.
+pub fn hint_key(issue: Uuid, hint: &str) -> Uuid {
+    let parts = [b"hint".as_slice(), issue.as_bytes(), hint.as_bytes()];
+    Uuid::from_bytes(Fingerprint::of(parts).to_bytes())
+}
 
 /// An issue's id: the same for the same issue of a tenant, wherever it is seen first.
 pub fn id(tenant: &str, kind: &Kind) -> Uuid {

@@ -1,6 +1,7 @@
 //! What went wrong in an ended task, by its raw record. Pure.
 
 use super::Code;
+use super::advice::advice;
 use super::complaints::{Complaint, complaints};
 use crate::record::json;
 use serde_json::Value;
@@ -11,8 +12,6 @@ use workflow::decide::is_policy;
 const NULL: &str = "null";
 /// Sightings of one task; nobody learns from more.
 const MOST: usize = 40;
-/// Ends that say something of what was told; a cancelled task was not wanted any more.
-const TELLING: [&str; 3] = ["completed", "rejected", "failed"];
 
 /// What was read of a record.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -21,7 +20,7 @@ pub struct Reading {
     pub tools: BTreeSet<String>,
     /// What could have been seen.
     pub open_to: Vec<Code>,
-    /// Memory answered its planning, and it came to an end that tells something.
+    /// It is not of the null model, however it was planned and ended: it counts for or against what it was told.
     pub counts: bool,
     /// What was seen, each kind once.
     pub sightings: Vec<Sighting>,
@@ -84,20 +83,19 @@ pub fn read(raw: &str) -> Reading {
     judged(&raw, &steps, &mut found);
     failed(&steps, &mut found);
     decided(&raw, &steps, &mut found);
-    let memory = json::text_or_empty(&raw, "/task/memory");
-    let status = json::text_or_empty(&raw, "/task/status");
     Reading {
         tools: steps.tools(&found),
         open_to: open_to(&raw),
-        counts: matches!(memory.as_str(), "used" | "empty") && TELLING.contains(&status.as_str()),
-        sightings: found.0.into_values().take(MOST).collect(),
+        counts: true,
+        // What people said is the last to be left out.
+        sightings: found.0.into_values().rev().take(MOST).collect(),
     }
 }
 
 /// What can be seen of a record: without a judgement no blame, without a person's decision none of theirs.
 fn open_to(raw: &Value) -> Vec<Code> {
     let mut open = vec![Code::StepFailed, Code::CallRefused];
-    if !json::list(raw, "/assessments").is_empty() {
+    if !of_last_plan(raw).is_empty() {
         open.extend([Code::AcceptanceCheckFailed, Code::QualityBelowThreshold]);
     }
     if json::list(raw, "/gates")
@@ -180,13 +178,58 @@ impl<'r> Steps<'r> {
     }
 }
 
+/// Judgements of the plan that was in force at the end: keys of steps mean others in another plan.
+fn of_last_plan(raw: &Value) -> Vec<&Value> {
+    let last = raw.pointer("/task/plan/version").and_then(Value::as_u64);
+    let is_of_last = |assessment: &&Value| {
+        let of = assessment.get("plan_version").and_then(Value::as_u64);
+        of.is_none() || of == last
+    };
+    json::list(raw, "/assessments").iter().filter(is_of_last).collect()
+}
+
+/// In which rounds steps made something, by key. Rounds go on where a plan follows another one.
+struct Rounds<'r>(BTreeMap<&'r str, BTreeSet<u64>>);
+
+impl<'r> Rounds<'r> {
+    fn of(raw: &'r Value) -> Self {
+        let mut rounds: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
+        for step in json::list(raw, "/task/plan/steps").iter().filter(|step| is_over(step)) {
+            rounds
+                .entry(member(step, "key"))
+                .or_default()
+                .insert(json::count(step, "/round"));
+        }
+        for (key, others) in json::members(raw, "/other_outputs") {
+            let made = others.as_array().map_or(&[][..], Vec::as_slice).iter();
+            rounds
+                .entry(key)
+                .or_default()
+                .extend(made.map(|made| json::count(made, "/round")));
+        }
+        Self(rounds)
+    }
+
+    /// Whether a step ran again after the nth judgement of the plan, of so many: each round of a plan is judged once.
+    fn ran_between(&self, key: &str, nth: usize, judgements: usize) -> bool {
+        let first = self.0.values().flatten().min().copied().unwrap_or_default();
+        let round = |nth: usize| first.saturating_add(nth as u64);
+        let later = round(nth + 1)..round(judgements);
+        self.0
+            .get(key)
+            .is_some_and(|rounds| rounds.iter().any(|ran| later.contains(ran)))
+    }
+}
+
 fn is_over(step: &Value) -> bool {
     matches!(member(step, "status"), "succeeded" | "failed")
 }
 
-/// Checks and the judge. An issue that a later judgement does not have any more was repaired by what was said last.
+/// Checks and the judge. An issue that a later judgement does not have any more was repaired by what was said last, where
+/// the step ran again in between.
 fn judged(raw: &Value, steps: &Steps<'_>, found: &mut Found) {
-    let assessments = json::list(raw, "/assessments");
+    let assessments = of_last_plan(raw);
+    let rounds = Rounds::of(raw);
     let checked = |key: &str, pointer: &str| {
         let checks = steps
             .planned
@@ -209,6 +252,7 @@ fn judged(raw: &Value, steps: &Steps<'_>, found: &mut Found) {
             };
             found.add(Sighting {
                 kind,
+                repaired: rounds.ran_between(&step_key, round, assessments.len()),
                 step_key,
                 round,
                 times: 1,
@@ -217,7 +261,6 @@ fn judged(raw: &Value, steps: &Steps<'_>, found: &mut Found) {
                     Code::AcceptanceCheckFailed => Source::Check,
                     _ => Source::Judge,
                 },
-                repaired: round + 1 < assessments.len(),
             });
         }
     }
@@ -236,23 +279,26 @@ fn checks_at(checks: &[Value], pointer: &str) -> String {
     format!("{place} {}", demands.join(", ")).trim_end().to_owned()
 }
 
-/// Errors of steps, those that another attempt got over included. That it did is no word of any hint's worth.
+/// Errors of steps, those that another attempt got over included. That it did is no word of any hint's worth. What an
+/// error says are a tool's words, and whoever serves the tool would speak to all plannings by them: of it nothing is kept,
+/// and of its code only one that is ours.
 fn failed(steps: &Steps<'_>, found: &mut Found) {
     for step in &steps.ran {
         let code = json::text_or_empty(step, "/error/code");
         if code.is_empty() || !is_over(step) {
             continue;
         }
+        let (condition, hint) = advice(&code);
         found.add(Sighting {
             kind: Kind {
                 code: Code::StepFailed,
                 tool: member(step, "tool_id").to_owned(),
-                condition: code,
+                condition: condition.to_owned(),
             },
             step_key: member(step, "key").to_owned(),
             round: usize::try_from(json::count(step, "/round")).unwrap_or_default(),
             times: 1,
-            hint: json::text_or_empty(step, "/error/message"),
+            hint: hint.to_owned(),
             source: Source::Error,
             repaired: false,
         });

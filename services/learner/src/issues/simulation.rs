@@ -88,7 +88,7 @@ fn course(truth: Truth, rng: &mut fastrand::Rng) -> Course {
             },
             hints: vec![Tried {
                 hint: Hint {
-                    of: Uuid::nil(),
+                    key: Uuid::nil(),
                     text: "hint".to_owned(),
                     source: "judge".to_owned(),
                     repaired: true,
@@ -217,3 +217,55 @@ fn one_task_in_ten_is_not_told_by_a_lot_for_each_issue() {
 }
 
 const PINNED: [usize; 10] = [11, 14, 16, 19, 20, 24, 33, 35, 49, 51];
+
+/// Where planners that are told leave the tool alone on some tasks: what all tasks say, what those say that ran the tool,
+/// and what is true, as each task is known both ways.
+fn avoided(on_hard: f64, on_easy: f64) -> (f64, f64, f64) {
+    let (mut all, mut ran) = (Offers::default(), Offers::default());
+    let mut rng = fastrand::Rng::with_seed(20_261_130);
+    let issue = Uuid::from_u128(rng.u128(..));
+    let (mut truth, mut tasks) = (0.0, 0.0);
+    for _ in 0..60_000 {
+        let hard = rng.bool();
+        // The hint does nothing where the tool is used.
+        let has = rng.f64() < if hard { 0.7 } else { 0.1 };
+        let avoids = rng.f64() < if hard { on_hard } else { on_easy };
+        truth += f64::from(u8::from(has && avoids));
+        tasks += 1.0;
+        let is_withheld = withheld(Uuid::from_u128(rng.u128(..)), issue);
+        let uses = is_withheld || !avoids;
+        let recurred = u64::from(has && uses);
+        for (offers, counts) in [(&mut all, true), (&mut ran, uses)] {
+            if !counts {
+                continue;
+            }
+            if is_withheld {
+                offers.withheld += 1;
+                offers.recurred_withheld += recurred;
+            } else {
+                offers.told += 1;
+                offers.recurred_told += recurred;
+            }
+        }
+    }
+    let share = |offers| stopped(offers).value.unwrap();
+    (share(all), share(ran), truth / tasks)
+}
+
+#[test]
+fn to_count_only_tasks_that_ran_the_tool_would_be_wrong_where_being_told_makes_planners_avoid_it() {
+    // Left alone where it would go wrong: a third of what telling does is not seen.
+    let (all, ran, truth) = avoided(0.7, 0.0);
+    assert!((all - truth).abs() < 0.02, "all tasks: {all}, and {truth} is true");
+    assert!(
+        (ran - truth).abs() > 0.05,
+        "this comparison must fail here: {ran} for {truth}"
+    );
+    // Left alone where it would go well: what helps a little looks harmful.
+    let (all, ran, truth) = avoided(0.0, 0.8);
+    assert!((all - truth).abs() < 0.02, "all tasks: {all}, and {truth} is true");
+    assert!(
+        truth > 0.0 && ran < -0.1,
+        "this comparison must fail here: {ran} for {truth}"
+    );
+}

@@ -57,8 +57,8 @@ pub struct Offers {
 /// What would put an issue right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint {
-    /// The task whose sighting it is of.
-    pub of: Uuid,
+    /// [`super::hint_key`] of the words.
+    pub key: Uuid,
     pub text: String,
     /// Who says so.
     pub source: String,

@@ -21,7 +21,8 @@ pub fn withheld(task: Uuid, issue: Uuid) -> bool {
 }
 
 /// What is significant about tools that a plan may use, what is in most tasks first; notes what is told and what is
-/// withheld. A task that is planned again is told what it was told before, as far as that is still worth telling.
+/// withheld. A task that is planned again is told what it was told before, as far as that is still worth telling: what it
+/// was not told then may have happened in it since.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -32,7 +33,7 @@ pub async fn known(store: &Store, task: Uuid, tenant: &str, tools: &[String]) ->
         .await?;
     if !before {
         // Ranked before the lots are drawn: nobody moves up for one that is withheld.
-        let given = |issue: &TellableIssue| (issue.known.id, issue.hint_of, withheld(task, issue.known.id));
+        let given = |issue: &TellableIssue| (issue.known.id, issue.hint_key, withheld(task, issue.known.id));
         store
             .note_issues(task, &tellable.iter().map(given).collect::<Vec<_>>())
             .await?;

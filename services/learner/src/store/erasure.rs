@@ -123,7 +123,10 @@ impl Store {
             erased.exports = self.drop_exports(tenant, user).await?;
             Ok(erased)
         };
-        erase.await.map_err(StoreError::query("erase a user"))
+        let erased = erase.await.map_err(StoreError::query("erase a user"))?;
+        // Their words are gone; to make figures again of what is left nothing else has to wait.
+        self.settle_issues(tenant, now).await?;
+        Ok(erased)
     }
 
     async fn read_authors(&self, tenant: &str) -> Result<bool, sqlx::Error> {
@@ -199,8 +202,8 @@ impl Store {
         told.bind(tenant).bind(user).execute(&mut *transaction).await?;
         super::erasure_orders::order(&mut transaction, tenant, user).await?;
         super::erasing::forget_training(&mut transaction, tenant, &tasks).await?;
+        super::issues::forget(&mut transaction, tenant, &tasks).await?;
         drop_tasks(&mut transaction, &tasks).await?;
-        super::issues::forget(&mut transaction, tenant, &tasks, now).await?;
         transaction.commit().await?;
         Ok(Erased {
             records: tasks.len() as u64,

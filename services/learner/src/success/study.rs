@@ -92,7 +92,9 @@ impl Study {
             let all = associations(&self.store, &tenant).await?;
             let significant: Vec<&Association> = all.iter().filter(|one| one.significant).collect();
             self.store.keep_associations(&tenant, &significant).await?;
-            let now = DateTime::from_timestamp_millis(service::clock::now_ms()).unwrap_or_default();
+        }
+        let now = DateTime::from_timestamp_millis(service::clock::now_ms()).unwrap_or_default();
+        for tenant in self.store.unsettled_tenants(now).await? {
             self.store.settle_issues(&tenant, now).await?;
         }
         Ok(())

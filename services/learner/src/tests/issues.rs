@@ -58,7 +58,8 @@ impl Wrote<'_> {
             "task": {"status": "completed", "quality": {"overall": 0.9, "passed": true}, "memory": self.memory,
                      "created_at": end(self.n) - TimeDelta::seconds(60), "finished_at": end(self.n),
                      "plan": {"steps": [{"key": "a", "tool_id": "research_agent", "status": "succeeded", "attempt": 1},
-                                        {"key": "b", "tool_id": "writer_agent", "status": "succeeded", "attempt": 1}]}},
+                                        {"key": "b", "tool_id": "writer_agent", "status": "succeeded", "attempt": 1,
+                                         "round": u8::from(self.said.is_some() && self.repaired)}]}},
             "submission": {"request": "Write about tea", "actor": self.author},
             "intent": {"goal": "Write about tea"},
             "plan": {"steps": [{"key": "a", "tool_id": "research_agent", "arguments": {"topic": "tea"}},
@@ -73,6 +74,18 @@ impl Wrote<'_> {
         };
         head::read(task(self.n), record, 0.5).unwrap()
     }
+}
+
+/// A record, but for what is changed in it.
+fn otherwise(record: &NewRecord, change: impl FnOnce(&mut Value)) -> NewRecord {
+    let mut raw: Value = serde_json::from_str(&record.json).unwrap();
+    change(&mut raw);
+    let changed = Record {
+        task_id: record.task.to_string(),
+        tenant: "default".to_owned(),
+        json: raw.to_string(),
+    };
+    head::read(record.task, changed, 0.5).unwrap()
 }
 
 /// Every second one of twenty has the issue; the third is the first that is repaired.
@@ -189,8 +202,14 @@ async fn only_what_is_significant_and_about_usable_tools_is_told_and_nothing_to_
         "no plan can use the writer"
     );
     assert_eq!(told(&store, 903, 1.0, &TOOLS).await, []);
-    let offered = |lines: Vec<String>| lines.into_iter().filter(|line| line.starts_with("offer")).count();
-    assert_eq!(offered(store.all_of_issues().await), 1, "of who could be told");
+    let of_one = |line: &String| line.starts_with("offer") && !line.contains(&uuid::Uuid::nil().to_string());
+    let offered = store.all_of_issues().await.iter().filter(|line| of_one(line)).count();
+    assert_eq!(offered, 1, "of who could be told");
+    assert_eq!(
+        told(&store, 900, 0.0, &TOOLS).await,
+        [],
+        "planned again, it is not told what it may have shown itself"
+    );
     // Not seen for long.
     store
         .settle_issues("default", end(100) + TimeDelta::days(91))
@@ -205,7 +224,7 @@ async fn only_what_is_significant_and_about_usable_tools_is_told_and_nothing_to_
 }
 
 #[tokio::test]
-async fn what_telling_does_is_counted_once_by_lot_and_over_all_that_were_planned_with_an_answer() {
+async fn what_telling_does_is_counted_once_by_lot_and_over_all_however_they_were_planned_and_ended() {
     let store = store().await;
     store.keep(tasks()).await.unwrap();
     study(&store).await;
@@ -217,19 +236,33 @@ async fn what_telling_does_is_counted_once_by_lot_and_over_all_that_were_planned
             let again = told(&store, n, 0.0, &TOOLS).await;
             assert_eq!(again.is_empty(), withheld, "for ever the same");
         }
-        // Told, every tenth has it; else every second. Some were planned before memory answered.
+        // Told, every tenth has it; else every second. Some were planned before memory answered, some use another tool, some
+        // never have a plan, and some are cancelled.
         let has = n % if withheld { 2 } else { 10 } == 0;
         let unanswered = n % 7 == 0;
-        if !unanswered {
-            was_told[usize::from(withheld)] += 1;
-            recurred[usize::from(withheld)] += u64::from(has);
-        }
+        let (avoids, planless) = (n % 10 == 1, n % 10 == 3);
+        was_told[usize::from(withheld)] += 1;
+        recurred[usize::from(withheld)] += u64::from(has && !avoids && !planless);
         let record = Wrote {
             memory: if unanswered { "unavailable" } else { "used" },
             ..wrote(n, has.then_some("say hello first"))
         }
         .record();
-        ended.push(record);
+        ended.push(match n % 10 {
+            1 => otherwise(&record, |raw| {
+                for at in ["/plan/steps/1/tool_id", "/task/plan/steps/1/tool_id"] {
+                    *raw.pointer_mut(at).unwrap() = json!("research_agent");
+                }
+            }),
+            3 => otherwise(&record, |raw| {
+                raw["plan"] = Value::Null;
+                raw["task"]["plan"] = Value::Null;
+                raw["assessments"] = json!([]);
+                raw["task"]["status"] = json!("failed");
+            }),
+            6 => otherwise(&record, |raw| raw["task"]["status"] = json!("cancelled")),
+            _ => record,
+        });
     }
     store.keep(ended.clone()).await.unwrap();
     store.keep(ended).await.unwrap();
@@ -330,4 +363,50 @@ async fn a_hostile_hint_is_kept_short_scrubbed_and_on_one_line() {
         "{}",
         kept.len()
     );
+}
+
+#[tokio::test]
+async fn what_became_of_a_hint_stays_while_anybody_says_the_same_and_tenants_without_news_are_left_alone() {
+    let store = store().await;
+    let by = |author: &'static str, n: u32| {
+        Wrote {
+            author,
+            ..wrote(n, Some("be warmer"))
+        }
+        .record()
+    };
+    let said = (1..4).map(|n| by("ann", n)).chain((10..14).map(|n| by("bob", n)));
+    store.keep(said.collect()).await.unwrap();
+    assert_eq!(store.unsettled_tenants(end(100)).await.unwrap(), [] as [String; 0]);
+    while store.read_issues(&rules().scrubber).await.unwrap() {}
+    assert_eq!(store.unsettled_tenants(end(100)).await.unwrap(), ["default"]);
+    study(&store).await;
+    assert_eq!(store.unsettled_tenants(end(100)).await.unwrap(), [] as [String; 0]);
+    assert_eq!(
+        store.unsettled_tenants(end(100) + TimeDelta::days(2)).await.unwrap(),
+        ["default"],
+        "time alone makes issues past"
+    );
+    for n in 300..310 {
+        told(&store, n, 0.0, &TOOLS).await;
+    }
+    let ended = (300..310)
+        .map(|n| wrote(n, None))
+        .map(|wrote| Wrote { author: "cy", ..wrote }.record());
+    store.keep(ended.collect()).await.unwrap();
+    study(&store).await;
+    let counted = |issue: &Value| issue["told"].as_u64().unwrap() + issue["withheld"].as_u64().unwrap();
+    assert_eq!(counted(&the(&store).await), 10);
+    // The first who said it are gone; others said it, too.
+    store.erase("default", "ann", end(100)).await.unwrap();
+    assert_eq!(counted(&the(&store).await), 10);
+    // Nobody says it any more: nothing is kept of it, not even a hash.
+    let key = crate::issues::hint_key(
+        the(&store).await["issue_id"].as_str().unwrap().parse().unwrap(),
+        "be warmer",
+    );
+    let keeps = |lines: Vec<String>| lines.iter().any(|line| line.contains(&key.to_string()));
+    assert!(keeps(store.all_of_issues().await));
+    store.erase("default", "bob", end(100)).await.unwrap();
+    assert!(!keeps(store.all_of_issues().await));
 }

@@ -3,8 +3,10 @@
 mod offers;
 mod reading;
 mod settling;
+mod tenants;
 
 pub(super) use settling::forget;
+pub(super) use tenants::note_news;
 
 use super::{Store, StoreError};
 use crate::interval::Share;
@@ -41,8 +43,8 @@ pub struct KnownIssue {
 #[derive(Clone, Debug, PartialEq)]
 pub struct TellableIssue {
     pub known: KnownIssue,
-    /// The task whose sighting the hint is of.
-    pub hint_of: Uuid,
+    /// Of the hint's words.
+    pub hint_key: Uuid,
 }
 
 impl Store {
@@ -120,6 +122,8 @@ impl Store {
         for statement in [
             "TRUNCATE learner.issue, learner.issue_sighting, learner.issue_reading",
             "UPDATE learner.evidence SET issues_read = false",
+            "UPDATE learner.issue_offer SET is_read = false",
+            "UPDATE learner.issue_tenant SET has_news = true",
         ] {
             sqlx::query(statement).execute(&self.pool).await.unwrap();
         }

@@ -1,12 +1,13 @@
 //! What plannings are told of issues.
 
 use super::{KnownIssue, TellableIssue, known};
+use crate::store::erasure::guard;
 use crate::store::{Store, StoreError};
 use sqlx::Row;
 use uuid::Uuid;
 
 impl Store {
-    /// Whether a task was told of issues, or not by lot, when it was planned before.
+    /// Whether a task was planned before, and then told of issues, or not by lot, or there were none.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -32,7 +33,7 @@ impl Store {
             "SELECT * FROM learner.issue i
              WHERE tenant = $1 AND state = 'told' AND hint IS NOT NULL AND tool = ANY($2)
                AND ($4::uuid IS NULL OR EXISTS (SELECT FROM learner.issue_offer o WHERE o.task_id = $4
-                                                AND o.issue_id = i.issue_id AND o.hint_of = i.hint_of))
+                                                AND o.issue_id = i.issue_id AND o.hint_key = i.hint_key))
              ORDER BY weight DESC, issue_id LIMIT $3",
         );
         let read = async {
@@ -42,7 +43,7 @@ impl Store {
                 let known: KnownIssue = known(row)?;
                 Ok(TellableIssue {
                     known,
-                    hint_of: row.try_get("hint_of")?,
+                    hint_key: row.try_get("hint_key")?,
                 })
             });
             tellable.collect::<Result<Vec<_>, _>>()
@@ -50,27 +51,35 @@ impl Store {
         read.await.map_err(StoreError::query("look for issues"))
     }
 
-    /// Notes what a planning is told, and what not: issue, the task its hint is of, whether it is withheld. What was noted
-    /// before stays.
+    /// Notes what a planning is told, and what not: issue, key of the hint, whether it is withheld. What was noted before
+    /// stays. That there was nothing to tell is noted as an offer of no issue. Of an erased task, and of words that were
+    /// erased meanwhile, nothing is.
     ///
     /// # Errors
     /// When the database does not take it.
     pub async fn note_issues(&self, task: Uuid, given: &[(Uuid, Uuid, bool)]) -> Result<(), StoreError> {
-        if given.is_empty() {
-            return Ok(());
-        }
-        let insert = sqlx::query(
-            "INSERT INTO learner.issue_offer (task_id, issue_id, hint_of, withheld)
-             SELECT $1, * FROM unnest($2::uuid[], $3::uuid[], $4::bool[]) ON CONFLICT DO NOTHING",
-        );
-        let insert = insert
-            .bind(task)
-            .bind(given.iter().map(|(issue, ..)| *issue).collect::<Vec<Uuid>>())
-            .bind(given.iter().map(|(_, of, _)| *of).collect::<Vec<Uuid>>())
-            .bind(given.iter().map(|(.., withheld)| *withheld).collect::<Vec<bool>>());
-        let noted = insert.execute(&self.pool).await;
-        noted
-            .map(drop)
-            .map_err(StoreError::query("note what is told of issues"))
+        let nothing = [(Uuid::nil(), Uuid::nil(), false)];
+        let given = if given.is_empty() { nothing.as_slice() } else { given };
+        let note = async {
+            let mut transaction = self.pool.begin().await?;
+            guard(&mut transaction).await?;
+            let insert = sqlx::query(
+                "INSERT INTO learner.issue_offer (task_id, issue_id, hint_key, withheld)
+                 SELECT $1, issue_id, CASE WHEN EXISTS (SELECT FROM learner.issue_sighting s
+                            WHERE s.issue_id = n.issue_id AND s.hint_key = n.hint_key) THEN hint_key ELSE $5 END, withheld
+                 FROM unnest($2::uuid[], $3::uuid[], $4::bool[]) AS n(issue_id, hint_key, withheld)
+                 WHERE NOT EXISTS (SELECT FROM learner.erased_task WHERE task_hash = sha256(uuid_send($1)))
+                 ON CONFLICT DO NOTHING",
+            );
+            let insert = insert
+                .bind(task)
+                .bind(given.iter().map(|(issue, ..)| *issue).collect::<Vec<Uuid>>())
+                .bind(given.iter().map(|(_, key, _)| *key).collect::<Vec<Uuid>>())
+                .bind(given.iter().map(|(.., withheld)| *withheld).collect::<Vec<bool>>())
+                .bind(Uuid::nil());
+            insert.execute(&mut *transaction).await?;
+            transaction.commit().await
+        };
+        note.await.map_err(StoreError::query("note what is told of issues"))
     }
 }

@@ -1,6 +1,7 @@
 //! What sightings, readings and offers come to: made again whole each time, so that it never is anything else than what
 //! the rows say.
 
+use super::tenants::{note_news, take_news};
 use super::{count, offers_of};
 use crate::interval::Share;
 use crate::issues::standing::{Figures, Hint, MOST_HINTS, REMEMBERED, Standing, Tried, standing};
@@ -16,6 +17,10 @@ use uuid::Uuid;
 const MOST_ISSUES: i64 = 200;
 /// Tasks of a tenant whose shares are counted, the latest.
 const MOST_TASKS: i64 = 4_000;
+/// Sightings of a tenant that are looked at, the latest: settling takes no longer for a longer past.
+const MOST_SIGHTINGS: i64 = 20_000;
+/// Offers of a hint that are counted, the latest.
+const MOST_OFFERS: i64 = 20_000;
 
 /// What was seen of an issue, beside what its standing is decided by.
 struct Seen {
@@ -40,6 +45,7 @@ impl Store {
             let mut transaction = self.pool.begin().await?;
             // What is erased while this is written would come back.
             guard(&mut transaction).await?;
+            take_news(&mut transaction, tenant, now).await?;
             settle(&mut transaction, tenant, now).await?;
             transaction.commit().await
         };
@@ -47,20 +53,32 @@ impl Store {
     }
 }
 
-/// Takes back what rests on tasks that are erased: their rows are gone with their records. Alone with the rows.
-pub async fn forget(
-    connection: &mut PgConnection,
-    tenant: &str,
-    tasks: &[Uuid],
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
+/// Forgets the words of tasks that are about to be erased, where nobody else said them; the figures are settled afterwards.
+/// Alone with the rows.
+pub async fn forget(connection: &mut PgConnection, tenant: &str, tasks: &[Uuid]) -> Result<(), sqlx::Error> {
     if tasks.is_empty() {
         return Ok(());
     }
     // Who was told their hint was told something all the same.
-    let update = sqlx::query("UPDATE learner.issue_offer SET hint_of = $2 WHERE hint_of = ANY($1)");
-    update.bind(tasks).bind(Uuid::nil()).execute(&mut *connection).await?;
-    settle(connection, tenant, now).await
+    let untell = sqlx::query(
+        "UPDATE learner.issue_offer o SET hint_key = $2 FROM (
+             SELECT DISTINCT issue_id, hint_key FROM learner.issue_sighting WHERE task_id = ANY($1)
+         ) AS said
+         WHERE (o.issue_id, o.hint_key) = (said.issue_id, said.hint_key)
+           AND NOT EXISTS (SELECT FROM learner.issue_sighting s WHERE (s.issue_id, s.hint_key) = (o.issue_id, o.hint_key)
+                           AND s.task_id <> ALL($1))",
+    );
+    untell.bind(tasks).bind(Uuid::nil()).execute(&mut *connection).await?;
+    let delete = sqlx::query(
+        "DELETE FROM learner.issue i USING (
+             SELECT DISTINCT issue_id, hint_key FROM learner.issue_sighting WHERE task_id = ANY($1)
+         ) AS said
+         WHERE i.issue_id = said.issue_id AND (i.hint_key IS NULL OR i.hint_key = said.hint_key)
+           AND NOT EXISTS (SELECT FROM learner.issue_sighting s WHERE s.issue_id = i.issue_id
+                           AND (i.hint_key IS NULL OR s.hint_key = i.hint_key) AND s.task_id <> ALL($1))",
+    );
+    delete.bind(tasks).execute(&mut *connection).await?;
+    note_news(connection, &[tenant.to_owned()]).await
 }
 
 async fn settle(connection: &mut PgConnection, tenant: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
@@ -88,10 +106,13 @@ async fn settle(connection: &mut PgConnection, tenant: &str, now: DateTime<Utc>)
 
 async fn seen(connection: &mut PgConnection, tenant: &str, now: DateTime<Utc>) -> Result<Vec<Seen>, sqlx::Error> {
     let select = sqlx::query(
-        "WITH strongest AS (
+        "WITH news AS MATERIALIZED (
+             SELECT issue_id, code, tool, condition, times, finished_at FROM learner.issue_sighting
+             WHERE tenant = $1 ORDER BY finished_at DESC, task_id LIMIT $5
+         ), strongest AS (
              SELECT issue_id, min(code) AS code, min(tool) AS tool, min(condition) AS condition, sum(times)::bigint AS seen,
                     count(*) AS tasks, min(finished_at) AS first_seen, max(finished_at) AS last_seen
-             FROM learner.issue_sighting WHERE tenant = $1 GROUP BY issue_id
+             FROM news GROUP BY issue_id
              ORDER BY count(*) FILTER (WHERE finished_at >= $2) DESC, count(*) DESC, issue_id LIMIT $3
          ), latest AS (
              SELECT task_id, tools, open_to FROM learner.issue_reading
@@ -112,7 +133,8 @@ async fn seen(connection: &mut PgConnection, tenant: &str, now: DateTime<Utc>) -
         .bind(tenant)
         .bind(now - REMEMBERED)
         .bind(MOST_ISSUES)
-        .bind(MOST_TASKS);
+        .bind(MOST_TASKS)
+        .bind(MOST_SIGHTINGS);
     let rows = select.fetch_all(connection).await?;
     let read = rows.iter().map(|row| {
         Ok(Seen {
@@ -134,34 +156,39 @@ async fn seen(connection: &mut PgConnection, tenant: &str, now: DateTime<Utc>) -
 }
 
 /// Hints in the order in which they are tried: those that repaired it before the others, the oldest first, so that a
-/// comparison that runs is not begun again by each new task. A repair of what people dislike is none.
+/// comparison that runs is not begun again by each new task. A repair of what people dislike is none. What became of a hint
+/// is of its words, and counts all that ended, however they were planned: one without a plan, or one that was cancelled, did
+/// not go well.
 async fn hints(
     connection: &mut PgConnection,
     tenant: &str,
     issues: &[Uuid],
 ) -> Result<BTreeMap<Uuid, Vec<Tried>>, sqlx::Error> {
     let select = sqlx::query(
-        "WITH said AS (
-             SELECT issue_id, hint, source, s.task_id, s.finished_at, repaired AND NOT e.withdrawn AS repaired
-             FROM learner.issue_sighting s JOIN learner.evidence e USING (task_id)
-             WHERE s.tenant = $1 AND issue_id = ANY($2) AND hint <> ''
+        "WITH news AS MATERIALIZED (
+             SELECT issue_id, hint, hint_key, source, repaired, task_id, finished_at FROM learner.issue_sighting
+             WHERE tenant = $1 ORDER BY finished_at DESC, task_id LIMIT $4
+         ), said AS (
+             SELECT issue_id, hint, hint_key, source, s.task_id, s.finished_at, repaired AND NOT e.withdrawn AS repaired
+             FROM news s JOIN learner.evidence e USING (task_id)
+             WHERE issue_id = ANY($2) AND hint <> ''
          ), each AS (
-             SELECT DISTINCT ON (issue_id, hint) * FROM said ORDER BY issue_id, hint, repaired DESC, finished_at, task_id
+             SELECT DISTINCT ON (issue_id, hint_key) * FROM said ORDER BY issue_id, hint_key, repaired DESC, finished_at, task_id
          ), ranked AS (
              SELECT *, row_number() OVER (PARTITION BY issue_id ORDER BY repaired DESC, finished_at, task_id) AS place FROM each
          )
-         SELECT r.issue_id, r.hint, r.source, r.task_id, r.repaired, o.* FROM ranked r, LATERAL (
+         SELECT r.issue_id, r.hint, r.source, r.hint_key, r.repaired, o.* FROM ranked r, LATERAL (
              SELECT count(*) FILTER (WHERE NOT withheld) AS told,
                     count(*) FILTER (WHERE withheld) AS withheld,
                     count(x.task_id) FILTER (WHERE NOT withheld) AS recurred_told,
                     count(x.task_id) FILTER (WHERE withheld) AS recurred_withheld,
                     count(*) FILTER (WHERE NOT withheld AND succeeded AND NOT withdrawn) AS well_told,
                     count(*) FILTER (WHERE withheld AND succeeded AND NOT withdrawn) AS well_withheld
-             FROM learner.issue_offer o
+             FROM (SELECT task_id, issue_id, withheld FROM learner.issue_offer
+                   WHERE issue_id = r.issue_id AND hint_key = r.hint_key ORDER BY task_id DESC LIMIT $5) AS o
              JOIN learner.issue_reading g ON g.task_id = o.task_id AND g.counts
-             JOIN learner.evidence e ON e.task_id = o.task_id
+             LEFT JOIN learner.evidence e ON e.task_id = o.task_id
              LEFT JOIN learner.issue_sighting x ON x.task_id = o.task_id AND x.issue_id = o.issue_id
-             WHERE o.issue_id = r.issue_id AND o.hint_of = r.task_id
          ) AS o
          WHERE place <= $3 ORDER BY r.issue_id, place",
     );
@@ -169,6 +196,8 @@ async fn hints(
         .bind(tenant)
         .bind(issues)
         .bind(MOST_HINTS)
+        .bind(MOST_SIGHTINGS)
+        .bind(MOST_OFFERS)
         .fetch_all(connection)
         .await?;
     let mut found: BTreeMap<Uuid, Vec<Tried>> = BTreeMap::new();
@@ -181,7 +210,7 @@ async fn hints(
 fn tried(row: &PgRow) -> Result<Tried, sqlx::Error> {
     Ok(Tried {
         hint: Hint {
-            of: row.try_get("task_id")?,
+            key: row.try_get("hint_key")?,
             text: row.try_get("hint")?,
             source: row.try_get("source")?,
             repaired: row.try_get("repaired")?,
@@ -197,7 +226,7 @@ async fn write(
     standing: &Standing,
 ) -> Result<(), sqlx::Error> {
     let insert = sqlx::query(
-        "INSERT INTO learner.issue (issue_id, tenant, code, tool, condition, state, hint, hint_of, source, repaired, seen,
+        "INSERT INTO learner.issue (issue_id, tenant, code, tool, condition, state, hint, hint_key, source, repaired, seen,
                                     tasks, first_seen, last_seen, rate_tasks, rate_of, told, withheld, recurred_told,
                                     recurred_withheld, well_told, well_withheld, weight)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
@@ -214,7 +243,7 @@ async fn write(
         .bind(&seen.condition)
         .bind(standing.state.as_str())
         .bind(hint.map(|hint| &hint.text))
-        .bind(hint.map(|hint| hint.of))
+        .bind(hint.map(|hint| hint.key))
         .bind(hint.map(|hint| &hint.source))
         .bind(hint.map(|hint| hint.repaired))
         .bind(seen.seen)

@@ -121,6 +121,7 @@ pub(super) async fn reconsider(
         return Ok(());
     };
     offers::reconsider(connection, task, withdrawn).await?;
+    super::issues::note_news(connection, &[tenant.to_owned()]).await?;
     choose_exemplar(connection, form).await?;
     let mut forms = fragments::reconsider(connection, task, rules).await?;
     forms.push(form);
