@@ -34,7 +34,7 @@ impl Store {
     ) -> Result<Vec<Unembedded>, StoreError> {
         let select = sqlx::query(
             "SELECT pattern_id, intent FROM learner.pattern p
-             WHERE template IS NOT NULL AND intent <> '' AND learner.is_offered(state, pinned, evidence, vouched, $3)
+             WHERE template IS NOT NULL AND intent <> '' AND learner.is_offered(state, pinned, learner.own_successes(kind, exemplar, evidence), vouched, $3)
                AND ($4::uuid IS NULL OR pattern_id < $4)
                AND NOT EXISTS (SELECT FROM learner.pattern_meaning m
                                WHERE m.pattern_id = p.pattern_id AND m.model = $1
@@ -107,7 +107,7 @@ impl Store {
                    WHERE tenant = $1 AND model = $2 ORDER BY pattern_id DESC LIMIT $3) AS newest
              JOIN learner.pattern p USING (pattern_id)
              WHERE p.template IS NOT NULL AND p.tools <@ $4
-               AND learner.is_offered(p.state, p.pinned, p.evidence, p.vouched, $5)",
+               AND learner.is_offered(p.state, p.pinned, learner.own_successes(p.kind, p.exemplar, p.evidence), p.vouched, $5)",
         );
         let select = select
             .bind(&question.tenant)

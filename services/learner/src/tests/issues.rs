@@ -85,7 +85,7 @@ fn otherwise(record: &NewRecord, change: impl FnOnce(&mut Value)) -> NewRecord {
         tenant: "default".to_owned(),
         json: raw.to_string(),
     };
-    head::read(record.task.0, changed, 0.5).unwrap()
+    head::read(record.task, changed, 0.5).unwrap()
 }
 
 /// Every second one of twenty has the issue; the third is the first that is repaired.
