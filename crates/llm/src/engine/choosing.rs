@@ -40,7 +40,7 @@ fn turn<T>(result: Result<Answer<T>, Failed>, chosen: &Chosen) -> Turn<T> {
     match result {
         Err(mut failed) if !matches!(failed.error, EngineError::OutOfTime(_)) => {
             // What was wrong with an answer that came is told here; that none came, by who asked for it.
-            if !failed.calls.last().is_some_and(|last| last.name == chosen::PASSED_OVER) {
+            if failed.calls.last().is_none_or(|last| last.name != chosen::PASSED_OVER) {
                 failed.calls.push(Call {
                     kind: CallKind::Decision,
                     name: chosen::PASSED_OVER.to_owned(),
@@ -57,6 +57,7 @@ fn turn<T>(result: Result<Answer<T>, Failed>, chosen: &Chosen) -> Turn<T> {
 }
 
 /// With what the chosen model cost before.
+#[expect(clippy::result_large_err, reason = "the engine's own result, once an ask")]
 fn after<T>(before: Failed, result: Result<Answer<T>, Failed>) -> Result<Answer<T>, Failed> {
     let calls = |later: Vec<Call>| before.calls.iter().cloned().chain(later).collect();
     match result {

@@ -121,7 +121,7 @@ async fn the_champion_stands_in_for_the_challenger_before_what_is_configured() {
         answers_as: String::new(),
     };
     let both = || chosen("p1", "").into_iter().chain([champion()]).collect::<Vec<_>>();
-    other.next([Say::Refuses, Say::Refuses]);
+    other.next([Say::Refuses]);
     let answer = asked(&*chat, both()).await.unwrap();
     let done = steps(&answer.calls);
     assert_eq!(done.last().map(String::as_str), Some("model:p1/champion:"), "{done:?}");

@@ -185,8 +185,8 @@ async fn answer(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap,
         });
         let tempered = orders.temper.and_then(|temper| temper(&body, &content::of(&body)));
         let next = tempered.or_else(|| orders.next.pop_front());
-        if let Some(name) = orders.name.clone() {
-            body["model"] = name.into();
+        if let (Some(name), Value::Object(members)) = (orders.name.clone(), &mut body) {
+            members.insert("model".to_owned(), name.into());
         }
         next.unwrap_or_else(|| orders.otherwise.clone())
     };

@@ -77,6 +77,8 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
+    type Change = fn(&mut Value);
+
     #[test]
     fn only_configured_providers_are_asked_and_only_for_sound_names() {
         let providers = BTreeSet::from(["mine".to_owned()]);
@@ -94,7 +96,7 @@ mod tests {
                 answers_as: Some("own".to_owned()),
             }
         );
-        let changes: [(fn(&mut Value), &str); 6] = [
+        let changes: [(Change, &str); 6] = [
             (|body| body["name"] = json!("../x"), "name"),
             (|body| body["provider"] = json!("http://169.254.169.254"), "provider"),
             (|body| body["model"] = json!(""), "model"),

@@ -181,6 +181,7 @@ pub(super) fn document(json: &Value, replayed: bool) -> LearningDocument {
 type Place = Option<(DateTime<Utc>, Uuid)>;
 
 /// Where a page begins, and how long it is.
+#[expect(clippy::result_large_err, reason = "the answer itself, once a request")]
 pub(super) fn page(request: &ListModelsRequest) -> Result<(Place, u32), Problem> {
     let forged = || {
         let detail = "the cursor is not one that a page of this list gave";

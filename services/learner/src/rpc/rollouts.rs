@@ -259,6 +259,7 @@ fn of_look(kept: &KeptLook) -> Value {
 }
 
 /// Whoever knew it could choose an arm.
+#[expect(clippy::result_large_err, reason = "the answer itself, once a request")]
 fn salt() -> Result<Uuid, Problem> {
     let bytes = service::ids::random_bytes().map_err(|error| Problem::new(500, "internal", error.to_string()))?;
     Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())

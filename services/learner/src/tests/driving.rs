@@ -197,7 +197,7 @@ impl World {
     }
 
     /// Until the experiment is over, 40 rounds at most.
-    async fn to_its_end(&mut self, driver: &mut Driver, comes: impl Fn(Arm) -> Comes) -> Decision {
+    async fn until_its_end(&mut self, driver: &mut Driver, comes: impl Fn(Arm) -> Comes) -> Decision {
         for _ in 0..40 {
             if self.experiment().await.course.is_over() {
                 break;
@@ -220,7 +220,10 @@ async fn a_better_challenger_serves_whoever_comes_next_and_leaves_others_whom_th
     let mut driver = world.driver();
     world.round(&mut driver).await;
     let early: Vec<_> = (0..20).map(|_| world.task()).collect();
-    assert_eq!(world.to_its_end(&mut driver, worth(0.6, 0.9)).await, Decision::Promote);
+    assert_eq!(
+        world.until_its_end(&mut driver, worth(0.6, 0.9)).await,
+        Decision::Promote
+    );
     let held = world.table();
     let writer = &held.roles["writer"];
     assert_eq!((writer.champion, &writer.experiment), (CHALLENGER, &None));
@@ -264,7 +267,7 @@ async fn a_worse_challenger_and_one_that_is_passed_over_are_rolled_back() {
     let mut world = World::new(quick()).await;
     let mut driver = world.driver();
     world.round(&mut driver).await;
-    let decision = world.to_its_end(&mut driver, worth(0.9, 0.5)).await;
+    let decision = world.until_its_end(&mut driver, worth(0.9, 0.5)).await;
     assert!(matches!(decision, Decision::RollBack { .. }), "{decision:?}");
     let writer = &world.table().roles.get("writer").cloned();
     assert!(writer.is_none(), "as configured: {writer:?}");
@@ -276,7 +279,7 @@ async fn a_worse_challenger_and_one_that_is_passed_over_are_rolled_back() {
         Arm::Challenger => Comes::PassedOver,
         _ => Comes::Scored(0.5),
     };
-    let decision = world.to_its_end(&mut driver, passed_over).await;
+    let decision = world.until_its_end(&mut driver, passed_over).await;
     // Whatever whoever stepped in was worth.
     assert!(matches!(decision, Decision::RollBack { .. }), "{decision:?}");
     let last = world.rollouts.last_look(EXPERIMENT).await.unwrap().unwrap().look;
@@ -325,7 +328,10 @@ async fn whoever_comes_after_a_crash_goes_on_at_the_same_step_with_the_same_arms
     world.round(&mut driver).await;
     assert_eq!(world.table().version, table.version + 51);
     assert_eq!(world.fake.with(|state| state.tables[TENANT].1.len()), 1);
-    assert_eq!(world.to_its_end(&mut driver, worth(0.6, 0.9)).await, Decision::Promote);
+    assert_eq!(
+        world.until_its_end(&mut driver, worth(0.6, 0.9)).await,
+        Decision::Promote
+    );
 }
 
 #[tokio::test]

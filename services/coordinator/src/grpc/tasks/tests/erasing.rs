@@ -197,7 +197,11 @@ async fn of_an_erased_user_no_word_is_left_and_the_rest_is_as_it_was() {
         .unwrap()
         .into_inner();
     let given: Vec<String> = records.map(|record| record.unwrap().task_id).collect().await;
-    assert_eq!(given, [other.clone()], "nothing is learned of an erased task");
+    assert_eq!(
+        given,
+        std::slice::from_ref(&other),
+        "nothing is learned of an erased task"
+    );
 
     let after = told(&world, &id).await;
     let envelope = |event: &Value| (event["id"].clone(), event["type"].clone(), event["sequence"].clone());
