@@ -23,7 +23,7 @@ CREATE TABLE assignment (
     -- How it is reached; empty where it is what is configured.
     provider text NOT NULL,
     served text NOT NULL,
-    -- A run was lost with it: a model that ends its worker has no account of its own.
+    -- A run was lost with it (a model that ends its worker has no account of its own), or its plan was not taken.
     lost boolean NOT NULL,
     arm text NOT NULL,
     experiment_id uuid,

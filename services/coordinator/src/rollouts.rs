@@ -101,7 +101,7 @@ impl Rollouts {
             return Vec::new();
         };
         let challenger = given.assignment.arm == Arm::Challenger;
-        let second_attempt = job.attempt > 0 || job.losses > 0;
+        let second_attempt = job.attempt > 0 || job.losses > 0 || plans_again(entry, job);
         let first = given.reached.filter(|_| !(challenger && second_attempt));
         let stands_in = given.champion.filter(|_| challenger);
         first.into_iter().chain(stands_in).map(Reached::choice).collect()
@@ -121,7 +121,8 @@ impl Rollouts {
             if assignment.arm == Arm::ChampionOutside && assignment.model == Model::Configured {
                 continue;
             }
-            let lost = assignment.arm == Arm::Challenger && job.losses > 0;
+            let compared = assignment.arm != Arm::ChampionOutside;
+            let lost = assignment.arm == Arm::Challenger && job.losses > 0 || compared && plans_again(entry, job);
             rows.entry(given.role).or_insert_with(|| row(entry, &given)).lost |= lost;
         }
         rows.into_values().collect()
@@ -170,6 +171,11 @@ impl Reached {
             answers_as: self.answers_as.clone(),
         }
     }
+}
+
+/// A plan was refused, or sent back: whoever made it does not make the next one if they are being tried.
+fn plans_again(entry: &Entry, job: &Job) -> bool {
+    job.unit == Unit::Plan && !entry.task.plan_feedback.is_empty()
 }
 
 /// None: it asks no model.

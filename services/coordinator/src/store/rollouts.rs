@@ -28,7 +28,7 @@ pub struct AssignmentRow {
     pub name: String,
     pub provider: String,
     pub served: String,
-    /// A run was lost.
+    /// A run was lost, or a plan not taken.
     pub lost: bool,
     pub arm: &'static str,
     pub experiment: Option<Uuid>,

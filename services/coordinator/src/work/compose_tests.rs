@@ -69,6 +69,17 @@ fn asked(entry_is: impl FnOnce(&mut Entry), experiment: bool) -> Option<String> 
         .map(|choice| format!("{}/{}", choice.provider, choice.model))
 }
 
+/// The same experiment, on plans.
+fn planner_tried() -> Rollouts {
+    let model = Uuid::from_u128(7);
+    let tried = json!({
+        "id": model, "salt": model, "unit": "task", "challenger": model, "step": 1, "exposed": 10_000, "phase": "running",
+    });
+    let table = json!({ "version": 1, "roles": { "planner": { "champion": "configured", "experiment": tried } } });
+    let reached = json!({ model.to_string(): { "name": "w", "provider": "own", "model": "w-7" } });
+    Rollouts::of("default", &table, &reached)
+}
+
 /// Of some tasks one half is the challenger's.
 fn challenged() -> u128 {
     let is = |task: &u128| asked(|entry| entry.task.id = TaskId(Uuid::from_u128(*task)), true).is_some();
@@ -85,6 +96,22 @@ fn a_run_asks_what_the_rollout_gives_its_task_and_after_a_failure_of_the_challen
     assert_eq!(asked(failed, true), None);
     let lost = |entry: &mut Entry| (entry.task.id, entry.task.jobs[0].losses) = (task, 1);
     assert_eq!(asked(lost, true), None);
+    let planned = |feedback: &[u32]| {
+        let feedback = feedback.iter().map(|no| PayloadNo(*no)).collect();
+        let rollouts = planner_tried();
+        let planning = |entry: &mut Entry| {
+            (entry.task.id, entry.task.plan_feedback) = (task, feedback);
+            entry.task.jobs[0].unit = Unit::Plan;
+        };
+        first_job_with(planning, &TenantBudgets::default(), &rollouts)
+            .models
+            .len()
+    };
+    assert_eq!(
+        (planned(&[]), planned(&[9])),
+        (1, 0),
+        "a plan that was refused is made anew by the configured model"
+    );
     assert_eq!(
         asked(failed, false).as_deref(),
         Some("own/w-7"),
