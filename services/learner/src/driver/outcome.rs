@@ -36,12 +36,19 @@ fn outcome(unread: &UnreadOutcome, experiment: &Experiment) -> (Uuid, Ended) {
 }
 
 /// What came of a task for whom it was given to in `role`. A person's rejection is no failure of the model: its score says
-/// what it is worth.
+/// what it is worth. Of a cancelled task nobody knows whether a model was not asked or not asked yet: in neither arm it
+/// is a failure.
 fn ended(raw: &Value, role: &str, experiment: Uuid, at: Timestamp) -> Ended {
+    let status = json::text(raw, "/task/status");
+    let failed = match status.as_deref() {
+        Some("failed") => true,
+        Some("cancelled") => false,
+        _ => passed_over(raw, role, experiment),
+    };
     Ended {
         at,
         score: json::number(raw, "/task/quality/overall").filter(|score| score.is_finite()),
-        failed: json::text(raw, "/task/status").as_deref() == Some("failed") || passed_over(raw, role, experiment),
+        failed,
         cost_usd: cost(raw, role),
         seconds: seconds(raw, role),
     }
@@ -137,6 +144,7 @@ mod tests {
         raw["task"]["status"] = json!("cancelled");
         raw["task"]["quality"] = Value::Null;
         assert_eq!(of(&raw, "writer"), (None, false, 0.25, 3.5));
+        assert!(!of(&raw, "planner").1, "it may not have been its turn yet");
         assert_eq!(of(&json!([1]), "writer"), (None, false, 0.0, 0.0));
         let strange = json!({"task": {"quality": {"overall": "1"}, "created_at": 1}, "costs": [{"kind": "execute", "usd": -5.0}]});
         assert_eq!(of(&strange, "writer"), (None, false, 0.0, 0.0));
