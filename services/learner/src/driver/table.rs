@@ -5,9 +5,7 @@ use crate::store::models::Models;
 use crate::store::rollouts::Rollouts;
 use contracts::coordinator::{ServedModel, SetRolloutsRequest};
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
-use uuid::Uuid;
-use workflow::rollout::{Experiment, Model, RoleRollout, RolloutTable};
+use workflow::rollout::RolloutTable;
 
 impl Driver {
     /// Says the table as it is now.
@@ -31,7 +29,7 @@ impl Driver {
     async fn models(&self, tenant: &str, table: &RolloutTable) -> Result<Vec<ServedModel>, DriveError> {
         let models = Models::of(&self.store, tenant);
         let mut reached = Vec::new();
-        for id in versions(table) {
+        for id in table.versions() {
             let found = models.get(id).await?;
             let served = found.as_ref().and_then(|model| Some((model, model.served()?)));
             let Some((model, served)) = served else {
@@ -48,25 +46,4 @@ impl Driver {
         }
         Ok(reached)
     }
-}
-
-/// Versions that the table names.
-fn versions(table: &RolloutTable) -> BTreeSet<Uuid> {
-    let tried = |experiment: &Option<Experiment>| experiment.as_ref().map(|tried| tried.challenger);
-    let of_role = |rollout: &RoleRollout| {
-        let before = rollout.before.as_ref();
-        [
-            Some(rollout.champion),
-            tried(&rollout.experiment),
-            before.map(|before| before.champion),
-            before.and_then(|before| tried(&before.experiment)),
-        ]
-    };
-    let models = table.roles.values().flat_map(of_role).flatten();
-    models
-        .filter_map(|model| match model {
-            Model::Configured => None,
-            Model::Version(id) => Some(id),
-        })
-        .collect()
 }

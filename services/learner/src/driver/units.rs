@@ -14,7 +14,7 @@ const PAGE: u32 = 1_000;
 /// Answers in one round; the next goes on.
 const PAGES: usize = 50;
 
-/// Takes in what the list has after what was taken; tells how many were new. Most of it takes no part, and is passed.
+/// Takes in what the list has after what was taken; tells how many were new. What takes no part is passed.
 pub async fn take_in(
     coordinator: &Coordinator,
     rollouts: &Rollouts,
