@@ -64,6 +64,8 @@ mod plans;
 mod preferences;
 #[path = "system/readme.rs"]
 mod readme;
+#[path = "system/remembered.rs"]
+mod remembered;
 #[path = "system/repair.rs"]
 mod repair;
 #[path = "system/replicas.rs"]
