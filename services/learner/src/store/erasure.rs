@@ -119,8 +119,7 @@ impl Store {
             // In transactions of their own: right after an upgrade that may be many.
             while self.read_authors(tenant).await? {}
             let mut erased = self.erase_rows(tenant, user, now).await?;
-            // By itself: an export that is being written holds its row, and nothing else is to wait for it.
-            erased.exports = self.drop_exports(tenant, user).await?;
+            erased.exports = self.drop_exports(Some(tenant)).await?;
             Ok(erased)
         };
         let erased = erase.await.map_err(StoreError::query("erase a user"))?;
@@ -220,17 +219,18 @@ impl Store {
     async fn drop_exports(&self, tenant: &str, user: &str) -> Result<u64, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         let delete = sqlx::query(
-            "DELETE FROM learner.export e USING learner.erased_user u
-             WHERE u.tenant = $1 AND u.user_hash = sha256(convert_to($2, 'UTF8')) AND u.exports_from IS NOT NULL
-               AND e.tenant = u.tenant
-               AND (e.finished_at IS NULL OR e.finished_at >= u.exports_from)",
+            "DELETE FROM learner.export WHERE export_id IN (
+                 SELECT e.export_id FROM learner.export e
+                 WHERE e.tenant IN (SELECT tenant FROM learner.erased_user WHERE exports_from IS NOT NULL)
+                   AND ($1::text IS NULL OR e.tenant = $1) AND learner.is_to_be_dropped(e) FOR UPDATE SKIP LOCKED)",
         );
-        let dropped = delete.bind(tenant).bind(user).execute(&mut *transaction).await?;
+        let dropped = delete.bind(tenant).execute(&mut *transaction).await?;
         let done = sqlx::query(
-            "UPDATE learner.erased_user SET exports_from = NULL
-             WHERE tenant = $1 AND user_hash = sha256(convert_to($2, 'UTF8'))",
+            "UPDATE learner.erased_user u SET exports_from = NULL
+             WHERE exports_from IS NOT NULL
+               AND NOT EXISTS (SELECT FROM learner.export e WHERE e.tenant = u.tenant AND learner.is_to_be_dropped(e))",
         );
-        done.bind(tenant).bind(user).execute(&mut *transaction).await?;
+        done.execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(dropped.rows_affected())
     }
@@ -277,15 +277,17 @@ async fn untell(connection: &mut PgConnection, tenant: &str, user: &str) -> Resu
     Ok(())
 }
 
-/// The stone says who by a hash alone, since when, and from when on exports may have something of theirs.
+/// The stone says who by a hash alone, since when, and from when until when exports may have something of theirs. Under the lock
+/// that whoever notes an export waits for: one that is noted later reads what is left.
 async fn bury(connection: &mut PgConnection, tenant: &str, user: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let upsert = sqlx::query(
-        "INSERT INTO learner.erased_user AS u (tenant, user_hash, erased_at, exports_from)
+        "INSERT INTO learner.erased_user AS u (tenant, user_hash, erased_at, exports_from, exports_until)
          SELECT $1, sha256(convert_to($2, 'UTF8')), $3,
                 least((SELECT min(ingested_at) FROM learner.record WHERE tenant = $1 AND author = $2),
-                      (SELECT min(created_at) FROM learner.feedback WHERE tenant = $1 AND actor = $2))
+                      (SELECT min(created_at) FROM learner.feedback WHERE tenant = $1 AND actor = $2)),
+                clock_timestamp()
          ON CONFLICT (tenant, user_hash) DO UPDATE SET erased_at = greatest(u.erased_at, excluded.erased_at),
-             exports_from = least(u.exports_from, excluded.exports_from)",
+             exports_from = least(u.exports_from, excluded.exports_from), exports_until = excluded.exports_until",
     );
     upsert
         .bind(tenant)

@@ -1,0 +1,12 @@
+-- Exports that may have something of an erased user: those asked for until here, by the database's clock. What is asked for
+-- later reads what is left.
+ALTER TABLE learner.erased_user ADD COLUMN exports_until timestamptz;
+UPDATE learner.erased_user SET exports_until = clock_timestamp() WHERE exports_from IS NOT NULL;
+CREATE INDEX erased_user_with_exports ON learner.erased_user (tenant) WHERE exports_from IS NOT NULL;
+
+CREATE FUNCTION learner.is_to_be_dropped(e learner.export) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (
+        SELECT FROM learner.erased_user u WHERE u.tenant = e.tenant AND u.exports_from IS NOT NULL
+           AND e.created_at <= u.exports_until AND (e.finished_at IS NULL OR e.finished_at >= u.exports_from)
+    )
+$$;
