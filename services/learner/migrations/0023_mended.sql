@@ -10,3 +10,8 @@ CREATE FUNCTION learner.is_to_be_dropped(e learner.export) RETURNS boolean LANGU
            AND e.created_at <= u.exports_until AND (e.finished_at IS NULL OR e.finished_at >= u.exports_from)
     )
 $$;
+
+-- What was left out before counts too: tasks that were given up, and plans too large to be shown.
+UPDATE learner.record r SET studied = false
+WHERE NOT EXISTS (SELECT FROM learner.evidence e WHERE e.task_id = r.task_id)
+  AND (status = 'cancelled' OR EXISTS (SELECT FROM learner.offer o WHERE o.task_id = r.task_id));

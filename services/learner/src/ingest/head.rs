@@ -99,7 +99,7 @@ pub fn read(task: TaskId, record: Record, least: f64) -> Result<NewRecord, Unusa
         asked_at: raw.task.created_at,
         taught: teaches.then(|| shown(&record.json)).flatten(),
         lesson: teaches.then(|| lesson(&record.tenant, &record.json, least)).flatten(),
-        planless: teaches && raw.task.status == "failed" && is_planless(&record.json),
+        planless: teaches && raw.task.status != "completed" && is_planless(&record.json),
         requested: raw
             .task
             .created_at
