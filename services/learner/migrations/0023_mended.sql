@@ -15,3 +15,16 @@ $$;
 UPDATE learner.record r SET studied = false
 WHERE NOT EXISTS (SELECT FROM learner.evidence e WHERE e.task_id = r.task_id)
   AND (status = 'cancelled' OR EXISTS (SELECT FROM learner.offer o WHERE o.task_id = r.task_id));
+
+-- Comparing reads a tenant's latest tasks, and what nobody read yet, whatever there was before.
+CREATE INDEX evidence_by_end ON learner.evidence (tenant, finished_at DESC, task_id);
+ALTER TABLE learner.evidence ADD COLUMN features_read boolean NOT NULL DEFAULT false;
+UPDATE learner.evidence e SET features_read = true WHERE EXISTS (SELECT FROM learner.task_feature f WHERE f.task_id = e.task_id);
+CREATE INDEX evidence_features_unread ON learner.evidence (task_id) WHERE NOT features_read;
+-- Counts what was noted of a tenant; up to where its tasks are compared.
+ALTER TABLE learner.issue_tenant
+    ADD COLUMN news      bigint NOT NULL DEFAULT 1,
+    ADD COLUMN compared  bigint NOT NULL DEFAULT 0,
+    -- When somebody began to compare, whatever came of it.
+    ADD COLUMN looked_at timestamptz;
+CREATE INDEX issue_tenant_uncompared ON learner.issue_tenant (looked_at) WHERE compared < news;

@@ -46,7 +46,7 @@ pub use recall::{Fitting, Given, Question};
 pub use records::{NewRecord, StoredRecord};
 pub use review::{ExportedPattern, ImportedPattern, Once};
 pub use selection::{Chosen, Counts, Origin, Selection, Wanted as WantedRecords};
-pub use success::StudiedTask;
+pub use success::{StudiedTask, Uncompared};
 
 use bus::Names;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
