@@ -28,3 +28,20 @@ ALTER TABLE learner.issue_tenant
     -- When somebody began to compare, whatever came of it.
     ADD COLUMN looked_at timestamptz;
 CREATE INDEX issue_tenant_uncompared ON learner.issue_tenant (looked_at) WHERE compared < news;
+
+-- Who wrote something where they decided about a task, by a hash of the name, as erased users are known.
+CREATE TABLE learner.gate_words (
+    task_id uuid NOT NULL REFERENCES learner.record ON DELETE CASCADE,
+    tenant  text NOT NULL,
+    said_by bytea NOT NULL,
+    PRIMARY KEY (task_id, said_by)
+);
+CREATE INDEX gate_words_by_person ON learner.gate_words (tenant, said_by);
+-- Read once more; with what somebody else than a person wrote, some too many.
+UPDATE learner.record SET author = NULL WHERE record ~ '"feedback":"[^"]';
+-- Null: nobody's words, or those of nobody any more.
+ALTER TABLE learner.issue_sighting ADD COLUMN said_by bytea;
+CREATE INDEX issue_sighting_by_person ON learner.issue_sighting (tenant, said_by) WHERE said_by IS NOT NULL;
+UPDATE learner.evidence SET issues_read = false WHERE task_id IN (SELECT task_id FROM learner.issue_sighting WHERE source = 'human');
+UPDATE learner.issue_offer SET is_read = false WHERE task_id IN (SELECT task_id FROM learner.issue_sighting WHERE source = 'human');
+DELETE FROM learner.issue_sighting WHERE source = 'human';

@@ -67,6 +67,8 @@ pub struct Sighting {
     pub times: u32,
     /// As it came; empty: nobody said what would be better.
     pub hint: String,
+    /// The person whose words these are.
+    pub said_by: Option<String>,
     pub source: Source,
     /// It was gone after the step ran again with the hint.
     pub repaired: bool,
@@ -257,6 +259,7 @@ fn judged(raw: &Value, steps: &Steps<'_>, found: &mut Found) {
                 round,
                 times: 1,
                 hint,
+                said_by: None,
                 source: match code {
                     Code::AcceptanceCheckFailed => Source::Check,
                     _ => Source::Judge,
@@ -299,6 +302,7 @@ fn failed(steps: &Steps<'_>, found: &mut Found) {
             round: usize::try_from(json::count(step, "/round")).unwrap_or_default(),
             times: 1,
             hint: hint.to_owned(),
+            said_by: None,
             source: Source::Error,
             repaired: false,
         });
@@ -342,6 +346,7 @@ fn decided(raw: &Value, steps: &Steps<'_>, found: &mut Found) {
                 round,
                 times: 1,
                 hint: json::text_or_empty(gate, "/feedback"),
+                said_by: json::text(gate, "/actor").map(|actor| actor.replace('\0', "")),
                 source: Source::Human,
                 repaired: action == "revise" && approved,
             });

@@ -1,10 +1,12 @@
 //! Deleting what is kept of a user, for good.
 
+use super::gate_words;
 use super::learning::{forget, lock, note_authors, reconsider_all};
 use super::preferences::NewStatement;
 use super::records::NewRecord;
 use super::{Store, StoreError};
 use crate::record::json;
+use crate::record::said::speakers;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::postgres::PgRow;
@@ -202,7 +204,8 @@ impl Store {
         super::rollouts::forget(&mut transaction, tenant, user).await?;
         super::erasure_orders::order(&mut transaction, tenant, user).await?;
         super::erasing::forget_training(&mut transaction, tenant, &tasks).await?;
-        super::issues::forget(&mut transaction, tenant, &tasks).await?;
+        super::issues::forget(&mut transaction, tenant, user, &tasks).await?;
+        gate_words::forget(&mut transaction, tenant, user).await?;
         drop_tasks(&mut transaction, &tasks).await?;
         transaction.commit().await?;
         Ok(Erased {
@@ -215,8 +218,17 @@ impl Store {
         })
     }
 
-    /// Every export that may have a record of theirs, or what they said: those that were written since the first of it was kept.
-    async fn drop_exports(&self, tenant: &str, user: &str) -> Result<u64, sqlx::Error> {
+    /// Deletes exports that may have something of users erased since. One that is being written holds its row: nobody waits for
+    /// it, nobody sees it any more, and a later call deletes it.
+    ///
+    /// # Errors
+    /// When the database does not take it; nothing is deleted then.
+    pub async fn drop_erased_exports(&self) -> Result<u64, StoreError> {
+        let dropped = self.drop_exports(None).await;
+        dropped.map_err(StoreError::query("drop exports with something of erased users"))
+    }
+
+    async fn drop_exports(&self, tenant: Option<&str>) -> Result<u64, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         let delete = sqlx::query(
             "DELETE FROM learner.export WHERE export_id IN (
@@ -236,17 +248,20 @@ impl Store {
     }
 }
 
-/// Reads who asked for some of a tenant's tasks of which that is not known. False: there are none. Under the lock of learning.
+/// Reads who asked for some of a tenant's tasks of which that is not known, and who wrote about them. False: there are none. Under the lock of learning.
 async fn read_authors(connection: &mut PgConnection, tenant: &str) -> Result<bool, sqlx::Error> {
     let select =
         sqlx::query("SELECT task_id, record FROM learner.record WHERE tenant = $1 AND author IS NULL LIMIT $2");
     let rows = select.bind(tenant).bind(PAGE).fetch_all(&mut *connection).await?;
-    let author = |row: &PgRow| {
-        let raw: Value = serde_json::from_str(&row.try_get::<String, _>(1)?).unwrap_or_default();
-        Ok((row.try_get(0)?, json::author(&raw)))
-    };
-    let authors: Vec<(Uuid, String)> = rows.iter().map(author).collect::<Result<_, sqlx::Error>>()?;
+    let (mut authors, mut said) = (Vec::new(), Vec::new());
+    for row in &rows {
+        let (task, raw): (Uuid, String) = (row.try_get(0)?, row.try_get(1)?);
+        let raw: Value = serde_json::from_str(&raw).unwrap_or_default();
+        authors.push((task, json::author(&raw)));
+        said.push((task, tenant.to_owned(), speakers(&raw)));
+    }
     note_authors(connection, &authors).await?;
+    gate_words::note(connection, &said).await?;
     Ok(!authors.is_empty())
 }
 
@@ -284,7 +299,9 @@ async fn bury(connection: &mut PgConnection, tenant: &str, user: &str, now: Date
         "INSERT INTO learner.erased_user AS u (tenant, user_hash, erased_at, exports_from, exports_until)
          SELECT $1, sha256(convert_to($2, 'UTF8')), $3,
                 least((SELECT min(ingested_at) FROM learner.record WHERE tenant = $1 AND author = $2),
-                      (SELECT min(created_at) FROM learner.feedback WHERE tenant = $1 AND actor = $2)),
+                      (SELECT min(created_at) FROM learner.feedback WHERE tenant = $1 AND actor = $2),
+                      (SELECT min(ingested_at) FROM learner.record r JOIN learner.gate_words w USING (task_id)
+                       WHERE w.tenant = $1 AND w.said_by = sha256(convert_to($2, 'UTF8')))),
                 clock_timestamp()
          ON CONFLICT (tenant, user_hash) DO UPDATE SET erased_at = greatest(u.erased_at, excluded.erased_at),
              exports_from = least(u.exports_from, excluded.exports_from), exports_until = excluded.exports_until",

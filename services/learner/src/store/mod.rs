@@ -10,6 +10,7 @@ mod expiry;
 mod exports;
 mod feedback;
 mod figures;
+mod gate_words;
 mod imports;
 mod issues;
 mod learning;
