@@ -457,3 +457,29 @@ async fn what_an_erased_user_said_about_others_work_is_told_to_nobody_any_more()
     store.keep(vec![revised(150, "bob")]).await.unwrap();
     assert_eq!(store.rows_with("Meier").await.len(), 1);
 }
+
+#[tokio::test]
+async fn a_bad_rating_counts_against_the_hint_of_a_task_that_had_not_gone_well_either() {
+    let store = store().await;
+    let below = otherwise(&wrote(1, Some("be warmer")).record(), |raw| {
+        raw["task"]["quality"]["passed"] = json!(false);
+    });
+    store
+        .keep((2..5).map(|n| wrote(n, None).record()).chain([below]).collect())
+        .await
+        .unwrap();
+    study(&store).await;
+    assert_eq!(the(&store).await["repaired"], true);
+    assert_eq!(store.unsettled_tenants(end(100)).await.unwrap(), [] as [String; 0]);
+    let request = RecordFeedbackRequest {
+        tenant: "default".to_owned(),
+        actor: "bob".to_owned(),
+        task_id: task(1).to_string(),
+        feedback_json: json!({"rating": 1, "comment": null, "dimension": null, "step_id": null}).to_string(),
+        idempotency_key: String::new(),
+    };
+    feedback::note(&store, service::ids::v7(), request).await.unwrap();
+    assert_eq!(store.unsettled_tenants(end(100)).await.unwrap(), ["default"]);
+    store.settle_issues("default", end(100)).await.unwrap();
+    assert_eq!(the(&store).await["repaired"], false);
+}

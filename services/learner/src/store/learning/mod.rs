@@ -114,17 +114,23 @@ pub(super) async fn reconsider(
          ), uses AS (
              UPDATE learner.pattern_use u SET succeeded = changed.succeeded AND NOT changed.withdrawn
              FROM changed WHERE u.task_id = $1
+         ), patterns AS (
+             UPDATE learner.pattern p SET evidence = p.evidence + CASE WHEN changed.withdrawn THEN -1 ELSE 1 END
+             FROM changed WHERE p.form = changed.form AND changed.succeeded
          )
-         UPDATE learner.pattern p SET evidence = p.evidence + CASE WHEN changed.withdrawn THEN -1 ELSE 1 END
-         FROM changed WHERE p.form = changed.form AND changed.succeeded
-         RETURNING p.form, changed.withdrawn",
+         SELECT form, withdrawn, succeeded FROM changed",
     );
-    let changed: Option<(Uuid, bool)> = update.bind(task).bind(tenant).fetch_optional(&mut *connection).await?;
-    let Some((form, withdrawn)) = changed else {
+    let update = update.bind(task).bind(tenant);
+    let changed: Option<(Uuid, bool, bool)> = update.fetch_optional(&mut *connection).await?;
+    let Some((form, withdrawn, succeeded)) = changed else {
         return Ok(());
     };
-    offers::reconsider(connection, task, withdrawn).await?;
+    // What people dislike repaired nothing, however it ended.
     super::issues::note_news(connection, &[tenant.to_owned()]).await?;
+    if !succeeded {
+        return Ok(());
+    }
+    offers::reconsider(connection, task, withdrawn).await?;
     choose_exemplar(connection, form).await?;
     let mut forms = fragments::reconsider(connection, task, rules).await?;
     forms.push(form);
