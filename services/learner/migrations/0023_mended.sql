@@ -45,3 +45,6 @@ CREATE INDEX issue_sighting_by_person ON learner.issue_sighting (tenant, said_by
 UPDATE learner.evidence SET issues_read = false WHERE task_id IN (SELECT task_id FROM learner.issue_sighting WHERE source = 'human');
 UPDATE learner.issue_offer SET is_read = false WHERE task_id IN (SELECT task_id FROM learner.issue_sighting WHERE source = 'human');
 DELETE FROM learner.issue_sighting WHERE source = 'human';
+
+-- What is pinned is looked through whatever else there is.
+CREATE INDEX pattern_pinned ON learner.pattern (tenant, pattern_id) WHERE pinned AND template IS NOT NULL;
