@@ -212,14 +212,22 @@ impl<'r> Rounds<'r> {
         Self(rounds)
     }
 
-    /// Whether a step ran again after the nth judgement of the plan, of so many: each round of a plan is judged once.
-    fn ran_between(&self, key: &str, nth: usize, judgements: usize) -> bool {
+    /// The rounds of judgements of the plan; records from before these were told of count them.
+    fn judged(&self, assessments: &[&Value]) -> Vec<u64> {
         let first = self.0.values().flatten().min().copied().unwrap_or_default();
-        let round = |nth: usize| first.saturating_add(nth as u64);
-        let later = round(nth + 1)..round(judgements);
+        let told = |(nth, assessment): (u64, &&Value)| {
+            let round = assessment.get("round").and_then(Value::as_u64);
+            round.unwrap_or(first.saturating_add(nth))
+        };
+        (0..).zip(assessments).map(told).collect()
+    }
+
+    /// Whether a step ran in a round after one and up to another. Where a person had it run again in the same round, it was
+    /// not told what was said.
+    fn ran_between(&self, key: &str, after: u64, until: u64) -> bool {
         self.0
             .get(key)
-            .is_some_and(|rounds| rounds.iter().any(|ran| later.contains(ran)))
+            .is_some_and(|rounds| rounds.iter().any(|ran| *ran > after && *ran <= until))
     }
 }
 
@@ -232,6 +240,8 @@ fn is_over(step: &Value) -> bool {
 fn judged(raw: &Value, steps: &Steps<'_>, found: &mut Found) {
     let assessments = of_last_plan(raw);
     let rounds = Rounds::of(raw);
+    let judged_in = rounds.judged(&assessments);
+    let last = judged_in.last().copied().unwrap_or_default();
     let checked = |key: &str, pointer: &str| {
         let checks = steps
             .planned
@@ -239,7 +249,7 @@ fn judged(raw: &Value, steps: &Steps<'_>, found: &mut Found) {
             .map_or(&[][..], |step| json::list(step, "/acceptance"));
         checks_at(checks, pointer)
     };
-    for (round, assessment) in assessments.iter().enumerate() {
+    for ((round, assessment), judged_in) in assessments.iter().enumerate().zip(judged_in) {
         for complaint in complaints(assessment, &checked) {
             let Complaint {
                 step_key,
@@ -254,7 +264,7 @@ fn judged(raw: &Value, steps: &Steps<'_>, found: &mut Found) {
             };
             found.add(Sighting {
                 kind,
-                repaired: rounds.ran_between(&step_key, round, assessments.len()),
+                repaired: rounds.ran_between(&step_key, judged_in, last),
                 step_key,
                 round,
                 times: 1,
