@@ -32,6 +32,7 @@ impl Task {
             deliveries: self.deliveries.into_iter().map(delivery).collect(),
             round: self.round,
             quality: self.quality,
+            judged: self.judged,
             best: None,
             plan_feedback: Vec::new(),
             attention: self.attention.map(attention),

@@ -87,6 +87,9 @@ pub struct Task {
     /// The latest judgement.
     #[serde(rename = "qa", default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<Quality>,
+    /// The round of each judgement, in order: a round may have none, and, where a human had a step run again in it, several.
+    #[serde(rename = "jr", default, skip_serializing_if = "Vec::is_empty")]
+    pub judged: Vec<u32>,
     /// The best of what the rounds brought about, while none of it has passed.
     #[serde(rename = "bv", default, skip_serializing_if = "Option::is_none")]
     pub best: Option<Box<Version>>,

@@ -1,4 +1,5 @@
-//! Telling the coordinator whose tasks it is to erase, until it has taken the order.
+//! What an erasure leaves to do: telling the coordinator whose tasks it is to erase, until it has taken the order, and deleting
+//! exports that were being written.
 
 use crate::coordinator::{AskError, Coordinator};
 use crate::store::{ErasureOrder, Store, StoreError};
@@ -41,9 +42,15 @@ impl Erasures {
         }
     }
 
-    /// Tells what is left to tell, until `shutdown`.
+    /// Does what is left to do, until `shutdown`.
     pub async fn run(self, shutdown: CancellationToken) {
         loop {
+            if let Err(error) = self.store.drop_erased_exports().await {
+                tracing::warn!(
+                    error = crate::chain(&error),
+                    "exports with something of an erased user are to be deleted"
+                );
+            }
             if let Err(error) = self.tell_all().await {
                 tracing::warn!(
                     error = crate::chain(&error),

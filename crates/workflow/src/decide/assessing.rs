@@ -33,6 +33,7 @@ pub(super) fn assessed(cx: &mut Context<'_>, assessment: &Assessment, document: 
         "round": cx.task.round,
     });
     cx.task.quality = Some(quality.clone());
+    cx.task.judged.push(cx.task.round);
     // They were made of what was judged before.
     cx.task.deliveries.clear();
     if verdict.passed {

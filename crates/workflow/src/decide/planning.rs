@@ -80,6 +80,7 @@ fn new_task(id: TaskId, tenant: &str, submission: &Submission, env: &Env<'_>) ->
         deliveries: Vec::new(),
         round: 0,
         quality: None,
+        judged: Vec::new(),
         best: None,
         plan_feedback: Vec::new(),
         attention: None,

@@ -25,7 +25,7 @@ pub use deliveries::edited;
 pub use forked::{kept, used_by};
 pub use judges::judges;
 pub use list::{inbox_entry, page, task_entry};
-pub use record::{Documents, record};
+pub use record::{Documents, Judgement, record};
 pub use status::status;
 pub use tool::tool;
 pub use trace::{Sources, trace};

@@ -19,8 +19,18 @@ use workflow::vocabulary::{Action, GateKind, Status};
 pub struct Documents<'a> {
     pub gates: &'a [GateLine],
     pub costs: &'a [CostLine],
-    /// Every judgement, in order, and the version of the plan that it is of.
-    pub assessments: &'a [(PayloadNo, Option<u32>)],
+    /// Every judgement, in order.
+    pub assessments: &'a [Judgement],
+}
+
+/// A judgement, and what it is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    pub payload: PayloadNo,
+    /// Of the plan; none: not known.
+    pub plan_version: Option<u32>,
+    /// Of repair; none: not known, as of tasks from before it was kept.
+    pub round: Option<u32>,
 }
 
 /// The record: what is kept beside a task's status document stands by itself and is left out of it.
@@ -69,7 +79,7 @@ pub fn record<'a>(facts: &'a Facts, documents: Documents<'_>) -> Record<'a> {
     let mut planning = facts.planning();
     let task = status::outline(facts, &planning, Depth::Progress);
     let assessments = documents.assessments.iter();
-    let assessments = assessments.filter_map(|(no, version)| Some(assessment(facts.bodies.value(*no)?, *version)));
+    let assessments = assessments.filter_map(|judged| Some(assessment(facts.bodies.value(judged.payload)?, *judged)));
     let mut gates: Vec<Value> = documents.gates.iter().map(gate).collect();
     gates.extend(automatic_approval(facts));
     Record {
@@ -99,10 +109,14 @@ pub fn record<'a>(facts: &'a Facts, documents: Documents<'_>) -> Record<'a> {
     }
 }
 
-/// As it came, and `plan_version`: keys of steps are those of that plan.
-fn assessment(mut document: Value, plan_version: Option<u32>) -> Value {
-    if let (Some(members), Some(version)) = (document.as_object_mut(), plan_version) {
-        members.insert("plan_version".to_owned(), version.into());
+/// As it came, and `plan_version`, whose keys of steps it has, and `round`.
+fn assessment(mut document: Value, judged: Judgement) -> Value {
+    if let Some(members) = document.as_object_mut() {
+        // Whoever judges does not say what of.
+        for (name, known) in [("plan_version", judged.plan_version), ("round", judged.round)] {
+            members.remove(name);
+            members.extend(known.map(|number| (name.to_owned(), number.into())));
+        }
     }
     document
 }

@@ -454,7 +454,11 @@ fn a_record_holds_all_the_learner_needs_once() {
         .payloads
         .iter()
         .filter(|p| p.kind == "assessment")
-        .map(|p| (p.no, Some(1)))
+        .map(|p| Judgement {
+            payload: p.no,
+            plan_version: Some(1),
+            round: Some(0),
+        })
         .collect();
     let costs = [];
     let documents = Documents {
@@ -482,6 +486,7 @@ fn a_record_holds_all_the_learner_needs_once() {
     );
     assert_eq!(record["assessments"][0]["dimensions"]["tone"]["score"], 0.8);
     assert_eq!(record["assessments"][0]["plan_version"], 1);
+    assert_eq!(record["assessments"][0]["round"], 0);
     assert_eq!(record["plan"]["steps"][1]["key"], "check");
     let submitted = json!({
         "request": "Write about AI", "business_metrics": { "revenue": 5.0 }, "preferences": { "tone": "dry" },

@@ -112,35 +112,65 @@ impl Settling {
         }
         self.store.forget_levels(&never).await?;
         for group in groups.into_values() {
-            later.extend(self.settle_group(group, now).await?);
+            later.extend(self.settle_or_put_off(group, now).await?);
         }
         self.store.look_later(&later).await
     }
 
-    /// Those of it that have to be looked at again.
-    async fn settle_group(
+    /// What fails for a reason of its own holds up no other: those that are due longest come first each time.
+    async fn settle_or_put_off(
         &self,
-        mut group: Vec<DueLevel>,
+        group: Vec<DueLevel>,
         now: DateTime<Utc>,
     ) -> Result<Vec<(DueLevel, DateTime<Utc>)>, StoreError> {
+        match self.settle_group(&group, now).await {
+            Err(error) if error.is_retryable() => Err(error),
+            Err(error) => {
+                let first = group.first();
+                let (tenant, name) = first.map(|due| (&due.tenant, &due.name)).unzip();
+                tracing::warn!(
+                    ?tenant,
+                    ?name,
+                    error = crate::chain(&error),
+                    "levels of a metric wait for a day"
+                );
+                Ok(again(group, now))
+            }
+            Ok(Outcome::Settled) => Ok(Vec::new()),
+            Ok(Outcome::Again) => Ok(again(group, now)),
+        }
+    }
+
+    async fn settle_group(&self, group: &[DueLevel], now: DateTime<Utc>) -> Result<Outcome, StoreError> {
         let Some(first) = group.first() else {
-            return Ok(Vec::new());
+            return Ok(Outcome::Settled);
         };
         // Closed never: then nobody waits for a turn either.
         let _turn = self.turns.acquire().await.ok();
         let found = match of_one(&self.store, &question(first, now)).await {
             Ok(Some(found)) => found,
             // Erased meanwhile.
-            Ok(None) | Err(AnalysisError::NoTask) => return Ok(again(group, now)),
+            Ok(None) | Err(AnalysisError::NoTask) => return Ok(Outcome::Again),
             Err(AnalysisError::Store(error)) => return Err(error),
         };
-        if found.level.is_some_and(|level| level >= Level::Controlled) {
-            // It names its task; the others are due still, and have answers of their own with the next page.
-            group.truncate(1);
-        }
-        self.store.settle_levels(&group, &settled(found)).await?;
-        Ok(Vec::new())
+        // From there on it names its task; the others are due still, and have answers of their own with the next page.
+        let names_its_task = found.level.is_some_and(|level| level >= Level::Controlled);
+        let of = if names_its_task {
+            std::slice::from_ref(first)
+        } else {
+            group
+        };
+        self.store.settle_levels(of, &settled(found)).await?;
+        Ok(Outcome::Settled)
     }
+}
+
+/// What came of a group.
+enum Outcome {
+    /// As far as it is one answer.
+    Settled,
+    /// It has to be looked at again.
+    Again,
 }
 
 fn again(group: Vec<DueLevel>, now: DateTime<Utc>) -> Vec<(DueLevel, DateTime<Utc>)> {

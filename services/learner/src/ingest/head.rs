@@ -3,11 +3,12 @@
 use crate::business::{Request, Requested};
 use crate::lesson::{Facts, Foreseen, is_planless, lesson};
 use crate::preferences::{Taught, taught};
+use crate::record::said::speakers;
 use crate::store::NewRecord;
 use chrono::{DateTime, Utc};
 use contracts::coordinator::Record;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use workflow::ids::TaskId;
 use workflow::vocabulary::Status;
 
@@ -96,10 +97,11 @@ pub fn read(task: TaskId, record: Record, least: f64) -> Result<NewRecord, Unusa
             )
         },
         author: raw.submission.actor.replace('\0', ""),
+        said: speakers(&json!({ "gates": raw.gates })),
         asked_at: raw.task.created_at,
         taught: teaches.then(|| shown(&record.json)).flatten(),
         lesson: teaches.then(|| lesson(&record.tenant, &record.json, least)).flatten(),
-        planless: teaches && raw.task.status == "failed" && is_planless(&record.json),
+        planless: teaches && raw.task.status != "completed" && is_planless(&record.json),
         requested: raw
             .task
             .created_at

@@ -67,6 +67,8 @@ pub struct Sighting {
     pub times: u32,
     /// As it came; empty: nobody said what would be better.
     pub hint: String,
+    /// The person whose words these are.
+    pub said_by: Option<String>,
     pub source: Source,
     /// It was gone after the step ran again with the hint.
     pub repaired: bool,
@@ -210,14 +212,22 @@ impl<'r> Rounds<'r> {
         Self(rounds)
     }
 
-    /// Whether a step ran again after the nth judgement of the plan, of so many: each round of a plan is judged once.
-    fn ran_between(&self, key: &str, nth: usize, judgements: usize) -> bool {
+    /// The rounds of judgements of the plan; records from before these were told of count them.
+    fn judged(&self, assessments: &[&Value]) -> Vec<u64> {
         let first = self.0.values().flatten().min().copied().unwrap_or_default();
-        let round = |nth: usize| first.saturating_add(nth as u64);
-        let later = round(nth + 1)..round(judgements);
+        let told = |(nth, assessment): (u64, &&Value)| {
+            let round = assessment.get("round").and_then(Value::as_u64);
+            round.unwrap_or(first.saturating_add(nth))
+        };
+        (0..).zip(assessments).map(told).collect()
+    }
+
+    /// Whether a step ran in a round after one and up to another. Where a person had it run again in the same round, it was
+    /// not told what was said.
+    fn ran_between(&self, key: &str, after: u64, until: u64) -> bool {
         self.0
             .get(key)
-            .is_some_and(|rounds| rounds.iter().any(|ran| later.contains(ran)))
+            .is_some_and(|rounds| rounds.iter().any(|ran| *ran > after && *ran <= until))
     }
 }
 
@@ -230,6 +240,8 @@ fn is_over(step: &Value) -> bool {
 fn judged(raw: &Value, steps: &Steps<'_>, found: &mut Found) {
     let assessments = of_last_plan(raw);
     let rounds = Rounds::of(raw);
+    let judged_in = rounds.judged(&assessments);
+    let last = judged_in.last().copied().unwrap_or_default();
     let checked = |key: &str, pointer: &str| {
         let checks = steps
             .planned
@@ -237,7 +249,7 @@ fn judged(raw: &Value, steps: &Steps<'_>, found: &mut Found) {
             .map_or(&[][..], |step| json::list(step, "/acceptance"));
         checks_at(checks, pointer)
     };
-    for (round, assessment) in assessments.iter().enumerate() {
+    for ((round, assessment), judged_in) in assessments.iter().enumerate().zip(judged_in) {
         for complaint in complaints(assessment, &checked) {
             let Complaint {
                 step_key,
@@ -252,11 +264,12 @@ fn judged(raw: &Value, steps: &Steps<'_>, found: &mut Found) {
             };
             found.add(Sighting {
                 kind,
-                repaired: rounds.ran_between(&step_key, round, assessments.len()),
+                repaired: rounds.ran_between(&step_key, judged_in, last),
                 step_key,
                 round,
                 times: 1,
                 hint,
+                said_by: None,
                 source: match code {
                     Code::AcceptanceCheckFailed => Source::Check,
                     _ => Source::Judge,
@@ -299,6 +312,7 @@ fn failed(steps: &Steps<'_>, found: &mut Found) {
             round: usize::try_from(json::count(step, "/round")).unwrap_or_default(),
             times: 1,
             hint: hint.to_owned(),
+            said_by: None,
             source: Source::Error,
             repaired: false,
         });
@@ -342,6 +356,7 @@ fn decided(raw: &Value, steps: &Steps<'_>, found: &mut Found) {
                 round,
                 times: 1,
                 hint: json::text_or_empty(gate, "/feedback"),
+                said_by: json::text(gate, "/actor").map(|actor| actor.replace('\0', "")),
                 source: Source::Human,
                 repaired: action == "revise" && approved,
             });

@@ -9,6 +9,8 @@ use std::collections::VecDeque;
 use uuid::Uuid;
 
 const TASKS: u32 = 1_500;
+/// Until a hint that does nothing is given up.
+const LONG: u32 = 4_000;
 /// Tasks whose shares are counted, as of late.
 const LATEST: usize = 400;
 /// Tasks between two looks.
@@ -36,18 +38,20 @@ struct Course {
     state: State,
     /// Task at which it was given up.
     given_up: Option<u32>,
+    /// After a thousand tasks, told and not: no effect was to be seen, and it would have been given up for that.
+    shows_nothing: bool,
 }
 
-fn course(truth: Truth, rng: &mut fastrand::Rng) -> Course {
+fn course(truth: Truth, tasks: u32, rng: &mut fastrand::Rng) -> Course {
     let issue = Uuid::from_u128(rng.u128(..));
     let mut offers = Offers::default();
     let mut latest: VecDeque<bool> = VecDeque::new();
     let (mut before, mut since) = (Share::default(), Share::default());
     let (mut stops, mut worsens, mut before_after) = (false, false, false);
-    let (mut state, mut given_up) = (State::Rare, None);
+    let (mut state, mut given_up, mut shows_nothing) = (State::Rare, None, false);
     // It is noticed while it is at its worst.
     let bad_until = rng.u32(40..80);
-    for n in 0..TASKS {
+    for n in 0..tasks {
         let is_told = state == State::Told;
         let is_withheld = withheld(Uuid::from_u128(rng.u128(..)), issue);
         let share = if n < bad_until { truth.bad } else { truth.usual };
@@ -73,6 +77,9 @@ fn course(truth: Truth, rng: &mut fastrand::Rng) -> Course {
             if latest.len() > LATEST {
                 latest.pop_front();
             }
+        }
+        if offers.told + offers.withheld == 1_000 && is_told {
+            shows_nothing = stopped(offers).interval.is_none_or(|[least, _]| least <= 0.0);
         }
         let of = if offers.told == 0 { &mut before } else { &mut since };
         of.n += 1;
@@ -116,6 +123,7 @@ fn course(truth: Truth, rng: &mut fastrand::Rng) -> Course {
         before_after,
         state,
         given_up,
+        shows_nothing,
     }
 }
 
@@ -124,6 +132,17 @@ const HELPS: Truth = Truth {
     usual: 0.4,
     bad: 0.4,
     left: 0.25,
+};
+/// Those that are told most: rarer issues, with hints that keep half of the tasks, or all, from them.
+const HALVES: Truth = Truth {
+    usual: 0.2,
+    bad: 0.2,
+    left: 0.5,
+};
+const ENDS: Truth = Truth {
+    usual: 0.1,
+    bad: 0.1,
+    left: 0.0,
 };
 const IDLE: Truth = Truth {
     usual: 0.4,
@@ -146,8 +165,12 @@ fn share(courses: &[Course], holds: impl Fn(&Course) -> bool) -> f64 {
 }
 
 fn worlds(truth: Truth, many: u32) -> Vec<Course> {
+    of_length(TASKS, truth, many)
+}
+
+fn of_length(tasks: u32, truth: Truth, many: u32) -> Vec<Course> {
     let mut rng = fastrand::Rng::with_seed(20_260_306);
-    (0..many).map(|_| course(truth, &mut rng)).collect()
+    (0..many).map(|_| course(truth, tasks, &mut rng)).collect()
 }
 
 fn effects_are_told_from_chance(many: u32) {
@@ -168,7 +191,7 @@ fn effects_are_told_from_chance(many: u32) {
         let claimed = share(&idle, |course| course.stops || course.worsens);
         assert!(claimed <= 0.08, "{what}: an effect is claimed in {claimed}");
     }
-    let idle = worlds(IDLE, many);
+    let idle = of_length(LONG, IDLE, many);
     let given_up = share(&idle, |course| course.given_up.is_some());
     assert!(given_up > 0.9, "a hint without effect is given up in {given_up}");
 
@@ -183,6 +206,20 @@ fn effects_are_told_from_chance(many: u32) {
 #[test]
 fn a_hint_that_stops_its_issue_is_told_from_one_that_does_nothing() {
     effects_are_told_from_chance(200);
+}
+
+#[test]
+fn a_hint_that_helps_is_not_given_up_because_a_thousand_tasks_do_not_show_it() {
+    for (truth, what) in [(HALVES, "halves"), (ENDS, "ends")] {
+        let helps = of_length(LONG, truth, 200);
+        let given_up = share(&helps, |course| course.given_up.is_some());
+        assert!(given_up <= 0.03, "{what}: a hint that helps is given up in {given_up}");
+        let wrong = share(&helps, |course| course.shows_nothing);
+        assert!(
+            wrong > 0.3,
+            "{what}: to give up what shows nothing yet must fail here: {wrong}"
+        );
+    }
 }
 
 #[test]

@@ -187,3 +187,23 @@ fn judgements_of_an_earlier_plan_are_of_other_steps_and_a_step_that_did_not_run_
     raw["task"]["plan"]["steps"][1]["round"] = json!(3);
     assert!(the(&raw, Code::QualityBelowThreshold).repaired);
 }
+
+#[test]
+fn what_a_person_had_run_again_in_the_same_round_is_no_repair_by_the_hint() {
+    let mut raw = completed();
+    let judged = |round: u64, blamed: Value| json!({"dimensions": {"tone": {"score": 0.5}}, "blamed": blamed, "failed_checks": [], "round": round});
+    raw["task"]["plan"]["steps"][1]["round"] = json!(1);
+    raw["assessments"] = json!([
+        judged(0, json!({})),
+        judged(1, json!({"draft": "tone: warmer"})),
+        judged(1, json!({}))
+    ]);
+    let found = the(&raw, Code::QualityBelowThreshold);
+    assert!(!found.repaired, "by its place the second judgement would be of round 2");
+    raw["task"]["plan"]["steps"][1]["round"] = json!(4);
+    raw["assessments"] = json!([judged(1, json!({"draft": "tone: warmer"})), judged(4, json!({}))]);
+    assert!(
+        the(&raw, Code::QualityBelowThreshold).repaired,
+        "rounds that nobody judged lie between"
+    );
+}

@@ -33,6 +33,22 @@ impl Facts {
     }
 }
 
+/// Whether how the task ended says something of its plan. One that was cancelled with nothing amiss does not: somebody
+/// changed their mind. Where it waited for help, was judged too low, or people did not like what they saw, it was
+/// given up.
+pub fn tells(raw: &Value) -> bool {
+    let amiss =
+        |gate: &Value| kind(gate) == "attention" || matches!(member(gate, "action"), "revise" | "reject" | "cancel");
+    match raw.pointer("/task/status").and_then(Value::as_str) {
+        Some("completed" | "rejected" | "failed") => true,
+        Some("cancelled") => {
+            raw.pointer("/task/quality/passed").and_then(Value::as_bool) == Some(false)
+                || json::list(raw, "/gates").iter().any(amiss)
+        }
+        _ => false,
+    }
+}
+
 /// Whether the task is an example to follow: completed, of enough quality by its own threshold and by `least`, and
 /// the last word about its result was an approval.
 pub fn succeeded(raw: &Value, least: f64) -> bool {

@@ -23,8 +23,6 @@ use workflow::plan::{Plan, signature};
 
 /// The tool that does nothing, and the engine that plans nothing else.
 const NULL: &str = "null";
-/// Statuses a plan can be judged by; a cancelled task was not wanted any more, whatever its plan was worth.
-const TELLING: [&str; 3] = ["completed", "rejected", "failed"];
 /// A longer template is nothing to show to a planner.
 pub const MAX_TEMPLATE_BYTES: usize = 64 << 10;
 /// A longer intent is cut.
@@ -43,8 +41,12 @@ pub struct Lesson {
     pub plan: Plan,
     /// What of it other plans may have, too.
     pub parts: Vec<Part>,
-    /// How to do it again.
-    pub exemplar: Exemplar,
+    /// What it was good for, in words.
+    pub intent: String,
+    /// What it is searched by.
+    pub subject: String,
+    /// How to do it again; none: that is more than a planner can be shown. It counts all the same.
+    pub exemplar: Option<Exemplar>,
 }
 
 /// A plan to be used again.
@@ -66,39 +68,49 @@ pub struct Exemplar {
 /// from which a success teaches.
 pub fn lesson(tenant: &str, raw: &str, least: f64) -> Option<Lesson> {
     let raw: Value = serde_json::from_str(raw).ok()?;
-    if raw.get("engine").and_then(Value::as_str) == Some(NULL) || !TELLING.contains(&text(&raw, "/task/status")) {
+    if raw.get("engine").and_then(Value::as_str) == Some(NULL) || !facts::tells(&raw) {
         return None;
     }
     let plan = Plan::deserialize(raw.get("plan")?).ok()?;
-    if plan.steps.iter().all(|step| step.tool_id == NULL) {
+    // No plan that was executed has more; to compare them takes time.
+    if plan.steps.len() > MAX_STEPS || plan.steps.iter().all(|step| step.tool_id == NULL) {
         return None;
     }
     let goal = [text(&raw, "/intent/goal"), text(&raw, "/submission/request")];
     let goal = goal.into_iter().find(|text| !text.trim().is_empty())?;
-    let template = Template::of(&plan)?;
-    let document = template.plan.to_string();
-    if document.len() > MAX_TEMPLATE_BYTES {
-        return None;
-    }
+    let (intent, subject) = (
+        storable(goal, MAX_INTENT_CHARS),
+        storable(&subject(goal, &raw, &plan), MAX_SUBJECT_CHARS),
+    );
     Some(Lesson {
         form: form(tenant, &plan, json::texts(&raw, "/submission/channels")),
         succeeded: facts::succeeded(&raw, least),
-        exemplar: Exemplar {
-            intent: storable(goal, MAX_INTENT_CHARS),
-            subject: storable(&subject(goal, &raw, &plan), MAX_SUBJECT_CHARS),
-            template: document,
-            slots: template.slots_json(),
-            tools: tools(&plan),
-        },
+        exemplar: exemplar(&plan, &intent, &subject),
         parts: parts::parts(tenant, &plan, goal, &json::author(&raw)),
+        intent,
+        subject,
         plan,
     })
 }
 
-/// Whether a raw record is of a task that failed before there was a plan. Those of the null model teach nothing.
+/// How to do a plan, or a part of one, again; none where that is more than a planner can be shown.
+fn exemplar(plan: &Plan, intent: &str, subject: &str) -> Option<Exemplar> {
+    let template = Template::of(plan)?;
+    let document = template.plan.to_string();
+    (document.len() <= MAX_TEMPLATE_BYTES).then(|| Exemplar {
+        intent: intent.to_owned(),
+        subject: subject.to_owned(),
+        template: document,
+        slots: template.slots_json(),
+        tools: tools(plan),
+    })
+}
+
+/// Whether a raw record is of a task that came to a bad end before there was a plan. Those of the null model teach nothing.
 pub fn is_planless(raw: &str) -> bool {
     let raw: Value = serde_json::from_str(raw).unwrap_or_default();
-    text(&raw, "/task/status") == "failed"
+    matches!(text(&raw, "/task/status"), "failed" | "cancelled")
+        && facts::tells(&raw)
         && raw.get("plan").is_none_or(Value::is_null)
         && raw.get("engine").and_then(Value::as_str) != Some(NULL)
 }

@@ -1,7 +1,6 @@
 //! The parts of a plan that others may be made of.
 
-use super::template::Template;
-use super::{Exemplar, Lesson, MAX_TEMPLATE_BYTES, tools};
+use super::{Exemplar, Lesson};
 use crate::success::words;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -86,15 +85,6 @@ impl Lesson {
     /// How to do one of its parts again; none where it has no such part.
     pub fn exemplar_of(&self, form: Uuid) -> Option<Exemplar> {
         let found = self.parts.iter().find(|part| part.form == form)?;
-        let plan = part(&self.plan, &found.steps);
-        let template = Template::of(&plan)?;
-        let document = template.plan.to_string();
-        (document.len() <= MAX_TEMPLATE_BYTES).then(|| Exemplar {
-            intent: self.exemplar.intent.clone(),
-            subject: self.exemplar.subject.clone(),
-            template: document,
-            slots: template.slots_json(),
-            tools: tools(&plan),
-        })
+        super::exemplar(&part(&self.plan, &found.steps), &self.intent, &self.subject)
     }
 }

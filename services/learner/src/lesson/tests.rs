@@ -18,7 +18,7 @@ fn with(change: impl FnOnce(&mut Value)) -> Option<Lesson> {
 fn values_become_slots_and_what_flows_stays() {
     let lesson = with(|raw| raw["plan"]["steps"][1]["tier"] = json!("large")).unwrap();
     assert!(lesson.succeeded);
-    let plan: Value = serde_json::from_str(&lesson.exemplar.template).unwrap();
+    let plan: Value = serde_json::from_str(&lesson.exemplar.as_ref().unwrap().template).unwrap();
     assert_eq!(plan["steps"][0]["arguments"]["topic"], json!({"$slot": "topic"}));
     assert_eq!(
         plan["steps"][1]["arguments"]["facts"],
@@ -28,9 +28,12 @@ fn values_become_slots_and_what_flows_stays() {
         (&plan["steps"][1]["channel"], &plan["steps"][1]["tier"]),
         (&json!("blog"), &json!("large"))
     );
-    let slots: Value = serde_json::from_str(&lesson.exemplar.slots).unwrap();
+    let slots: Value = serde_json::from_str(&lesson.exemplar.as_ref().unwrap().slots).unwrap();
     assert_eq!(slots, json!([{"name": "topic", "type": "string", "example": "AI"}]));
-    assert_eq!(lesson.exemplar.tools, ["research_agent", "writer_agent"]);
+    assert_eq!(
+        lesson.exemplar.as_ref().unwrap().tools,
+        ["research_agent", "writer_agent"]
+    );
     let template = Plan::deserialize(&plan).unwrap();
     assert_eq!(workflow::plan::similarity(&template, &lesson.plan), 1.0);
 }
@@ -61,7 +64,6 @@ fn only_what_was_approved_with_verified_quality_is_a_success() {
 #[test]
 fn nothing_is_learned_from_plans_that_do_nothing_or_are_none() {
     assert_eq!(with(|raw| raw["engine"] = json!("null")), None);
-    assert_eq!(with(|raw| raw["task"]["status"] = json!("cancelled")), None);
     assert_eq!(with(|raw| raw["plan"] = json!(null)), None);
     assert_eq!(
         with(|raw| raw["plan"] = json!({"steps": [{"key": "a", "tool_id": "null"}]})),
@@ -94,9 +96,14 @@ fn tasks_belong_together_by_form_and_channels_and_tenant_whatever_the_words() {
 #[test]
 fn what_the_database_cannot_hold_is_left_out() {
     let lesson = with(|raw| raw["intent"]["goal"] = json!("A\u{0}I post")).unwrap();
-    assert_eq!(lesson.exemplar.intent, "AI post");
+    assert_eq!(lesson.intent, "AI post");
     let long = "x".repeat(MAX_TEMPLATE_BYTES);
-    assert_eq!(with(|raw| raw["plan"]["steps"][0]["reason"] = json!(long)), None);
+    let large = with(|raw| raw["plan"]["steps"][0]["reason"] = json!(long)).unwrap();
+    assert_eq!(
+        (large.succeeded, large.exemplar),
+        (true, None),
+        "it counts, and is not shown"
+    );
 }
 
 #[test]
@@ -114,10 +121,19 @@ fn a_plan_of_endless_values_is_given_up_at_once() {
         assert_eq!(Template::of(&plan), None);
         let taken = begun.elapsed();
         assert!(taken < std::time::Duration::from_millis(500), "{taken:?}");
-        assert_eq!(with(|raw| raw["plan"] = document), None);
+        let begun = std::time::Instant::now();
+        assert_eq!(
+            with(|raw| raw["plan"] = document).and_then(|lesson| lesson.exemplar),
+            None
+        );
+        let taken = begun.elapsed();
+        assert!(taken < std::time::Duration::from_secs(5), "{taken:?}");
     }
     let most: Vec<Value> = (0..200).map(|n| json!([n, "{{submission.request}}"])).collect();
-    assert!(with(|raw| raw["plan"]["steps"][0]["arguments"] = json!({"topic": most})).is_some());
+    assert!(
+        with(|raw| raw["plan"]["steps"][0]["arguments"] = json!({"topic": most}))
+            .is_some_and(|lesson| lesson.exemplar.is_some())
+    );
 }
 
 #[test]
@@ -127,7 +143,7 @@ fn values_in_titles_become_names_in_one_pass() {
             json!({"topic": "green tea", "tone": "topic", "tone_2": "green", "x": {"tone": "dry"}});
         raw["plan"]["steps"][0]["title"] = json!("Research green tea, a dry topic");
     });
-    let plan: Value = serde_json::from_str(&lesson.unwrap().exemplar.template).unwrap();
+    let plan: Value = serde_json::from_str(&lesson.unwrap().exemplar.unwrap().template).unwrap();
     let names: Vec<&Value> = ["topic", "tone", "tone_2"]
         .map(|name| &plan["steps"][0]["arguments"][name]["$slot"])
         .to_vec();
@@ -148,4 +164,41 @@ fn a_human_overrides_by_deciding_otherwise_than_the_score() {
     let policy = json!([{"kind": "publication", "action": "approve", "actor": "policy"}]);
     assert_eq!(overridden(Some(true), policy), None);
     assert_eq!(overridden(None, json!("no list")), None);
+}
+
+#[test]
+fn what_was_cancelled_teaches_where_something_was_amiss() {
+    let cancelled = |change: fn(&mut Value)| {
+        let taught = with(|raw| {
+            raw["task"]["status"] = json!("cancelled");
+            raw["gates"] = json!([{"kind": "plan", "action": "approve", "actor": "bob"}]);
+            change(raw);
+        });
+        taught.map(|lesson| lesson.succeeded)
+    };
+    assert_eq!(cancelled(|_| ()), None, "somebody changed their mind");
+    assert_eq!(
+        cancelled(|raw| raw["gates"][0]["kind"] = json!("attention")),
+        Some(false)
+    );
+    assert_eq!(
+        cancelled(|raw| raw["gates"][0]["action"] = json!("cancel")),
+        Some(false)
+    );
+    assert_eq!(
+        cancelled(|raw| raw["task"]["quality"]["passed"] = json!(false)),
+        Some(false)
+    );
+
+    let planless = |gates: Value| {
+        let mut raw = completed();
+        (raw["task"]["status"], raw["plan"], raw["gates"]) = (json!("cancelled"), Value::Null, gates);
+        raw["task"]["quality"] = Value::Null;
+        is_planless(&raw.to_string())
+    };
+    assert!(
+        planless(json!([{"kind": "attention", "action": "cancel", "actor": "bob"}])),
+        "no valid plan"
+    );
+    assert!(!planless(json!([])));
 }

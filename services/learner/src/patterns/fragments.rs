@@ -18,7 +18,7 @@ pub fn most(fitting: Vec<Fitting>, plans: usize, fragments: usize) -> Vec<Fittin
     fitting.into_iter().filter(|pattern| take(pattern)).collect()
 }
 
-/// Of what was drawn, whole plans first, and then those parts that are in none of them, nor in a part before.
+/// Of what was drawn, whole plans first, and then those parts that are in none of them, nor in a part before, or pinned.
 pub fn beside_plans(drawn: Vec<Uuid>, fitting: &[Fitting]) -> Vec<Uuid> {
     let found = |id: &Uuid| fitting.iter().find(|pattern| pattern.pattern == *id);
     let (fragments, plans): (Vec<&Fitting>, Vec<&Fitting>) =
@@ -27,7 +27,7 @@ pub fn beside_plans(drawn: Vec<Uuid>, fitting: &[Fitting]) -> Vec<Uuid> {
     for fragment in fragments {
         let (id, part) = read(fragment);
         let is_within = |plan: &Plan| part.as_ref().is_some_and(|part| containment(part, plan) >= 1.0);
-        if !offered.iter().filter_map(|(_, plan)| plan.as_ref()).any(is_within) {
+        if fragment.pinned || !offered.iter().filter_map(|(_, plan)| plan.as_ref()).any(is_within) {
             offered.push((id, part));
         }
     }
@@ -83,6 +83,9 @@ mod tests {
         let ids = |ids: &[u128]| ids.iter().copied().map(Uuid::from_u128).collect::<Vec<_>>();
         assert_eq!(beside_plans(ids(&[1, 4, 3, 5, 2]), &fitting), ids(&[2, 4, 5]));
         assert_eq!(beside_plans(ids(&[1, 3]), &fitting), ids(&[1, 3]), "no plan was drawn");
+        let mut pinned = fitting.clone();
+        pinned[0].pinned = true;
+        assert_eq!(beside_plans(ids(&[1, 4, 3, 5, 2]), &pinned), ids(&[2, 1, 4, 5]));
         let left = most(fitting.to_vec(), 1, 2);
         assert_eq!(
             left.iter().map(|pattern| pattern.pattern).collect::<Vec<_>>(),

@@ -17,6 +17,8 @@ pub struct Candidate {
     pub pattern: Uuid,
     /// It is a part of plans.
     pub fragment: bool,
+    /// Always offered where it fits.
+    pub pinned: bool,
     /// Successes.
     pub evidence: i64,
     /// Rank of full text; 0: no word in common.
@@ -37,7 +39,7 @@ pub fn together(near: Vec<Candidate>, meant: Vec<Candidate>) -> Vec<Candidate> {
     all.into_values().collect()
 }
 
-/// The best first, `most` whole plans and as many parts. Words and letters are both of what is written: meaning counts as
+/// Those pinned first, and the best first of either, `most` whole plans and as many parts. Words and letters are both of what is written: meaning counts as
 /// much as the two together. By meaning those stand that reach `floor`; one whose meaning nobody knows stands by it where
 /// it stands by the other two.
 pub fn fused(mut candidates: Vec<Candidate>, floor: f64, most: usize) -> Vec<Uuid> {
@@ -63,7 +65,11 @@ pub fn fused(mut candidates: Vec<Candidate>, floor: f64, most: usize) -> Vec<Uui
         .collect();
     scored.sort_by(|(a, one), (b, other)| {
         let evidence = other.evidence.cmp(&one.evidence);
-        b.total_cmp(a).then(evidence).then(one.pattern.cmp(&other.pattern))
+        let pinned = other.pinned.cmp(&one.pinned);
+        pinned
+            .then(b.total_cmp(a))
+            .then(evidence)
+            .then(one.pattern.cmp(&other.pattern))
     });
     let of_kind = |fragment: bool| {
         let kind = scored
@@ -100,6 +106,7 @@ mod tests {
         Candidate {
             pattern: Uuid::from_u128(n),
             fragment: false,
+            pinned: false,
             evidence: 1,
             words,
             letters,
@@ -146,6 +153,19 @@ mod tests {
         // New, and not embedded yet: the best by words and letters stays the best.
         let new = vec![candidate(1, 0.1, 0.1, Some(0.5)), candidate(2, 0.3, 0.3, None)];
         assert_eq!(order(new), [2, 1]);
+    }
+
+    #[test]
+    fn what_is_pinned_is_among_the_first_however_much_fits_better_and_is_none_that_does_not_fit() {
+        let mut all: Vec<Candidate> = (1..=30).map(|n| candidate(n, 1.0 / n as f32, 0.0, None)).collect();
+        all[20].pinned = true;
+        let misfit = Candidate {
+            pinned: true,
+            ..candidate(99, 0.0, 0.1, None)
+        };
+        all.push(misfit);
+        let order = order(all);
+        assert_eq!((order.len(), &order[..3]), (10, [21, 1, 2].as_slice()));
     }
 
     #[test]

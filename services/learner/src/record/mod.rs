@@ -11,6 +11,7 @@ mod labels;
 mod models;
 mod plan;
 mod quality;
+pub mod said;
 mod shape;
 mod split;
 

@@ -36,7 +36,7 @@ pub struct Dimension {
     pub feedback: Option<String>,
 }
 
-/// One judgement.
+/// One judgement. Where a person had a step run again, a round has several, and the last is of what was kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Round {
@@ -80,12 +80,21 @@ pub(super) fn quality(raw: &Value) -> Option<Quality> {
     })
 }
 
+/// Of the last judgement of each round, whose output is kept, and of the last plan: keys of steps mean others in another one.
 pub(super) fn blame(raw: &Value) -> Vec<Blame> {
-    assessments(raw)
+    let last = raw.pointer("/task/plan/version").and_then(Value::as_u64);
+    let of_last_plan = assessments(raw).filter(|(_, assessment)| {
+        let of = assessment.get("plan_version").and_then(Value::as_u64);
+        of.is_none() || of == last
+    });
+    let by_round: BTreeMap<u64, &Value> = of_last_plan.collect();
+    by_round
+        .into_iter()
         .flat_map(|(round, assessment)| blamed_in(round, assessment))
         .collect()
 }
 
+/// With their rounds; records from before these were told of count them.
 fn assessments(raw: &Value) -> impl Iterator<Item = (u64, &Value)> {
     let numbered = (0_u64..).zip(json::list(raw, "/assessments"));
     numbered.map(|(nth, assessment)| {

@@ -181,3 +181,33 @@ fn a_record_has_the_names_of_the_contract() {
     let names: Vec<_> = record.as_object().unwrap().keys().collect();
     assert_eq!(names, expected);
 }
+
+#[test]
+fn a_round_that_was_judged_twice_is_that_of_its_last_judgement() {
+    let mut raw = completed();
+    let judged = |round: u64, score: f64, blamed: Value| json!({"dimensions": {"accuracy": {"score": score}}, "blamed": blamed, "failed_checks": [], "round": round, "plan_version": 2});
+    // Round 2 failed, a person had a step run again in it, it passed, and a revision made round 3.
+    raw["assessments"] = json!([
+        judged(0, 0.1, json!({"draft": "a"})),
+        judged(1, 0.2, json!({"draft": "b"})),
+        judged(2, 0.3, json!({"draft": "c"})),
+        judged(2, 0.95, json!({})),
+        judged(3, 0.9, json!({}))
+    ]);
+    let told = record(&raw);
+    let rounds: Vec<u64> = told.quality.unwrap().rounds.iter().map(|judged| judged.round).collect();
+    assert_eq!(rounds, [0, 1, 2, 2, 3]);
+    let blamed: Vec<_> = told
+        .blame
+        .iter()
+        .map(|blame| (blame.round, blame.feedback.as_str()))
+        .collect();
+    assert_eq!(
+        blamed,
+        [(0, "a"), (1, "b")],
+        "nobody is blamed for what was kept of round 2"
+    );
+    // Of a plan that was replaced nobody is.
+    raw["assessments"][0]["plan_version"] = json!(1);
+    assert_eq!(record(&raw).blame.len(), 1);
+}

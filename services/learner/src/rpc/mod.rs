@@ -125,9 +125,18 @@ impl LearnerService for Learner {
         let exports = self.exports.clone();
         // The next piece is read when the one before has been taken.
         let chunks = stream::try_unfold(0, move |no: i32| {
-            let exports = exports.clone();
+            let (exports, tenant) = (exports.clone(), export.tenant.clone());
             async move {
                 let chunk = exports.chunk(export.id, no).await.map_err(|error| away(&error))?;
+                let is_there = chunk.is_some()
+                    || exports
+                        .find(export.id, &tenant)
+                        .await
+                        .is_ok_and(|found| found.is_some());
+                if !is_there {
+                    // It was dropped meanwhile: the end of what there is would pass for the end of the file.
+                    return Err(not_found().into());
+                }
                 Ok(chunk.map(|chunk| (ExportChunk { chunk }, no.saturating_add(1))))
             }
         });

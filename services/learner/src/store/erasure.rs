@@ -1,10 +1,12 @@
 //! Deleting what is kept of a user, for good.
 
+use super::gate_words;
 use super::learning::{forget, lock, note_authors, reconsider_all};
 use super::preferences::NewStatement;
 use super::records::NewRecord;
 use super::{Store, StoreError};
 use crate::record::json;
+use crate::record::said::speakers;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::postgres::PgRow;
@@ -119,8 +121,7 @@ impl Store {
             // In transactions of their own: right after an upgrade that may be many.
             while self.read_authors(tenant).await? {}
             let mut erased = self.erase_rows(tenant, user, now).await?;
-            // By itself: an export that is being written holds its row, and nothing else is to wait for it.
-            erased.exports = self.drop_exports(tenant, user).await?;
+            erased.exports = self.drop_exports(Some(tenant)).await?;
             Ok(erased)
         };
         let erased = erase.await.map_err(StoreError::query("erase a user"))?;
@@ -203,7 +204,8 @@ impl Store {
         super::rollouts::forget(&mut transaction, tenant, user).await?;
         super::erasure_orders::order(&mut transaction, tenant, user).await?;
         super::erasing::forget_training(&mut transaction, tenant, &tasks).await?;
-        super::issues::forget(&mut transaction, tenant, &tasks).await?;
+        super::issues::forget(&mut transaction, tenant, user, &tasks).await?;
+        gate_words::forget(&mut transaction, tenant, user).await?;
         drop_tasks(&mut transaction, &tasks).await?;
         transaction.commit().await?;
         Ok(Erased {
@@ -216,37 +218,50 @@ impl Store {
         })
     }
 
-    /// Every export that may have a record of theirs, or what they said: those that were written since the first of it was kept.
-    async fn drop_exports(&self, tenant: &str, user: &str) -> Result<u64, sqlx::Error> {
+    /// Deletes exports that may have something of users erased since. One that is being written holds its row: nobody waits for
+    /// it, nobody sees it any more, and a later call deletes it.
+    ///
+    /// # Errors
+    /// When the database does not take it; nothing is deleted then.
+    pub async fn drop_erased_exports(&self) -> Result<u64, StoreError> {
+        let dropped = self.drop_exports(None).await;
+        dropped.map_err(StoreError::query("drop exports with something of erased users"))
+    }
+
+    async fn drop_exports(&self, tenant: Option<&str>) -> Result<u64, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         let delete = sqlx::query(
-            "DELETE FROM learner.export e USING learner.erased_user u
-             WHERE u.tenant = $1 AND u.user_hash = sha256(convert_to($2, 'UTF8')) AND u.exports_from IS NOT NULL
-               AND e.tenant = u.tenant
-               AND (e.finished_at IS NULL OR e.finished_at >= u.exports_from)",
+            "DELETE FROM learner.export WHERE export_id IN (
+                 SELECT e.export_id FROM learner.export e
+                 WHERE e.tenant IN (SELECT tenant FROM learner.erased_user WHERE exports_from IS NOT NULL)
+                   AND ($1::text IS NULL OR e.tenant = $1) AND learner.is_to_be_dropped(e) FOR UPDATE SKIP LOCKED)",
         );
-        let dropped = delete.bind(tenant).bind(user).execute(&mut *transaction).await?;
+        let dropped = delete.bind(tenant).execute(&mut *transaction).await?;
         let done = sqlx::query(
-            "UPDATE learner.erased_user SET exports_from = NULL
-             WHERE tenant = $1 AND user_hash = sha256(convert_to($2, 'UTF8'))",
+            "UPDATE learner.erased_user u SET exports_from = NULL
+             WHERE exports_from IS NOT NULL
+               AND NOT EXISTS (SELECT FROM learner.export e WHERE e.tenant = u.tenant AND learner.is_to_be_dropped(e))",
         );
-        done.bind(tenant).bind(user).execute(&mut *transaction).await?;
+        done.execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(dropped.rows_affected())
     }
 }
 
-/// Reads who asked for some of a tenant's tasks of which that is not known. False: there are none. Under the lock of learning.
+/// Reads who asked for some of a tenant's tasks of which that is not known, and who wrote about them. False: there are none. Under the lock of learning.
 async fn read_authors(connection: &mut PgConnection, tenant: &str) -> Result<bool, sqlx::Error> {
     let select =
         sqlx::query("SELECT task_id, record FROM learner.record WHERE tenant = $1 AND author IS NULL LIMIT $2");
     let rows = select.bind(tenant).bind(PAGE).fetch_all(&mut *connection).await?;
-    let author = |row: &PgRow| {
-        let raw: Value = serde_json::from_str(&row.try_get::<String, _>(1)?).unwrap_or_default();
-        Ok((row.try_get(0)?, json::author(&raw)))
-    };
-    let authors: Vec<(Uuid, String)> = rows.iter().map(author).collect::<Result<_, sqlx::Error>>()?;
+    let (mut authors, mut said) = (Vec::new(), Vec::new());
+    for row in &rows {
+        let (task, raw): (Uuid, String) = (row.try_get(0)?, row.try_get(1)?);
+        let raw: Value = serde_json::from_str(&raw).unwrap_or_default();
+        authors.push((task, json::author(&raw)));
+        said.push((task, tenant.to_owned(), speakers(&raw)));
+    }
     note_authors(connection, &authors).await?;
+    gate_words::note(connection, &said).await?;
     Ok(!authors.is_empty())
 }
 
@@ -277,15 +292,19 @@ async fn untell(connection: &mut PgConnection, tenant: &str, user: &str) -> Resu
     Ok(())
 }
 
-/// The stone says who by a hash alone, since when, and from when on exports may have something of theirs.
+/// The stone says who by a hash alone, since when, and from when until when exports may have something of theirs. Under the lock
+/// that whoever notes an export waits for: one that is noted later reads what is left.
 async fn bury(connection: &mut PgConnection, tenant: &str, user: &str, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     let upsert = sqlx::query(
-        "INSERT INTO learner.erased_user AS u (tenant, user_hash, erased_at, exports_from)
+        "INSERT INTO learner.erased_user AS u (tenant, user_hash, erased_at, exports_from, exports_until)
          SELECT $1, sha256(convert_to($2, 'UTF8')), $3,
                 least((SELECT min(ingested_at) FROM learner.record WHERE tenant = $1 AND author = $2),
-                      (SELECT min(created_at) FROM learner.feedback WHERE tenant = $1 AND actor = $2))
+                      (SELECT min(created_at) FROM learner.feedback WHERE tenant = $1 AND actor = $2),
+                      (SELECT min(ingested_at) FROM learner.record r JOIN learner.gate_words w USING (task_id)
+                       WHERE w.tenant = $1 AND w.said_by = sha256(convert_to($2, 'UTF8')))),
+                clock_timestamp()
          ON CONFLICT (tenant, user_hash) DO UPDATE SET erased_at = greatest(u.erased_at, excluded.erased_at),
-             exports_from = least(u.exports_from, excluded.exports_from)",
+             exports_from = least(u.exports_from, excluded.exports_from), exports_until = excluded.exports_until",
     );
     upsert
         .bind(tenant)

@@ -1,5 +1,6 @@
 //! Exports: what was asked for, what came out, and its bytes.
 
+use super::erasure::guard;
 use super::records::{self, StoredRecord};
 use super::selection::{self, Chosen, Counts, Selection};
 use super::{Store, StoreError};
@@ -59,21 +60,29 @@ impl Store {
     /// # Errors
     /// When the database does not take it.
     pub async fn create_export(&self, id: Uuid, tenant: &str, options: &str) -> Result<(), StoreError> {
-        let insert = sqlx::query("INSERT INTO learner.export (export_id, tenant, options) VALUES ($1, $2, $3)");
-        let insert = insert.bind(id).bind(tenant).bind(options).execute(&self.pool).await;
-        insert.map_err(StoreError::query("note the export"))?;
-        Ok(())
+        let insert = sqlx::query(
+            "INSERT INTO learner.export (export_id, tenant, options, created_at) VALUES ($1, $2, $3, clock_timestamp())",
+        );
+        let create = async {
+            let mut transaction = self.pool.begin().await?;
+            // Before an erasure, or after it: then what it reads has nothing of that user.
+            guard(&mut transaction).await?;
+            let insert = insert.bind(id).bind(tenant).bind(options);
+            insert.execute(&mut *transaction).await?;
+            transaction.commit().await
+        };
+        create.await.map_err(StoreError::query("note the export"))
     }
 
-    /// An export of a tenant.
+    /// An export of a tenant; none, too, once it may have something of an erased user.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn export(&self, id: Uuid, tenant: &str) -> Result<Option<ExportRow>, StoreError> {
         let select = sqlx::query(
             "SELECT export_id, tenant, options, state, result, error, created_at, finished_at, done, total
-             FROM learner.export LEFT JOIN learner.export_progress USING (export_id)
-             WHERE export_id = $1 AND tenant = $2",
+             FROM learner.export e LEFT JOIN learner.export_progress USING (export_id)
+             WHERE export_id = $1 AND tenant = $2 AND NOT learner.is_to_be_dropped(e)",
         );
         let row = select.bind(id).bind(tenant).fetch_optional(&self.pool).await;
         let row = row.and_then(|row| row.as_ref().map(export_row).transpose());
@@ -87,7 +96,8 @@ impl Store {
     pub async fn running_exports(&self) -> Result<Vec<ExportRow>, StoreError> {
         let select = sqlx::query(
             "SELECT export_id, tenant, options, state, result, error, created_at, finished_at, done, total
-             FROM learner.export LEFT JOIN learner.export_progress USING (export_id) WHERE state = 'running' ORDER BY created_at LIMIT 100",
+             FROM learner.export e LEFT JOIN learner.export_progress USING (export_id)
+             WHERE state = 'running' AND NOT learner.is_to_be_dropped(e) ORDER BY created_at LIMIT 100",
         );
         let rows = select.fetch_all(&self.pool).await;
         let rows = rows.and_then(|rows| rows.iter().map(export_row).collect());
@@ -116,7 +126,8 @@ impl Store {
         let begin = async {
             let mut transaction = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
             let locked = sqlx::query(
-                "SELECT FROM learner.export WHERE export_id = $1 AND state = 'running' FOR UPDATE SKIP LOCKED",
+                "SELECT FROM learner.export e WHERE export_id = $1 AND state = 'running' AND NOT learner.is_to_be_dropped(e)
+                 FOR UPDATE SKIP LOCKED",
             );
             let locked = locked.bind(id).fetch_optional(&mut *transaction).await?;
             Ok(locked.map(|_| ExportWriter {
@@ -191,7 +202,10 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn export_chunk(&self, id: Uuid, no: i32) -> Result<Option<Vec<u8>>, StoreError> {
-        let select = sqlx::query_scalar("SELECT bytes FROM learner.export_chunk WHERE export_id = $1 AND no = $2");
+        let select = sqlx::query_scalar(
+            "SELECT bytes FROM learner.export_chunk JOIN learner.export e USING (export_id)
+             WHERE export_id = $1 AND no = $2 AND NOT learner.is_to_be_dropped(e)",
+        );
         let bytes = select.bind(id).bind(no).fetch_optional(&self.pool).await;
         bytes.map_err(StoreError::query("read the export's bytes"))
     }

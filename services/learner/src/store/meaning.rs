@@ -103,7 +103,7 @@ impl Store {
         asked: &Direction,
     ) -> Result<Vec<(Candidate, Direction)>, StoreError> {
         let select = sqlx::query(
-            "SELECT p.pattern_id, p.kind, p.evidence, 0::real AS by_words, 0::real AS by_letters, near.direction
+            "SELECT p.pattern_id, p.kind, p.pinned, p.evidence, 0::real AS by_words, 0::real AS by_letters, near.direction
              FROM (SELECT pattern_id, direction FROM learner.pattern_meaning
                    WHERE tenant = $1 AND model = $2 AND length(signs) = octet_length($6)
                    ORDER BY bit_count(signs # (SELECT learner.signs($6))), pattern_id DESC LIMIT $3) AS near

@@ -10,6 +10,7 @@ mod expiry;
 mod exports;
 mod feedback;
 mod figures;
+mod gate_words;
 mod imports;
 mod issues;
 mod learning;
@@ -46,7 +47,7 @@ pub use recall::{Fitting, Given, Question};
 pub use records::{NewRecord, StoredRecord};
 pub use review::{ExportedPattern, ImportedPattern, Once};
 pub use selection::{Chosen, Counts, Origin, Selection, Wanted as WantedRecords};
-pub use success::StudiedTask;
+pub use success::{StudiedTask, Uncompared};
 
 use bus::Names;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};

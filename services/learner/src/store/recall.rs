@@ -93,20 +93,24 @@ impl Store {
             "WITH asked AS (
                  SELECT replace(plainto_tsquery('english', $2)::text, '&', '|')::tsquery AS query
              ), near AS (
-                 (SELECT pattern_id, kind, evidence, intent, ts_rank(search, query, 1) AS by_words FROM (
+                 (SELECT pattern_id, kind, pinned, evidence, intent, ts_rank(search, query, 1) AS by_words FROM (
                       SELECT p.* FROM learner.pattern p, asked
                       WHERE tenant = $1 AND template IS NOT NULL AND search @@ query LIMIT 5000
                   ) AS matching, asked
                   WHERE learner.is_offered(state, pinned, learner.own_successes(kind, exemplar, evidence), vouched, $4) AND tools <@ $3
                   ORDER BY by_words DESC, pattern_id LIMIT 300)
                  UNION
-                 (SELECT pattern_id, kind, evidence, intent, ts_rank(search, query, 1) FROM (
+                 (SELECT pattern_id, kind, pinned, evidence, intent, ts_rank(search, query, 1) FROM (
                       SELECT * FROM learner.pattern
                       WHERE tenant = $1 AND template IS NOT NULL ORDER BY pattern_id DESC LIMIT 5000
                   ) AS newest, asked
                   WHERE learner.is_offered(state, pinned, learner.own_successes(kind, exemplar, evidence), vouched, $4) AND tools <@ $3 ORDER BY pattern_id DESC LIMIT 300)
+                 UNION
+                 (SELECT pattern_id, kind, pinned, evidence, intent, ts_rank(search, query, 1) FROM learner.pattern, asked
+                  WHERE tenant = $1 AND template IS NOT NULL AND pinned AND state NOT IN ('demoted', 'retired') AND tools <@ $3
+                  ORDER BY pattern_id DESC LIMIT 300)
              )
-             SELECT pattern_id, kind, evidence, by_words, learner.alike(intent, left($2, 1000)) AS by_letters FROM near",
+             SELECT pattern_id, kind, pinned, evidence, by_words, learner.alike(intent, left($2, 1000)) AS by_letters FROM near",
         );
         let select = select
             .bind(&question.tenant)
@@ -278,6 +282,7 @@ pub(super) fn candidate(row: &PgRow) -> Result<Candidate, sqlx::Error> {
     Ok(Candidate {
         pattern: row.try_get("pattern_id")?,
         fragment: row.try_get::<&str, _>("kind")? == "fragment",
+        pinned: row.try_get("pinned")?,
         evidence: row.try_get("evidence")?,
         words: row.try_get("by_words")?,
         letters: row.try_get("by_letters")?,

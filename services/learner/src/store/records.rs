@@ -2,6 +2,7 @@
 
 use super::business::note_unless_busy;
 use super::erasure::{guard, without_erased};
+use super::gate_words;
 use super::learning::{self, Planless, Studied};
 use super::preference_uses::{self, Shown};
 use super::{Store, StoreError};
@@ -39,6 +40,8 @@ pub struct NewRecord {
     pub planless: bool,
     /// Who asked for it; empty: not known.
     pub author: String,
+    /// Who wrote something where they decided about it.
+    pub said: BTreeSet<String>,
     /// When it was asked for; none: not known.
     pub asked_at: Option<DateTime<Utc>>,
     /// What it shows of preferences.
@@ -95,11 +98,15 @@ impl Store {
             }
             guard(&mut transaction).await?;
             let mut records = without_erased(&mut transaction, records).await?;
+            gate_words::silence_erased(&mut transaction, &mut records).await?;
+            let said: Vec<(Uuid, String, BTreeSet<String>)> = records.iter_mut().map(said).collect();
             let lessons: Vec<Studied> = records.iter_mut().filter_map(learning::taken).collect();
             let shown: Vec<Shown> = records.iter_mut().filter_map(shown).collect();
             let planless: Vec<Planless> = records.iter().filter_map(learning::planless).collect();
             let figures: Vec<Told> = records.iter_mut().filter_map(told).collect();
             let new: BTreeSet<Uuid> = insert(&mut *transaction, records).await?.into_iter().collect();
+            let said: Vec<_> = said.into_iter().filter(|(task, ..)| new.contains(task)).collect();
+            gate_words::note(&mut transaction, &said).await?;
             if teach {
                 let lessons: Vec<Studied> = lessons.into_iter().filter(|l| new.contains(&l.task)).collect();
                 let planless: Vec<Planless> = planless.into_iter().filter(|p| new.contains(&p.task)).collect();
@@ -163,6 +170,11 @@ fn shown(record: &mut NewRecord) -> Option<Shown> {
         finished_at: record.finished_at,
         taught: record.taught.take()?,
     })
+}
+
+/// Who wrote something where they decided about a new record's task, taken out of it.
+fn said(record: &mut NewRecord) -> (Uuid, String, BTreeSet<String>) {
+    (record.task.0, record.tenant.clone(), std::mem::take(&mut record.said))
 }
 
 /// Figures that came with a task's request.

@@ -1,5 +1,6 @@
 //! What tasks did beside how they went.
 
+use super::erasure::guard;
 use super::{Store, StoreError};
 use crate::business::Association;
 use crate::success::{Features, read};
@@ -8,6 +9,22 @@ use uuid::Uuid;
 
 /// Records read with one transaction.
 const PAGE: i64 = 64;
+
+/// Whoever locks a row reads it.
+const UNREAD: &str = "UPDATE learner.evidence e SET features_read = true FROM (
+         SELECT task_id FROM learner.evidence n
+         WHERE NOT features_read AND EXISTS (SELECT FROM learner.record k WHERE k.task_id = n.task_id)
+         ORDER BY task_id LIMIT $1 FOR UPDATE SKIP LOCKED
+     ) AS next JOIN learner.record r USING (task_id)
+     WHERE e.task_id = next.task_id
+     RETURNING e.task_id, r.record";
+
+/// A tenant to compare the tasks of, and how much was noted of it until then.
+#[derive(sqlx::FromRow, Clone, Debug, PartialEq, Eq)]
+pub struct Uncompared {
+    pub tenant: String,
+    news: i64,
+}
 
 /// A task that is compared with others.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,12 +55,9 @@ impl Store {
     /// When the database does not answer.
     pub async fn read_features(&self) -> Result<bool, StoreError> {
         let read_all = async {
-            let select = sqlx::query(
-                "SELECT task_id, record FROM learner.evidence e JOIN learner.record r USING (task_id)
-                 WHERE NOT EXISTS (SELECT FROM learner.task_feature f WHERE f.task_id = e.task_id)
-                 ORDER BY task_id LIMIT $1",
-            );
-            let rows = select.bind(PAGE).fetch_all(&self.pool).await?;
+            let mut transaction = self.pool.begin().await?;
+            guard(&mut transaction).await?;
+            let rows = sqlx::query(UNREAD).bind(PAGE).fetch_all(&mut *transaction).await?;
             for row in &rows {
                 let (task, raw): (Uuid, String) = (row.try_get("task_id")?, row.try_get("record")?);
                 let Features {
@@ -51,28 +65,34 @@ impl Store {
                     words,
                     first_try,
                 } = read(&raw);
-                // Whoever reads it at the same time reads the same. It may have been erased meanwhile.
+                // A learner of before reads beside this one, and the same.
                 let insert = sqlx::query(
-                    "INSERT INTO learner.task_feature (task_id, features, words, first_try)
-                     SELECT task_id, $2, $3, $4 FROM learner.record WHERE task_id = $1 FOR KEY SHARE
+                    "INSERT INTO learner.task_feature (task_id, features, words, first_try) VALUES ($1, $2, $3, $4)
                      ON CONFLICT DO NOTHING",
                 );
                 let insert = insert.bind(task).bind(names).bind(words).bind(first_try);
-                insert.execute(&self.pool).await?;
+                insert.execute(&mut *transaction).await?;
             }
+            transaction.commit().await?;
             Ok(rows.len() as i64 == PAGE)
         };
         read_all.await.map_err(StoreError::query("read what tasks did"))
     }
 
-    /// Tenants with tasks to compare.
+    /// Tenants of which something new is known that is not compared yet, at most so many: those that were looked at longest ago,
+    /// so that one whose comparison fails is last the next time.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn studied_tenants(&self) -> Result<Vec<String>, StoreError> {
-        let select = sqlx::query_scalar("SELECT DISTINCT tenant FROM learner.evidence ORDER BY tenant");
-        let tenants = select.fetch_all(&self.pool).await;
-        tenants.map_err(StoreError::query("look for tenants"))
+    pub async fn uncompared(&self, most: i64) -> Result<Vec<Uncompared>, StoreError> {
+        let select = sqlx::query_as(
+            "UPDATE learner.issue_tenant SET looked_at = clock_timestamp() WHERE tenant IN (
+                 SELECT tenant FROM learner.issue_tenant WHERE compared < news
+                 ORDER BY looked_at NULLS FIRST, tenant LIMIT $1 FOR UPDATE SKIP LOCKED)
+             RETURNING tenant, news",
+        );
+        let tenants = select.bind(most).fetch_all(&self.pool).await;
+        tenants.map_err(StoreError::query("look for tenants to compare"))
     }
 
     /// A tenant's latest tasks, in the order of their end.
@@ -103,13 +123,21 @@ impl Store {
         read.await.map_err(StoreError::query("read what tasks did"))
     }
 
-    /// Keeps what is significant in place of what was.
+    /// Keeps what is significant in place of what was; not where somebody has compared what came later.
     ///
     /// # Errors
     /// When the database does not take it.
-    pub async fn keep_associations(&self, tenant: &str, found: &[&Association]) -> Result<(), StoreError> {
+    pub async fn keep_associations(&self, of: &Uncompared, found: &[&Association]) -> Result<(), StoreError> {
+        let tenant = &of.tenant;
         let keep = async {
             let mut transaction = self.pool.begin().await?;
+            guard(&mut transaction).await?;
+            // One at a time, by its row.
+            let take = sqlx::query("UPDATE learner.issue_tenant SET compared = $2 WHERE tenant = $1 AND compared < $2");
+            let taken = take.bind(tenant).bind(of.news).execute(&mut *transaction).await?;
+            if taken.rows_affected() == 0 {
+                return Ok(());
+            }
             let delete = sqlx::query("DELETE FROM learner.association WHERE tenant = $1").bind(tenant);
             delete.execute(&mut *transaction).await?;
             let texts =
@@ -117,8 +145,7 @@ impl Store {
             let numbers = |of: fn(&Association) -> f64| found.iter().map(|one| of(one)).collect::<Vec<f64>>();
             let insert = sqlx::query(
                 "INSERT INTO learner.association (tenant, feature, outcome, statement, effect, q, n)
-                 SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::float8[], $6::float8[], $7::bigint[])
-                 ON CONFLICT DO NOTHING",
+                 SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::float8[], $6::float8[], $7::bigint[])",
             );
             let insert = insert
                 .bind(tenant)
@@ -163,5 +190,17 @@ impl Store {
             known.collect::<Result<Vec<_>, _>>()
         };
         read.await.map_err(StoreError::query("read what goes with success"))
+    }
+}
+
+#[cfg(test)]
+impl Store {
+    /// As if nothing could be kept of what goes with this tenant's success.
+    pub async fn break_associations_of(&self, tenant: &str) {
+        let check = format!("ALTER TABLE learner.association ADD CHECK (tenant <> '{tenant}')");
+        sqlx::query(sqlx::AssertSqlSafe(check))
+            .execute(&self.pool)
+            .await
+            .unwrap();
     }
 }

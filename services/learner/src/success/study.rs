@@ -5,7 +5,7 @@ use super::effects::{Task, effects};
 use super::intents::kinds;
 use crate::business::Association;
 use crate::scrub::Scrubber;
-use crate::store::{Store, StoreError, StudiedTask};
+use crate::store::{Store, StoreError, StudiedTask, Uncompared};
 use chrono::DateTime;
 use service::metrics::Counter;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(600);
 /// Comparing may take this part of the time, however much there is to compare.
 const SHARE_OF_TIME: u32 = 50;
+/// Tenants compared in one pass: the more there are, the later each comes, and what went wrong waits for none of them.
+const MOST_AT_ONCE: i64 = 8;
 
 /// All associations of a tenant's latest tasks, the clearest first.
 ///
@@ -74,29 +76,47 @@ impl Study {
                 continue;
             }
             match self.once().await {
-                Ok(()) => seen = Some((now, begun)),
+                // What is left is next.
+                Ok(more) => seen = (!more).then_some((now, begun)),
                 Err(error) => tracing::warn!(error = crate::chain(&error), "what goes with success was not compared"),
             }
             pause = pause.max(begun.elapsed() * SHARE_OF_TIME);
         }
     }
 
-    /// Reads what is new and compares all tenants that have something new.
+    /// Reads what is new, settles issues, and compares some tenants that have something new. True: there are more.
     ///
     /// # Errors
-    /// When the database does not answer; what was read so far stays.
-    pub async fn once(&self) -> Result<(), StoreError> {
+    /// When the database does not answer, or something of one tenant cannot be kept, for which the others do not wait; what was
+    /// read so far stays.
+    pub async fn once(&self) -> Result<bool, StoreError> {
         while self.store.read_features().await? {}
         while self.store.read_issues(&self.scrubber).await? {}
-        for tenant in self.store.studied_tenants().await? {
-            let all = associations(&self.store, &tenant).await?;
-            let significant: Vec<&Association> = all.iter().filter(|one| one.significant).collect();
-            self.store.keep_associations(&tenant, &significant).await?;
-        }
         let now = DateTime::from_timestamp_millis(service::clock::now_ms()).unwrap_or_default();
+        let mut failed = Ok(());
         for tenant in self.store.unsettled_tenants(now).await? {
-            self.store.settle_issues(&tenant, now).await?;
+            go_on(&mut failed, self.store.settle_issues(&tenant, now).await)?;
         }
-        Ok(())
+        let tenants = self.store.uncompared(MOST_AT_ONCE).await?;
+        for tenant in &tenants {
+            go_on(&mut failed, self.compare(tenant).await)?;
+        }
+        failed.map(|()| tenants.len() as i64 == MOST_AT_ONCE)
     }
+
+    async fn compare(&self, of: &Uncompared) -> Result<(), StoreError> {
+        let all = associations(&self.store, &of.tenant).await?;
+        let significant: Vec<&Association> = all.iter().filter(|one| one.significant).collect();
+        self.store.keep_associations(of, &significant).await
+    }
+}
+
+/// Remembers the first failure; only where the database is away the others would fail, too.
+fn go_on(failed: &mut Result<(), StoreError>, came: Result<(), StoreError>) -> Result<(), StoreError> {
+    match came {
+        Err(error) if error.is_retryable() => return Err(error),
+        Err(error) if failed.is_ok() => *failed = Err(error),
+        _ => {}
+    }
+    Ok(())
 }

@@ -162,6 +162,7 @@ async fn figures_of_a_request_are_read_once_however_often_its_end_is_told() {
     let upgraded = store().await;
     let old = NewRecord {
         requested: None,
+        said: Default::default(),
         ..record()
     };
     upgraded.keep(vec![old]).await.unwrap();

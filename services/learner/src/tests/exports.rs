@@ -46,6 +46,7 @@ pub fn with_raw(n: u32, tenant: &str, quality: Option<f64>, mut raw: Value) -> N
         asked_at: None,
         taught: None,
         requested: None,
+        said: Default::default(),
         json: raw.to_string(),
     }
 }

@@ -410,3 +410,76 @@ async fn what_became_of_a_hint_stays_while_anybody_says_the_same_and_tenants_wit
     store.erase("default", "bob", end(100)).await.unwrap();
     assert!(!keeps(store.all_of_issues().await));
 }
+
+#[tokio::test]
+async fn what_an_erased_user_said_about_others_work_is_told_to_nobody_any_more() {
+    let store = store().await;
+    let words = "shorter, as I told Frau Meier";
+    let revised = |n: u32, by: &str| {
+        otherwise(&wrote(n, None).record(), |raw| {
+            raw["gates"] = json!([
+                {"kind": "publication", "action": "revise", "actor": by, "feedback": words, "decided_at": end(n)},
+                {"kind": "publication", "action": "approve", "actor": by, "feedback": ""}]);
+        })
+    };
+    store.keep((1..6).map(|n| revised(n, "bob")).collect()).await.unwrap();
+    store.keep(vec![revised(6, "cy")]).await.unwrap();
+    study(&store).await;
+    let hints = |issues: Vec<Issue>| issues.into_iter().map(|issue| issue.hint).collect::<Vec<_>>();
+    assert_eq!(hints(told(&store, 901, 0.0, &TOOLS).await), [words]);
+    let exports = Exports::new(store.clone(), rules(), CancellationToken::new());
+    let options = crate::export::parse(r#"{"format":"jsonl"}"#).unwrap();
+    exports.start(service::ids::v7(), "default", &options).await.unwrap();
+
+    // Somebody else says the same: it stays theirs.
+    let erased = store.erase("default", "bob", end(100)).await.unwrap();
+    assert_eq!((erased.records, erased.exports), (0, 1));
+    assert_eq!(hints(told(&store, 902, 0.0, &TOOLS).await), [words]);
+    assert_eq!(store.rows_with("Meier").await.len(), 1, "in the record that cy decided");
+    store.erase("default", "cy", end(100)).await.unwrap();
+    let keeps = |lines: Vec<String>| lines.iter().filter(|line| line.contains("Meier")).count();
+    assert_eq!(keeps(store.all_of_issues().await), 0);
+    assert_eq!(store.rows_with("Meier").await, [] as [String; 0]);
+    let issue = the(&store).await;
+    assert_eq!(
+        (&issue["seen"], &issue["hint"]),
+        (&json!(6), &Value::Null),
+        "that it was seen stays"
+    );
+
+    // A task that they decided before comes only now; what they say later is a new user's.
+    store.keep(vec![revised(7, "bob")]).await.unwrap();
+    study(&store).await;
+    assert_eq!(
+        (keeps(store.all_of_issues().await), store.rows_with("Meier").await.len()),
+        (0, 0)
+    );
+    store.keep(vec![revised(150, "bob")]).await.unwrap();
+    assert_eq!(store.rows_with("Meier").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_bad_rating_counts_against_the_hint_of_a_task_that_had_not_gone_well_either() {
+    let store = store().await;
+    let below = otherwise(&wrote(1, Some("be warmer")).record(), |raw| {
+        raw["task"]["quality"]["passed"] = json!(false);
+    });
+    store
+        .keep((2..5).map(|n| wrote(n, None).record()).chain([below]).collect())
+        .await
+        .unwrap();
+    study(&store).await;
+    assert_eq!(the(&store).await["repaired"], true);
+    assert_eq!(store.unsettled_tenants(end(100)).await.unwrap(), [] as [String; 0]);
+    let request = RecordFeedbackRequest {
+        tenant: "default".to_owned(),
+        actor: "bob".to_owned(),
+        task_id: task(1).to_string(),
+        feedback_json: json!({"rating": 1, "comment": null, "dimension": null, "step_id": null}).to_string(),
+        idempotency_key: String::new(),
+    };
+    feedback::note(&store, service::ids::v7(), request).await.unwrap();
+    assert_eq!(store.unsettled_tenants(end(100)).await.unwrap(), ["default"]);
+    store.settle_issues("default", end(100)).await.unwrap();
+    assert_eq!(the(&store).await["repaired"], false);
+}

@@ -77,6 +77,7 @@ impl Ended {
             asked_at: None,
             taught: None,
             requested: None,
+            said: Default::default(),
             json,
         }
     }

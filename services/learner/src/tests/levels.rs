@@ -273,3 +273,17 @@ async fn nothing_is_said_any_more_of_what_an_erased_user_did() {
     settle(&store, now() + TimeDelta::days(400)).await;
     assert_eq!(said().await, 0);
 }
+
+#[tokio::test]
+async fn a_metric_that_cannot_be_settled_holds_up_no_other() {
+    let store = store().await;
+    lifted(&store).await;
+    store.break_levels_of("visits").await;
+    settle(&store, now()).await;
+    assert_eq!(metrics(&store, 1).await["sales of <email_1>"]["level"], 2);
+    assert!(
+        store.due_levels(now(), 10).await.unwrap().is_empty(),
+        "it is looked at a day later"
+    );
+    assert_eq!(store.due_levels(now() + TimeDelta::days(2), 10).await.unwrap().len(), 1);
+}

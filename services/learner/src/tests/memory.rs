@@ -3,8 +3,10 @@
 
 use super::learning::{Ended, ended};
 use super::{store, task};
+use crate::ingest::head;
 use crate::patterns::{Patterns, held_out};
 use crate::store::{NewRecord, Rules, Store};
+use contracts::coordinator::Record;
 use contracts::learner::{RecallRequest, RecallResponse};
 use serde_json::{Value, json};
 use service::config::{LearningConfig, OfferFrom};
@@ -294,6 +296,55 @@ async fn a_task_that_never_had_a_plan_counts_against_what_it_was_offered() {
         (&pattern["offered"], &pattern["refused"], &pattern["adopted"]),
         (&json!(1), &json!(1), &json!(0))
     );
+}
+
+#[tokio::test]
+async fn a_task_that_was_given_up_counts_against_what_it_was_offered_and_a_change_of_mind_does_not() {
+    let world = World::new(0.0, 1).await;
+    world.store.keep(vec![ended(1000).record()]).await.unwrap();
+    let attention = json!([{"kind": "attention", "action": "cancel", "actor": "bob"}]);
+    let long = json!("x".repeat(70_000));
+    for (n, gates) in [(1, attention), (2, json!([])), (3, Value::Null)] {
+        let request = cocoa(n);
+        assert_eq!(
+            world.patterns.recall(task(n).0, request).await.unwrap().patterns.len(),
+            1
+        );
+        let mut raw: Value = serde_json::from_str(&ended(n).record().json).unwrap();
+        raw["task"]["finished_at"] = json!("2030-01-01T00:00:00Z");
+        if gates.is_null() {
+            // A plan that is too much to be shown went well.
+            raw["plan"]["steps"][1]["arguments"]["tone"] = long.clone();
+        } else {
+            (raw["task"]["status"], raw["task"]["quality"], raw["gates"]) = (json!("cancelled"), Value::Null, gates);
+        }
+        let record = Record {
+            task_id: task(n).to_string(),
+            tenant: "default".to_owned(),
+            json: raw.to_string(),
+        };
+        world
+            .store
+            .keep(vec![head::read(task(n), record, 0.5).unwrap()])
+            .await
+            .unwrap();
+    }
+    let offered: Vec<Value> = world
+        .all()
+        .await
+        .into_iter()
+        .filter(|pattern| pattern["offered"] != 0)
+        .collect();
+    assert_eq!((&offered[0]["offered"], offered.len()), (&json!(2), 1), "{offered:#?}");
+    let stored = world.store.pattern_uses().await;
+    let came = |n: u32| {
+        stored
+            .iter()
+            .find(|(of, ..)| *of == task(n).0)
+            .map(|(_, decision, good)| (decision.as_str(), *good))
+    };
+    assert_eq!((came(1), came(2)), (Some(("adopted", false)), None));
+    assert!(came(3).is_some_and(|(_, good)| good), "{stored:?}");
 }
 
 #[tokio::test]

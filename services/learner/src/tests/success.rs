@@ -136,3 +136,55 @@ async fn feedback_counts_and_what_is_no_longer_significant_is_no_longer_told() {
     let told = recall(&store, 0.0, &tools).await.associations;
     assert!(told.iter().all(|one| one.outcome != "success"), "{told:?}");
 }
+
+#[tokio::test]
+async fn one_tenant_holds_up_no_other_and_is_compared_again_only_when_something_new_is_known() {
+    let store = store().await;
+    let of = |tenant: &str| {
+        let at = |n: u32| task(1_000 * u32::from(tenant.as_bytes()[0]) + n);
+        (1..)
+            .zip(tasks())
+            .map(|(n, record)| NewRecord {
+                task: at(n),
+                tenant: tenant.to_owned(),
+                ..record
+            })
+            .collect()
+    };
+    store.keep(of("a")).await.unwrap();
+    store.keep(tasks()).await.unwrap();
+    store.break_associations_of("a").await;
+    let study = Study {
+        store: store.clone(),
+        scrubber: rules().scrubber,
+    };
+    study.once().await.unwrap_err();
+    assert!(
+        store.unsettled_tenants(service::clock::now()).await.unwrap().is_empty(),
+        "issues are settled"
+    );
+    let tools = ["research_agent", "writer_agent", "editor_agent"];
+    let told = recall(&store, 0.0, &tools).await.associations;
+    assert!(!told.is_empty());
+
+    let left = store.uncompared(10).await.unwrap();
+    assert_eq!(left.iter().map(|one| one.tenant.as_str()).collect::<Vec<_>>(), ["a"]);
+    let record = Ended {
+        approved: false,
+        ..ended(5_000)
+    }
+    .record();
+    store.keep(vec![record]).await.unwrap();
+    store.read_issues(&rules().scrubber).await.unwrap();
+    let mut news = store.uncompared(10).await.unwrap();
+    news.retain(|one| one.tenant == "default");
+    // Two learners look, and the one that saw more is done first.
+    store.read_issues(&rules().scrubber).await.unwrap();
+    study.once().await.unwrap_err();
+    store.keep_associations(&news[0], &[]).await.unwrap();
+    assert_eq!(
+        recall(&store, 0.0, &tools).await.associations.len(),
+        told.len(),
+        "it stays as the later look left it"
+    );
+}

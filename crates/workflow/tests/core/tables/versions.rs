@@ -1,6 +1,6 @@
 //! Rounds that make it worse: the better version is kept, and goes on from there.
 
-use super::acts::{blaming, says, score};
+use super::acts::{blaming, retry, says, score};
 use super::given::Given;
 use super::scenario::Scenario;
 use std::collections::BTreeMap;
@@ -174,4 +174,22 @@ fn what_a_human_asked_for_is_not_measured_against_what_was_before() {
     s.judge(blaming("b"));
     assert_eq!(output(&s, "b"), "\"a poem\"");
     assert_eq!(s.event(EventKind::TaskAssessed).get("kept_round"), None);
+}
+
+#[test]
+fn each_judgement_keeps_its_round_however_often_a_round_is_judged() {
+    let mut s = diamond(1);
+    s.judge(blamed(0.4, "b", "name the shop"));
+    s.outputs("b", "\"worse\"");
+    s.done("d");
+    s.judge(blamed(0.2, "d", "it rambles"));
+    assert_eq!(
+        s.task.attention.as_ref().unwrap().reason,
+        AttentionReason::QualityBelowThreshold
+    );
+    // A person has a step run again in the same round.
+    s.input(&retry(Some("d"), false));
+    s.done("d");
+    s.judge(score(1.0));
+    assert_eq!((s.task.round, s.task.judged.as_slice()), (1, [0, 1, 1].as_slice()));
 }

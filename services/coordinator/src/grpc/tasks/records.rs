@@ -7,7 +7,7 @@ use crate::grpc::problems;
 use crate::store::StoreError;
 use crate::store::tasks::ended::{self, Ended, StoredPayload};
 use crate::store::tasks::{Texts, lists, open_blobs};
-use crate::view::{self, Documents};
+use crate::view::{self, Documents, Judgement};
 use contracts::coordinator::{GetRecordsRequest, ListFinishedRequest, ListFinishedResponse, Record};
 use contracts::problem::Problem;
 use futures::channel::mpsc;
@@ -118,7 +118,7 @@ async fn records(sources: Vec<Source>) -> Result<Vec<Record>, StoreError> {
 /// What a record is made from.
 struct Source {
     ended: Ended,
-    assessments: Vec<(PayloadNo, Option<u32>)>,
+    assessments: Vec<Judgement>,
     texts: Texts,
 }
 
@@ -167,9 +167,9 @@ impl Source {
     }
 }
 
-/// Judgements, each with the version of the plan that was in force: payloads are numbered in the order in which they came.
-/// A plan whose lists are opened is stored once more under its version.
-fn assessments(ended: &Ended, payloads: &[StoredPayload]) -> Vec<(PayloadNo, Option<u32>)> {
+/// Judgements, each with the version of the plan that was in force: payloads are numbered in the order in which they came, and
+/// rounds are kept in the same. A plan whose lists are opened is stored once more under its version.
+fn assessments(ended: &Ended, payloads: &[StoredPayload]) -> Vec<Judgement> {
     #[derive(Deserialize)]
     struct Plan {
         version: u32,
@@ -181,15 +181,26 @@ fn assessments(ended: &Ended, payloads: &[StoredPayload]) -> Vec<(PayloadNo, Opt
     for payload in payloads {
         match payload.kind.as_str() {
             "plan" if plans > 1 => version = serde_json::from_str(&payload.text).ok().map(|plan: Plan| plan.version),
-            "assessment" => found.push((payload.no, version)),
+            "assessment" => found.push(Judgement {
+                payload: payload.no,
+                plan_version: version,
+                round: None,
+            }),
             _ => {}
         }
+    }
+    let rounds = &ended.task.judged;
+    if rounds.len() == found.len() {
+        found
+            .iter_mut()
+            .zip(rounds)
+            .for_each(|(judged, round)| judged.round = Some(*round));
     }
     found
 }
 
 /// What a record shows; plans of earlier versions are not, nor what their steps made.
-fn shown(ended: &Ended, assessments: &[(PayloadNo, Option<u32>)]) -> Vec<PayloadNo> {
+fn shown(ended: &Ended, assessments: &[Judgement]) -> Vec<PayloadNo> {
     let outputs = ended.task.steps.iter().filter_map(|s| s.output).map(|o| o.payload);
     let mut shown = view::wanted(&ended.task);
     shown.extend(outputs);
@@ -201,6 +212,6 @@ fn shown(ended: &Ended, assessments: &[(PayloadNo, Option<u32>)]) -> Vec<Payload
             .flat_map(|s| s.others.iter().map(|made| made.payload)),
     );
     shown.extend(ended.task.deliveries.iter().filter_map(|d| d.draft).map(|o| o.payload));
-    shown.extend(assessments.iter().map(|(no, _)| no));
+    shown.extend(assessments.iter().map(|judged| judged.payload));
     shown
 }

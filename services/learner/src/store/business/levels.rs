@@ -137,3 +137,15 @@ impl Store {
         delete.map(drop).map_err(StoreError::query("forget levels"))
     }
 }
+
+#[cfg(test)]
+impl Store {
+    /// As if nothing could be settled of this metric.
+    pub async fn break_levels_of(&self, name: &str) {
+        let check = format!("ALTER TABLE learner.metric_level ADD CHECK (name <> '{name}' OR look_at IS NOT NULL)");
+        sqlx::query(sqlx::AssertSqlSafe(check))
+            .execute(&self.pool)
+            .await
+            .unwrap();
+    }
+}

@@ -134,8 +134,9 @@ async fn keep(connection: &mut PgConnection, ended: &Ended, reading: &Reading) -
     for sighting in &reading.sightings {
         let insert = sqlx::query(
             "INSERT INTO learner.issue_sighting (task_id, issue_id, tenant, code, tool, condition, step_key, round, times,
-                                                 hint, hint_key, source, repaired, finished_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING",
+                                                 hint, hint_key, source, repaired, finished_at, said_by)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, sha256(convert_to($15, 'UTF8')))
+             ON CONFLICT DO NOTHING",
         );
         let issue = id(&ended.tenant, &sighting.kind);
         let insert = insert
@@ -152,7 +153,8 @@ async fn keep(connection: &mut PgConnection, ended: &Ended, reading: &Reading) -
             .bind(hint_key(issue, &sighting.hint))
             .bind(sighting.source.as_str())
             .bind(sighting.repaired)
-            .bind(ended.finished_at);
+            .bind(ended.finished_at)
+            .bind(&sighting.said_by);
         insert.execute(&mut *connection).await?;
     }
     Ok(())

@@ -53,31 +53,35 @@ impl Store {
     }
 }
 
-/// Forgets the words of tasks that are about to be erased, where nobody else said them; the figures are settled afterwards.
-/// Alone with the rows.
-pub async fn forget(connection: &mut PgConnection, tenant: &str, tasks: &[Uuid]) -> Result<(), sqlx::Error> {
-    if tasks.is_empty() {
-        return Ok(());
-    }
+/// Forgets the words of tasks that are about to be erased, and what the user said about others' tasks, where nobody else said the
+/// same; the figures are settled afterwards. Alone with the rows.
+pub async fn forget(
+    connection: &mut PgConnection,
+    tenant: &str,
+    user: &str,
+    tasks: &[Uuid],
+) -> Result<(), sqlx::Error> {
     // Who was told their hint was told something all the same.
     let untell = sqlx::query(
-        "UPDATE learner.issue_offer o SET hint_key = $2 FROM (
-             SELECT DISTINCT issue_id, hint_key FROM learner.issue_sighting WHERE task_id = ANY($1)
-         ) AS said
-         WHERE (o.issue_id, o.hint_key) = (said.issue_id, said.hint_key)
-           AND NOT EXISTS (SELECT FROM learner.issue_sighting s WHERE (s.issue_id, s.hint_key) = (o.issue_id, o.hint_key)
-                           AND s.task_id <> ALL($1))",
+        "WITH theirs AS MATERIALIZED (
+             SELECT task_id, issue_id, hint_key FROM learner.issue_sighting WHERE task_id = ANY($1)
+             UNION SELECT task_id, issue_id, hint_key FROM learner.issue_sighting
+             WHERE tenant = $2 AND said_by = sha256(convert_to($3, 'UTF8'))
+         ), words AS MATERIALIZED (
+             SELECT DISTINCT issue_id, hint_key FROM theirs t
+             WHERE NOT EXISTS (SELECT FROM learner.issue_sighting s WHERE (s.issue_id, s.hint_key) = (t.issue_id, t.hint_key)
+                               AND NOT EXISTS (SELECT FROM theirs o WHERE (o.task_id, o.issue_id) = (s.task_id, s.issue_id)))
+         ), gone AS (
+             DELETE FROM learner.issue i WHERE EXISTS (
+                 SELECT FROM words w WHERE w.issue_id = i.issue_id AND (i.hint_key IS NULL OR i.hint_key = w.hint_key))
+         ), silenced AS (
+             UPDATE learner.issue_sighting s SET hint = '', hint_key = $4, said_by = NULL
+             WHERE tenant = $2 AND said_by = sha256(convert_to($3, 'UTF8')) AND task_id <> ALL($1)
+         )
+         UPDATE learner.issue_offer o SET hint_key = $4 FROM words WHERE (o.issue_id, o.hint_key) = (words.issue_id, words.hint_key)",
     );
-    untell.bind(tasks).bind(Uuid::nil()).execute(&mut *connection).await?;
-    let delete = sqlx::query(
-        "DELETE FROM learner.issue i USING (
-             SELECT DISTINCT issue_id, hint_key FROM learner.issue_sighting WHERE task_id = ANY($1)
-         ) AS said
-         WHERE i.issue_id = said.issue_id AND (i.hint_key IS NULL OR i.hint_key = said.hint_key)
-           AND NOT EXISTS (SELECT FROM learner.issue_sighting s WHERE s.issue_id = i.issue_id
-                           AND (i.hint_key IS NULL OR s.hint_key = i.hint_key) AND s.task_id <> ALL($1))",
-    );
-    delete.bind(tasks).execute(&mut *connection).await?;
+    let untell = untell.bind(tasks).bind(tenant).bind(user).bind(Uuid::nil());
+    untell.execute(&mut *connection).await?;
     note_news(connection, &[tenant.to_owned()]).await
 }
 

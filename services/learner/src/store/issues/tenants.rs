@@ -1,4 +1,4 @@
-//! Tenants whose issues are to be settled again.
+//! Tenants of which something is known that their issues, or what goes with success, do not say yet.
 
 use crate::store::{Store, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -22,11 +22,11 @@ impl Store {
     }
 }
 
-/// Something that issues are made of has changed for these tenants.
+/// Something that issues and associations are made of has changed for these tenants.
 pub async fn note_news(connection: &mut PgConnection, tenants: &[String]) -> Result<(), sqlx::Error> {
     let upsert = sqlx::query(
         "INSERT INTO learner.issue_tenant (tenant) SELECT DISTINCT n FROM unnest($1::text[]) AS n ORDER BY n
-         ON CONFLICT (tenant) DO UPDATE SET has_news = true",
+         ON CONFLICT (tenant) DO UPDATE SET has_news = true, news = issue_tenant.news + 1",
     );
     upsert.bind(tenants).execute(connection).await.map(drop)
 }

@@ -26,6 +26,9 @@ use uuid::Uuid;
 /// patterns are updated by one at a time. It spells "learning".
 const LOCK: i64 = 0x6c65_6172_6e69_6e67;
 
+/// Successes of a form that are looked through for one that can be shown: plans of one form are of about one size.
+const SHOWABLE_WITHIN: i64 = 8;
+
 /// A lesson and the task it is of.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Studied {
@@ -47,7 +50,7 @@ pub fn taken(record: &mut NewRecord) -> Option<Studied> {
     })
 }
 
-/// A task that failed before there was a plan.
+/// A task that came to a bad end before there was a plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planless {
     pub task: Uuid,
@@ -85,7 +88,7 @@ pub(super) async fn learn(
     let shown = lessons
         .iter()
         .filter(|l| l.lesson.succeeded && new.get(&l.task) == Some(&false));
-    evidence::note_exemplars(connection, &shown.map(|l| l.shown()).collect::<Vec<_>>()).await?;
+    evidence::note_exemplars(connection, &shown.filter_map(|l| l.shown()).collect::<Vec<_>>()).await?;
     evidence::add(connection, &column(&lessons, |l| (l.task, l.lesson.form))).await?;
     let mut decided = offers::decide(connection, &lessons).await?;
     decided.extend(offers::decide_planless(connection, planless).await?);
@@ -111,17 +114,23 @@ pub(super) async fn reconsider(
          ), uses AS (
              UPDATE learner.pattern_use u SET succeeded = changed.succeeded AND NOT changed.withdrawn
              FROM changed WHERE u.task_id = $1
+         ), patterns AS (
+             UPDATE learner.pattern p SET evidence = p.evidence + CASE WHEN changed.withdrawn THEN -1 ELSE 1 END
+             FROM changed WHERE p.form = changed.form AND changed.succeeded
          )
-         UPDATE learner.pattern p SET evidence = p.evidence + CASE WHEN changed.withdrawn THEN -1 ELSE 1 END
-         FROM changed WHERE p.form = changed.form AND changed.succeeded
-         RETURNING p.form, changed.withdrawn",
+         SELECT form, withdrawn, succeeded FROM changed",
     );
-    let changed: Option<(Uuid, bool)> = update.bind(task).bind(tenant).fetch_optional(&mut *connection).await?;
-    let Some((form, withdrawn)) = changed else {
+    let update = update.bind(task).bind(tenant);
+    let changed: Option<(Uuid, bool, bool)> = update.fetch_optional(&mut *connection).await?;
+    let Some((form, withdrawn, succeeded)) = changed else {
         return Ok(());
     };
-    offers::reconsider(connection, task, withdrawn).await?;
+    // What people dislike repaired nothing, however it ended.
     super::issues::note_news(connection, &[tenant.to_owned()]).await?;
+    if !succeeded {
+        return Ok(());
+    }
+    offers::reconsider(connection, task, withdrawn).await?;
     choose_exemplar(connection, form).await?;
     let mut forms = fragments::reconsider(connection, task, rules).await?;
     forms.push(form);
@@ -141,23 +150,28 @@ async fn choose_exemplar(connection: &mut PgConnection, form: Uuid) -> Result<()
     show_nothing(connection, form).await?;
     let select = sqlx::query(
         "SELECT task_id, e.tenant, e.finished_at, record FROM learner.evidence e JOIN learner.record r USING (task_id)
-         WHERE form = $1 AND succeeded AND NOT withdrawn ORDER BY e.finished_at, task_id LIMIT 1",
+         WHERE form = $1 AND succeeded AND NOT withdrawn ORDER BY e.finished_at, task_id LIMIT $2",
     );
-    let Some(row) = select.bind(form).fetch_optional(&mut *connection).await? else {
-        return Ok(());
-    };
-    let (tenant, raw): (String, String) = (row.try_get("tenant")?, row.try_get("record")?);
-    // That it succeeded was decided when it was studied, by what counted then.
-    let Some(lesson) = lesson(&tenant, &raw, 0.0) else {
-        return Ok(());
-    };
-    let oldest = Shown {
-        task: row.try_get("task_id")?,
-        form,
-        finished_at: row.try_get("finished_at")?,
-        exemplar: &lesson.exemplar,
-    };
-    evidence::note_exemplars(connection, &[oldest]).await
+    let rows = select
+        .bind(form)
+        .bind(SHOWABLE_WITHIN)
+        .fetch_all(&mut *connection)
+        .await?;
+    for row in rows {
+        let (tenant, raw): (String, String) = (row.try_get("tenant")?, row.try_get("record")?);
+        // That it succeeded was decided when it was studied, by what counted then.
+        let Some(exemplar) = lesson(&tenant, &raw, 0.0).and_then(|lesson| lesson.exemplar) else {
+            continue;
+        };
+        let oldest = Shown {
+            task: row.try_get("task_id")?,
+            form,
+            finished_at: row.try_get("finished_at")?,
+            exemplar: &exemplar,
+        };
+        return evidence::note_exemplars(connection, &[oldest]).await;
+    }
+    Ok(())
 }
 
 /// But what was imported.
@@ -173,13 +187,13 @@ async fn show_nothing(connection: &mut PgConnection, form: Uuid) -> Result<(), s
 }
 
 impl Studied {
-    fn shown(&self) -> Shown<'_> {
-        Shown {
+    fn shown(&self) -> Option<Shown<'_>> {
+        Some(Shown {
             task: self.task,
             form: self.lesson.form,
             finished_at: self.finished_at,
-            exemplar: &self.lesson.exemplar,
-        }
+            exemplar: self.lesson.exemplar.as_ref()?,
+        })
     }
 }
 

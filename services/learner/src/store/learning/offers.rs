@@ -84,7 +84,7 @@ async fn as_ran(connection: &mut PgConnection, form: Uuid, is_part: bool) -> Res
     let lesson = ran.and_then(|(tenant, raw)| lesson(&tenant, &raw, 0.0));
     let exemplar = lesson.and_then(|lesson| match is_part {
         true => lesson.exemplar_of(form),
-        false => Some(lesson.exemplar),
+        false => lesson.exemplar,
     });
     Ok(exemplar.map(|exemplar| exemplar.template))
 }
@@ -180,6 +180,12 @@ impl crate::store::Store {
         ] {
             sqlx::query(statement).execute(&self.pool).await.unwrap();
         }
+    }
+
+    /// What became of offers: task, decision, whether it went well.
+    pub async fn pattern_uses(&self) -> Vec<(Uuid, String, bool)> {
+        let select = sqlx::query_as("SELECT task_id, decision, succeeded FROM learner.pattern_use ORDER BY task_id");
+        select.fetch_all(&self.pool).await.unwrap()
     }
 
     /// Whether what patterns count of their offers is what the rows say, and there is something to count.

@@ -4,6 +4,8 @@ use super::{Planless, Studied, column, forget, fragments, learn, lock, reconside
 use crate::lesson::{Facts, Foreseen, is_planless, lesson};
 use crate::preferences::taught;
 use crate::record::json;
+use crate::record::said::speakers;
+use crate::store::gate_words;
 use crate::store::preference_uses::{self, Shown};
 use crate::store::{Store, StoreError};
 use serde_json::Value;
@@ -54,6 +56,7 @@ impl Store {
             let mut lessons = Vec::new();
             let mut facts = Vec::new();
             let mut authors = Vec::new();
+            let mut said = Vec::new();
             let mut planless = Vec::new();
             let mut shown = Vec::new();
             for row in &rows {
@@ -68,6 +71,7 @@ impl Store {
                 }
                 let read: Value = serde_json::from_str(&raw).unwrap_or_default();
                 authors.push((task, json::author(&read)));
+                said.push((task, tenant.clone(), speakers(&read)));
                 shown.extend(taught(&read).map(|taught| Shown {
                     task,
                     tenant: tenant.clone(),
@@ -84,6 +88,7 @@ impl Store {
                 }));
             }
             note_authors(&mut transaction, &authors).await?;
+            gate_words::note(&mut transaction, &said).await?;
             note_facts(&mut transaction, &facts).await?;
             learn(&mut transaction, &lessons, &planless, &self.rules).await?;
             preference_uses::learn(&mut transaction, &shown).await?;
