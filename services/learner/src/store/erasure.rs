@@ -226,6 +226,8 @@ impl Store {
                AND (e.finished_at IS NULL OR e.finished_at >= u.exports_from)",
         );
         let dropped = delete.bind(tenant).bind(user).execute(&mut *transaction).await?;
+        // After that, so that no job begins with an export that is going.
+        super::fine_tunes::withdraw(&mut transaction, tenant, user).await?;
         let done = sqlx::query(
             "UPDATE learner.erased_user SET exports_from = NULL
              WHERE tenant = $1 AND user_hash = sha256(convert_to($2, 'UTF8'))",

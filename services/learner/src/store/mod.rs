@@ -10,6 +10,7 @@ mod expiry;
 mod exports;
 mod feedback;
 mod figures;
+pub mod fine_tunes;
 mod imports;
 mod issues;
 mod learning;
@@ -33,7 +34,7 @@ pub use business::{
 pub use cases::{NewCase, Unplaced};
 pub use erasure::Erased;
 pub use erasure_orders::ErasureOrder;
-pub use exports::{ExportRow, ExportState};
+pub use exports::{ExportPiece, ExportRow, ExportState};
 pub use feedback::{NewFeedback, Noted};
 pub use figures::Sums;
 pub use imports::{Imported, NewImport};
