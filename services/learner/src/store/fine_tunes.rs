@@ -288,12 +288,6 @@ impl Store {
         age.bind(hours).execute(&self.pool).await.unwrap();
     }
 
-    /// Everything that is due is due now, and whoever had a turn is gone.
-    pub async fn hurry_fine_tunes(&self) {
-        let hurry = sqlx::query("UPDATE learner.fine_tune SET next_at = now(), lease_until = NULL");
-        hurry.execute(&self.pool).await.unwrap();
-    }
-
     /// Everything of these rows, as text.
     pub async fn fine_tune_rows(&self) -> String {
         let select = sqlx::query_scalar("SELECT coalesce(string_agg(f::text, ' '), '') FROM learner.fine_tune f");
