@@ -7,6 +7,7 @@ mod decision;
 mod error;
 mod event_stream;
 mod export;
+mod fine_tunes;
 mod http;
 mod learning;
 mod process;

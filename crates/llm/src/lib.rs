@@ -13,6 +13,7 @@ mod chosen;
 mod deadline;
 mod embeddings;
 mod engine;
+pub mod fine_tuning;
 mod grant;
 mod judge;
 mod memory;

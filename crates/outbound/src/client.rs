@@ -42,7 +42,7 @@ pub struct BuildError(#[from] reqwest::Error);
 /// A guarded HTTP client. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
     allow: Arc<AllowList>,
     limits: Limits,
 }
@@ -157,7 +157,7 @@ impl Client {
         call.send().await.map_err(|error| self.classify(error))
     }
 
-    async fn read(&self, response: reqwest::Response) -> Result<Response, OutboundError> {
+    pub(crate) async fn read(&self, response: reqwest::Response) -> Result<Response, OutboundError> {
         let (status, headers) = (response.status(), response.headers().clone());
         let body = body::read(response, &self.limits)
             .await
@@ -165,7 +165,7 @@ impl Client {
         Ok(Response { status, headers, body })
     }
 
-    fn classify(&self, error: reqwest::Error) -> OutboundError {
+    pub(crate) fn classify(&self, error: reqwest::Error) -> OutboundError {
         if let Some(name) = blocked_name(&error) {
             return OutboundError::unsent(Failure::AddressBlocked { host: name });
         }

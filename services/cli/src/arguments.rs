@@ -1,5 +1,6 @@
 //! What the command line understands.
 
+use crate::verbs::fine_tunes::FineTuneVerb;
 use clap::{Args, Parser, Subcommand};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
@@ -100,6 +101,20 @@ pub enum PatternVerb {
     },
     /// Take over patterns that another system exported
     Import { file: PathBuf },
+}
+
+/// `models`.
+#[derive(Debug, Args)]
+pub struct ModelsArguments {
+    #[command(subcommand)]
+    pub verb: ModelVerb,
+}
+
+/// What is done with models.
+#[derive(Debug, Subcommand)]
+pub enum ModelVerb {
+    #[command(flatten)]
+    FineTunes(FineTuneVerb),
 }
 
 /// `metrics`.
@@ -269,6 +284,8 @@ pub enum Command {
     /// List what was learned from approved tasks, show one pattern, or decide about it
     #[command(args_conflicts_with_subcommands = true)]
     Patterns(PatternsArguments),
+    /// Train models of your own
+    Models(ModelsArguments),
     /// Show success, quality, cost, and how much of what was learned is used
     Metrics(MetricsArguments),
     /// Show how far people agree with the models that judge, and which may approve by their scores

@@ -1,9 +1,11 @@
 //! Asking the learner.
 
+mod fine_tunes;
 mod models;
 
 use crate::coordinator::conclude;
 use crate::refusal::Refusal;
+use contracts::learner::fine_tune_service_client::FineTuneServiceClient;
 use contracts::learner::learner_service_client::LearnerServiceClient;
 use contracts::learner::model_service_client::ModelServiceClient;
 use contracts::learner::{
@@ -28,6 +30,7 @@ type Inject = fn(Request<()>) -> Result<Request<()>, Status>;
 pub struct Learner {
     client: LearnerServiceClient<InterceptedService<Channel, Inject>>,
     models: ModelServiceClient<InterceptedService<Channel, Inject>>,
+    fine_tunes: FineTuneServiceClient<InterceptedService<Channel, Inject>>,
 }
 
 impl Learner {
@@ -35,9 +38,15 @@ impl Learner {
     pub fn new(channel: Channel) -> Self {
         let models = ModelServiceClient::with_interceptor(channel.clone(), trace::inject as Inject)
             .max_decoding_message_size(MAX_MESSAGE);
+        let fine_tunes = FineTuneServiceClient::with_interceptor(channel.clone(), trace::inject as Inject)
+            .max_decoding_message_size(MAX_MESSAGE);
         let client = LearnerServiceClient::with_interceptor(channel, trace::inject as Inject)
             .max_decoding_message_size(MAX_MESSAGE);
-        Self { client, models }
+        Self {
+            client,
+            models,
+            fine_tunes,
+        }
     }
 
     /// Starts an export; a small one is complete in the answer.

@@ -11,6 +11,7 @@ pub mod coordinator;
 mod documents;
 mod edge;
 mod figures;
+mod fine_tunes;
 mod gateway;
 pub mod grpc;
 mod idempotency;

@@ -13,6 +13,7 @@ mod erasures;
 mod export;
 mod feedback;
 mod figure;
+mod fine_tunes;
 mod imports;
 mod ingest;
 mod interval;
@@ -40,6 +41,7 @@ use crate::coordinator::Coordinator;
 use crate::driver::Driver;
 use crate::erasures::Erasures;
 use crate::export::{Exports, Rules};
+use crate::fine_tunes::{FineTunes, Providers};
 use crate::imports::Imports;
 use crate::ingest::{CatchUp, Fetcher, Ingestion};
 use crate::metrics::Gauges;
@@ -50,6 +52,7 @@ use crate::store::Store;
 use crate::success::Study;
 use anyhow::Context as _;
 use bus::{Bus, BusConfig, Token};
+use contracts::learner::fine_tune_service_server::FineTuneServiceServer;
 use contracts::learner::learner_service_server::LearnerServiceServer;
 use contracts::learner::model_service_server::ModelServiceServer;
 use outbox::Relay;
@@ -71,12 +74,13 @@ const READY_EVERY: Duration = Duration::from_secs(5);
 /// Pause between two times at which all patterns are settled.
 const SETTLE_EVERY: Duration = Duration::from_secs(86_400);
 
-/// Finds the key this process needs and cannot read.
+/// Finds the keys this process needs and cannot read.
 ///
 /// # Errors
-/// The reference that leads nowhere.
+/// The references that lead nowhere.
 pub fn check(config: &Config) -> Result<(), Faults> {
-    config.check_embeddings_key()
+    config.check_embeddings_key()?;
+    config.llm.check_fine_tuning_keys()
 }
 
 /// Runs the learner until `ctx.shutdown`.
@@ -93,6 +97,7 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
     let store = Store::open(&url, config.database.max_connections)?;
     let coordinator = Coordinator::at(&config.learner.coordinator_url)?;
     let embedder = worker::embedder(config)?;
+    let trainers = Arc::new(Providers::open(&config.llm, &config.learning.fine_tunes)?);
     let bus = Bus::connect(&bus_config(&ctx)?).await?;
     let store = store.by(store::Rules {
         trial_after: config.learning.trial_after,
@@ -191,12 +196,17 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
     tokio::spawn(settling.run(ctx.shutdown.clone()));
     let providers = config.llm.all_providers().into_keys().collect();
     let models = ModelServiceServer::new(rpc::ModelRegistry::new(store.clone(), providers));
+    let rules = config.learning.fine_tunes.clone();
+    let jobs = FineTunes::new(store.clone(), Arc::clone(&trainers), rules.clone());
+    tokio::spawn(jobs.run(ctx.shutdown.clone()));
+    let fine_tunes = FineTuneServiceServer::new(rpc::FineTuneJobs::new(store.clone(), trainers, rules));
     let service = LearnerServiceServer::new(learner).max_decoding_message_size(65 << 20);
     let shutdown = ctx.shutdown.clone();
     Server::builder()
         .trace_fn(contracts::trace::rpc)
         .add_service(service)
         .add_service(models)
+        .add_service(fine_tunes)
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown.cancelled_owned())
         .await
         .context("the gRPC server ended")?;

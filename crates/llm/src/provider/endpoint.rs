@@ -137,7 +137,7 @@ fn is_stream(headers: &HeaderMap) -> bool {
 }
 
 /// The message within an error's body, wherever servers put it.
-fn words_of(body: &str) -> String {
+pub(crate) fn words_of(body: &str) -> String {
     let Ok(parsed) = serde_json::from_str::<Value>(body) else {
         return body.to_owned();
     };

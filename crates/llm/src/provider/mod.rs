@@ -10,8 +10,9 @@ mod schema;
 mod tokens;
 mod tool_names;
 
-pub(crate) use endpoint::{Endpoint, Reach};
+pub(crate) use endpoint::{Endpoint, Reach, words_of};
 pub(crate) use fault::{Fault, FaultKind};
+pub(crate) use retry_after::retry_after;
 pub(crate) use tokens::Tokens;
 
 use crate::catalog::ToolCard;

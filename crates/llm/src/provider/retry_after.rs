@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
 /// `Retry-After` as seconds or as a date; the date by the provider's own clock where it tells it.
-pub(super) fn retry_after(headers: &HeaderMap, unix_ms: i64) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, unix_ms: i64) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     if let Some(ms) = text("retry-after-ms").and_then(|text| text.parse::<f64>().ok()) {
         return seconds(ms / 1000.0);

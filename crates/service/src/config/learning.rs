@@ -1,3 +1,4 @@
+use super::FineTunesConfig;
 use super::checks::Checks;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,8 @@ pub struct LearningConfig {
     /// Days the file of an export of training data is kept. Then its state is `expired`, for as long again.
     #[schemars(range(min = 1, max = 3650))]
     pub export_retention_days: u32,
+    /// Jobs that train models at providers.
+    pub fine_tunes: FineTunesConfig,
 }
 
 /// Users who share preferences.
@@ -96,6 +99,7 @@ impl Default for LearningConfig {
             training_consent: TrainingConsent::default(),
             scrub_patterns: Vec::new(),
             export_retention_days: 30,
+            fine_tunes: FineTunesConfig::default(),
         }
     }
 }

@@ -12,6 +12,7 @@ mod effects;
 mod embeddings;
 mod events;
 mod fault;
+mod fine_tunes;
 mod gateway;
 mod headers;
 mod keyed;
@@ -55,14 +56,15 @@ pub use effects::Effects;
 pub use embeddings::EmbeddingsConfig;
 pub use events::{EventDetail, EventsConfig};
 pub use fault::{Fault, Faults};
+pub use fine_tunes::FineTunesConfig;
 pub use gateway::GatewayConfig;
 pub use headers::{HeaderText, Headers, is_credential};
 pub use learner::LearnerConfig;
 pub use learning::{LearningConfig, OfferFrom, TeamConfig, TrainingConsent};
 pub use limits::LimitsConfig;
 pub use llm::{
-    Answering, DEFAULT_PROVIDER, LlmConfig, PriceConfig, ProviderConfig, ProviderKind, Role, RolesConfig, Target,
-    Targets, TiersConfig,
+    Answering, DEFAULT_PROVIDER, FineTuningConfig, LlmConfig, PriceConfig, ProviderConfig, ProviderKind, Role,
+    RolesConfig, Target, Targets, TiersConfig,
 };
 pub use load::{Sources, load};
 pub use lookup::{ConditionConfig, LookupConfig};

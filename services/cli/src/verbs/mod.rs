@@ -9,6 +9,7 @@ mod expected;
 mod export;
 mod feedback;
 mod figure;
+pub mod fine_tunes;
 mod fork;
 mod import;
 mod judges;
@@ -23,7 +24,7 @@ mod tools;
 mod trace;
 mod watch;
 
-use crate::arguments::{Command, MetricsVerb};
+use crate::arguments::{Command, MetricsVerb, ModelVerb};
 use crate::dev::DevDocument;
 use crate::layout::Layout;
 use crate::look::Look;
@@ -112,6 +113,9 @@ async fn dispatch(caller: &Caller, command: Command) -> Result<()> {
         Command::Preferences(arguments) => preferences::run(caller, arguments).await,
         Command::Trace { task } => trace::run(caller, &caller.task(&task).await?).await,
         Command::Patterns(arguments) => patterns::run(caller, arguments).await,
+        Command::Models(arguments) => match arguments.verb {
+            ModelVerb::FineTunes(verb) => fine_tunes::run(caller, verb).await,
+        },
         Command::Metrics(arguments) => match arguments.verb {
             Some(MetricsVerb::Business(arguments)) => business::show(caller, arguments).await,
             Some(MetricsVerb::Record(arguments)) => business::record(caller, arguments).await,

@@ -1,8 +1,9 @@
-//! gRPC: `orchestrator.v1.OrchestratorService`, `LearningService` and `ToolService`, standard health, reflection in
-//! development.
+//! gRPC: `orchestrator.v1.OrchestratorService`, `LearningService`, `ToolService` and `FineTuningService`, standard
+//! health, reflection in development.
 
 mod business_metrics;
 mod decision;
+mod fine_tunes;
 mod judges;
 mod learning;
 mod limits;
@@ -14,9 +15,11 @@ mod tools;
 mod training;
 
 use crate::application::Application;
+use contracts::v1::fine_tuning_service_server::FineTuningServiceServer;
 use contracts::v1::learning_service_server::LearningServiceServer;
 use contracts::v1::orchestrator_service_server::OrchestratorServiceServer;
 use contracts::v1::tool_service_server::ToolServiceServer;
+use fine_tunes::FineTuning;
 use learning::Learning;
 use orchestrator::Orchestrator;
 use std::sync::Arc;
@@ -37,11 +40,12 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// Room beside the JSON body limit for the rest of a message.
 const MESSAGE_OVERHEAD: usize = 64 << 10;
 const MAX_ANSWER: usize = 64 << 20;
-const SERVICES: [&str; 4] = [
+const SERVICES: [&str; 5] = [
     "orchestrator.v1.OrchestratorService",
     "orchestrator.v1.LearningService",
     "orchestrator.v1.ToolService",
     "grpc.health.v1.Health",
+    "orchestrator.v1.FineTuningService",
 ];
 
 /// The gRPC server could not be set up, or broke down.
@@ -75,9 +79,13 @@ pub async fn serve(
     let tools = ToolServiceServer::new(Tools::new(Arc::clone(&app)))
         .max_decoding_message_size(app.limits.body_bytes + MESSAGE_OVERHEAD)
         .max_encoding_message_size(MAX_ANSWER);
+    let fine_tuning = FineTuningServiceServer::new(FineTuning::new(Arc::clone(&app)))
+        .max_decoding_message_size(app.limits.body_bytes + MESSAGE_OVERHEAD)
+        .max_encoding_message_size(MAX_ANSWER);
     health.set_serving::<OrchestratorServiceServer<Orchestrator>>().await;
     health.set_serving::<LearningServiceServer<Learning>>().await;
     health.set_serving::<ToolServiceServer<Tools>>().await;
+    health.set_serving::<FineTuningServiceServer<FineTuning>>().await;
     let (v1, v1alpha) = if reflection {
         (Some(descriptors().build_v1()?), Some(descriptors().build_v1alpha()?))
     } else {
@@ -90,6 +98,7 @@ pub async fn serve(
             .await;
         health.set_not_serving::<LearningServiceServer<Learning>>().await;
         health.set_not_serving::<ToolServiceServer<Tools>>().await;
+        health.set_not_serving::<FineTuningServiceServer<FineTuning>>().await;
     };
     Server::builder()
         .trace_fn(contracts::trace::rpc_of_client)
@@ -101,6 +110,7 @@ pub async fn serve(
         .add_service(service)
         .add_service(learning)
         .add_service(tools)
+        .add_service(fine_tuning)
         .add_service(health_service)
         .add_optional_service(v1)
         .add_optional_service(v1alpha)

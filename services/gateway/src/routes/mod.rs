@@ -5,6 +5,7 @@ mod approvals;
 mod approve;
 mod business_metrics;
 mod events;
+mod fine_tunes;
 mod fork;
 mod judges;
 mod learning;
@@ -91,7 +92,10 @@ pub fn router(app: Arc<Application>, health: Health) -> Router {
         .route("/models/{model_id}/resume", post(models::resume))
         .route("/models/{model_id}/rollback", post(models::rollback))
         .route("/experiments", get(models::experiments))
-        .route("/experiments/{experiment_id}", get(models::experiment));
+        .route("/experiments/{experiment_id}", get(models::experiment))
+        .route("/models/fine-tunes", get(fine_tunes::list).post(fine_tunes::start))
+        .route("/models/fine-tunes/{fine_tune_id}", get(fine_tunes::show))
+        .route("/models/fine-tunes/{fine_tune_id}/cancel", post(fine_tunes::cancel));
     Router::new()
         .nest(BASE, api)
         .merge(mcp::router(&app))

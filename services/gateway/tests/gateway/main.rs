@@ -14,6 +14,7 @@ mod business_metrics;
 mod decisions;
 mod event_streams;
 mod fake;
+mod fine_tunes;
 mod grpc;
 mod learning;
 mod mcp_client;

@@ -7,7 +7,7 @@ use super::progress::Progress;
 use super::render::{Render, RenderError};
 use crate::record::{Consent, TrainingRecord, UnreadableRecord, from_raw};
 use crate::scrub::Scrubber;
-use crate::store::{Chosen, ExportRow, Origin, Store, StoreError, StoredRecord};
+use crate::store::{Chosen, ExportPiece, ExportRow, Origin, Store, StoreError, StoredRecord};
 use service::config::TrainingConsent;
 use sha2::{Digest, Sha256};
 
@@ -76,7 +76,7 @@ pub async fn build(store: &Store, rules: &Rules, export: &ExportRow) -> Result<(
     writer
         .choose(&selection, limit.map(|limit| (limit, options.filters.seed)))
         .await?;
-    let mut file = File::new(options.format.begin()?, unreadable);
+    let mut file = File::new(options.format.begin()?, options.format.is_of_lines(), unreadable);
     let mut done = 0;
     loop {
         let page = writer.next().await?;
@@ -85,8 +85,8 @@ pub async fn build(store: &Store, rules: &Rules, export: &ExportRow) -> Result<(
         }
         for (chosen, stored) in &page {
             file.add(rules, chosen, stored.as_ref());
-            while let Some(chunk) = file.full_chunk() {
-                writer.append(&chunk).await?;
+            while let Some(piece) = file.full_piece() {
+                writer.append(&piece).await?;
             }
         }
         done += page.len() as u64;
@@ -95,11 +95,11 @@ pub async fn build(store: &Store, rules: &Rules, export: &ExportRow) -> Result<(
         tokio::task::yield_now().await;
     }
     file.render.finish()?;
-    while let Some(chunk) = file.full_chunk() {
-        writer.append(&chunk).await?;
+    while let Some(piece) = file.full_piece() {
+        writer.append(&piece).await?;
     }
-    if let Some(chunk) = file.last_chunk() {
-        writer.append(&chunk).await?;
+    if let Some(piece) = file.last_piece() {
+        writer.append(&piece).await?;
     }
     let (told, sha256, size) = file.told();
     let result = ExportResult {
@@ -129,16 +129,19 @@ enum NotWritten {
 struct File {
     render: Box<dyn Render>,
     pending: Vec<u8>,
+    /// Of each line that did not end in an earlier piece; none: it has no lines.
+    parts: Option<Vec<u8>>,
     hash: Sha256,
     size: u64,
     told: Told,
 }
 
 impl File {
-    fn new(render: Box<dyn Render>, unreadable: u64) -> Self {
+    fn new(render: Box<dyn Render>, is_of_lines: bool, unreadable: u64) -> Self {
         Self {
             render,
             pending: Vec::new(),
+            parts: is_of_lines.then(Vec::new),
             hash: Sha256::new(),
             size: 0,
             told: Told::new(unreadable),
@@ -156,23 +159,36 @@ impl File {
         let record = shaped(rules, chosen, stored.ok_or(NotWritten::Gone)?)?;
         let (record, scrubbed) = rules.scrubber.record(record)?;
         let lines = self.render.add(&record)?;
+        if let Some(parts) = &mut self.parts {
+            parts.extend((0..lines).map(|_| chosen.split.byte()));
+        }
         self.told.note(chosen, lines, &scrubbed);
         Ok(())
     }
 
     /// A whole piece, once there is one.
-    fn full_chunk(&mut self) -> Option<Vec<u8>> {
+    fn full_piece(&mut self) -> Option<ExportPiece> {
         self.gather();
         if self.pending.len() < CHUNK {
             return None;
         }
         let rest = self.pending.split_off(CHUNK);
-        Some(std::mem::replace(&mut self.pending, rest))
+        let bytes = std::mem::replace(&mut self.pending, rest);
+        Some(self.piece(bytes))
     }
 
-    fn last_chunk(&mut self) -> Option<Vec<u8>> {
+    fn last_piece(&mut self) -> Option<ExportPiece> {
         self.gather();
-        (!self.pending.is_empty()).then(|| std::mem::take(&mut self.pending))
+        let bytes = std::mem::take(&mut self.pending);
+        (!bytes.is_empty()).then(|| self.piece(bytes))
+    }
+
+    fn piece(&mut self, bytes: Vec<u8>) -> ExportPiece {
+        let parts = self.parts.as_mut().map(|parts| {
+            let ended = bytes.iter().filter(|byte| **byte == b'\n').count();
+            parts.drain(..ended.min(parts.len())).collect()
+        });
+        ExportPiece { bytes, parts }
     }
 
     fn gather(&mut self) {

@@ -40,6 +40,15 @@ impl Split {
             Self::Test => 2,
         }
     }
+
+    /// As it stands beside the lines of a file.
+    pub const fn byte(self) -> u8 {
+        match self {
+            Self::Train => 0,
+            Self::Validation => 1,
+            Self::Test => 2,
+        }
+    }
 }
 
 #[cfg(test)]

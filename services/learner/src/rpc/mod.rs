@@ -1,12 +1,14 @@
 //! The gRPC service.
 
 mod business;
+mod fine_tunes;
 mod learning;
 mod models;
 mod preferences;
 mod rollouts;
 mod training;
 
+pub use fine_tunes::FineTuneJobs;
 pub use models::ModelRegistry;
 
 use crate::export::{self, Exports, StartError};

@@ -65,13 +65,30 @@ impl ModelRegistry {
         let models = Models::of(&self.store, &request.tenant);
         let found = models.list(before, limit.into()).await.map_err(|error| away(&error))?;
         let next = next(found.last().map(|last| (last.created_at, last.id)), found.len(), limit);
-        let models: Vec<Value> = found.iter().map(of_model).collect();
+        let models = self.described(&found).await?;
         Ok(document(&json!({ "models": models, "next_cursor": next }), false))
     }
 
     async fn model(&self, request: GetModelRequest) -> Result<LearningDocument, Problem> {
         let found = self.known(&request.tenant, &request.model_id).await?;
-        Ok(document(&of_model(&found), false))
+        let told = self.described(std::slice::from_ref(&found)).await?;
+        let told = told.into_iter().next().ok_or_else(no_model)?;
+        Ok(document(&told, false))
+    }
+
+    /// The documents of models, with what those come from that were trained here.
+    async fn described(&self, models: &[Model]) -> Result<Vec<Value>, Problem> {
+        let ids: Vec<Uuid> = models.iter().map(|model| model.id).collect();
+        let trained = self.store.trained(&ids).await.map_err(|error| away(&error))?;
+        let told = models.iter().map(|model| {
+            let mut told = of_model(model);
+            if let (Some(trained), Some(told)) = (trained.get(&model.id), told.as_object_mut()) {
+                told.insert("trained_by".to_owned(), json!(trained.by));
+                told.insert("base_model".to_owned(), json!(trained.base_model));
+            }
+            told
+        });
+        Ok(told.collect())
     }
 
     /// A tenant's model.

@@ -237,6 +237,8 @@ impl Store {
                    AND ($1::text IS NULL OR e.tenant = $1) AND learner.is_to_be_dropped(e) FOR UPDATE SKIP LOCKED)",
         );
         let dropped = delete.bind(tenant).execute(&mut *transaction).await?;
+        // After that, so that no job begins with an export that is going.
+        super::fine_tunes::withdraw(&mut transaction, tenant).await?;
         let done = sqlx::query(
             "UPDATE learner.erased_user u SET exports_from = NULL
              WHERE exports_from IS NOT NULL

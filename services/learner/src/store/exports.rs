@@ -44,6 +44,16 @@ pub struct ExportRow {
     pub progress: Option<(u64, u64)>,
 }
 
+/// A piece of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportPiece {
+    /// It itself.
+    pub bytes: Vec<u8>,
+    /// The part of the data set of each line that ends in it, as [`Split::byte`](crate::record::Split::byte); none: the file
+    /// has no lines, or is of before lines were told apart.
+    pub parts: Option<Vec<u8>>,
+}
+
 /// An export being written: one transaction over one snapshot of the records.
 pub struct ExportWriter {
     transaction: PgTransaction<'static>,
@@ -209,6 +219,25 @@ impl Store {
         let bytes = select.bind(id).bind(no).fetch_optional(&self.pool).await;
         bytes.map_err(StoreError::query("read the export's bytes"))
     }
+
+    /// The same, with the part that each line is of.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn export_piece(&self, id: Uuid, no: i32) -> Result<Option<ExportPiece>, StoreError> {
+        let select = sqlx::query("SELECT bytes, parts FROM learner.export_chunk WHERE export_id = $1 AND no = $2");
+        let row = select.bind(id).bind(no).fetch_optional(&self.pool).await;
+        let piece = row.and_then(|row| {
+            let read = |row: sqlx::postgres::PgRow| {
+                Ok(ExportPiece {
+                    bytes: row.try_get("bytes")?,
+                    parts: row.try_get("parts")?,
+                })
+            };
+            row.map(read).transpose()
+        });
+        piece.map_err(StoreError::query("read the export's lines"))
+    }
 }
 
 impl ExportWriter {
@@ -252,9 +281,11 @@ impl ExportWriter {
     ///
     /// # Errors
     /// When the database does not take it.
-    pub async fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        let insert = sqlx::query("INSERT INTO learner.export_chunk (export_id, no, bytes) VALUES ($1, $2, $3)");
-        let insert = insert.bind(self.id).bind(self.next_chunk).bind(bytes);
+    pub async fn append(&mut self, piece: &ExportPiece) -> Result<(), StoreError> {
+        let insert =
+            sqlx::query("INSERT INTO learner.export_chunk (export_id, no, bytes, parts) VALUES ($1, $2, $3, $4)");
+        let insert = insert.bind(self.id).bind(self.next_chunk);
+        let insert = insert.bind(&piece.bytes).bind(piece.parts.as_deref());
         insert
             .execute(&mut *self.transaction)
             .await

@@ -10,6 +10,7 @@ mod expiry;
 mod exports;
 mod feedback;
 mod figures;
+pub mod fine_tunes;
 mod gate_words;
 mod imports;
 mod issues;
@@ -34,7 +35,7 @@ pub use business::{
 pub use cases::{NewCase, Unplaced};
 pub use erasure::Erased;
 pub use erasure_orders::ErasureOrder;
-pub use exports::{ExportRow, ExportState};
+pub use exports::{ExportPiece, ExportRow, ExportState};
 pub use feedback::{NewFeedback, Noted};
 pub use figures::Sums;
 pub use imports::{Imported, NewImport};

@@ -6,6 +6,7 @@ mod erasures;
 mod exports;
 mod fake_coordinator;
 mod figures;
+mod fine_tunes;
 mod fragments;
 mod ingestion;
 mod issues;

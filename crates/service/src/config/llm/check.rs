@@ -53,6 +53,13 @@ impl LlmConfig {
         if name == DEFAULT_PROVIDER && self.base_url.is_some() {
             checks.add(&key, "`default` is the server of llm.base_url", "rename it");
         }
+        if provider.fine_tuning.is_some() && provider.kind != ProviderKind::Openai {
+            checks.add(
+                &format!("{key}.fine_tuning"),
+                "only providers of kind openai are asked to train",
+                "remove it",
+            );
+        }
         let embedded = [("offline", ProviderKind::Offline), ("null", ProviderKind::Null)];
         if embedded
             .iter()

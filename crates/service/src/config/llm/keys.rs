@@ -5,6 +5,29 @@ use crate::config::{Fault, Faults};
 use std::collections::BTreeSet;
 
 impl LlmConfig {
+    /// Checks that the keys of providers that train can be read here.
+    ///
+    /// # Errors
+    /// The references that lead nowhere.
+    pub fn check_fine_tuning_keys(&self) -> Result<(), Faults> {
+        let trains = self
+            .providers
+            .iter()
+            .filter(|(_, provider)| provider.fine_tuning.is_some());
+        let faults: Vec<Fault> = trains
+            .filter_map(|(name, provider)| {
+                let error = provider.api_key.as_ref()?.resolve().err()?;
+                Some(Fault {
+                    origin: format!("llm.providers.{name}.fine_tuning"),
+                    key: format!("llm.providers.{name}.api_key"),
+                    reason: error.to_string(),
+                    fix: "put the key there before starting, or take fine_tuning out".to_owned(),
+                })
+            })
+            .collect();
+        if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
+    }
+
     /// Checks that every key `role` needs can be read here. Other roles' keys may be with other processes alone.
     ///
     /// # Errors

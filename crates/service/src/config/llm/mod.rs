@@ -1,7 +1,9 @@
 mod check;
+mod fine_tuning;
 mod keys;
 mod targets;
 
+pub use fine_tuning::FineTuningConfig;
 pub use targets::{Answering, Target, Targets};
 
 use super::secret::Secret;
@@ -94,6 +96,9 @@ pub struct ProviderConfig {
     #[serde(default)]
     #[schemars(range(min = 0.1, max = 3600.0))]
     pub idle_timeout_seconds: Option<f64>,
+    /// That models may be trained there. Absent: they may not.
+    #[serde(default)]
+    pub fine_tuning: Option<FineTuningConfig>,
 }
 
 /// What a provider speaks.
@@ -208,6 +213,7 @@ impl ProviderConfig {
             timeout_seconds: None,
             first_byte_timeout_seconds: None,
             idle_timeout_seconds: None,
+            fine_tuning: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A learner with one export and one pattern.
 
+use contracts::learner::fine_tune_service_server::FineTuneServiceServer;
 use contracts::learner::learner_service_server::{LearnerService, LearnerServiceServer};
 use contracts::learner::model_service_server::ModelServiceServer;
 use contracts::learner::*;
@@ -258,7 +259,8 @@ pub async fn serve(learner: Arc<FakeLearner>, stop: CancellationToken) -> String
     let url = format!("http://{}", listener.local_addr().unwrap());
     let server = Server::builder()
         .add_service(LearnerServiceServer::from_arc(Arc::clone(&learner)))
-        .add_service(ModelServiceServer::from_arc(learner));
+        .add_service(ModelServiceServer::from_arc(Arc::clone(&learner)))
+        .add_service(FineTuneServiceServer::from_arc(learner));
     tokio::spawn(server.serve_with_incoming_shutdown(TcpIncoming::from(listener), stop.cancelled_owned()));
     url
 }

@@ -3,6 +3,7 @@
 mod catalog;
 mod coordinator;
 mod feed;
+pub mod fine_tunes;
 pub mod learner;
 mod models;
 

@@ -52,6 +52,11 @@ impl Format {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
 
+    /// Whether a file is lines, each of one record.
+    pub const fn is_of_lines(self) -> bool {
+        !matches!(self, Self::Parquet)
+    }
+
     /// Begins a file.
     ///
     /// # Errors
