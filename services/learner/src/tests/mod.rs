@@ -13,6 +13,7 @@ mod learning;
 mod levels;
 mod meaning;
 mod memory;
+mod model_events;
 mod models;
 mod preferences;
 mod process;
