@@ -1,11 +1,12 @@
-//! gRPC: `orchestrator.v1.OrchestratorService`, `LearningService` and `ToolService`, standard health, reflection in
-//! development.
+//! gRPC: `orchestrator.v1.OrchestratorService`, `LearningService`, `ModelService`, `ExperimentService` and `ToolService`,
+//! standard health, reflection in development.
 
 mod business_metrics;
 mod decision;
 mod judges;
 mod learning;
 mod limits;
+mod models;
 mod orchestrator;
 mod preferences;
 mod submission;
@@ -14,10 +15,13 @@ mod tools;
 mod training;
 
 use crate::application::Application;
+use contracts::v1::experiment_service_server::ExperimentServiceServer;
 use contracts::v1::learning_service_server::LearningServiceServer;
+use contracts::v1::model_service_server::ModelServiceServer;
 use contracts::v1::orchestrator_service_server::OrchestratorServiceServer;
 use contracts::v1::tool_service_server::ToolServiceServer;
 use learning::Learning;
+use models::Models;
 use orchestrator::Orchestrator;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,9 +41,11 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// Room beside the JSON body limit for the rest of a message.
 const MESSAGE_OVERHEAD: usize = 64 << 10;
 const MAX_ANSWER: usize = 64 << 20;
-const SERVICES: [&str; 4] = [
+const SERVICES: [&str; 6] = [
     "orchestrator.v1.OrchestratorService",
     "orchestrator.v1.LearningService",
+    "orchestrator.v1.ModelService",
+    "orchestrator.v1.ExperimentService",
     "orchestrator.v1.ToolService",
     "grpc.health.v1.Health",
 ];
@@ -72,11 +78,20 @@ pub async fn serve(
     let learning = LearningServiceServer::new(Learning::new(Arc::clone(&app)))
         .max_decoding_message_size(app.limits.body_bytes + MESSAGE_OVERHEAD)
         .max_encoding_message_size(MAX_ANSWER);
+    let registry = Models::new(Arc::clone(&app));
+    let models = ModelServiceServer::new(registry.clone())
+        .max_decoding_message_size(app.limits.body_bytes + MESSAGE_OVERHEAD)
+        .max_encoding_message_size(MAX_ANSWER);
+    let experiments = ExperimentServiceServer::new(registry)
+        .max_decoding_message_size(app.limits.body_bytes + MESSAGE_OVERHEAD)
+        .max_encoding_message_size(MAX_ANSWER);
     let tools = ToolServiceServer::new(Tools::new(Arc::clone(&app)))
         .max_decoding_message_size(app.limits.body_bytes + MESSAGE_OVERHEAD)
         .max_encoding_message_size(MAX_ANSWER);
     health.set_serving::<OrchestratorServiceServer<Orchestrator>>().await;
     health.set_serving::<LearningServiceServer<Learning>>().await;
+    health.set_serving::<ModelServiceServer<Models>>().await;
+    health.set_serving::<ExperimentServiceServer<Models>>().await;
     health.set_serving::<ToolServiceServer<Tools>>().await;
     let (v1, v1alpha) = if reflection {
         (Some(descriptors().build_v1()?), Some(descriptors().build_v1alpha()?))
@@ -89,6 +104,8 @@ pub async fn serve(
             .set_not_serving::<OrchestratorServiceServer<Orchestrator>>()
             .await;
         health.set_not_serving::<LearningServiceServer<Learning>>().await;
+        health.set_not_serving::<ModelServiceServer<Models>>().await;
+        health.set_not_serving::<ExperimentServiceServer<Models>>().await;
         health.set_not_serving::<ToolServiceServer<Tools>>().await;
     };
     Server::builder()
@@ -100,6 +117,8 @@ pub async fn serve(
         .layer(tower::util::MapResponseLayer::new(limits::name_exhaustion))
         .add_service(service)
         .add_service(learning)
+        .add_service(models)
+        .add_service(experiments)
         .add_service(tools)
         .add_service(health_service)
         .add_optional_service(v1)
