@@ -13,6 +13,7 @@ mod learning;
 mod levels;
 mod meaning;
 mod memory;
+mod migrations;
 mod model_events;
 mod models;
 mod preferences;
@@ -35,10 +36,15 @@ use workflow::ids::TaskId;
 
 /// A store in a database of the test's own.
 async fn store() -> Store {
-    let database = testkit::Postgres::shared().await.unwrap().database().await.unwrap();
-    let store = Store::open(&database.url, 4).unwrap();
+    let store = empty_store().await;
     store.migrate().await.unwrap();
     store
+}
+
+/// A store without a schema.
+async fn empty_store() -> Store {
+    let database = testkit::Postgres::shared().await.unwrap().database().await.unwrap();
+    Store::open(&database.url, 4).unwrap()
 }
 
 fn task(n: u32) -> TaskId {
