@@ -190,6 +190,26 @@ impl Trial {
         .await
     }
 
+    /// Waits until a role's winner is the champion of tasks that are made.
+    ///
+    /// # Errors
+    /// Not in time.
+    pub async fn won(&self, role: &str, limit: Duration) -> Result<()> {
+        eventually(&format!("the winner answers as {role}"), limit, || async {
+            let table = self.table().await?;
+            let role = table.roles.get(role).context("as configured")?;
+            let before = role.before.as_ref().context("nothing was before")?;
+            let now = chrono::Utc::now().timestamp_millis().unsigned_abs();
+            ensure!(
+                role.experiment.is_none() && before.until_unix_ms < now,
+                "from {} on",
+                before.until_unix_ms
+            );
+            Ok(())
+        })
+        .await
+    }
+
     /// Runs a verb of the command line; tells whether it succeeded, and what it printed.
     ///
     /// # Errors
