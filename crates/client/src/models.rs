@@ -46,7 +46,7 @@ pub struct ServedModel {
 }
 
 impl Client {
-    /// A page of models, the newest first: `{models, next_cursor}`.
+    /// A page of models, the newest first: `{items, next_cursor}`.
     ///
     /// # Errors
     /// What the gateway refuses, or that it does not answer.
@@ -116,7 +116,7 @@ impl Client {
             .await
     }
 
-    /// A page of experiments, the newest first: `{experiments, next_cursor}`.
+    /// A page of experiments, the newest first: `{items, next_cursor}`.
     ///
     /// # Errors
     /// As [`Self::models`].

@@ -22,7 +22,7 @@ pub async fn run(caller: &Caller, experiment_id: Option<String>) -> Result<()> {
         Some(id) => caller.print(&caller.client.experiment(&id).await?, describe),
         None => {
             let experiments = all(caller).await?;
-            caller.print(&json!({ "experiments": experiments, "next_cursor": null }), list)
+            caller.print(&json!({ "items": experiments, "next_cursor": null }), list)
         }
     }
 }
@@ -33,7 +33,7 @@ pub async fn all(caller: &Caller) -> Result<Vec<Value>> {
     let mut cursor = None;
     for _ in 0..PAGES {
         let page = caller.client.experiments(cursor).await?;
-        experiments.extend_from_slice(items(&page, "experiments"));
+        experiments.extend_from_slice(items(&page, "items"));
         cursor = present(&page, "next_cursor").map(shown);
         if cursor.is_none() {
             break;
@@ -104,7 +104,7 @@ fn decision(kept: &Value) -> Option<String> {
 }
 
 fn list(document: &Value, look: Look) -> String {
-    let experiments = items(document, "experiments");
+    let experiments = items(document, "items");
     if experiments.is_empty() {
         return "nothing was tried yet; `orchestrator models rollout` tries a model".to_owned();
     }
@@ -210,7 +210,7 @@ mod tests {
             line(&new, Look::PLAIN),
             "step 2 of 3, paused  5.0 % take part, nothing seen yet"
         );
-        let listed = list(&json!({ "experiments": [new] }), Look::PLAIN);
+        let listed = list(&json!({ "items": [new] }), Look::PLAIN);
         assert!(listed.contains("step 2 of 3, paused  writer"), "{listed}");
     }
 }

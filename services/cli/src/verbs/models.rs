@@ -100,7 +100,7 @@ async fn all(caller: &Caller) -> Result<Vec<Value>> {
     let mut cursor = None;
     for _ in 0..PAGES {
         let page = caller.client.models(cursor).await?;
-        models.extend_from_slice(items(&page, "models"));
+        models.extend_from_slice(items(&page, "items"));
         cursor = present(&page, "next_cursor").map(shown);
         if cursor.is_none() {
             break;
@@ -111,7 +111,7 @@ async fn all(caller: &Caller) -> Result<Vec<Value>> {
 
 async fn list(caller: &Caller) -> Result<()> {
     let models = all(caller).await?;
-    caller.print(&json!({ "models": models, "next_cursor": null }), listed)
+    caller.print(&json!({ "items": models, "next_cursor": null }), listed)
 }
 
 async fn show(caller: &Caller, model: &str) -> Result<()> {
@@ -176,7 +176,7 @@ fn began(experiment: &Value, look: Look) -> String {
 }
 
 fn listed(document: &Value, look: Look) -> String {
-    let models = items(document, "models");
+    let models = items(document, "items");
     if models.is_empty() {
         return "no models yet; `orchestrator models register` registers one that a provider serves".to_owned();
     }
@@ -216,7 +216,7 @@ mod tests {
             model(json!({"kind": "remote", "provider": "mine", "model": "own:q4"})),
             model(json!({"kind": "file", "sha256": "ab12"})),
         ];
-        let text = listed(&json!({ "models": models }), Look::PLAIN);
+        let text = listed(&json!({ "items": models }), Look::PLAIN);
         for shown in ["own-v2", "mine/own:q4", "file ab12", "canary"] {
             assert!(text.contains(shown), "{text}");
         }

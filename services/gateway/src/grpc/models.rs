@@ -38,7 +38,7 @@ impl Models {
         let document_json = self.app.models(page(request.limit, request.cursor)?).await?.json;
         let document = parsed(&document_json)?;
         Ok(ModelList {
-            models: items(&document, "models").map(|one| model(one, false)).collect(),
+            models: items(&document).map(|one| model(one, false)).collect(),
             next_cursor: text(&document, "next_cursor"),
             document_json,
         })
@@ -59,7 +59,7 @@ impl Models {
         let page = page(request.limit, request.cursor)?;
         let document_json = self.app.experiments(page).await?.json;
         let document = parsed(&document_json)?;
-        let experiments = items(&document, "experiments").map(|one| experiment(one, false));
+        let experiments = items(&document).map(|one| experiment(one, false));
         Ok(ExperimentList {
             experiments: experiments.collect(),
             next_cursor: text(&document, "next_cursor"),
@@ -178,8 +178,8 @@ fn page(limit: u32, cursor: String) -> Result<Page, Refusal> {
     Ok(Page { limit, cursor })
 }
 
-fn items<'a>(document: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
-    document.get(name).and_then(Value::as_array).into_iter().flatten()
+fn items(document: &Value) -> impl Iterator<Item = &Value> {
+    document.get("items").and_then(Value::as_array).into_iter().flatten()
 }
 
 fn model_of(document: &LearningDocument) -> Result<Model, Refusal> {

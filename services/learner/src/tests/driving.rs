@@ -592,6 +592,6 @@ async fn a_request_that_is_repeated_under_its_key_makes_one_model_and_one_experi
     };
     let newest = list("").await;
     let older = list(newest["next_cursor"].as_str().unwrap()).await;
-    assert_ne!(newest["models"][0]["model_id"], older["models"][0]["model_id"]);
-    assert_eq!(older["models"].as_array().unwrap().len(), 1);
+    assert_ne!(newest["items"][0]["model_id"], older["items"][0]["model_id"]);
+    assert_eq!(older["items"].as_array().unwrap().len(), 1);
 }
