@@ -27,10 +27,15 @@ const PARALLEL: usize = 16;
 pub struct Trial {
     /// First, so that nothing calls a server that is gone.
     pub system: System,
+    /// The gateway.
     pub rest: Rest,
+    /// Both schemas, to read.
     pub database: PgPool,
+    /// What is configured.
     pub usual: ModelServer,
+    /// Behind the providers `good` and, one call at a time, `narrow`.
     pub good: ModelServer,
+    /// Behind the provider `bad`.
     pub bad: ModelServer,
     _judge: ModelServer,
 }
