@@ -313,6 +313,15 @@ fn a_promotion_leaves_tasks_whom_they_have_and_a_rollback_takes_what_waits() -> 
             late.len(),
             turned_back.elapsed()
         );
+        let mut turned = 0;
+        for task in &waiting {
+            let trace = trial.rest.get(&format!("/tasks/{task}/trace")).await?.expect(200)?;
+            turned += usize::from(trace.to_string().contains("\"turned_back\""));
+        }
+        ensure!(
+            turned > 0,
+            "nothing that waited was turned back: others had stood in before"
+        );
         trial.system.stop()
     })
 }
