@@ -16,6 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "orchestrator/learner/v1/models.proto",
         "orchestrator/v1/fine_tunes.proto",
         "orchestrator/v1/learning.proto",
+        "orchestrator/v1/models.proto",
         "orchestrator/v1/orchestrator.proto",
         "orchestrator/v1/problem.proto",
         "orchestrator/v1/tools.proto",

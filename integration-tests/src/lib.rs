@@ -24,4 +24,5 @@ pub mod rest;
 pub mod scenarios;
 pub mod server_sent;
 pub mod system;
+pub mod trial;
 pub mod world;

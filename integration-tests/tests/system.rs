@@ -70,6 +70,8 @@ mod remembered;
 mod repair;
 #[path = "system/replicas.rs"]
 mod replicas;
+#[path = "system/rollouts.rs"]
+mod rollouts;
 #[path = "system/telemetry.rs"]
 mod telemetry;
 #[path = "system/tenant_budgets.rs"]

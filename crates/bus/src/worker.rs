@@ -4,6 +4,7 @@
 //! that send a note when they end. Nothing in the loop waits for anything but the next note.
 
 mod admission;
+mod asked;
 mod coordinator;
 mod drain;
 mod effects;

@@ -132,6 +132,9 @@ pub enum EngineError {
     /// Another model answered than was asked.
     #[error("another model answered than was asked: {0}")]
     OtherModel(String),
+    /// A rollout chose the model, and turned it back before it was asked.
+    #[error("{0} was turned back before it was asked")]
+    TurnedBack(String),
 }
 
 impl CallKind {
@@ -232,6 +235,7 @@ impl EngineError {
             Self::OverGrant { .. } => "grant_too_small",
             Self::Refused(_) => "llm_refused",
             Self::OtherModel(_) => "llm_other_model",
+            Self::TurnedBack(_) => "llm_turned_back",
         }
     }
 
@@ -245,7 +249,8 @@ impl EngineError {
             | Self::OutOfTime(_)
             | Self::OverGrant { .. }
             | Self::Refused(_)
-            | Self::OtherModel(_) => true,
+            | Self::OtherModel(_)
+            | Self::TurnedBack(_) => true,
             Self::UnknownKind(_) | Self::UnknownAgent(_) | Self::BadArguments(_) | Self::Rejected(_) => false,
         }
     }

@@ -32,7 +32,7 @@ mod write;
 pub use call::{Answer, Call, CallKind, EngineError, Failed, Usage};
 pub use catalog::{ToolCard, agent_files, agent_tools, is_core, null_tool};
 pub use chat::{Chat, ChatAsk, Message, Reply, Tier, ToolCall};
-pub use chosen::{Chosen, PASSED_OVER, asking};
+pub use chosen::{Chosen, PASSED_OVER, Standing, TURNED_BACK, asking};
 pub use deadline::by;
 pub use embeddings::{EmbedError, Embedder, EmbedderSettings};
 pub use engine::{Choosing, ModelEngine};

@@ -1,11 +1,49 @@
 //! What a run may ask of models, as its job says.
 
+use async_trait::async_trait;
+use bus::worker::{Coordinator, JobContext};
 use contracts::work;
-use llm::{Chosen, Grant, ModelRef};
+use llm::{Chosen, Grant, ModelRef, Standing};
+use std::sync::Arc;
+use workflow::vocabulary::WorkKind;
 
-/// Runs the work of a job: within its grant, and asking first what a rollout chose for it.
-pub async fn within<T>(job: &work::Job, work: impl Future<Output = T>) -> T {
-    llm::asking(job.models.iter().map(chosen).collect(), llm::within(grant(job), work)).await
+/// Runs the work of a job: within its grant, and asking first what a rollout chose for it and did not turn back since.
+pub async fn within<T>(job: &JobContext, work: impl Future<Output = T>) -> T {
+    let chosen: Vec<Chosen> = job.job.models.iter().map(chosen).collect();
+    let standing = Said {
+        coordinator: job.coordinator().clone(),
+        tenant: job.item.tenant.clone(),
+        role: role(job.item.kind),
+    };
+    let standing: Option<Arc<dyn Standing>> = match chosen.is_empty() {
+        true => None,
+        false => Some(Arc::new(standing)),
+    };
+    llm::asking(chosen, standing, llm::within(grant(&job.job), work)).await
+}
+
+/// What coordinators say of choices.
+struct Said {
+    coordinator: Coordinator,
+    tenant: String,
+    role: &'static str,
+}
+
+#[async_trait]
+impl Standing for Said {
+    async fn holds(&self, model: &ModelRef) -> bool {
+        let ModelRef { provider, model } = model;
+        self.coordinator.may_ask(&self.tenant, self.role, provider, model).await
+    }
+}
+
+/// As the table of rollouts names it.
+fn role(kind: WorkKind) -> &'static str {
+    match kind {
+        WorkKind::Plan => "planner",
+        WorkKind::Assess => "judge",
+        WorkKind::Execute | WorkKind::Format | WorkKind::Publish | WorkKind::Notify | WorkKind::Discover => "writer",
+    }
 }
 
 fn chosen(choice: &work::ModelChoice) -> Chosen {

@@ -180,7 +180,8 @@ closed_list!(
 );
 
 closed_list!(
-    /// Events of tasks, their steps and gates, of tools and of learned patterns: `<entity>.<event>`.
+    /// Events of tasks, their steps and gates, of tools, of learned patterns, and of models and how they are tried:
+    /// `<entity>.<event>`.
     EventKind {
         TaskSubmitted = "task.submitted",
         TaskPlanned = "task.planned",
@@ -211,6 +212,20 @@ closed_list!(
         PatternActivated = "pattern.activated",
         PatternDemoted = "pattern.demoted",
         PatternRetired = "pattern.retired",
+        ModelRegistered = "model.registered",
+        ModelValidated = "model.validated",
+        ModelCanary = "model.canary",
+        ModelPromoted = "model.promoted",
+        ModelRolledBack = "model.rolled_back",
+        ModelInconclusive = "model.inconclusive",
+        ModelFailed = "model.failed",
+        ExperimentStarted = "experiment.started",
+        ExperimentAdvanced = "experiment.advanced",
+        ExperimentHeld = "experiment.held",
+        ExperimentResumed = "experiment.resumed",
+        ExperimentPromoted = "experiment.promoted",
+        ExperimentRolledBack = "experiment.rolled_back",
+        ExperimentEnded = "experiment.ended",
     }
 );
 
@@ -244,7 +259,7 @@ impl StepStatus {
 }
 
 impl EventKind {
-    /// `task`, `step`, `gate`, `tool` or `pattern`.
+    /// `task`, `step`, `gate`, `tool`, `pattern`, `model` or `experiment`.
     pub fn entity(self) -> &'static str {
         self.as_str().split_once('.').map_or("task", |(entity, _)| entity)
     }

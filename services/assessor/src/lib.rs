@@ -42,7 +42,7 @@ impl Handler for Assessor {
             return Ended::failure("worker_protocol", "not an assessment", false);
         };
         let assessed = judging::assess(&*self.engine, &job.submission, spec, job.deadline);
-        worker::within(&job.job, assessed)
+        worker::within(&job, assessed)
             .instrument(gen_ai::evaluate(spec.round))
             .await
     }

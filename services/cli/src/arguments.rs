@@ -107,14 +107,70 @@ pub enum PatternVerb {
 #[derive(Debug, Args)]
 pub struct ModelsArguments {
     #[command(subcommand)]
-    pub verb: ModelVerb,
+    pub verb: Option<ModelVerb>,
+    /// The model to show, by its id or the name it is served under, such as own-v2; none: all of them
+    pub model: Option<String>,
 }
 
 /// What is done with models.
 #[derive(Debug, Subcommand)]
 pub enum ModelVerb {
+    /// List all of them, the newest first
+    List,
+    /// Show a model
+    Show { model: String },
+    /// Register what a provider under llm.providers serves, as the next version of a name
+    Register {
+        name: String,
+        /// One under llm.providers, or default
+        #[arg(long)]
+        provider: String,
+        /// As the provider knows it
+        #[arg(long)]
+        model: String,
+        /// What its answers name as the model that gave them; none: not looked at
+        #[arg(long, value_name = "NAME")]
+        answers_as: Option<String>,
+    },
+    /// Try a model on real tasks
+    Rollout {
+        model: String,
+        /// planner or writer
+        #[arg(long)]
+        role: String,
+        /// A JSON file of settings: steps, limits, margins, deadline; none: as delivered
+        #[arg(long, value_name = "FILE")]
+        settings: Option<PathBuf>,
+    },
+    /// Make a model that is being tried the champion, whatever is known
+    Promote(WordArguments),
+    /// Let the champion answer all, for a while
+    Pause(WordArguments),
+    /// Go on after a pause
+    Resume(WordArguments),
+    /// Give a model no more calls, a promoted one too
+    Rollback(WordArguments),
+    /// Show how a model is tried until that ends; succeeds where it wins
+    Watch {
+        model: String,
+        /// Where it is tried in several
+        #[arg(long)]
+        role: Option<String>,
+    },
     #[command(flatten)]
     FineTunes(FineTuneVerb),
+}
+
+/// A word on what is tried.
+#[derive(Debug, Args)]
+pub struct WordArguments {
+    pub model: String,
+    /// Where it is tried in several
+    #[arg(long)]
+    pub role: Option<String>,
+    /// Why; kept with what was known
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
 }
 
 /// `metrics`.
@@ -284,8 +340,14 @@ pub enum Command {
     /// List what was learned from approved tasks, show one pattern, or decide about it
     #[command(args_conflicts_with_subcommands = true)]
     Patterns(PatternsArguments),
-    /// Train models of your own
+    /// List models of your own, show one, register one, try it on real tasks, and decide about it
+    #[command(args_conflicts_with_subcommands = true)]
     Models(ModelsArguments),
+    /// List what was tried, or show one experiment
+    Experiments {
+        /// The experiment to show; none: all of them
+        experiment_id: Option<String>,
+    },
     /// Show success, quality, cost, and how much of what was learned is used
     Metrics(MetricsArguments),
     /// Show how far people agree with the models that judge, and which may approve by their scores

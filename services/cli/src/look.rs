@@ -26,11 +26,11 @@ pub enum Tone {
 }
 
 impl Tone {
-    /// The tone of a status of the contract: of tasks, steps, publications, patterns or checks.
+    /// The tone of a status of the contract: of tasks, steps, publications, patterns, models or checks.
     pub fn of_status(status: &str) -> Self {
         match status {
-            "completed" | "succeeded" | "published" | "passed" | "active" | "ok" | "decided" => Self::Good,
-            "failed" | "rejected" | "cancelled" | "fail" | "unknown" => Self::Bad,
+            "completed" | "succeeded" | "published" | "passed" | "active" | "ok" | "decided" | "promoted" => Self::Good,
+            "failed" | "rejected" | "cancelled" | "fail" | "unknown" | "rolled_back" => Self::Bad,
             "needs_attention"
             | "waiting_approval"
             | "awaiting_approval"
@@ -38,11 +38,12 @@ impl Tone {
             | "awaiting_step_approval"
             | "paused"
             | "suspended"
+            | "inconclusive"
             | "warn"
             | "refining" => Self::Warn,
             "pending" | "skipped" | "retired" | "removed" => Self::Faint,
             "running" | "queued" | "ready" | "planning" | "executing" | "assessing" | "formatting" | "publishing"
-            | "submitted" | "cancelling" => Self::Active,
+            | "submitted" | "cancelling" | "canary" => Self::Active,
             _ => Self::Plain,
         }
     }

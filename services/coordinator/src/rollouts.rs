@@ -13,6 +13,7 @@ use uuid::Uuid;
 use workflow::ids::Serial;
 use workflow::rollout::{Arm, Assignment, Model, Phase, RoleRollout, RolloutTable, Subject};
 use workflow::state::{Job, Unit};
+use workflow::time::{Millis, Timestamp};
 
 /// The tables of all tenants, for all parts of the process.
 #[derive(Default)]
@@ -126,6 +127,22 @@ impl Rollouts {
             rows.entry(given.role).or_insert_with(|| row(entry, &given)).lost |= lost;
         }
         rows.into_values().collect()
+    }
+
+    /// Whom a tenant's rollouts may ask now, by role, each once.
+    pub fn asked(&self, tenant: &str) -> Vec<(&str, &Reached)> {
+        let Some(served) = self.0.get(tenant) else {
+            return Vec::new();
+        };
+        let mut asked = Vec::new();
+        for (role, rollout) in &served.table.roles {
+            let mut versions: Vec<Uuid> = rollout.versions().collect();
+            versions.sort_unstable();
+            versions.dedup();
+            let reached = versions.iter().filter_map(|id| served.models.get(id));
+            asked.extend(reached.map(|reached| (role.as_str(), reached)));
+        }
+        asked
     }
 
     fn given(&self, entry: &Entry, job: &Job) -> Option<Given<'_>> {
@@ -254,7 +271,10 @@ pub enum Set {
     Faulty(String),
 }
 
-/// Puts a table in the place of the tenant's, where it is newer.
+/// Every coordinator has read a table after this long: what it changes holds for tasks made later.
+const HEARD: Millis = Millis::secs(2);
+
+/// Puts a table in the place of the tenant's, where it is newer. `now` is the time by which ids of tasks are made.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -263,6 +283,7 @@ pub async fn set(
     tenant: &str,
     table: &RolloutTable,
     models: &BTreeMap<Uuid, Reached>,
+    now: Timestamp,
 ) -> Result<Set, StoreError> {
     if let Some(fault) = fault(table, models) {
         return Ok(Set::Faulty(fault));
@@ -271,7 +292,7 @@ pub async fn set(
     let held = rollouts::lock(&mut transaction, tenant).await?;
     // One that cannot be read holds nothing back.
     let held: Option<RolloutTable> = held.and_then(|row| serde_json::from_str(&row.body).ok());
-    if let Some(held) = held {
+    if let Some(held) = &held {
         if table.version <= held.version {
             return Ok(Set::Holds(held.version));
         }
@@ -279,6 +300,8 @@ pub async fn set(
             return Ok(Set::Refused(refused.to_string()));
         }
     }
+    let from = u64::try_from((now + HEARD).0).unwrap_or(0);
+    let table = &table.clone().following(held.as_ref(), from);
     let corrupt = |source| StoreError::Corrupt {
         what: "a rollout",
         task: Uuid::nil(),

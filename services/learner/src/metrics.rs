@@ -2,6 +2,7 @@
 
 use crate::figure::{Figure, Window};
 use crate::interval::{Estimate, mean, per_success, ratio, share, uplift};
+use crate::store::rollouts::Improvement;
 use crate::store::{Store, StoreError, Sums};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -26,13 +27,14 @@ pub async fn document(store: &Store, tenant: &str, days: u32, now: DateTime<Utc>
     let sums = store.sums(Some(tenant), since).await?;
     let window = Window::new(since, now);
     let figure = |estimate| Figure::new(estimate, Some(window.clone()));
-    let five = Five::of(&sums);
+    let improvement = store.improvement(Some(tenant), since).await?;
+    let five = Five::of(&sums, &improvement);
     Ok(json!({
         "success_rate": figure(five.success),
         "quality_score": figure(five.quality),
         "cost_efficiency": figure(five.cost),
         "pattern_adoption": figure(five.adoption),
-        "custom_llm_improvement": figure(five.custom_model),
+        "custom_llm_improvement": improved(&improvement, &figure(five.custom_model)),
         "memory_uplift": figure(uplift(sums.memory)),
         "quality_distribution": {"n": sums.quality.n, "classes": classes(&sums), "window": window},
         "refinement_rate": figure(share(sums.refined, sums.quality.n)),
@@ -42,6 +44,39 @@ pub async fn document(store: &Store, tenant: &str, days: u32, now: DateTime<Utc>
         "forecast_duration_ratio": figure(ratio(sums.foreseen_seconds)),
         "forecast_quality_error": figure(mean(sums.quality_beyond, [-1.0, 1.0])),
     }))
+}
+
+/// The figure with the experiment it is of, or the reason why there is none.
+fn improved(improvement: &Improvement, figure: &Figure) -> Value {
+    let mut document = json!(figure);
+    let of = match improvement {
+        Improvement::Seen(experiment, last) => json!({
+            "experiment_id": experiment.id,
+            "role": experiment.role,
+            "model_id": experiment.challenger,
+            "stage": experiment.course.stage,
+            "e_value": last.look.e_value,
+            "reason": null,
+        }),
+        Improvement::Unseen => json!({"reason": "no task of both sides of an experiment is counted yet"}),
+        Improvement::Untried => json!({"reason": "no model was tried in this window"}),
+    };
+    if let (Some(document), Value::Object(of)) = (document.as_object_mut(), of) {
+        document.extend(of);
+    }
+    document
+}
+
+/// How much higher scores are; the interval holds at all looks together.
+fn effect(improvement: &Improvement) -> Estimate {
+    match improvement {
+        Improvement::Seen(_, last) => Estimate {
+            value: last.look.effect.value,
+            n: last.look.n.control + last.look.n.challenger,
+            interval: last.look.effect.interval,
+        },
+        Improvement::Unseen | Improvement::Untried => Estimate::default(),
+    }
 }
 
 fn classes(sums: &Sums) -> Vec<Value> {
@@ -63,14 +98,13 @@ struct Five {
 }
 
 impl Five {
-    fn of(sums: &Sums) -> Self {
+    fn of(sums: &Sums, improvement: &Improvement) -> Self {
         Self {
             success: share(sums.completed, sums.ended),
             quality: mean(sums.quality, [0.0, 1.0]),
             cost: per_success(sums.cost, sums.completed_cost),
             adoption: share(sums.followed, sums.offered),
-            // No task runs on a custom model yet.
-            custom_model: Estimate::default(),
+            custom_model: effect(improvement),
         }
     }
 }
@@ -107,8 +141,10 @@ impl Gauges {
 
     async fn read(&self) -> Result<(), StoreError> {
         let now = DateTime::from_timestamp_millis(service::clock::now_ms()).unwrap_or_default();
-        let sums = self.store.sums(None, now - TimeDelta::days(self.days.into())).await?;
-        self.show(&Five::of(&sums), &sums);
+        let since = now - TimeDelta::days(self.days.into());
+        let sums = self.store.sums(None, since).await?;
+        let improvement = self.store.improvement(None, since).await?;
+        self.show(&Five::of(&sums, &improvement), &sums);
         Ok(())
     }
 

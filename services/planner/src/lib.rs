@@ -119,7 +119,7 @@ impl Handler for Planner {
             feedback: &spec.feedback,
             deadline: job.deadline,
         };
-        worker::within(&job.job, planning.run())
+        worker::within(&job, planning.run())
             .instrument(gen_ai::plan(spec.version))
             .await
     }

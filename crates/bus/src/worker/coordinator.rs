@@ -1,7 +1,9 @@
 //! The gRPC side of a worker: one connection, bounded calls, patience while the coordinator is away.
 
+use super::asked::Asked;
 use contracts::coordinator::BeatResponse;
 use contracts::coordinator::notice_service_client::NoticeServiceClient;
+use contracts::coordinator::rollout_service_client::RolloutServiceClient;
 use contracts::coordinator::worker_service_client::WorkerServiceClient;
 use contracts::trace;
 use std::time::Duration;
@@ -18,6 +20,9 @@ pub type Client = WorkerServiceClient<InterceptedService<Channel, Inject>>;
 
 /// The generated client for events of webhooks.
 pub type Notices = NoticeServiceClient<InterceptedService<Channel, Inject>>;
+
+/// The generated client for what rollouts may ask.
+pub(super) type Rollouts = RolloutServiceClient<InterceptedService<Channel, Inject>>;
 
 /// Longest wait for the answer to one call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -66,6 +71,7 @@ pub struct Coordinator {
     client: Client,
     notices: Notices,
     signals: watch::Sender<Signals>,
+    asked: Asked,
 }
 
 /// What the last answered beat said of the tool catalog: numbers that are others when there is something to do.
@@ -104,6 +110,10 @@ impl Coordinator {
         Ok(Self {
             notices: NoticeServiceClient::with_interceptor(channel.clone(), trace::inject as Inject)
                 .max_decoding_message_size(MAX_MESSAGE),
+            asked: Asked::by(RolloutServiceClient::with_interceptor(
+                channel.clone(),
+                trace::inject as Inject,
+            )),
             client: WorkerServiceClient::with_interceptor(channel, trace::inject as Inject)
                 .max_decoding_message_size(MAX_MESSAGE),
             signals: watch::Sender::default(),
@@ -118,6 +128,12 @@ impl Coordinator {
     /// The generated client for events of webhooks, on the same connections.
     pub fn notices(&self) -> Notices {
         self.notices.clone()
+    }
+
+    /// Whether a model that a work item names may be asked still, as of a second ago. Where no coordinator answers, the item's
+    /// word stands.
+    pub async fn may_ask(&self, tenant: &str, role: &str, provider: &str, model: &str) -> bool {
+        self.asked.has(tenant, [role, provider, model]).await
     }
 
     /// What beats say of the tool catalog.

@@ -59,6 +59,13 @@ pub struct JobContext {
     pub(super) effects: Arc<OpenEffects>,
 }
 
+impl JobContext {
+    /// Whom the run may ask what.
+    pub fn coordinator(&self) -> &Coordinator {
+        &self.coordinator
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Ended {

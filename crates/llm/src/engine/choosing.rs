@@ -40,7 +40,8 @@ fn turn<T>(result: Result<Answer<T>, Failed>, chosen: &Chosen) -> Turn<T> {
     match result {
         Err(mut failed) if !matches!(failed.error, EngineError::OutOfTime(_)) => {
             // What was wrong with an answer that came is told here; that none came, by who asked for it.
-            if failed.calls.last().is_none_or(|last| last.name != chosen::PASSED_OVER) {
+            let told = [chosen::PASSED_OVER, chosen::TURNED_BACK];
+            if failed.calls.last().is_none_or(|last| !told.contains(&&*last.name)) {
                 failed.calls.push(Call {
                     kind: CallKind::Decision,
                     name: chosen::PASSED_OVER.to_owned(),

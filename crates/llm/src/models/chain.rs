@@ -6,7 +6,7 @@ use super::wanted::{Unusable, Wanted};
 use super::{ModelRef, Models};
 use crate::call::{Answer, EngineError, Failed};
 use crate::chat::{Chat, ChatAsk, Message, Reply, Tier};
-use crate::chosen::{self, PASSED_OVER};
+use crate::chosen::{self, Chosen, PASSED_OVER, TURNED_BACK};
 use crate::grant;
 use crate::provider::Completion;
 use async_trait::async_trait;
@@ -24,8 +24,8 @@ pub(super) struct Chain<F> {
 struct Course<'a> {
     ask: ChatAsk<'a>,
     wanted: Wanted<'a>,
-    /// Asked before all others, each of which stands in whatever the one before fails at; with what answers must name.
-    chosen: Vec<(Arc<Member>, String)>,
+    /// Asked before all others, each of which stands in whatever the one before fails at.
+    chosen: Vec<(Arc<Member>, Chosen)>,
     members: Arc<[Arc<Member>]>,
     /// How many of them are of the size asked for; smaller ones follow.
     own: usize,
@@ -58,12 +58,12 @@ impl<F: Fn(Tier) -> Arc<[Arc<Member>]> + Send + Sync + 'static> Chain<F> {
         members.into()
     }
 
-    /// What a rollout chose, with what their answers must name; without those whom nobody here can ask.
-    fn chosen(&self, trail: &mut Trail) -> (Vec<(Arc<Member>, String)>, Option<EngineError>) {
+    /// What a rollout chose, without those whom nobody here can ask.
+    fn chosen(&self, trail: &mut Trail) -> (Vec<(Arc<Member>, Chosen)>, Option<EngineError>) {
         let (mut members, mut missed) = (Vec::new(), None);
         for chosen in chosen::current().iter() {
             match self.models.member(&chosen.model) {
-                Ok(member) => members.push((member, chosen.answers_as.clone())),
+                Ok(member) => members.push((member, chosen.clone())),
                 Err(error) => {
                     let error = EngineError::Rejected(format!("{}: {error}", chosen.name()));
                     let ModelRef { provider, model } = &chosen.model;
@@ -112,7 +112,7 @@ impl Course<'_> {
                 break;
             }
             let next = rest.peek().map(|(_, next)| next.as_ref());
-            match self.ask_one(member, "", next.is_some(), trail).await {
+            match self.ask_one(member, None, next.is_some(), trail).await {
                 Ok(reply) => return Ok(reply),
                 Err((error, false)) => return Err(error),
                 Err((error, true)) => {
@@ -136,12 +136,16 @@ impl Course<'_> {
     /// None: whoever is configured is asked as if nobody had been chosen, whatever was the matter; only time that is
     /// over is over for everybody.
     async fn ask_chosen(&mut self, trail: &mut Trail) -> Result<Option<Reply>, EngineError> {
-        for (member, answers_as) in std::mem::take(&mut self.chosen) {
-            match self.ask_one(&member, &answers_as, true, trail).await {
+        for (member, chosen) in std::mem::take(&mut self.chosen) {
+            match self.ask_one(&member, Some(&chosen), true, trail).await {
                 Ok(reply) => return Ok(Some(reply)),
                 Err((error @ EngineError::OutOfTime(_), _)) => return Err(error),
                 Err((error, _)) => {
-                    trail.decision(PASSED_OVER, member.provider(), member.model(), &error.to_string());
+                    let decision = match error {
+                        EngineError::TurnedBack(_) => TURNED_BACK,
+                        _ => PASSED_OVER,
+                    };
+                    trail.decision(decision, member.provider(), member.model(), &error.to_string());
                     self.messages = Cow::Borrowed(self.ask.messages);
                     self.asked_again = false;
                     // Of a chain without members it is all there is to say.
@@ -157,13 +161,14 @@ impl Course<'_> {
     async fn ask_one(
         &mut self,
         member: &Member,
-        answers_as: &str,
+        chosen: Option<&Chosen>,
         has_next: bool,
         trail: &mut Trail,
     ) -> Result<Reply, (EngineError, bool)> {
+        let answers_as = chosen.map_or("", |chosen| &chosen.answers_as);
         loop {
             let completion = member
-                .complete(&self.ask, &self.messages, trail)
+                .complete(&self.ask, &self.messages, chosen, trail)
                 .await
                 .map_err(|missed| {
                     let in_time = !matches!(missed, Missed::OutOfTime(_));
@@ -227,6 +232,7 @@ fn error_of(missed: Missed, member: &Member) -> EngineError {
             model: format!("{}/{}", member.provider(), member.model()),
             needs,
         },
+        Missed::TurnedBack => EngineError::TurnedBack(format!("{}/{}", member.provider(), member.model())),
         // Not away: asked again it would do the same, so it costs an attempt.
         Missed::OutOfTime(detail) => EngineError::OutOfTime(of(&detail)),
         Missed::Endless(detail) => EngineError::BadOutput(of(&format!(

@@ -5,6 +5,7 @@ use super::gate::{Gate, PATIENCE, Ticket};
 use super::price::Price;
 use super::trail::{Called, Trail};
 use crate::chat::{ChatAsk, Message};
+use crate::chosen::{self, Chosen};
 use crate::deadline;
 use crate::grant::{self, Spend};
 use crate::provider::{Completion, Endpoint, Exchange, Fault, FaultKind, Form, Tokens};
@@ -68,6 +69,8 @@ pub(super) enum Missed {
     OutOfTime(String),
     /// Whoever asks may not spend what it could take.
     OverGrant(Spend),
+    /// It is not asked any more.
+    TurnedBack,
 }
 
 /// What this call tries of what servers differ in.
@@ -105,11 +108,13 @@ impl Member {
         &self.model
     }
 
-    /// A completion, or why there is none now. Everything called is in the trail.
+    /// A completion, or why there is none now. Everything called is in the trail. `chosen`: a rollout has it asked, for as long
+    /// as that stands.
     pub(super) async fn complete(
         &self,
         ask: &ChatAsk<'_>,
         messages: &[Message],
+        chosen: Option<&Chosen>,
         trail: &mut Trail,
     ) -> Result<Completion, Missed> {
         let mut dialect = Dialect {
@@ -119,6 +124,9 @@ impl Member {
         let mut refused: Option<Fault> = None;
         let mut failures = 0;
         loop {
+            if is_turned_back(chosen).await {
+                return Err(Missed::TurnedBack);
+            }
             let exchange = self.exchange(ask, messages, dialect);
             let most = self.most(&exchange);
             let held = grant::set_aside(most).map_err(Missed::OverGrant)?;
@@ -129,6 +137,12 @@ impl Member {
                     return Err(missed);
                 }
             };
+            // It may have waited for its turn.
+            if is_turned_back(chosen).await {
+                ticket.unused();
+                held.spent(Spend::default());
+                return Err(Missed::TurnedBack);
+            }
             let outcome = self.call(&exchange, ticket, trail).await;
             held.spent(self.took(&outcome, most));
             let fault = match outcome {
@@ -362,6 +376,13 @@ impl Member {
             otel.status_code = field::Empty,
             server.address = self.provider.endpoint.host(),
         )
+    }
+}
+
+async fn is_turned_back(chosen: Option<&Chosen>) -> bool {
+    match chosen {
+        Some(chosen) => !chosen::holds(&chosen.model).await,
+        None => false,
     }
 }
 

@@ -2,11 +2,12 @@
 
 use crate::fixture::{ask, open, settings};
 use llm::{
-    Agent, Answer, Chat, Choosing, Chosen, Engine, Failed, ModelEngine, ModelRef, NoTools, Reply, Speaks, Tier,
-    ToolCard, WriteAsk, agent_tools, asking,
+    Agent, Answer, Chat, Choosing, Chosen, Engine, Failed, ModelEngine, ModelRef, NoTools, Reply, Speaks, Standing,
+    Tier, ToolCard, WriteAsk, agent_tools, asking,
 };
 use serde_json::{Map, json};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use testkit::{ModelServer, Say};
 
@@ -47,7 +48,29 @@ async fn two() -> (ModelServer, ModelServer, Arc<dyn Chat>) {
 }
 
 async fn asked(chat: &dyn Chat, chosen: Vec<Chosen>) -> Result<Answer<Reply>, Failed> {
-    asking(chosen, ask(chat, Some(&json!({"type": "object"})))).await
+    asked_while(chat, chosen, None).await
+}
+
+async fn asked_while(
+    chat: &dyn Chat,
+    chosen: Vec<Chosen>,
+    standing: Option<Arc<dyn Standing>>,
+) -> Result<Answer<Reply>, Failed> {
+    asking(chosen, standing, ask(chat, Some(&json!({"type": "object"})))).await
+}
+
+/// Lets models be asked so often.
+struct Holds(AtomicUsize);
+
+#[async_trait::async_trait]
+impl Standing for Holds {
+    async fn holds(&self, model: &ModelRef) -> bool {
+        assert_eq!(model.provider, "p1");
+        let left = self
+            .0
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        left.is_ok()
+    }
 }
 
 #[tokio::test]
@@ -132,6 +155,23 @@ async fn the_champion_stands_in_for_the_challenger_before_what_is_configured() {
 }
 
 #[tokio::test]
+async fn what_was_turned_back_since_is_not_asked_and_is_no_failure_of_its_own() {
+    // Before the call, while it waited for its turn, and before it was tried again.
+    for (lets, asked) in [(0, 0), (1, 0), (2, 1)] {
+        let (configured, other, chat) = two().await;
+        other.always(Say::Fails(503, None));
+        let standing = Arc::new(Holds(AtomicUsize::new(lets)));
+        let answer = asked_while(&*chat, chosen("p1", ""), Some(standing)).await.unwrap();
+        assert_eq!((other.asked().len(), configured.asked().len()), (asked, 1), "{lets}");
+        let names: Vec<&str> = answer.calls.iter().map(|call| call.name.as_str()).collect();
+        assert!(
+            names.contains(&"turned_back") && !names.contains(&"passed_over"),
+            "{names:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_provider_that_is_not_configured_here_is_passed_over() {
     let (_configured, _other, chat) = two().await;
     let answer = asked(&*chat, chosen("elsewhere", "")).await.unwrap();
@@ -164,16 +204,16 @@ async fn beside_an_embedded_engine_a_model_may_be_chosen_too() {
         })
     };
     assert!(engine.is_free());
-    let names = asking(chosen("p1", ""), async {
+    let names = asking(chosen("p1", ""), None, async {
         (engine.name().into_owned(), engine.is_free())
     })
     .await;
     assert_eq!(names, ("p1/tuned".to_owned(), false));
-    let answer = asking(chosen("p1", ""), write()).await.unwrap();
+    let answer = asking(chosen("p1", ""), None, write()).await.unwrap();
     assert_eq!(steps(&answer.calls), ["model:p1/tuned:"]);
 
     server.always(Say::Fails(404, None));
-    let answer = asking(chosen("p1", ""), write()).await.unwrap();
+    let answer = asking(chosen("p1", ""), None, write()).await.unwrap();
     let done = steps(&answer.calls);
     assert_eq!(done.last().map(String::as_str), Some("decision:p1/tuned:"), "{done:?}");
     assert_eq!(answer.calls.last().map(|call| call.name.as_str()), Some("passed_over"));

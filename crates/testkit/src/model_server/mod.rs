@@ -38,6 +38,8 @@ pub enum Say {
     NoUsage,
     /// These words.
     Words(String),
+    /// The same, with a pause before each piece.
+    SlowWords(Duration, String),
     /// It does not want to.
     Refuses,
     /// This status with this `Retry-After`.

@@ -47,7 +47,7 @@ pub(super) async fn answer(path: &str, asked: &Value, say: Say) -> Response<Body
             content_type,
             body,
         } => return response(*status, content_type, Body::from(body.clone())),
-        Say::Words(words) => answer.text.clone_from(words),
+        Say::Words(words) | Say::SlowWords(_, words) => answer.text.clone_from(words),
         Say::Refuses => answer.refuses = true,
         _ => answer.text = content::of(asked),
     }
@@ -59,7 +59,7 @@ pub(super) async fn answer(path: &str, asked: &Value, say: Say) -> Response<Body
             answer.text = half;
             answer.cut_off = true;
         }
-        Say::Slowly(pause) => answer.pause = pause,
+        Say::Slowly(pause) | Say::SlowWords(pause, _) => answer.pause = pause,
         Say::WrongUsage => answer.usage = (json!(-5), json!(1_000_000_000_000_u64)),
         Say::NoUsage => answer.usage = (Value::Null, Value::Null),
         Say::HangsUp => answer.ending = Ending::Broken,

@@ -1,5 +1,5 @@
 use super::draw::{is_challenged, is_exposed};
-use super::{Experiment, Model, Phase, RoleRollout, RolloutTable, Subject};
+use super::{Experiment, Model, Phase, RoleRollout, RolloutTable, Share, Subject};
 use crate::ids::TaskId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -74,29 +74,28 @@ impl RolloutTable {
 
     /// Every version that may be asked.
     pub fn versions(&self) -> Vec<Uuid> {
-        let of = |champion: &Model, experiment: &Option<Experiment>| {
-            [
-                Some(*champion),
-                experiment.as_ref().map(|experiment| experiment.challenger),
-            ]
-        };
-        let named = self.roles.values().flat_map(|rollout| {
-            let before = rollout
-                .before
-                .as_ref()
-                .map(|before| of(&before.champion, &before.experiment));
-            of(&rollout.champion, &rollout.experiment)
-                .into_iter()
-                .chain(before.into_iter().flatten())
-        });
-        let version = |model: Option<Model>| match model {
-            Some(Model::Version(id)) => Some(id),
-            _ => None,
-        };
-        let mut versions: Vec<Uuid> = named.filter_map(version).collect();
+        let mut versions: Vec<Uuid> = self.roles.values().flat_map(RoleRollout::versions).collect();
         versions.sort_unstable();
         versions.dedup();
         versions
+    }
+}
+
+impl RoleRollout {
+    /// Every version that may be asked in this role; some may be named twice.
+    pub fn versions(&self) -> impl Iterator<Item = Uuid> {
+        let before = self.before.as_ref();
+        let tried = [
+            self.experiment.as_ref(),
+            before.and_then(|before| before.experiment.as_ref()),
+        ];
+        let named = [Some(self.champion), before.map(|before| before.champion)]
+            .into_iter()
+            .chain(tried.map(|tried| tried.map(|tried| tried.challenger)));
+        named.flatten().filter_map(|model| match model {
+            Model::Version(id) => Some(id),
+            Model::Configured => None,
+        })
     }
 }
 
@@ -112,6 +111,17 @@ impl RoleRollout {
     }
 }
 
+impl Experiment {
+    /// Step and share.
+    fn at_the_time_of(&self, task: TaskId) -> (u32, Share) {
+        let earlier = self
+            .earlier
+            .iter()
+            .find(|earlier| made_unix_ms(task) < u128::from(earlier.until_unix_ms));
+        earlier.map_or((self.step, self.exposed), |earlier| (earlier.step, earlier.exposed))
+    }
+}
+
 /// Ids of tasks begin with their time.
 fn made_unix_ms(task: TaskId) -> u128 {
     task.0.as_u128() >> 80
@@ -123,13 +133,17 @@ fn drawn(champion: Model, experiment: &Experiment, subject: &Subject<'_>) -> Ass
         return untried;
     }
     let unit = experiment.unit.key(subject);
-    let share = experiment.exposed.fraction();
+    let (step, exposed) = experiment.at_the_time_of(subject.task);
+    if exposed == Share(0) {
+        return untried;
+    }
+    let share = exposed.fraction();
     let inside = Assignment {
         experiment: Some(experiment.id),
-        step: experiment.step,
+        step,
         ..untried
     };
-    if !is_exposed(experiment, &unit) {
+    if !is_exposed(experiment, exposed, &unit) {
         return Assignment {
             propensity: 1.0 - share,
             ..inside

@@ -7,11 +7,11 @@
 use super::{Experiment, Share};
 use sha2::{Digest, Sha256};
 
-/// Whether a unit takes part. Its place does not depend on the share, so that who takes part still does when more do.
-pub fn is_exposed(experiment: &Experiment, unit: &str) -> bool {
+/// Whether a unit takes part where that share is `exposed`. Its place does not depend on the share, so that who takes part still does when more do.
+pub fn is_exposed(experiment: &Experiment, exposed: Share, unit: &str) -> bool {
     let draw = u128::from(draw("exposure", experiment, unit));
     let place = (draw * u128::from(Share::ALL.0)) >> 64;
-    place < u128::from(experiment.exposed.0)
+    place < u128::from(exposed.0)
 }
 
 /// Which half of those who take part a unit belongs to; it has nothing to do with the place that let it in.

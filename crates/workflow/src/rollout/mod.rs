@@ -74,6 +74,21 @@ pub struct Experiment {
     pub exposed: Share,
     /// What becomes of the exposed ones.
     pub phase: Phase,
+    /// What held for tasks that were there before: they stay where they were, however many are exposed since. By time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Earlier>,
+}
+
+/// A share that held before a larger one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Earlier {
+    /// For tasks whose id was made before this, in milliseconds since 1970.
+    pub until_unix_ms: u64,
+    /// Which step it was; 0 before the experiment began.
+    pub step: u32,
+    /// Units that took part.
+    pub exposed: Share,
 }
 
 /// A share in hundredths of a percent; more than 10,000 is all.

@@ -16,6 +16,7 @@ fn experiment(exposed: u16) -> Experiment {
         step: 1,
         exposed: Share(exposed),
         phase: Phase::Running,
+        earlier: Vec::new(),
     }
 }
 
@@ -252,4 +253,71 @@ fn a_task_that_was_there_before_a_promotion_ends_with_whom_it_began_with() {
         CHAMPION,
         "at once, for everybody"
     );
+}
+
+/// What is assigned to tasks made at any millisecond, by the tables that held when they were asked for.
+#[test]
+fn a_task_keeps_what_it_was_given_first_whatever_grows_or_wins_later_and_a_rollback_is_for_all() {
+    const MADE: u64 = 0x0192_f0a0_0000;
+    let at_ms = |ms: u64, n: u64| {
+        TaskId(Uuid::from_u128(
+            u128::from(MADE + ms) << 80 | 0x7000_8000_0000_0000_0000 | u128::from(n),
+        ))
+    };
+    let step = |step: u32, exposed: u16| Experiment {
+        step,
+        ..experiment(exposed)
+    };
+    let with = |version: u64, change: &dyn Fn(&mut RoleRollout)| {
+        let mut next = table(step(1, 2000));
+        next.version = version;
+        next.roles.values_mut().for_each(change);
+        next
+    };
+    let untried = with(1, &|rollout| rollout.experiment = None);
+    let began = with(2, &|_| ());
+    let grew = with(3, &|rollout| rollout.experiment = Some(step(2, 6000)));
+    let whole = with(4, &|rollout| rollout.experiment = Some(step(3, 10_000)));
+    let promoted = with(5, &|rollout| {
+        rollout.before = Some(Before {
+            // Decided earlier than whoever assigns heard of it.
+            until_unix_ms: MADE + 35,
+            champion: CHAMPION,
+            experiment: rollout.experiment.take().map(|_| step(3, 10_000)),
+        });
+        rollout.champion = CHALLENGER;
+    });
+    let said_again = RolloutTable {
+        version: 6,
+        ..promoted.clone()
+    };
+    let tables = [untried, began, grew, whole, promoted, said_again];
+    let mut held: Option<RolloutTable> = None;
+    let mut given: Vec<(TaskId, Assignment)> = Vec::new();
+    for (number, table) in (0_u64..).zip(tables) {
+        assert!(held.as_ref().is_none_or(|held| held.check_next(&table).is_ok()));
+        let now = table.following(held.as_ref(), MADE + 10 * number);
+        for (task, first) in &given {
+            let again = of(&now, *task);
+            assert_eq!(
+                (again.model, again.arm, again.step),
+                (first.model, first.arm, first.step),
+                "{number}"
+            );
+        }
+        given.extend(
+            (0..60)
+                .map(|n| at_ms(10 * number, n))
+                .map(|task| (task, of(&now, task))),
+        );
+        held = Some(now);
+    }
+    let challenged = |of: &[(TaskId, Assignment)]| of.iter().filter(|(_, given)| given.arm == Arm::Challenger).count();
+    let by_table: Vec<usize> = given.chunks(60).map(challenged).collect();
+    assert_eq!((by_table[0], by_table[4], by_table[5]), (0, 0, 0));
+    assert!(by_table[1] < by_table[2] && by_table[2] < by_table[3], "{by_table:?}");
+    assert!(given[240..].iter().all(|(_, given)| given.model == CHALLENGER));
+    let mut rolled_back = with(7, &|rollout| rollout.experiment = None);
+    rolled_back = rolled_back.following(held.as_ref(), MADE + 70);
+    assert!(given.iter().all(|(task, _)| of(&rolled_back, *task).model == CHAMPION));
 }

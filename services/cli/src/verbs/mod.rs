@@ -6,6 +6,7 @@ mod control;
 mod decide;
 mod doctor;
 mod expected;
+mod experiments;
 mod export;
 mod feedback;
 mod figure;
@@ -15,6 +16,7 @@ mod import;
 mod judges;
 mod list;
 mod metrics;
+mod models;
 mod patterns;
 mod preferences;
 pub mod status;
@@ -113,9 +115,8 @@ async fn dispatch(caller: &Caller, command: Command) -> Result<()> {
         Command::Preferences(arguments) => preferences::run(caller, arguments).await,
         Command::Trace { task } => trace::run(caller, &caller.task(&task).await?).await,
         Command::Patterns(arguments) => patterns::run(caller, arguments).await,
-        Command::Models(arguments) => match arguments.verb {
-            ModelVerb::FineTunes(verb) => fine_tunes::run(caller, verb).await,
-        },
+        Command::Models(arguments) => models::run(caller, arguments).await,
+        Command::Experiments { experiment_id } => experiments::run(caller, experiment_id).await,
         Command::Metrics(arguments) => match arguments.verb {
             Some(MetricsVerb::Business(arguments)) => business::show(caller, arguments).await,
             Some(MetricsVerb::Record(arguments)) => business::record(caller, arguments).await,

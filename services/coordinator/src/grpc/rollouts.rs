@@ -9,12 +9,14 @@ use crate::store;
 use crate::writer::Shared;
 use contracts::coordinator::rollout_service_server::RolloutService;
 use contracts::coordinator::{
-    Assigned, ListAssignedRequest, ListAssignedResponse, ServedModel, SetRolloutsRequest, SetRolloutsResponse,
+    Asked, Assigned, ListAskedRequest, ListAskedResponse, ListAssignedRequest, ListAssignedResponse, ServedModel,
+    SetRolloutsRequest, SetRolloutsResponse,
 };
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 use workflow::rollout::RolloutTable;
+use workflow::time::Timestamp;
 
 /// Tasks in one answer.
 const MAX_PAGE: u32 = 1_000;
@@ -39,7 +41,9 @@ impl RolloutService for Rollouts {
         let table: RolloutTable = serde_json::from_str(&ask.table_json)
             .map_err(|error| Status::invalid_argument(format!("table_json: {error}")))?;
         let models = ask.models.into_iter().map(reached).collect::<Result<_, Status>>()?;
-        let set = rollouts::set(&self.0.pool, &ask.tenant, &table, &models)
+        // The clock that ids of tasks are made by.
+        let now = Timestamp(service::clock::now_ms());
+        let set = rollouts::set(&self.0.pool, &ask.tenant, &table, &models, now)
             .await
             .map_err(unavailable)?;
         match set {
@@ -50,6 +54,17 @@ impl RolloutService for Rollouts {
             Set::Refused(reason) => Err(Status::failed_precondition(reason)),
             Set::Faulty(reason) => Err(Status::invalid_argument(reason)),
         }
+    }
+
+    async fn list_asked(&self, request: Request<ListAskedRequest>) -> Result<Response<ListAskedResponse>, Status> {
+        let rollouts = self.0.rollouts.current();
+        let asked = rollouts.asked(&request.get_ref().tenant).into_iter();
+        let asked = asked.map(|(role, reached)| Asked {
+            role: role.to_owned(),
+            provider: reached.provider.clone(),
+            model: reached.model.clone(),
+        });
+        Ok(Response::new(ListAskedResponse { asked: asked.collect() }))
     }
 
     async fn list_assigned(

@@ -34,7 +34,7 @@ pub struct Executor {
 impl Handler for Executor {
     async fn run(&self, job: JobContext) -> Ended {
         match &job.job.spec {
-            Some(Spec::Step(step)) => worker::within(&job.job, execute::run(self, &job, step)).await,
+            Some(Spec::Step(step)) => worker::within(&job, execute::run(self, &job, step)).await,
             Some(Spec::Format(spec)) => format::run(&job, spec),
             Some(Spec::Publish(spec)) => publish::run(self, &job, spec).await,
             Some(Spec::Plan(_) | Spec::Assess(_)) | None => {

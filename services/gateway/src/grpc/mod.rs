@@ -1,5 +1,5 @@
-//! gRPC: `orchestrator.v1.OrchestratorService`, `LearningService`, `ToolService` and `FineTuningService`, standard
-//! health, reflection in development.
+//! gRPC: `orchestrator.v1.OrchestratorService`, `LearningService`, `ModelService`, `ExperimentService`, `FineTuningService` and
+//! `ToolService`, standard health, reflection in development.
 
 mod business_metrics;
 mod decision;
@@ -7,6 +7,7 @@ mod fine_tunes;
 mod judges;
 mod learning;
 mod limits;
+mod models;
 mod orchestrator;
 mod preferences;
 mod submission;
@@ -15,12 +16,15 @@ mod tools;
 mod training;
 
 use crate::application::Application;
+use contracts::v1::experiment_service_server::ExperimentServiceServer;
 use contracts::v1::fine_tuning_service_server::FineTuningServiceServer;
 use contracts::v1::learning_service_server::LearningServiceServer;
+use contracts::v1::model_service_server::ModelServiceServer;
 use contracts::v1::orchestrator_service_server::OrchestratorServiceServer;
 use contracts::v1::tool_service_server::ToolServiceServer;
 use fine_tunes::FineTuning;
 use learning::Learning;
+use models::Models;
 use orchestrator::Orchestrator;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,9 +44,11 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// Room beside the JSON body limit for the rest of a message.
 const MESSAGE_OVERHEAD: usize = 64 << 10;
 const MAX_ANSWER: usize = 64 << 20;
-const SERVICES: [&str; 5] = [
+const SERVICES: [&str; 7] = [
     "orchestrator.v1.OrchestratorService",
     "orchestrator.v1.LearningService",
+    "orchestrator.v1.ModelService",
+    "orchestrator.v1.ExperimentService",
     "orchestrator.v1.ToolService",
     "grpc.health.v1.Health",
     "orchestrator.v1.FineTuningService",
@@ -76,6 +82,13 @@ pub async fn serve(
     let learning = LearningServiceServer::new(Learning::new(Arc::clone(&app)))
         .max_decoding_message_size(app.limits.body_bytes + MESSAGE_OVERHEAD)
         .max_encoding_message_size(MAX_ANSWER);
+    let registry = Models::new(Arc::clone(&app));
+    let models = ModelServiceServer::new(registry.clone())
+        .max_decoding_message_size(app.limits.body_bytes + MESSAGE_OVERHEAD)
+        .max_encoding_message_size(MAX_ANSWER);
+    let experiments = ExperimentServiceServer::new(registry)
+        .max_decoding_message_size(app.limits.body_bytes + MESSAGE_OVERHEAD)
+        .max_encoding_message_size(MAX_ANSWER);
     let tools = ToolServiceServer::new(Tools::new(Arc::clone(&app)))
         .max_decoding_message_size(app.limits.body_bytes + MESSAGE_OVERHEAD)
         .max_encoding_message_size(MAX_ANSWER);
@@ -84,6 +97,8 @@ pub async fn serve(
         .max_encoding_message_size(MAX_ANSWER);
     health.set_serving::<OrchestratorServiceServer<Orchestrator>>().await;
     health.set_serving::<LearningServiceServer<Learning>>().await;
+    health.set_serving::<ModelServiceServer<Models>>().await;
+    health.set_serving::<ExperimentServiceServer<Models>>().await;
     health.set_serving::<ToolServiceServer<Tools>>().await;
     health.set_serving::<FineTuningServiceServer<FineTuning>>().await;
     let (v1, v1alpha) = if reflection {
@@ -97,6 +112,8 @@ pub async fn serve(
             .set_not_serving::<OrchestratorServiceServer<Orchestrator>>()
             .await;
         health.set_not_serving::<LearningServiceServer<Learning>>().await;
+        health.set_not_serving::<ModelServiceServer<Models>>().await;
+        health.set_not_serving::<ExperimentServiceServer<Models>>().await;
         health.set_not_serving::<ToolServiceServer<Tools>>().await;
         health.set_not_serving::<FineTuningServiceServer<FineTuning>>().await;
     };
@@ -109,6 +126,8 @@ pub async fn serve(
         .layer(tower::util::MapResponseLayer::new(limits::name_exhaustion))
         .add_service(service)
         .add_service(learning)
+        .add_service(models)
+        .add_service(experiments)
         .add_service(tools)
         .add_service(fine_tuning)
         .add_service(health_service)

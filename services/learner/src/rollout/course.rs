@@ -152,6 +152,7 @@ impl Course {
             step,
             exposed,
             phase,
+            earlier: Vec::new(),
         })
     }
 }

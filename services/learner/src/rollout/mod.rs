@@ -25,7 +25,7 @@ mod triable;
 pub use arms::{Arms, Side};
 pub use course::{Action, Course, Over, Override, Stage};
 pub use decision::{Decision, Hold, Reason};
-pub use evidence::Evidence;
+pub use evidence::{Effect, Evidence};
 pub use facts::{Facts, Tally};
 pub use guardrail::{Guardrail, Health, Reading};
 pub use limit::Limit;

@@ -66,7 +66,7 @@ impl ModelRegistry {
         let found = models.list(before, limit.into()).await.map_err(|error| away(&error))?;
         let next = next(found.last().map(|last| (last.created_at, last.id)), found.len(), limit);
         let models = self.described(&found).await?;
-        Ok(document(&json!({ "models": models, "next_cursor": next }), false))
+        Ok(document(&json!({ "items": models, "next_cursor": next }), false))
     }
 
     async fn model(&self, request: GetModelRequest) -> Result<LearningDocument, Problem> {

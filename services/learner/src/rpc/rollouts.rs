@@ -199,10 +199,7 @@ impl ModelRegistry {
         for experiment in &found {
             experiments.push(self.told(&rollouts, experiment).await?);
         }
-        Ok(document(
-            &json!({ "experiments": experiments, "next_cursor": next }),
-            false,
-        ))
+        Ok(document(&json!({ "items": experiments, "next_cursor": next }), false))
     }
 
     pub(super) async fn experiment(&self, request: GetExperimentRequest) -> Result<LearningDocument, Problem> {

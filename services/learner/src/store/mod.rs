@@ -6,6 +6,7 @@ mod catch_up;
 mod erasing;
 mod erasure;
 mod erasure_orders;
+mod events;
 mod expiry;
 mod exports;
 mod feedback;

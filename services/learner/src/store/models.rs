@@ -1,10 +1,13 @@
 //! Versions of models.
 
+pub(super) mod told;
+
 use super::{Store, StoreError};
 use crate::models::version::{Source, State};
 use chrono::{DateTime, Utc};
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
+use told::Came;
 use uuid::Uuid;
 
 /// A version to register.
@@ -122,7 +125,7 @@ impl Models {
              SELECT $1, $2, $3, coalesce(max(version), 0) + 1, $4, $5, $6, $7, $8, $8
              FROM learner.model WHERE tenant = $2 AND name = $3
              ON CONFLICT (model_id) DO UPDATE SET model_id = EXCLUDED.model_id
-             RETURNING version",
+             RETURNING version, xmax = 0 AS is_new",
         )
         .bind(new.id)
         .bind(&self.tenant)
@@ -134,8 +137,21 @@ impl Models {
         .bind(new.at)
         .fetch_one(&mut *transaction)
         .await?;
+        let version = row.try_get("version")?;
+        if row.try_get("is_new")? {
+            let came = Came {
+                id: new.id,
+                tenant: &self.tenant,
+                name: &new.name,
+                version,
+                state: new.state,
+                reason: None,
+                at: new.at,
+            };
+            came.tell_registered(&mut transaction, &self.store).await?;
+        }
         transaction.commit().await?;
-        row.try_get("version")
+        Ok(version)
     }
 
     /// Moves a version on. False: it is no longer in the state `from`, or may not come from there to `to`.
@@ -153,20 +169,48 @@ impl Models {
         if !from.next().contains(&to) {
             return Ok(false);
         }
-        let changed = sqlx::query(
+        let moved = async {
+            let mut transaction = self.store.pool.begin().await?;
+            let moved = self.move_on(&mut transaction, id, (&[from], to), reason, at).await?;
+            transaction.commit().await?;
+            Ok(moved)
+        };
+        moved.await.map_err(StoreError::query("change the state of a model"))
+    }
+
+    /// Moves a version on within a change of more, where it is in one of the first states, and tells it. False: it is not.
+    pub(super) async fn move_on(
+        &self,
+        connection: &mut PgConnection,
+        id: Uuid,
+        (from, to): (&[State], State),
+        reason: Option<&str>,
+        at: DateTime<Utc>,
+    ) -> Result<bool, sqlx::Error> {
+        let moved = sqlx::query(
             "UPDATE learner.model SET state = $4, reason = $5, changed_at = $6
-             WHERE tenant = $1 AND model_id = $2 AND state = $3",
+             WHERE tenant = $1 AND model_id = $2 AND state = ANY($3) RETURNING name, version",
         )
         .bind(&self.tenant)
         .bind(id)
-        .bind(from.as_str())
+        .bind(from.iter().map(|state| state.as_str()).collect::<Vec<_>>())
         .bind(to.as_str())
         .bind(reason)
         .bind(at)
-        .execute(&self.store.pool)
-        .await
-        .map_err(StoreError::query("change the state of a model"))?;
-        Ok(changed.rows_affected() > 0)
+        .fetch_optional(&mut *connection)
+        .await?;
+        let Some(row) = moved else { return Ok(false) };
+        let came = Came {
+            id,
+            tenant: &self.tenant,
+            name: row.try_get("name")?,
+            version: row.try_get("version")?,
+            state: to,
+            reason,
+            at,
+        };
+        came.tell(connection, &self.store).await?;
+        Ok(true)
     }
 
     /// One version.

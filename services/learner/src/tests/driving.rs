@@ -466,8 +466,10 @@ async fn a_persons_word_is_kept_with_the_evidence_and_reaches_the_coordinator() 
     let mut world = World::new(quick()).await;
     let mut driver = world.driver();
     world.round(&mut driver).await;
-    world.tasks(20, worth(0.6, 0.6)).await;
+    // How many of them take part is a matter of their ids.
+    world.tasks(60, worth(0.6, 0.6)).await;
     world.round(&mut driver).await;
+    let stage = world.stage().await;
     let registry = ModelRegistry::new(world.store.clone(), BTreeSet::from(["mine".to_owned()]));
     let decide = async |action: &str, word: serde_json::Value| {
         let request = DecideRolloutRequest {
@@ -481,10 +483,7 @@ async fn a_persons_word_is_kept_with_the_evidence_and_reaches_the_coordinator() 
         Ok::<Value, Status>(serde_json::from_str(&answer.into_inner().json).unwrap())
     };
     let paused = decide("pause", json!({"note": "over the holidays"})).await.unwrap();
-    assert_eq!(
-        (&paused["stage"], &paused["paused"]),
-        (&json!({"step": 1}), &json!(true))
-    );
+    assert_eq!((&paused["stage"], &paused["paused"]), (&json!(stage), &json!(true)));
     let word = json!({"by": "ada", "action": "pause", "note": "over the holidays"});
     assert_eq!(paused["last"]["word"], word);
     assert!(paused["last"]["look"]["assigned"]["control"].as_u64().unwrap() > 0);
@@ -592,6 +591,6 @@ async fn a_request_that_is_repeated_under_its_key_makes_one_model_and_one_experi
     };
     let newest = list("").await;
     let older = list(newest["next_cursor"].as_str().unwrap()).await;
-    assert_ne!(newest["models"][0]["model_id"], older["models"][0]["model_id"]);
-    assert_eq!(older["models"].as_array().unwrap().len(), 1);
+    assert_ne!(newest["items"][0]["model_id"], older["items"][0]["model_id"]);
+    assert_eq!(older["items"].as_array().unwrap().len(), 1);
 }

@@ -3,11 +3,18 @@
 use super::learning::{Ended, ended};
 use super::store;
 use crate::metrics::{Gauges, document};
+use crate::models::version::{Source, State};
+use crate::rollout::{Arms, Course, Decision, Effect, Facts, Look, Settings, look};
+use crate::store::models::{Models, NewModel};
+use crate::store::rollouts::{Begun, NewExperiment, NewLook, Rollouts};
 use crate::store::{NewRecord, Store};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use service::metrics::{Registry, names};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use workflow::rollout::Model;
+use workflow::time::Timestamp;
 
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_900_000_100, 0).unwrap()
@@ -162,6 +169,139 @@ async fn gauges_appear_once_something_was_measured() {
         assert!(text.contains(line), "{text}");
     }
     assert!(!text.contains("adoption") && !text.contains("custom_model"), "{text}");
+    shutdown.cancel();
+    running.await.unwrap();
+}
+
+const OWN: Uuid = Uuid::from_u128(7);
+
+fn day(day: i64) -> DateTime<Utc> {
+    now() - chrono::TimeDelta::days(40 - day)
+}
+
+/// A model that somebody serves.
+async fn own_model(store: &Store) {
+    let new = NewModel {
+        id: OWN,
+        name: "own".to_owned(),
+        state: State::Loaded,
+        source: Source::Remote {
+            provider: "mine".to_owned(),
+            model: "own-q4".to_owned(),
+            answers_as: None,
+        },
+        trained_on: None,
+        at: day(0),
+    };
+    Models::of(store, "default").register(&new).await.unwrap();
+}
+
+async fn tried(store: &Store, id: u128, began_at: DateTime<Utc>) {
+    let settings = Settings::default();
+    let new = NewExperiment {
+        id: Uuid::from_u128(id),
+        salt: Uuid::from_u128(42),
+        role: "writer".to_owned(),
+        challenger: Model::Version(OWN),
+        began_at,
+        course: Course::begin(&settings, Timestamp(began_at.timestamp_millis())),
+        settings,
+    };
+    assert_eq!(Rollouts::of(store, "default").begin(&new).await.unwrap(), Begun::New);
+}
+
+/// A look at an experiment that saw such a difference.
+async fn looked(store: &Store, id: u128, seen: Option<f64>, decision: Decision, at: DateTime<Utc>) {
+    let rollouts = Rollouts::of(store, "default");
+    let experiment = rollouts.get(Uuid::from_u128(id)).await.unwrap().unwrap();
+    let (settings, course) = (&experiment.settings, &experiment.course);
+    let now = Timestamp(at.timestamp_millis());
+    let look = Look {
+        effect: Effect {
+            value: seen,
+            interval: seen.map(|seen| [seen - 0.05, seen + 0.05]),
+        },
+        n: Arms {
+            control: 60,
+            challenger: 64,
+        },
+        decision,
+        ..look(settings, course, &Facts::default(), now)
+    };
+    let new = NewLook {
+        look: &look,
+        word: None,
+        course: course.after(&decision, now),
+        at,
+    };
+    assert!(rollouts.record(&experiment, new).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_model_of_ones_own_is_as_much_better_as_its_newest_experiment_saw() {
+    let store = store().await;
+    own_model(&store).await;
+    let figure = async |days: u32| metrics(&store, days).await["custom_llm_improvement"].clone();
+    let none = figure(30).await;
+    assert_eq!(
+        (&none["value"], &none["reason"]),
+        (&Value::Null, &json!("no model was tried in this window"))
+    );
+    tried(&store, 1, day(1)).await;
+    looked(&store, 1, None, Decision::Continue, day(2)).await;
+    let early = figure(30).await;
+    let reason = json!("no task of both sides of an experiment is counted yet");
+    assert_eq!(
+        (&early["value"], &early["n"], &early["reason"]),
+        (&Value::Null, &json!(0), &reason)
+    );
+    looked(&store, 1, Some(-0.25), Decision::Inconclusive, day(12)).await;
+    let found = figure(30).await;
+    near(&found, -0.25, 124);
+    let of = [
+        &found["experiment_id"],
+        &found["role"],
+        &found["model_id"],
+        &found["stage"],
+    ];
+    assert_eq!(
+        of,
+        [
+            &json!(Uuid::from_u128(1)),
+            &json!("writer"),
+            &json!(OWN),
+            &json!("inconclusive")
+        ]
+    );
+    assert_eq!(
+        (&found["reason"], &found["interval"]),
+        (&Value::Null, &json!([-0.3, -0.2]))
+    );
+    assert_eq!(figure(20).await["value"], Value::Null, "it ended before the window");
+
+    // What is under way goes before it, once it has seen something.
+    tried(&store, 2, day(30)).await;
+    near(&figure(30).await, -0.25, 124);
+    looked(&store, 2, Some(0.125), Decision::Continue, day(31)).await;
+    near(&figure(30).await, 0.125, 124);
+    let other = document(&store, "other", 30, now()).await.unwrap();
+    assert_eq!(other["custom_llm_improvement"]["value"], Value::Null);
+
+    let registry = Registry::default();
+    let shutdown = CancellationToken::new();
+    let gauges = Gauges {
+        store: store.clone(),
+        registry: registry.clone(),
+        days: 3650,
+    };
+    let kept = registry.counter(names::TASKS_INGESTED, &[]);
+    let running = tokio::spawn(gauges.run(kept, shutdown.clone()));
+    super::eventually("the gauge is there", || async {
+        registry
+            .render()
+            .contains("\norchestrator_custom_model_improvement 0.125\n")
+    })
+    .await;
     shutdown.cancel();
     running.await.unwrap();
 }

@@ -15,6 +15,7 @@ mod levels;
 mod meaning;
 mod memory;
 mod migrations;
+mod model_events;
 mod models;
 mod preferences;
 mod process;

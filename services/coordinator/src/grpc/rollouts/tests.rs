@@ -4,7 +4,9 @@ use super::Rollouts;
 use crate::grpc::tasks::tests::world::{World, planned};
 use contracts::coordinator::rollout_service_server::RolloutService;
 use contracts::coordinator::task_service_server::TaskService;
-use contracts::coordinator::{Assigned, GetRecordsRequest, ListAssignedRequest, ServedModel, SetRolloutsRequest};
+use contracts::coordinator::{
+    Assigned, GetRecordsRequest, ListAskedRequest, ListAssignedRequest, ServedModel, SetRolloutsRequest,
+};
 use futures::StreamExt;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -39,6 +41,15 @@ async fn set(service: &Rollouts, tenant: &str, table: Value) -> Result<u64, Stat
     Ok(answer.into_inner().version)
 }
 
+/// Every coordinator has heard of the tables by now: tasks that are made from here on go by them.
+async fn heard(service: &Rollouts) {
+    let past =
+        r#"UPDATE rollout SET body = regexp_replace(body, '"until_unix_ms":\d+', '"until_unix_ms":' || $1, 'g')"#;
+    let update = sqlx::query(past).bind(service::clock::now_ms().to_string());
+    update.execute(&service.0.pool).await.unwrap();
+    service.0.rollouts.refresh(&service.0.pool).await.unwrap();
+}
+
 async fn assigned(service: &Rollouts, tenant: &str, after: &str, limit: u32) -> Vec<Assigned> {
     let ask = ListAssignedRequest {
         tenant: tenant.to_owned(),
@@ -60,6 +71,7 @@ async fn a_task_is_given_a_model_once_and_the_experiment_knows_it_in_order() {
     let service = Rollouts(Arc::clone(&world.tasks.shared));
     let before = world.submit(planned("before")).await;
     assert_eq!(set(&service, "a", tried(1, SALT, 10_000)).await.unwrap(), 1);
+    heard(&service).await;
     let mut tasks = Vec::new();
     for n in 0..6 {
         tasks.push(world.submit(planned(&format!("request {n}"))).await);
@@ -94,6 +106,49 @@ async fn a_task_is_given_a_model_once_and_the_experiment_knows_it_in_order() {
         assert_eq!(world.status(task).await["model_versions"], json!({ "writer": name }));
     }
     assert_eq!(world.status(&before).await["model_versions"], json!({}));
+}
+
+#[tokio::test]
+async fn a_task_that_began_outside_stays_there_although_more_are_exposed() {
+    let world = World::new().await;
+    let service = Rollouts(Arc::clone(&world.tasks.shared));
+    set(&service, "a", tried(1, SALT, 1)).await.unwrap();
+    heard(&service).await;
+    let mut tasks = Vec::new();
+    for n in 0..6 {
+        tasks.push(world.submit(planned(&format!("request {n}"))).await);
+    }
+    assert_eq!(set(&service, "a", tried(2, SALT, 10_000)).await.unwrap(), 2);
+    // Their later steps are dispatched under the new table.
+    for task in &tasks {
+        world.work(task).await;
+        assert_eq!(world.status(task).await["model_versions"], json!({}));
+    }
+    assert!(assigned(&service, "a", "", 1000).await.is_empty());
+    heard(&service).await;
+    let later = world.submit(planned("later")).await;
+    assert_eq!(assigned(&service, "a", "", 1000).await[0].task_id, later);
+}
+
+#[tokio::test]
+async fn workers_are_told_whom_rollouts_ask_and_of_a_rollback_at_once() {
+    let world = World::new().await;
+    let service = Rollouts(Arc::clone(&world.tasks.shared));
+    let asked = async |tenant: &str| -> Vec<(String, String, String)> {
+        let tenant = tenant.to_owned();
+        let answer = service
+            .list_asked(Request::new(ListAskedRequest { tenant }))
+            .await
+            .unwrap();
+        let asked = answer.into_inner().asked.into_iter();
+        asked.map(|asked| (asked.role, asked.provider, asked.model)).collect()
+    };
+    set(&service, "a", tried(1, SALT, 10_000)).await.unwrap();
+    let challenger = ("writer".to_owned(), "own".to_owned(), "writer-7-q4".to_owned());
+    assert_eq!(asked("a").await, [challenger]);
+    assert_eq!(asked("b").await, []);
+    set(&service, "a", json!({ "version": 2, "roles": {} })).await.unwrap();
+    assert_eq!(asked("a").await, []);
 }
 
 #[tokio::test]

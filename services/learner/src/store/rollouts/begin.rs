@@ -1,5 +1,5 @@
 use super::Rollouts;
-use super::rows::{model, written};
+use super::rows::{Experiment, model, written};
 use crate::models::version::State;
 use crate::rollout::{Course, Settings, Untriable, check};
 use crate::store::StoreError;
@@ -111,6 +111,19 @@ impl Rollouts {
         if inserted.rows_affected() == 0 {
             return Ok(Begun::UnderWay);
         }
+        let begun = Experiment {
+            id: new.id,
+            salt: new.salt,
+            role: new.role.clone(),
+            champion,
+            challenger: new.challenger,
+            settings: new.settings.clone(),
+            course: new.course,
+            looks: 0,
+            began_at: new.began_at,
+            ended_at: None,
+        };
+        self.tell_started(&mut transaction, &begun).await?;
         self.move_on(
             &mut transaction,
             new.challenger,

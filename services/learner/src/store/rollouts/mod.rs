@@ -1,14 +1,17 @@
 //! Experiments with models: where they stand, what was seen at each look, and the table that follows from them.
 
 mod begin;
+mod improvement;
 mod read;
 mod record;
 mod rows;
 mod standing;
 mod take_back;
+mod told;
 mod units;
 
 pub use begin::{BeginError, Begun, NewExperiment};
+pub use improvement::Improvement;
 pub use record::NewLook;
 pub use rows::{Experiment, KeptLook};
 pub use standing::Standing;

@@ -3,6 +3,7 @@ use super::rows::{Experiment, written};
 use crate::models::version::State;
 use crate::rollout::{Course, Look, Override, Stage};
 use crate::store::StoreError;
+use crate::store::models::Models;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use workflow::rollout::{Before, Model};
@@ -62,6 +63,7 @@ impl Rollouts {
         .bind(new.word.map(written).transpose()?)
         .execute(&mut *transaction)
         .await?;
+        self.tell(&mut transaction, seen, &new).await?;
         if new.course.stage == Stage::Promoted {
             self.crown(&mut transaction, seen, new.at).await?;
         }
@@ -102,7 +104,7 @@ impl Rollouts {
         Ok(())
     }
 
-    /// Moves a version of a model on, where it is in one of the first states.
+    /// Moves a version of a model on, where it is in one of the first states, and tells it.
     pub(super) async fn move_on(
         &self,
         connection: &mut PgConnection,
@@ -111,18 +113,8 @@ impl Rollouts {
         at: DateTime<Utc>,
     ) -> Result<(), sqlx::Error> {
         let Model::Version(id) = model else { return Ok(()) };
-        sqlx::query(
-            "UPDATE learner.model SET state = $4, reason = NULL, changed_at = $5
-             WHERE tenant = $1 AND model_id = $2 AND state = ANY($3)",
-        )
-        .bind(&self.tenant)
-        .bind(id)
-        .bind(from.iter().map(|state| state.as_str()).collect::<Vec<_>>())
-        .bind(to.as_str())
-        .bind(at)
-        .execute(connection)
-        .await
-        .map(drop)
+        let models = Models::of(&self.store, &self.tenant);
+        models.move_on(connection, id, (from, to), None, at).await.map(drop)
     }
 }
 

@@ -112,6 +112,8 @@ impl Rollouts {
         .bind(written(&word)?)
         .execute(&mut *transaction)
         .await?;
+        self.tell_taken_back(&mut transaction, &won, (&course, &evidence), at)
+            .await?;
         self.move_on(&mut transaction, model, (&[State::Promoted], State::RolledBack), at)
             .await?;
         transaction.commit().await?;

@@ -28,6 +28,10 @@ impl RolloutService for FakeCoordinator {
         })
     }
 
+    async fn list_asked(&self, _: Request<ListAskedRequest>) -> Result<Response<ListAskedResponse>, Status> {
+        Err(Status::unimplemented("workers ask this"))
+    }
+
     async fn list_assigned(
         &self,
         request: Request<ListAssignedRequest>,
