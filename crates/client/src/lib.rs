@@ -12,6 +12,7 @@ mod learning;
 mod process;
 mod tasks;
 mod tools;
+mod uploads;
 
 pub use contracts::api::{ApproveRequest, Budget, ForkRequest, Overrides, ProcessRequest, RetryRequest, StepOverride};
 pub use contracts::problem::{FieldError, Problem};
@@ -22,6 +23,7 @@ pub use learning::{Feedback, MetricPoint, MetricQuestion, PreferencesAsked};
 pub use process::{Accepted, Links};
 pub use tasks::{Page, TaskFilter};
 pub use tools::ToolFilter;
+pub use uploads::Upload;
 
 /// A connection to one gateway; clones share it.
 #[derive(Clone, Debug)]

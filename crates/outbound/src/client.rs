@@ -157,6 +157,12 @@ impl Client {
         call.send().await.map_err(|error| self.classify(error))
     }
 
+    pub(crate) async fn streamed(&self, request: Request, body: reqwest::Body) -> Result<Response, OutboundError> {
+        let call = self.http.request(request.method, request.url).headers(request.headers);
+        let response = call.body(body).send().await.map_err(|error| self.classify(error))?;
+        self.read(response).await
+    }
+
     async fn read(&self, response: reqwest::Response) -> Result<Response, OutboundError> {
         let (status, headers) = (response.status(), response.headers().clone());
         let body = body::read(response, &self.limits)

@@ -18,6 +18,7 @@ mod name_tests;
 mod redirect;
 mod resolver;
 mod streaming;
+mod upload;
 
 pub use allow_list::{AllowList, InvalidEntry, Unlisted};
 pub use client::{BuildError, Client, Limits};

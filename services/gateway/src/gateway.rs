@@ -118,6 +118,7 @@ async fn application(
             body_bytes: config.limits.body_bytes,
             json_depth: config.limits.json_depth,
             requests_in_flight: config.limits.requests_in_flight,
+            model_bytes: config.models.max_file_bytes,
             ..Limits::default()
         },
         mcp: config.mcp.clone(),

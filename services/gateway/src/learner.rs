@@ -1,6 +1,7 @@
 //! Asking the learner.
 
 mod models;
+mod uploads;
 
 use crate::coordinator::conclude;
 use crate::refusal::Refusal;

@@ -13,6 +13,7 @@ mod erasures;
 mod export;
 mod feedback;
 mod figure;
+mod files;
 mod imports;
 mod ingest;
 mod interval;
@@ -190,7 +191,9 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
     };
     tokio::spawn(settling.run(ctx.shutdown.clone()));
     let providers = config.llm.all_providers().into_keys().collect();
-    let models = ModelServiceServer::new(rpc::ModelRegistry::new(store.clone(), providers));
+    let intake = files::open(config, &store, &ctx.shutdown)?;
+    let models = rpc::ModelRegistry::new(store.clone(), providers).taking(intake);
+    let models = ModelServiceServer::new(models);
     let service = LearnerServiceServer::new(learner).max_decoding_message_size(65 << 20);
     let shutdown = ctx.shutdown.clone();
     Server::builder()

@@ -14,6 +14,7 @@ mod import;
 mod judges;
 mod list;
 mod metrics;
+mod models_upload;
 mod patterns;
 mod preferences;
 pub mod status;
@@ -23,7 +24,7 @@ mod tools;
 mod trace;
 mod watch;
 
-use crate::arguments::{Command, MetricsVerb};
+use crate::arguments::{Command, MetricsVerb, ModelsVerb};
 use crate::dev::DevDocument;
 use crate::layout::Layout;
 use crate::look::Look;
@@ -121,6 +122,9 @@ async fn dispatch(caller: &Caller, command: Command) -> Result<()> {
         Command::Tools(arguments) => tools::run(caller, arguments).await,
         Command::Export(arguments) => export::run(caller, arguments).await,
         Command::Import { file } => import::run(caller, &file).await,
+        Command::Models(arguments) => match arguments.verb {
+            ModelsVerb::Upload(arguments) => models_upload::run(caller, arguments).await,
+        },
         Command::Dev(_)
         | Command::Run(_)
         | Command::Down

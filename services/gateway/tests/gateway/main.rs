@@ -25,3 +25,4 @@ mod preferences;
 mod submissions;
 mod tools;
 mod training_data;
+mod uploads;

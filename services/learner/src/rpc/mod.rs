@@ -6,8 +6,9 @@ mod models;
 mod preferences;
 mod rollouts;
 mod training;
+mod uploads;
 
-pub use models::ModelRegistry;
+pub use models::{ModelRegistry, id};
 
 use crate::export::{self, Exports, StartError};
 use crate::imports::Imports;

@@ -94,6 +94,28 @@ pub struct ProviderConfig {
     #[serde(default)]
     #[schemars(range(min = 0.1, max = 3600.0))]
     pub idle_timeout_seconds: Option<f64>,
+    /// It can serve files of models that people upload, in the way of this server; needs `base_url`. `listed`: who runs it
+    /// loads a file under the name it is served by. Absent: it cannot.
+    #[serde(default)]
+    pub serves: Option<Serves>,
+    /// Where `models.storage` is as that server sees it. Absent: at the same path.
+    #[serde(default)]
+    pub storage_path: Option<String>,
+}
+
+/// How a server is told to load a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum Serves {
+    // No docs on the variants: with them the schema is a `oneOf`, whose errors do not name the choices.
+    #[serde(rename = "llama.cpp")]
+    LlamaCpp,
+    #[serde(rename = "ollama")]
+    Ollama,
+    #[serde(rename = "vllm")]
+    Vllm,
+    #[serde(rename = "listed")]
+    Listed,
 }
 
 /// What a provider speaks.
@@ -208,6 +230,8 @@ impl ProviderConfig {
             timeout_seconds: None,
             first_byte_timeout_seconds: None,
             idle_timeout_seconds: None,
+            serves: None,
+            storage_path: None,
         }
     }
 }

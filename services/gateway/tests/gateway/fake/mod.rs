@@ -4,7 +4,7 @@ mod catalog;
 mod coordinator;
 mod feed;
 pub mod learner;
-mod models;
+pub mod models;
 
 pub use coordinator::{FakeCoordinator, MANY_FAULTS};
 pub use feed::FakeFeed;
