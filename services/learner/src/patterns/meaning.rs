@@ -171,7 +171,7 @@ impl Ranking {
         let Some(asked) = asked else {
             return Ok(Vec::new());
         };
-        let known = store.directions(question, &request.meaning_model).await?;
+        let known = store.directions(question, &request.meaning_model, &asked).await?;
         let compared = known
             .iter()
             .filter_map(|(candidate, direction)| {

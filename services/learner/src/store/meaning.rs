@@ -8,7 +8,7 @@ use crate::patterns::fusion::Candidate;
 use sqlx::Row;
 use uuid::Uuid;
 
-/// Directions of a tenant that a request is compared with, those of the newest patterns.
+/// Directions of a tenant that a request is compared with exactly: those that differ least by signs.
 const MOST_COMPARED: i64 = 1_000;
 
 /// A pattern whose intent nobody knows the meaning of.
@@ -92,7 +92,7 @@ impl Store {
         keep.await.map_err(StoreError::query("keep what patterns mean"))
     }
 
-    /// The patterns that may be offered among the newest of the tenant whose direction is known, and that.
+    /// Of the tenant's patterns those that point about where `asked` does and may be offered, each with its direction.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -100,11 +100,13 @@ impl Store {
         &self,
         question: &Question,
         model: &str,
+        asked: &Direction,
     ) -> Result<Vec<(Candidate, Direction)>, StoreError> {
         let select = sqlx::query(
-            "SELECT p.pattern_id, p.kind, p.evidence, 0::real AS by_words, 0::real AS by_letters, newest.direction
+            "SELECT p.pattern_id, p.kind, p.evidence, 0::real AS by_words, 0::real AS by_letters, near.direction
              FROM (SELECT pattern_id, direction FROM learner.pattern_meaning
-                   WHERE tenant = $1 AND model = $2 ORDER BY pattern_id DESC LIMIT $3) AS newest
+                   WHERE tenant = $1 AND model = $2 AND length(signs) = octet_length($6)
+                   ORDER BY bit_count(signs # (SELECT learner.signs($6))), pattern_id DESC LIMIT $3) AS near
              JOIN learner.pattern p USING (pattern_id)
              WHERE p.template IS NOT NULL AND p.tools <@ $4
                AND learner.is_offered(p.state, p.pinned, learner.own_successes(p.kind, p.exemplar, p.evidence), p.vouched, $5)",
@@ -114,7 +116,8 @@ impl Store {
             .bind(model)
             .bind(MOST_COMPARED)
             .bind(&question.tools)
-            .bind(&question.states);
+            .bind(&question.states)
+            .bind(asked.bytes());
         let read = async {
             let rows = select.fetch_all(&self.pool).await?;
             let read = rows

@@ -2,7 +2,7 @@
 
 use super::{Store, StoreError};
 use sqlx::Connection;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{Migration, Migrator};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -12,8 +12,12 @@ impl Store {
     /// # Errors
     /// When the database is away (retryable) or holds a newer or altered schema.
     pub async fn migrate(&self) -> Result<(), StoreError> {
+        self.migrated(MIGRATIONS.iter().cloned().collect()).await
+    }
+
+    async fn migrated(&self, migrations: Vec<Migration>) -> Result<(), StoreError> {
         // The migrations' own table lives in our schema: the coordinator may use the same database.
-        let mut migrator = Migrator::with_migrations(MIGRATIONS.iter().cloned().collect());
+        let mut migrator = Migrator::with_migrations(migrations);
         migrator.create_schema("learner");
         migrator.dangerous_set_table_name("learner._sqlx_migrations");
         // A connection of its own: the lock ends with it, however this ends.
@@ -26,5 +30,19 @@ impl Store {
         let outcome = migrator.run(&mut connection).await.map_err(StoreError::Migrate);
         drop(connection.close().await);
         outcome
+    }
+}
+
+#[cfg(test)]
+impl Store {
+    /// As a learner did that knew migrations up to this one.
+    pub async fn migrate_to(&self, last: i64) {
+        let known = MIGRATIONS.iter().filter(|migration| migration.version <= last);
+        self.migrated(known.cloned().collect()).await.unwrap();
+    }
+
+    /// Runs a statement, as an older learner did.
+    pub async fn execute(&self, statement: &'static str) {
+        sqlx::query(statement).execute(&self.pool).await.unwrap();
     }
 }

@@ -14,6 +14,7 @@ mod learning;
 mod levels;
 mod meaning;
 mod memory;
+mod migrations;
 mod models;
 mod preferences;
 mod process;
@@ -37,10 +38,15 @@ use workflow::ids::TaskId;
 
 /// A store in a database of the test's own.
 async fn store() -> Store {
-    let database = testkit::Postgres::shared().await.unwrap().database().await.unwrap();
-    let store = Store::open(&database.url, 4).unwrap();
+    let store = empty_store().await;
     store.migrate().await.unwrap();
     store
+}
+
+/// A store without a schema.
+async fn empty_store() -> Store {
+    let database = testkit::Postgres::shared().await.unwrap().database().await.unwrap();
+    Store::open(&database.url, 4).unwrap()
 }
 
 fn task(n: u32) -> TaskId {

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 /// `cargo nextest run --workspace --run-ignored only -E 'test(ten_thousand_patterns)' --no-capture`
 #[tokio::test]
-#[ignore = "takes a minute, and measures this machine"]
+#[ignore = "takes minutes, and measures this machine"]
 async fn ten_thousand_patterns_are_searched_well_within_what_a_planning_waits() {
     let store = store().await;
-    for planted in [1_000, 9_000] {
+    for planted in [1_000, 9_000, 90_000] {
         store.plant_patterns("default", planted).await;
         // As text-embedding-3-small has.
         store.plant_directions("default", "own/m", 1536).await;
@@ -57,5 +57,8 @@ async fn measured(patterns: &Patterns, planted: u32, dimensions: u16) {
         "after {planted} more patterns, {dimensions} dimensions: median {:?}, 95 % {:?}, worst {:?}",
         took[30], took[57], took[59]
     );
-    assert!(took[57] < Duration::from_millis(300), "{took:?}");
+    // A hundred thousand are measured, and nothing is promised of them.
+    if planted < 90_000 {
+        assert!(took[57] < Duration::from_millis(300), "{took:?}");
+    }
 }
