@@ -114,23 +114,28 @@ fn a_real_model_is_uploaded_served_asked_and_plans() -> Result<()> {
             let task = rest.submit(&body).await?;
             rest.until(&task, &["completed", "needs_attention"], LIMIT).await?;
             let trace = rest.get(&format!("/tasks/{task}/trace")).await?.expect(200)?;
-            if let Some(call) = call_of(&trace, "gemma-v1") {
+            if let Some(call) = plan_of(&trace, "gemma-v1") {
                 asked = call;
                 break;
             }
         }
         println!("a planner's call: {}", shortened(&asked));
-        ensure!(!asked.is_null(), "the model was never asked for a plan");
+        ensure!(!asked.is_null(), "the model never answered for a plan");
         system.stop()
     })
 }
 
-/// A call of that model for a plan, wherever it stands in a trace.
-fn call_of(trace: &Value, model: &str) -> Option<Value> {
+/// A call for a plan that the model answered, wherever it stands in a trace.
+fn plan_of(trace: &Value, model: &str) -> Option<Value> {
+    let answered = |call: &Value| {
+        call["model"] == model
+            && call["name"] == "plan"
+            && call["usage"]["output_tokens"].as_u64().is_some_and(|tokens| tokens > 0)
+    };
     match trace {
-        Value::Object(members) if members.get("model").is_some_and(|its| its == model) => Some(trace.clone()),
-        Value::Object(members) => members.values().find_map(|member| call_of(member, model)),
-        Value::Array(items) => items.iter().find_map(|item| call_of(item, model)),
+        Value::Object(_) if answered(trace) => Some(trace.clone()),
+        Value::Object(members) => members.values().find_map(|member| plan_of(member, model)),
+        Value::Array(items) => items.iter().find_map(|item| plan_of(item, model)),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 mod models;
 mod uploads;
 
-use crate::coordinator::conclude;
+use crate::coordinator::{channel, conclude, patient_channel};
 use crate::refusal::Refusal;
 use contracts::learner::learner_service_client::LearnerServiceClient;
 use contracts::learner::model_service_client::ModelServiceClient;
@@ -29,16 +29,31 @@ type Inject = fn(Request<()>) -> Result<Request<()>, Status>;
 pub struct Learner {
     client: LearnerServiceClient<InterceptedService<Channel, Inject>>,
     models: ModelServiceClient<InterceptedService<Channel, Inject>>,
+    /// For what takes as long as its sender does.
+    imports: LearnerServiceClient<InterceptedService<Channel, Inject>>,
+    uploads: ModelServiceClient<InterceptedService<Channel, Inject>>,
 }
 
 impl Learner {
-    /// Over `channel`.
-    pub fn new(channel: Channel) -> Self {
+    /// At `url`; connects when first used.
+    ///
+    /// # Errors
+    /// The address is not a URL.
+    pub fn connect(url: &str) -> Result<Self, tonic::transport::Error> {
+        let (channel, patient) = (channel(url)?, patient_channel(url)?);
+        let uploads = ModelServiceClient::with_interceptor(patient.clone(), trace::inject as Inject);
+        let imports = LearnerServiceClient::with_interceptor(patient, trace::inject as Inject)
+            .max_decoding_message_size(MAX_MESSAGE);
         let models = ModelServiceClient::with_interceptor(channel.clone(), trace::inject as Inject)
             .max_decoding_message_size(MAX_MESSAGE);
         let client = LearnerServiceClient::with_interceptor(channel, trace::inject as Inject)
             .max_decoding_message_size(MAX_MESSAGE);
-        Self { client, models }
+        Ok(Self {
+            client,
+            models,
+            imports,
+            uploads,
+        })
     }
 
     /// Starts an export; a small one is complete in the answer.
@@ -82,7 +97,7 @@ impl Learner {
         &self,
         chunks: impl Stream<Item = ImportChunk> + Send + 'static,
     ) -> Result<LearningDocument, Refusal> {
-        conclude(self.client.clone().import_records(chunks).await)
+        conclude(self.imports.clone().import_records(chunks).await)
     }
 
     /// A page of patterns.

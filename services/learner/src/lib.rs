@@ -72,12 +72,19 @@ const READY_EVERY: Duration = Duration::from_secs(5);
 /// Pause between two times at which all patterns are settled.
 const SETTLE_EVERY: Duration = Duration::from_secs(86_400);
 
-/// Finds the key this process needs and cannot read.
+/// Finds the keys this process needs and cannot read.
 ///
 /// # Errors
-/// The reference that leads nowhere.
+/// The references that lead nowhere.
 pub fn check(config: &Config) -> Result<(), Faults> {
-    config.check_embeddings_key()
+    let embeddings = config.check_embeddings_key().err();
+    let serving = config.llm.check_serving_keys().err();
+    let faults: Vec<_> = embeddings
+        .into_iter()
+        .chain(serving)
+        .flat_map(|faults| faults.0)
+        .collect();
+    if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
 }
 
 /// Runs the learner until `ctx.shutdown`.

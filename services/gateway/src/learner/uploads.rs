@@ -15,6 +15,6 @@ impl Learner {
         &self,
         messages: impl Stream<Item = UploadModelRequest> + Send + 'static,
     ) -> Result<LearningDocument, Refusal> {
-        conclude(self.models.clone().upload_model(messages).await)
+        conclude(self.uploads.clone().upload_model(messages).await)
     }
 }
