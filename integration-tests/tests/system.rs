@@ -54,10 +54,14 @@ mod mcp_questions;
 mod mcp_servers;
 #[path = "system/mcp_tokens.rs"]
 mod mcp_tokens;
+#[path = "system/model_files.rs"]
+mod model_files;
 #[path = "system/models.rs"]
 mod models;
 #[path = "system/out_of_use.rs"]
 mod out_of_use;
+#[path = "system/own_model.rs"]
+mod own_model;
 #[path = "system/plans.rs"]
 mod plans;
 #[path = "system/preferences.rs"]

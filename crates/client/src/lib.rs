@@ -14,6 +14,7 @@ mod models;
 mod process;
 mod tasks;
 mod tools;
+mod uploads;
 
 pub use contracts::api::{ApproveRequest, Budget, ForkRequest, Overrides, ProcessRequest, RetryRequest, StepOverride};
 pub use contracts::problem::{FieldError, Problem};
@@ -25,6 +26,7 @@ pub use models::{RolloutWord, ServedModel};
 pub use process::{Accepted, Links};
 pub use tasks::{Page, TaskFilter};
 pub use tools::ToolFilter;
+pub use uploads::Upload;
 
 /// A connection to one gateway; clones share it.
 #[derive(Clone, Debug)]

@@ -10,6 +10,6 @@ mod serving;
 
 pub use asking::within;
 pub use deadline::give_up_at;
-pub use model::{embedder, engine};
+pub use model::{chosen, embedder, engine};
 pub use report::{calls, ended, usage};
 pub use serving::{Connections, connect, serve};

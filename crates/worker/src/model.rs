@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use llm::{
-    Bounds, Choosing, Embedder, EmbedderSettings, Engine, ModelEngine, ModelRef, Models, Patience, Price,
+    Bounds, Chat, Choosing, Embedder, EmbedderSettings, Engine, ModelEngine, ModelRef, Models, Patience, Price,
     ProviderSettings, Settings, Sources, Speaks, Tiers,
 };
 use service::config::{Answering, Config, LlmConfig, PriceConfig, ProviderConfig, ProviderKind, Role, Target};
@@ -30,6 +30,14 @@ pub fn engine(config: &LlmConfig, role: Role) -> anyhow::Result<Arc<dyn Engine>>
             models(config, &tiers).with_context(key)
         }
     }
+}
+
+/// Who answers what was chosen for the work, and nothing else; providers whose key is not here can be asked nothing.
+///
+/// # Errors
+/// When the configuration cannot be served.
+pub fn chosen(config: &LlmConfig) -> anyhow::Result<Arc<dyn Chat>> {
+    Ok(Arc::new(open(config, &BTreeSet::new())?).chosen())
 }
 
 /// Who makes vectors of texts; none: nobody is configured.

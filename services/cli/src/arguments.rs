@@ -157,6 +157,8 @@ pub enum ModelVerb {
         #[arg(long)]
         role: Option<String>,
     },
+    /// Send a model's file (GGUF or safetensors) as the next version of its name, to be served
+    Upload(UploadArguments),
     #[command(flatten)]
     FineTunes(FineTuneVerb),
 }
@@ -171,6 +173,33 @@ pub struct WordArguments {
     /// Why; kept with what was known
     #[arg(long, value_name = "TEXT")]
     pub note: Option<String>,
+}
+
+/// `models upload`.
+#[derive(Debug, Args)]
+pub struct UploadArguments {
+    pub file: PathBuf,
+    /// Versions are counted by name
+    #[arg(long)]
+    pub name: String,
+    /// Who is to serve it; default: the only provider that serves files
+    #[arg(long)]
+    pub provider: Option<String>,
+    /// Try it as planner as soon as it answered
+    #[arg(long)]
+    pub enable: bool,
+    /// What it was made from; of an adapter, what it is loaded on
+    #[arg(long, value_name = "MODEL")]
+    pub base_model: Option<String>,
+    /// Of an adapter in safetensors; default: adapter_config.json beside it
+    #[arg(long, value_name = "FILE")]
+    pub adapter_config: Option<PathBuf>,
+    /// The export that it was trained on
+    #[arg(long, value_name = "EXPORT_ID")]
+    pub trained_on: Option<String>,
+    /// The same key makes no second version
+    #[arg(long, value_name = "KEY")]
+    pub idempotency_key: Option<String>,
 }
 
 /// `metrics`.
@@ -327,6 +356,8 @@ pub enum Command {
         /// The file; - reads standard input
         file: PathBuf,
     },
+    /// Models of one's own
+    Models(ModelsArguments),
     /// Say how good a task's result is, at any time
     Feedback(FeedbackArguments),
     /// Show what you prefer and what was learned of it, state a preference, or take one back
@@ -340,9 +371,6 @@ pub enum Command {
     /// List what was learned from approved tasks, show one pattern, or decide about it
     #[command(args_conflicts_with_subcommands = true)]
     Patterns(PatternsArguments),
-    /// List models of your own, show one, register one, try it on real tasks, and decide about it
-    #[command(args_conflicts_with_subcommands = true)]
-    Models(ModelsArguments),
     /// List what was tried, or show one experiment
     Experiments {
         /// The experiment to show; none: all of them

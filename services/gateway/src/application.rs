@@ -33,6 +33,8 @@ pub struct Limits {
     pub requests_in_flight: usize,
     /// Event streams open at a time.
     pub watchers: usize,
+    /// Bytes of a model's file.
+    pub model_bytes: u64,
 }
 
 impl Default for Limits {
@@ -42,6 +44,7 @@ impl Default for Limits {
             json_depth: 64,
             requests_in_flight: 1024,
             watchers: 4096,
+            model_bytes: 64 << 30,
         }
     }
 }

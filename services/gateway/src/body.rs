@@ -6,7 +6,7 @@ use crate::refusal::Refusal;
 use axum::body::{BodyDataStream, HttpBody};
 use axum::extract::{FromRequest, Request};
 use bytes::{Bytes, BytesMut};
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use http::{HeaderMap, header};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -17,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long, and how far, a body over the limit is read on.
 const DISCARD_PATIENCE: Duration = Duration::from_secs(5);
 const LINES: [&str; 2] = ["application/x-ndjson", "application/jsonl"];
+pub const MULTIPART: &str = "multipart/form-data";
 const MAX_DISCARDED: usize = 64 << 20;
 
 /// A JSON object that must be there.
@@ -132,7 +133,7 @@ async fn collect(pieces: &mut BodyDataStream, limit: usize) -> Result<Bytes, Ref
 }
 
 /// Reads on for a while: closing a connection that still sends would reset it, and the answer with it.
-async fn discard(pieces: &mut BodyDataStream) {
+pub async fn discard<E>(pieces: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin)) {
     let read = async {
         let mut heard = 0;
         while let Some(Ok(piece)) = pieces.next().await {
@@ -196,6 +197,21 @@ fn is_json(value: &str) -> bool {
     let media = parts.next().unwrap_or_default().to_ascii_lowercase();
     let subtype = media.strip_prefix("application/").unwrap_or_default();
     (subtype == "json" || (subtype.len() > 5 && subtype.ends_with("+json"))) && is_utf8(parts)
+}
+
+/// The boundary of `multipart/form-data`; none: it is of another media type.
+///
+/// # Errors
+/// 400 for a boundary that is missing.
+pub fn boundary(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let value = value.unwrap_or_default();
+    let media = value.split(';').next().unwrap_or_default().trim();
+    if !media.eq_ignore_ascii_case(MULTIPART) {
+        return Ok(None);
+    }
+    let unreadable = |_| Refusal::new(400, "multipart_syntax", "the media type names no boundary");
+    multer::parse_boundary(value).map(Some).map_err(unreadable)
 }
 
 /// The parameters of a media type name no other character set.

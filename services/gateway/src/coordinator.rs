@@ -43,9 +43,20 @@ pub(crate) type ToolClient = ToolServiceClient<InterceptedService<Channel, Injec
 /// # Errors
 /// The address is not a URL.
 pub fn channel(url: &str) -> Result<Channel, tonic::transport::Error> {
+    Ok(endpoint(url)?.timeout(TIMEOUT).connect_lazy())
+}
+
+/// The same for calls whose answer comes after all that is sent, however long that takes. A peer that is gone is noticed.
+///
+/// # Errors
+/// The address is not a URL.
+pub fn patient_channel(url: &str) -> Result<Channel, tonic::transport::Error> {
+    Ok(endpoint(url)?.connect_lazy())
+}
+
+fn endpoint(url: &str) -> Result<Endpoint, tonic::transport::Error> {
     let endpoint = Endpoint::from_shared(url.trim().to_owned())?
         .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(TIMEOUT)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE)
@@ -53,7 +64,7 @@ pub fn channel(url: &str) -> Result<Channel, tonic::transport::Error> {
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_max_header_list_size(MAX_HEADERS);
-    Ok(endpoint.connect_lazy())
+    Ok(endpoint)
 }
 
 /// The coordinators as the gateway needs them; any can answer anything.

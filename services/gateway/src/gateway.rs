@@ -2,7 +2,7 @@
 
 use crate::application::{Application, Limits, Page};
 use crate::caller::{Caller, TENANT};
-use crate::coordinator::{self, Coordinator};
+use crate::coordinator::Coordinator;
 use crate::figures;
 use crate::grpc::{self, GrpcError};
 use crate::learner::Learner;
@@ -99,7 +99,7 @@ async fn application(
 ) -> Result<Application, GatewayError> {
     let endpoint = |key| move |source| GatewayError::Endpoint { key, source };
     let coordinator = Coordinator::connect(&config.gateway.coordinator_url);
-    let learner = coordinator::channel(&config.gateway.learner_url);
+    let learner = Learner::connect(&config.gateway.learner_url);
     let nats = &config.nats;
     let bus = Bus::connect(&BusConfig {
         url: nats.url.clone(),
@@ -111,13 +111,14 @@ async fn application(
     .await?;
     Ok(Application {
         coordinator: coordinator.map_err(endpoint("gateway.coordinator_url"))?,
-        learner: Learner::new(learner.map_err(endpoint("gateway.learner_url"))?),
+        learner: learner.map_err(endpoint("gateway.learner_url"))?,
         usual_channels: UsualChannels::default(),
         hub: Hub::new(Arc::new(NatsFeed::new(bus, Token::parse(TENANT)?))),
         limits: Limits {
             body_bytes: config.limits.body_bytes,
             json_depth: config.limits.json_depth,
             requests_in_flight: config.limits.requests_in_flight,
+            model_bytes: config.models.max_file_bytes,
             ..Limits::default()
         },
         mcp: config.mcp.clone(),

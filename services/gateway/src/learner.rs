@@ -2,8 +2,9 @@
 
 mod fine_tunes;
 mod models;
+mod uploads;
 
-use crate::coordinator::conclude;
+use crate::coordinator::{channel, conclude, patient_channel};
 use crate::refusal::Refusal;
 use contracts::learner::fine_tune_service_client::FineTuneServiceClient;
 use contracts::learner::learner_service_client::LearnerServiceClient;
@@ -31,22 +32,34 @@ pub struct Learner {
     client: LearnerServiceClient<InterceptedService<Channel, Inject>>,
     models: ModelServiceClient<InterceptedService<Channel, Inject>>,
     fine_tunes: FineTuneServiceClient<InterceptedService<Channel, Inject>>,
+    /// For what takes as long as its sender does.
+    imports: LearnerServiceClient<InterceptedService<Channel, Inject>>,
+    uploads: ModelServiceClient<InterceptedService<Channel, Inject>>,
 }
 
 impl Learner {
-    /// Over `channel`.
-    pub fn new(channel: Channel) -> Self {
+    /// At `url`; connects when first used.
+    ///
+    /// # Errors
+    /// The address is not a URL.
+    pub fn connect(url: &str) -> Result<Self, tonic::transport::Error> {
+        let (channel, patient) = (channel(url)?, patient_channel(url)?);
+        let uploads = ModelServiceClient::with_interceptor(patient.clone(), trace::inject as Inject);
+        let imports = LearnerServiceClient::with_interceptor(patient, trace::inject as Inject)
+            .max_decoding_message_size(MAX_MESSAGE);
         let models = ModelServiceClient::with_interceptor(channel.clone(), trace::inject as Inject)
             .max_decoding_message_size(MAX_MESSAGE);
         let fine_tunes = FineTuneServiceClient::with_interceptor(channel.clone(), trace::inject as Inject)
             .max_decoding_message_size(MAX_MESSAGE);
         let client = LearnerServiceClient::with_interceptor(channel, trace::inject as Inject)
             .max_decoding_message_size(MAX_MESSAGE);
-        Self {
+        Ok(Self {
             client,
             models,
             fine_tunes,
-        }
+            imports,
+            uploads,
+        })
     }
 
     /// Starts an export; a small one is complete in the answer.
@@ -90,7 +103,7 @@ impl Learner {
         &self,
         chunks: impl Stream<Item = ImportChunk> + Send + 'static,
     ) -> Result<LearningDocument, Refusal> {
-        conclude(self.client.clone().import_records(chunks).await)
+        conclude(self.imports.clone().import_records(chunks).await)
     }
 
     /// A page of patterns.

@@ -30,6 +30,7 @@ pub mod rest;
 mod routes;
 mod spans;
 mod sse;
+mod uploads;
 pub mod usual_channels;
 
 pub use gateway::{GatewayError, run};

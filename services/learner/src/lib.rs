@@ -13,6 +13,7 @@ mod erasures;
 mod export;
 mod feedback;
 mod figure;
+mod files;
 mod fine_tunes;
 mod imports;
 mod ingest;
@@ -79,8 +80,16 @@ const SETTLE_EVERY: Duration = Duration::from_secs(86_400);
 /// # Errors
 /// The references that lead nowhere.
 pub fn check(config: &Config) -> Result<(), Faults> {
-    config.check_embeddings_key()?;
-    config.llm.check_fine_tuning_keys()
+    let embeddings = config.check_embeddings_key().err();
+    let serving = config.llm.check_serving_keys().err();
+    let training = config.llm.check_fine_tuning_keys().err();
+    let faults: Vec<_> = embeddings
+        .into_iter()
+        .chain(serving)
+        .chain(training)
+        .flat_map(|faults| faults.0)
+        .collect();
+    if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
 }
 
 /// Runs the learner until `ctx.shutdown`.
@@ -195,7 +204,9 @@ pub async fn run(ctx: service::Context) -> anyhow::Result<()> {
     };
     tokio::spawn(settling.run(ctx.shutdown.clone()));
     let providers = config.llm.all_providers().into_keys().collect();
-    let models = ModelServiceServer::new(rpc::ModelRegistry::new(store.clone(), providers));
+    let intake = files::open(config, &store, &ctx.shutdown)?;
+    let models = rpc::ModelRegistry::new(store.clone(), providers).taking(intake);
+    let models = ModelServiceServer::new(models);
     let rules = config.learning.fine_tunes.clone();
     let jobs = FineTunes::new(store.clone(), Arc::clone(&trainers), rules.clone());
     tokio::spawn(jobs.run(ctx.shutdown.clone()));

@@ -25,6 +25,7 @@ mod load;
 mod lookup;
 mod mcp;
 mod mcp_servers;
+mod models;
 mod nats;
 mod pagination;
 mod path;
@@ -64,12 +65,13 @@ pub use learning::{LearningConfig, OfferFrom, TeamConfig, TrainingConsent};
 pub use limits::LimitsConfig;
 pub use llm::{
     Answering, DEFAULT_PROVIDER, FineTuningConfig, LlmConfig, PriceConfig, ProviderConfig, ProviderKind, Role,
-    RolesConfig, Target, Targets, TiersConfig,
+    RolesConfig, Serves, Target, Targets, TiersConfig,
 };
 pub use load::{Sources, load};
 pub use lookup::{ConditionConfig, LookupConfig};
 pub use mcp::{Decisions, McpConfig};
 pub use mcp_servers::{McpEndpoint, McpServerConfig, McpToolConfig};
+pub use models::ModelsConfig;
 pub use nats::NatsConfig;
 pub use pagination::{PaginationConfig, PaginationKind};
 pub use policy::{
@@ -133,6 +135,8 @@ pub struct Config {
     pub tools: ToolsConfig,
     /// What is remembered of finished tasks.
     pub learning: LearningConfig,
+    /// Files of models that people bring.
+    pub models: ModelsConfig,
 }
 
 /// The configuration cannot be written out.

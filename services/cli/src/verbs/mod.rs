@@ -17,6 +17,7 @@ mod judges;
 mod list;
 mod metrics;
 mod models;
+mod models_upload;
 mod patterns;
 mod preferences;
 pub mod status;
@@ -26,7 +27,7 @@ mod tools;
 mod trace;
 mod watch;
 
-use crate::arguments::{Command, MetricsVerb, ModelVerb};
+use crate::arguments::{Command, MetricsVerb};
 use crate::dev::DevDocument;
 use crate::layout::Layout;
 use crate::look::Look;

@@ -39,6 +39,7 @@ pub async fn run(caller: &Caller, arguments: ModelsArguments) -> Result<()> {
             None => list(caller).await,
         },
         Some(ModelVerb::List) => list(caller).await,
+        Some(ModelVerb::Upload(arguments)) => super::models_upload::run(caller, arguments).await,
         Some(ModelVerb::FineTunes(verb)) => super::fine_tunes::run(caller, verb).await,
         Some(ModelVerb::Show { model }) => show(caller, &model).await,
         Some(ModelVerb::Register {

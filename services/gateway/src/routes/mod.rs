@@ -21,6 +21,7 @@ mod tasks;
 mod tools;
 mod trace;
 mod training_data;
+mod uploads;
 
 use crate::application::Application;
 use crate::edge::{self, Edge};
@@ -86,6 +87,7 @@ pub fn router(app: Arc<Application>, health: Health) -> Router {
         .route("/training-data/schema", get(training_data::schema))
         .route("/models", get(models::list).post(models::register))
         .route("/models/{model_id}", get(models::show))
+        .route("/training-data/upload-model", post(uploads::upload))
         .route("/models/{model_id}/rollout", post(models::rollout))
         .route("/models/{model_id}/promote", post(models::promote))
         .route("/models/{model_id}/pause", post(models::pause))

@@ -26,3 +26,4 @@ mod preferences;
 mod submissions;
 mod tools;
 mod training_data;
+mod uploads;

@@ -46,6 +46,12 @@ pub enum Source {
         /// The version that an adapter is loaded on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         base: Option<Uuid>,
+        /// What it is loaded on, as whoever brought it named it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        base_model: Option<String>,
+        /// What a trainer writes beside an adapter in safetensors.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        adapter_config: Option<String>,
     },
     /// Served by somebody else.
     Remote {
@@ -111,6 +117,14 @@ impl State {
 /// The name that a version is served under: each has its own, so that going back is asking for another name.
 pub fn served_name(name: &str, version: i32) -> String {
     format!("{name}-v{version}")
+}
+
+/// As servers are asked for it: theirs is one space of names for all tenants.
+pub fn asked_as(tenant: &str, name: &str, version: i32) -> String {
+    match tenant {
+        "default" => served_name(name, version),
+        _ => format!("{tenant}.{}", served_name(name, version)),
+    }
 }
 
 /// Whether a name may be given: it becomes part of addresses and names of files.

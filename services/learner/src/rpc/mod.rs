@@ -7,9 +7,10 @@ mod models;
 mod preferences;
 mod rollouts;
 mod training;
+mod uploads;
 
 pub use fine_tunes::FineTuneJobs;
-pub use models::ModelRegistry;
+pub use models::{ModelRegistry, id};
 
 use crate::export::{self, Exports, StartError};
 use crate::imports::Imports;

@@ -2,6 +2,7 @@
 
 use super::away;
 use super::preferences::now;
+use crate::models::intake::Intake;
 use crate::models::registration::{Registration, Unfit};
 use crate::models::version::{Source, State, served_name};
 use crate::store::models::{Model, Models, NewModel};
@@ -9,13 +10,13 @@ use chrono::{DateTime, Utc};
 use contracts::learner::model_service_server::ModelService;
 use contracts::learner::{
     DecideRolloutRequest, GetExperimentRequest, GetModelRequest, LearningDocument, ListModelsRequest,
-    RegisterModelRequest, StartRolloutRequest,
+    RegisterModelRequest, StartRolloutRequest, UploadModelRequest,
 };
 use contracts::problem::Problem;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 const MOST: u32 = 200;
@@ -24,12 +25,26 @@ const MOST: u32 = 200;
 pub struct ModelRegistry {
     pub(super) store: crate::store::Store,
     providers: BTreeSet<String>,
+    pub(super) intake: Option<Intake>,
 }
 
 impl ModelRegistry {
     /// Over what is kept; `providers` are configured.
     pub fn new(store: crate::store::Store, providers: BTreeSet<String>) -> Self {
-        Self { store, providers }
+        Self {
+            store,
+            providers,
+            intake: None,
+        }
+    }
+
+    /// The same, which takes in files.
+    #[must_use]
+    pub fn taking(self, intake: Intake) -> Self {
+        Self {
+            intake: Some(intake),
+            ..self
+        }
     }
 
     async fn registered(&self, request: RegisterModelRequest) -> Result<LearningDocument, Problem> {
@@ -116,6 +131,13 @@ impl ModelService for ModelRegistry {
         Ok(Response::new(self.model(request.into_inner()).await?))
     }
 
+    async fn upload_model(
+        &self,
+        request: Request<Streaming<UploadModelRequest>>,
+    ) -> Result<Response<LearningDocument>, Status> {
+        Ok(Response::new(self.uploaded(request.into_inner()).await?))
+    }
+
     async fn start_rollout(&self, request: Request<StartRolloutRequest>) -> Result<Response<LearningDocument>, Status> {
         Ok(Response::new(self.begun(request.into_inner()).await?))
     }
@@ -142,11 +164,23 @@ impl ModelService for ModelRegistry {
     }
 }
 
-fn of_model(model: &Model) -> Value {
+pub(super) fn of_model(model: &Model) -> Value {
     let time = |at: DateTime<Utc>| service::clock::rfc3339(at.timestamp_millis());
     let source = match &model.source {
-        Source::File { sha256, size, file, .. } => {
-            json!({ "kind": "file", "sha256": sha256, "size": size, "file": file })
+        Source::File {
+            sha256,
+            size,
+            file,
+            base_model,
+            ..
+        } => {
+            let serving = model.serving.as_ref();
+            json!({
+                "kind": "file", "sha256": sha256, "size": size, "file": file, "base_model": base_model,
+                "provider": serving.and_then(|serving| serving.provider.as_ref()),
+                "model": serving.map(|serving| &serving.asked_as),
+                "answers_as": serving.and_then(|serving| serving.answers_as.as_ref()),
+            })
         }
         Source::Remote {
             provider,
@@ -160,7 +194,7 @@ fn of_model(model: &Model) -> Value {
         "version": model.version,
         "served_as": served_name(&model.name, model.version),
         "state": model.state,
-        "reason": model.reason,
+        "reason": model.reason.as_ref().or(model.serving.as_ref().and_then(|serving| serving.waits.as_ref())),
         "source": source,
         "trained_on": model.trained_on,
         "created_at": time(model.created_at),
@@ -169,7 +203,7 @@ fn of_model(model: &Model) -> Value {
 }
 
 /// The same for the same key, so that whoever asks again finds what was made.
-pub(super) fn id(tenant: &str, what: &str, key: &str) -> Uuid {
+pub fn id(tenant: &str, what: &str, key: &str) -> Uuid {
     if key.is_empty() {
         return service::ids::v7();
     }

@@ -18,6 +18,7 @@ mod issues;
 mod learning;
 mod meaning;
 mod migrate;
+mod model_files;
 pub mod models;
 mod patterns;
 mod preference_uses;
@@ -27,6 +28,7 @@ mod records;
 mod review;
 pub mod rollouts;
 mod selection;
+pub mod serving;
 mod success;
 
 pub use business::{

@@ -3,7 +3,7 @@
 pub(super) mod told;
 
 use super::{Store, StoreError};
-use crate::models::version::{Source, State};
+use crate::models::version::{Source, State, asked_as};
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
@@ -48,6 +48,21 @@ pub struct Model {
     pub created_at: DateTime<Utc>,
     /// When its state changed last.
     pub changed_at: DateTime<Utc>,
+    /// Of a file: how it is served, as far as that is known.
+    pub serving: Option<FileServing>,
+}
+
+/// How a file is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileServing {
+    /// Who serves it, or is to; none: nobody yet.
+    pub provider: Option<String>,
+    /// What it is asked for as.
+    pub asked_as: String,
+    /// What its answers name as the model that gave them.
+    pub answers_as: Option<String>,
+    /// What it waits for, or why it is not tried.
+    pub waits: Option<String>,
 }
 
 /// How a version is asked.
@@ -62,11 +77,19 @@ pub struct Served {
 }
 
 impl Model {
-    /// How it is asked; none: nobody serves it.
+    /// How it is asked; none: nobody serves it, or it did not answer a first question yet.
     pub fn served(&self) -> Option<Served> {
         match &self.source {
             _ if self.state == State::Failed => None,
-            Source::File { .. } => None,
+            Source::File { .. } if self.state < State::SmokePassed => None,
+            Source::File { .. } => {
+                let serving = self.serving.as_ref()?;
+                Some(Served {
+                    provider: serving.provider.clone()?,
+                    model: serving.asked_as.clone(),
+                    answers_as: serving.answers_as.clone(),
+                })
+            }
             Source::Remote {
                 provider,
                 model,
@@ -158,7 +181,6 @@ impl Models {
     ///
     /// # Errors
     /// When the database does not take it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "whoever loads files moves versions on"))]
     pub async fn change(
         &self,
         id: Uuid,
@@ -218,11 +240,34 @@ impl Models {
     /// # Errors
     /// When the database does not answer.
     pub async fn get(&self, id: Uuid) -> Result<Option<Model>, StoreError> {
-        let row = sqlx::query("SELECT * FROM learner.model WHERE tenant = $1 AND model_id = $2")
-            .bind(&self.tenant)
-            .bind(id)
-            .fetch_optional(&self.store.pool)
-            .await;
+        let row = sqlx::query(
+            "SELECT m.*, s.provider AS serving_provider, s.answers_as, s.waits
+             FROM learner.model m LEFT JOIN learner.model_serving s USING (model_id)
+             WHERE m.tenant = $1 AND m.model_id = $2",
+        )
+        .bind(&self.tenant)
+        .bind(id)
+        .fetch_optional(&self.store.pool)
+        .await;
+        let found = row.and_then(|row| row.as_ref().map(model).transpose());
+        found.map_err(StoreError::query("read a model"))
+    }
+
+    /// The version of a name with that number.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn numbered(&self, name: &str, version: i32) -> Result<Option<Model>, StoreError> {
+        let row = sqlx::query(
+            "SELECT m.*, s.provider AS serving_provider, s.answers_as, s.waits
+             FROM learner.model m LEFT JOIN learner.model_serving s USING (model_id)
+             WHERE m.tenant = $1 AND m.name = $2 AND m.version = $3",
+        )
+        .bind(&self.tenant)
+        .bind(name)
+        .bind(version)
+        .fetch_optional(&self.store.pool)
+        .await;
         let found = row.and_then(|row| row.as_ref().map(model).transpose());
         found.map_err(StoreError::query("read a model"))
     }
@@ -234,9 +279,10 @@ impl Models {
     pub async fn list(&self, before: Option<(DateTime<Utc>, Uuid)>, limit: i64) -> Result<Vec<Model>, StoreError> {
         let (before, id) = before.unzip();
         let rows = sqlx::query(
-            "SELECT * FROM learner.model
-             WHERE tenant = $1 AND ($2::timestamptz IS NULL OR (created_at, model_id) < ($2, $4))
-             ORDER BY created_at DESC, model_id DESC LIMIT $3",
+            "SELECT m.*, s.provider AS serving_provider, s.answers_as, s.waits
+             FROM learner.model m LEFT JOIN learner.model_serving s USING (model_id)
+             WHERE m.tenant = $1 AND ($2::timestamptz IS NULL OR (m.created_at, m.model_id) < ($2, $4))
+             ORDER BY m.created_at DESC, m.model_id DESC LIMIT $3",
         )
         .bind(&self.tenant)
         .bind(before)
@@ -253,15 +299,28 @@ fn model(row: &PgRow) -> Result<Model, sqlx::Error> {
     let decode = |error: String| sqlx::Error::Decode(error.into());
     let state: &str = row.try_get("state")?;
     let source: &str = row.try_get("source")?;
+    let source = serde_json::from_str(source).map_err(|error| decode(error.to_string()))?;
+    let (tenant, name, version): (&str, String, i32) =
+        (row.try_get("tenant")?, row.try_get("name")?, row.try_get("version")?);
+    let serving = match &source {
+        Source::Remote { .. } => None,
+        Source::File { .. } => Some(FileServing {
+            provider: row.try_get("serving_provider")?,
+            asked_as: asked_as(tenant, &name, version),
+            answers_as: row.try_get("answers_as")?,
+            waits: row.try_get("waits")?,
+        }),
+    };
     Ok(Model {
         id: row.try_get("model_id")?,
-        name: row.try_get("name")?,
-        version: row.try_get("version")?,
+        name,
+        version,
         state: State::parse(state).ok_or_else(|| decode(format!("a state {state}")))?,
         reason: row.try_get("reason")?,
-        source: serde_json::from_str(source).map_err(|error| decode(error.to_string()))?,
+        source,
         trained_on: row.try_get("trained_on")?,
         created_at: row.try_get("created_at")?,
         changed_at: row.try_get("changed_at")?,
+        serving,
     })
 }

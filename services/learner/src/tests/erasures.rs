@@ -6,7 +6,7 @@ use super::{eventually, store};
 use crate::coordinator::Coordinator;
 use crate::erasures::Erasures;
 use crate::preferences::Preferences;
-use crate::store::NewRecord;
+use crate::store::{ExportPiece, NewRecord};
 use chrono::DateTime;
 use contracts::learner::EraseUserRequest;
 use contracts::learner::learner_service_server::LearnerService;
@@ -69,7 +69,11 @@ async fn an_export_that_was_being_written_is_seen_by_nobody_and_deleted_once_it_
     let options = serde_json::to_string(&crate::export::parse("{}").unwrap()).unwrap();
     store.create_export(id, "default", &options).await.unwrap();
     let mut writer = store.write_export(id, "default").await.unwrap().unwrap();
-    writer.append(b"a request of ann").await.unwrap();
+    let piece = ExportPiece {
+        bytes: b"a request of ann".to_vec(),
+        parts: None,
+    };
+    writer.append(&piece).await.unwrap();
 
     // It waits for nobody.
     let erased = store.erase("default", "ann", service::clock::now()).await.unwrap();

@@ -6,6 +6,7 @@ mod erasures;
 mod exports;
 mod fake_coordinator;
 mod figures;
+mod file_servers;
 mod fine_tunes;
 mod fragments;
 mod ingestion;
@@ -23,9 +24,11 @@ mod readers;
 mod recall_speed;
 mod resident;
 mod rollouts;
+mod serving;
 mod success;
 mod training;
 mod uplift;
+mod uploads;
 
 pub use memory::Dice;
 

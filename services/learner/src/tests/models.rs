@@ -30,6 +30,8 @@ fn new(id: u128, name: &str) -> NewModel {
             size: 1000,
             file,
             base: None,
+            base_model: None,
+            adapter_config: None,
         },
         trained_on: Some(Uuid::from_u128(99)),
         at: at(i64::try_from(id).unwrap()),

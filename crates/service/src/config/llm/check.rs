@@ -67,6 +67,21 @@ impl LlmConfig {
         {
             checks.add(&key, "the name of an embedded engine", "rename it");
         }
+        let server = provider.kind == ProviderKind::Openai && provider.base_url.is_some();
+        if provider.serves.is_some() && !server {
+            checks.add(
+                &format!("{key}.serves"),
+                "only a server of one's own loads files",
+                "set kind = \"openai\" and base_url, or remove it",
+            );
+        }
+        if provider.storage_path.is_some() && provider.serves.is_none() {
+            checks.add(
+                &format!("{key}.storage_path"),
+                "belongs to serves, which is not set",
+                "say how it serves files, or remove it",
+            );
+        }
     }
 
     fn check_targets(&self, key: &str, targets: Option<&Targets>, development: bool, checks: &mut Checks) {

@@ -1,6 +1,6 @@
 //! Keys that are referred to and are not there.
 
-use super::{Answering, DEFAULT_PROVIDER, LlmConfig, Role};
+use super::{Answering, DEFAULT_PROVIDER, LlmConfig, ProviderConfig, Role};
 use crate::config::{Fault, Faults};
 use std::collections::BTreeSet;
 
@@ -41,9 +41,22 @@ impl LlmConfig {
             .flatten()
             .map(|target| target.provider)
             .collect();
+        let origin = format!("the model of llm.roles.{}", role.as_str());
+        self.missing(&origin, |name, _| used.contains(name))
+    }
+
+    /// Checks that the key of every provider that serves files can be read here, by whoever brings them there.
+    ///
+    /// # Errors
+    /// The references that lead nowhere.
+    pub fn check_serving_keys(&self) -> Result<(), Faults> {
+        self.missing("a provider that serves files", |_, provider| provider.serves.is_some())
+    }
+
+    fn missing(&self, origin: &str, is_used: impl Fn(&String, &ProviderConfig) -> bool) -> Result<(), Faults> {
         let providers = self.all_providers().into_iter();
-        let missing = providers.filter(|(name, _)| used.contains(name));
-        let faults: Vec<Fault> = missing
+        let used = providers.filter(|(name, provider)| is_used(name, provider));
+        let faults: Vec<Fault> = used
             .filter_map(|(name, provider)| {
                 let error = provider.api_key?.resolve().err()?;
                 let key = match name.as_str() {
@@ -51,7 +64,7 @@ impl LlmConfig {
                     name => format!("llm.providers.{name}.api_key"),
                 };
                 Some(Fault {
-                    origin: format!("the model of llm.roles.{}", role.as_str()),
+                    origin: origin.to_owned(),
                     key,
                     reason: error.to_string(),
                     fix: "put the key there before starting, or take the reference out".to_owned(),

@@ -99,6 +99,28 @@ pub struct ProviderConfig {
     /// That models may be trained there. Absent: they may not.
     #[serde(default)]
     pub fine_tuning: Option<FineTuningConfig>,
+    /// It can serve files of models that people upload, in the way of this server; needs `base_url`. `listed`: who runs it
+    /// loads a file under the name it is served by. Absent: it cannot.
+    #[serde(default)]
+    pub serves: Option<Serves>,
+    /// Where `models.storage` is as that server sees it. Absent: at the same path.
+    #[serde(default)]
+    pub storage_path: Option<String>,
+}
+
+/// How a server is told to load a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum Serves {
+    // No docs on the variants: with them the schema is a `oneOf`, whose errors do not name the choices.
+    #[serde(rename = "llama.cpp")]
+    LlamaCpp,
+    #[serde(rename = "ollama")]
+    Ollama,
+    #[serde(rename = "vllm")]
+    Vllm,
+    #[serde(rename = "listed")]
+    Listed,
 }
 
 /// What a provider speaks.
@@ -214,6 +236,8 @@ impl ProviderConfig {
             first_byte_timeout_seconds: None,
             idle_timeout_seconds: None,
             fine_tuning: None,
+            serves: None,
+            storage_path: None,
         }
     }
 }

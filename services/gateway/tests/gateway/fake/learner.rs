@@ -1,5 +1,6 @@
 //! A learner with one export and one pattern.
 
+use super::models::Upload;
 use contracts::learner::fine_tune_service_server::FineTuneServiceServer;
 use contracts::learner::learner_service_server::{LearnerService, LearnerServiceServer};
 use contracts::learner::model_service_server::ModelServiceServer;
@@ -35,6 +36,8 @@ pub struct FakeLearner {
     pub questions: Mutex<Vec<AnalyseBusinessMetricsRequest>>,
     /// What was imported to its end, by tenant.
     pub imports: Mutex<Vec<(String, Vec<u8>)>>,
+    /// Files that came to their end.
+    pub uploads: Mutex<Vec<Upload>>,
 }
 
 fn document(json: &Value) -> Result<Response<LearningDocument>, Status> {

@@ -5,7 +5,7 @@ mod coordinator;
 mod feed;
 pub mod fine_tunes;
 pub mod learner;
-mod models;
+pub mod models;
 
 pub use coordinator::{FakeCoordinator, MANY_FAULTS};
 pub use feed::FakeFeed;
@@ -16,7 +16,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures::StreamExt;
 use gateway::application::{Application, Limits};
-use gateway::coordinator::{Coordinator, channel};
+use gateway::coordinator::Coordinator;
 use gateway::learner::Learner;
 use gateway::live::{Feed, Hub};
 use gateway::usual_channels::UsualChannels;
@@ -139,7 +139,7 @@ impl Gateway {
         let coordinator_url = coordinator::serve(Arc::clone(&coordinator), stop.clone()).await;
         let app = Arc::new(Application {
             coordinator: Coordinator::connect(&coordinator_url).unwrap(),
-            learner: Learner::new(channel(learner_url).unwrap()),
+            learner: Learner::connect(learner_url).unwrap(),
             usual_channels: UsualChannels::default(),
             hub: Hub::new(source),
             limits,
@@ -163,7 +163,7 @@ impl Gateway {
     pub fn replica(&self, mcp: McpConfig) -> Router {
         let app = Arc::new(Application {
             coordinator: Coordinator::connect(&self.coordinator_url).unwrap(),
-            learner: Learner::new(channel(&self.learner_url).unwrap()),
+            learner: Learner::connect(&self.learner_url).unwrap(),
             usual_channels: UsualChannels::default(),
             hub: Hub::new(Arc::clone(&self.feed) as Arc<dyn Feed>),
             limits: Limits::default(),

@@ -2,10 +2,21 @@
 
 use super::learner::FakeLearner;
 use contracts::learner::model_service_server::ModelService;
+use contracts::learner::upload_model_request::Part;
 use contracts::learner::*;
 use contracts::problem::Problem;
 use serde_json::{Value, json};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
+
+/// What came of a file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Upload {
+    /// Tenant and idempotency key.
+    pub begin: (String, String),
+    pub fields: Value,
+    pub name: String,
+    pub bytes: usize,
+}
 
 type Answer = Result<Response<LearningDocument>, Status>;
 
@@ -43,6 +54,27 @@ impl ModelService for FakeLearner {
 
     async fn get_model(&self, request: Request<GetModelRequest>) -> Answer {
         document(&json!({ "model_id": request.into_inner().model_id }), false)
+    }
+
+    async fn upload_model(&self, request: Request<Streaming<UploadModelRequest>>) -> Answer {
+        let mut messages = request.into_inner();
+        let mut upload = Upload::default();
+        while let Some(message) = messages.message().await? {
+            match message.part.unwrap() {
+                Part::Begin(begin) => upload.begin = (begin.tenant, begin.idempotency_key),
+                Part::FieldsJson(json) => upload.fields = parsed(&json),
+                Part::FileName(name) if name.ends_with(".pt") => {
+                    return Err(Problem::new(422, "model_file_runs_code", "pickles are not accepted").to_status());
+                }
+                Part::FileName(name) => upload.name = name,
+                Part::Chunk(chunk) => upload.bytes += chunk.len(),
+                Part::Complete(_) => {
+                    self.uploads.lock().unwrap().push(upload.clone());
+                    return document(&json!({ "model_id": "m" }), upload.begin.1 == "again");
+                }
+            }
+        }
+        Err(Problem::new(400, "upload_aborted", "it ended before its end").to_status())
     }
 
     async fn start_rollout(&self, request: Request<StartRolloutRequest>) -> Answer {

@@ -1,11 +1,11 @@
 use super::error::IntakeError;
 use super::sync_dir;
-use crate::models::file::{ModelFile, inspect};
+use crate::models::file::{ModelFile, check_first, inspect};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// A file that comes in. Dropped before it is finished, it is gone.
@@ -15,13 +15,27 @@ pub struct Incoming {
     here: Here,
     kept: PathBuf,
     hasher: Sha256,
+    first: Vec<u8>,
     size: u64,
     most: u64,
 }
 
+/// Bytes that say what it is.
+const FIRST: usize = 16;
+/// A sweep may take a new file for an abandoned one, until it is locked.
+const TRIES: usize = 5;
+
 /// A name that goes with its owner.
 #[derive(Debug)]
 struct Here(PathBuf);
+
+/// A whole file with a sound header, not kept yet.
+#[derive(Debug)]
+pub struct Sound {
+    incoming: Incoming,
+    /// What its header says.
+    pub model: ModelFile,
+}
 
 /// A file that is kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,21 +52,20 @@ pub struct Blob {
 
 impl Incoming {
     pub(super) fn create(path: &Path, kept: &Path, most: u64) -> Result<Self, IntakeError> {
-        // Nobody else's: neither what is there already nor what a link leads to.
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path);
-        Ok(Self {
-            file: file.map_err(IntakeError::Write)?,
-            here: Here(path.to_owned()),
-            kept: kept.to_owned(),
-            hasher: Sha256::new(),
-            size: 0,
-            most,
-        })
+        for _ in 0..TRIES {
+            if let Some(file) = locked(path).map_err(IntakeError::Write)? {
+                return Ok(Self {
+                    file,
+                    here: Here(path.to_owned()),
+                    kept: kept.to_owned(),
+                    hasher: Sha256::new(),
+                    first: Vec::with_capacity(FIRST),
+                    size: 0,
+                    most,
+                });
+            }
+        }
+        Err(IntakeError::Write(io::Error::other("sweeps were faster")))
     }
 
     /// Bytes so far.
@@ -69,28 +82,28 @@ impl Incoming {
         if size > self.most {
             return Err(IntakeError::TooLarge(self.most));
         }
+        let lacking = FIRST - self.first.len();
+        if lacking > 0 {
+            self.first.extend(bytes.iter().take(lacking));
+            // Told as soon as it can be: the rest need not be sent.
+            if self.first.len() == FIRST {
+                check_first(&self.first)?;
+            }
+        }
         self.file.write_all(bytes).map_err(IntakeError::Write)?;
         self.hasher.update(bytes);
         self.size = size;
         Ok(())
     }
 
-    /// That was all: checks it, and keeps it. Blocks on the disk.
+    /// That was all: checks it. Blocks on the disk.
     ///
     /// # Errors
-    /// When it is no sound model, or the disk does not take it.
-    pub fn finish(mut self) -> Result<Blob, IntakeError> {
+    /// When it is no sound model.
+    pub fn check(mut self) -> Result<Sound, IntakeError> {
         self.file.rewind().map_err(IntakeError::Write)?;
         let model = inspect(&self.file, self.size)?;
-        let sha256 = hex(&self.hasher.finalize_reset());
-        let path = self.kept.join(&sha256);
-        self.keep(&path).map_err(IntakeError::Write)?;
-        Ok(Blob {
-            sha256,
-            size: self.size,
-            path,
-            model,
-        })
+        Ok(Sound { incoming: self, model })
     }
 
     fn keep(&self, path: &Path) -> io::Result<()> {
@@ -101,6 +114,49 @@ impl Incoming {
             fs::rename(&self.here.0, path)?;
         }
         sync_dir(&self.kept)
+    }
+}
+
+impl Sound {
+    /// Keeps it. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn keep(mut self) -> Result<Blob, IntakeError> {
+        let sha256 = hex(&self.incoming.hasher.finalize_reset());
+        let path = self.incoming.kept.join(&sha256);
+        self.incoming.keep(&path).map_err(IntakeError::Write)?;
+        Ok(Blob {
+            sha256,
+            size: self.incoming.size,
+            path,
+            model: self.model,
+        })
+    }
+}
+
+/// A new file of nobody else's, neither what is there already nor what a link leads to, locked as long as it is open. None:
+/// it was swept before it was locked.
+fn locked(path: &Path) -> io::Result<Option<File>> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    let held = match file.try_lock() {
+        Ok(()) => true,
+        Err(fs::TryLockError::WouldBlock) => false,
+        // Without locks nothing is swept.
+        Err(fs::TryLockError::Error(_)) => true,
+    };
+    if held && file.metadata()?.nlink() > 0 {
+        return Ok(Some(file));
+    }
+    drop(file);
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(None),
     }
 }
 

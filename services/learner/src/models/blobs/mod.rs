@@ -2,24 +2,27 @@
 //!
 //! A file comes in under `tmp/`, by a name of its own, and is hashed as it comes; once it is whole, on disk and its header
 //! is found sound it is moved to `sha256/<hex>`. What is aborted is deleted at once, what a crash left behind by the next
-//! sweep. The same bytes twice are one blob.
+//! sweep. The same bytes twice are one blob. The directory is shared by learners: who takes in a file holds a lock on it,
+//! which ends with its process.
 
 mod error;
 mod incoming;
 mod local;
+mod placed;
 mod receive;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
 pub use error::IntakeError;
-pub use incoming::{Blob, Incoming};
+pub use incoming::{Blob, Incoming, Sound};
 pub use local::open_local;
-pub use receive::{copy, receive};
+pub use placed::{CONFIG, Form};
+pub use receive::{append, blocking, copy};
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 use uuid::Uuid;
 
 /// A directory of blobs.
@@ -38,6 +41,7 @@ impl Blobs {
         let blobs = Self { dir: dir.into(), most };
         fs::create_dir_all(blobs.incoming())?;
         fs::create_dir_all(blobs.kept())?;
+        fs::create_dir_all(blobs.placed())?;
         Ok(blobs)
     }
 
@@ -56,29 +60,16 @@ impl Blobs {
         sound.then(|| self.kept().join(sha256))
     }
 
-    /// Deletes what came in and was written to last more than `silent` before `now`; tells how many.
-    ///
-    /// # Errors
-    /// When the directory cannot be read. What somebody else deleted meanwhile is gone as well.
-    pub fn sweep(&self, now: SystemTime, silent: Duration) -> io::Result<usize> {
-        let mut swept = 0;
-        for entry in fs::read_dir(self.incoming())? {
-            let entry = entry?;
-            let Ok(written) = entry.metadata().and_then(|metadata| metadata.modified()) else {
-                continue;
-            };
-            let stale = now.duration_since(written).is_ok_and(|since| since > silent);
-            swept += usize::from(stale && fs::remove_file(entry.path()).is_ok());
-        }
-        Ok(swept)
-    }
-
     fn incoming(&self) -> PathBuf {
         self.dir.join("tmp")
     }
 
     fn kept(&self) -> PathBuf {
         self.dir.join("sha256")
+    }
+
+    fn placed(&self) -> PathBuf {
+        self.dir.join("served")
     }
 }
 

@@ -9,11 +9,11 @@ mod reader;
 mod refused;
 mod safetensors;
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;
 
 pub use adapter::{AdapterConfig, AdapterError, Base, check_adapter};
 pub use error::FileError;
-pub use refused::check_name;
+pub use refused::{check_first, check_name};
 
 use reader::Reader;
 use serde::{Deserialize, Serialize};

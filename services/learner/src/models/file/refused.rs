@@ -22,6 +22,14 @@ pub fn check_name(name: &str) -> Result<(), FileError> {
     }
 }
 
+/// Refuses what the first 16 bytes of a file say is no model.
+///
+/// # Errors
+/// When it is none.
+pub fn check_first(first: &[u8]) -> Result<(), FileError> {
+    format(first).map(drop)
+}
+
 /// By the first bytes. What says safetensors there is held to all of that format's rules.
 pub(super) fn format(first: &[u8]) -> Result<Format, FileError> {
     match first {
