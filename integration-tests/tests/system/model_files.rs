@@ -233,7 +233,7 @@ async fn tried(rest: &Rest, models: &Path) -> Result<()> {
     })
     .await?;
     let experiments = rest.get("/experiments").await?.expect(200)?;
-    let experiment = &experiments["experiments"][0];
+    let experiment = &experiments["items"][0];
     ensure!(
         experiment["role"] == "planner" && experiment["challenger"] == id.as_str(),
         "{experiments}"

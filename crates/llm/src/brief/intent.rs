@@ -50,10 +50,10 @@ fn requirements(brief: &Brief) -> Vec<String> {
     add("Tone", listed(&brief.tone_labels()));
     add(
         "Length",
-        if brief.length_stated() {
-            format!("about {} words", brief.target_words())
-        } else {
-            String::new()
+        match brief.max_words() {
+            _ if brief.length_wanted() => format!("about {} words", brief.target_words()),
+            Some(most) => format!("at most {most} words"),
+            None => String::new(),
         },
     );
     add("Items", brief.items.map(|n| n.to_string()).unwrap_or_default());

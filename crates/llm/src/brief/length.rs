@@ -61,8 +61,8 @@ fn set_words(length: &mut Length, words: &[String], at: usize, bound: usize) {
         || (near(1) == "to" && matches!(near(2), "up" | "limit" | "limited"))
         || (AT_MOST.contains(&near(2)) && near(1) != "about")
     {
+        // No more is no wish for as many.
         length.max = Some(bound);
-        length.target = Some(bound * 4 / 5);
     } else {
         length.target = Some(bound);
     }
@@ -88,8 +88,8 @@ mod tests {
         for (text, expected) in [
             ("about 500 words", of(Some(500), None)),
             ("a 300-word note", of(Some(300), None)),
-            ("under 200 words", of(Some(160), Some(200))),
-            ("no more than 150 words", of(Some(120), Some(150))),
+            ("under 200 words", of(None, Some(200))),
+            ("no more than 150 words", of(None, Some(150))),
             ("at least 1,000 words", of(Some(1100), None)),
             ("300 to 400 words", of(Some(350), Some(400))),
             (

@@ -168,7 +168,7 @@ impl Brief {
     /// Words below which a text is too short.
     pub fn least_words(&self) -> usize {
         let target = self.target_words();
-        if self.length_stated() {
+        if self.length.target.is_some() {
             target * 9 / 10
         } else {
             target * 7 / 10
@@ -185,7 +185,12 @@ impl Brief {
         self.length.max_chars
     }
 
-    /// The request, a preference or feedback says how long.
+    /// The request, a preference or feedback says how long it is to be, and not only how long at most.
+    pub fn length_wanted(&self) -> bool {
+        self.length.target.is_some()
+    }
+
+    /// The request, a preference or feedback says how long, or how long at most.
     pub fn length_stated(&self) -> bool {
         self.length.target.is_some() || self.length.max.is_some()
     }

@@ -96,10 +96,7 @@ impl Brief {
 
     fn take_length(&mut self, name: &str, value: &Value, text: &str) {
         match value.as_u64().map(|n| n.clamp(1, 100_000) as usize) {
-            Some(n) if name.starts_with("max") => {
-                self.length.max = Some(n);
-                self.length.target = Some(n * 4 / 5);
-            }
+            Some(n) if name.starts_with("max") => self.length.max = Some(n),
             Some(n) => self.length.target = Some(n),
             None => {
                 let asked = length::asked_in(text);

@@ -214,7 +214,7 @@ fn wanted(want: Want, schema: &Value, needed: bool, supply: &Supply<'_>) -> Opti
         }
         Want::Format => Some(json!(brief.label.as_str())),
         Want::Channel => text(supply.channel),
-        Want::Words => (brief.length_stated() || needed).then(|| json!(brief.target_words())),
+        Want::Words => (brief.length_wanted() || needed).then(|| json!(brief.target_words())),
         Want::MaxWords => brief.max_words().map(|n| json!(n)),
         Want::Sections => list(&brief.sections),
         Want::MustInclude => list(&brief.must_include),

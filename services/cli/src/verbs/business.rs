@@ -58,7 +58,7 @@ pub async fn show(caller: &Caller, arguments: BusinessArguments) -> Result<()> {
 fn describe(document: &Value, look: Look) -> String {
     let metrics = items(document, "metrics");
     if metrics.is_empty() {
-        return "no business metric was reported yet; `orchestrator metrics record NAME=NUMBER` does".to_owned();
+        return "no such business metric was reported; `orchestrator metrics record NAME=NUMBER` does".to_owned();
     }
     let columns = [
         whole("metric"),

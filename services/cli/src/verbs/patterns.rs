@@ -6,7 +6,7 @@ use crate::arguments::{PatternVerb, PatternsArguments};
 use crate::look::{Look, Tone};
 use crate::table::{Cell, elastic, optional, status, table, whole};
 use crate::text::{cut, field, items, present, shown};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use futures::{StreamExt, pin_mut};
 use serde_json::{Value, json};
 use std::fs::File;
@@ -50,7 +50,12 @@ pub async fn run(caller: &Caller, arguments: PatternsArguments) -> Result<()> {
         }
         Some(PatternVerb::Import { file }) => {
             let lines = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-            caller.print(&import(caller, &lines).await?, imported)
+            let report = import(caller, &lines).await?;
+            caller.print(&report, imported)?;
+            match report.get("refused").and_then(Value::as_u64) {
+                None | Some(0) => Ok(()),
+                Some(refused) => bail!("{refused} lines were refused"),
+            }
         }
         None => match arguments.pattern_id {
             Some(pattern_id) => caller.print(&caller.client.pattern(&pattern_id).await?, describe),

@@ -130,8 +130,12 @@ fn counted(document: &Value, _: Look) -> String {
         .into_iter()
         .flatten()
         .map(|(name, count)| format!("{:<24}{}", name.replace('_', " "), shown(count)));
+    let left = document.pointer("/tasks/when_they_end").and_then(Value::as_u64);
+    let left = left.filter(|left| *left > 0);
+    let left = left.map(|left| format!("{left} tasks are not at an end; each is erased when it is"));
     std::iter::once(format!("{}  erased", field(document, "user")))
         .chain(lines)
+        .chain(left)
         .collect::<Vec<_>>()
         .join("\n")
 }

@@ -124,7 +124,7 @@ fn name(fields: &mut Fields, field: &str) -> Option<String> {
 fn time(fields: &mut Fields) -> Option<String> {
     let text = fields.text("at", 0..=MAX_TIME)?;
     if DateTime::parse_from_rfc3339(&text).is_err() {
-        fields.fault("at", "must be a time such as 2030-01-31T09:00:00Z");
+        fields.fault("at", "must be a time such as 2026-01-31T09:00:00Z");
     }
     Some(text)
 }

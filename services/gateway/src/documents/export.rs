@@ -102,7 +102,7 @@ fn quality(fields: &mut Fields) -> Option<Value> {
 fn time(fields: &mut Fields, name: &str) -> Option<String> {
     let text = fields.text(name, 0..=64)?;
     if DateTime::parse_from_rfc3339(&text).is_err() {
-        fields.fault(name, "must be an RFC 3339 time such as 2030-01-31T12:00:00Z");
+        fields.fault(name, "must be an RFC 3339 time such as 2026-01-31T12:00:00Z");
     }
     Some(text)
 }

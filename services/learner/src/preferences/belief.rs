@@ -2,7 +2,8 @@
 //!
 //! Each later statement of a source leaves what it showed before at [`KEPT`] of its weight, so that a change is followed within
 //! a few tasks and one slip changes nothing. What weaker sources show against a value wears it out likewise: edits of long
-//! ago do not stand for ever against what somebody has asked for since. A value counts once it is likely to be what is wanted in most
+//! ago do not stand for ever against what somebody has asked for since; and what a stronger one shows against it counts
+//! against it. A value counts once it is likely to be what is wanted in most
 //! cases, and until it is not; between the two nothing flaps.
 
 use super::{Source, Statement};
@@ -68,6 +69,8 @@ impl Believer {
                 pool.take(statement);
             } else if pool.source < statement.source && pool.is_contradicted_by(statement) {
                 pool.fade();
+            } else if pool.source > statement.source && statement.against {
+                pool.doubt(statement);
             } else {
                 continue;
             }
@@ -153,6 +156,14 @@ impl Pool {
             weights.against += statement.weight;
         } else {
             weights.speaks_for += statement.weight;
+        }
+    }
+
+    /// A stronger source speaks against what this one shows: rejections of what was asked for are no reason to ask for it again.
+    fn doubt(&mut self, statement: &Statement) {
+        let shown = statement.value.as_ref().map(Value::to_string);
+        if let Some(weights) = shown.and_then(|shown| self.values.get_mut(&shown)) {
+            weights.against += statement.weight;
         }
     }
 

@@ -99,6 +99,27 @@ fn what_people_are_content_with_is_strengthened_and_what_they_reject_weakened() 
 }
 
 #[test]
+fn what_is_asked_for_and_rejected_each_time_is_not_preferred() {
+    let rejected = |hours: std::ops::Range<i64>| {
+        hours.flat_map(|hour| {
+            let asked = said(2 * hour, Source::Behaviour, json!("playful"));
+            let rejection = Statement {
+                against: true,
+                ..said(2 * hour + 1, Source::Rating, json!("playful"))
+            };
+            [asked, rejection]
+        })
+    };
+    let mut statements: Vec<Statement> = rejected(0..6).collect();
+    assert_eq!(effective(&statements, 100), None);
+    // Whoever liked it before, too.
+    statements = again(0..14, Source::Behaviour, "playful");
+    assert!(effective(&statements, 100).is_some());
+    statements.extend(rejected(10..16));
+    assert_eq!(effective(&statements, 100), None);
+}
+
+#[test]
 fn of_what_somebody_says_of_one_task_the_last_word_counts() {
     let task = Some(Uuid::from_u128(1));
     let spam = (0..50).map(|hour| Statement {

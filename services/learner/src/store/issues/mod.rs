@@ -48,18 +48,24 @@ pub struct TellableIssue {
 }
 
 impl Store {
-    /// A tenant's issues, those told first.
+    /// A tenant's issues, those told first, and when their figures were made.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn issues(&self, tenant: &str, most: i64) -> Result<Vec<KnownIssue>, StoreError> {
+    pub async fn issues(
+        &self,
+        tenant: &str,
+        most: i64,
+    ) -> Result<Vec<(KnownIssue, Option<DateTime<Utc>>)>, StoreError> {
         let select = sqlx::query(
-            "SELECT * FROM learner.issue WHERE tenant = $1
+            "SELECT i.*, (SELECT settled_at FROM learner.issue_tenant t WHERE t.tenant = $1) AS settled_at
+             FROM learner.issue i WHERE tenant = $1
              ORDER BY state <> 'told', weight DESC, tasks DESC, issue_id LIMIT $2",
         );
         let read = async {
             let rows = select.bind(tenant).bind(most).fetch_all(&self.pool).await?;
-            rows.iter().map(known).collect::<Result<Vec<_>, _>>()
+            let issue = |row| Ok((known(row)?, row.try_get("settled_at")?));
+            rows.iter().map(issue).collect::<Result<Vec<_>, sqlx::Error>>()
         };
         read.await.map_err(StoreError::query("read issues"))
     }
