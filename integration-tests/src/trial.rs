@@ -113,7 +113,7 @@ impl Trial {
             .get(&format!("/experiments/{experiment}"))
             .await?
             .expect(200)?;
-        Ok(document["stage"].clone())
+        Ok(document.pointer("/stage").context("no stage")?.clone())
     }
 
     /// Submits many, the first of them numbered `from`.
@@ -152,12 +152,7 @@ impl Trial {
         eventually(&what, Duration::from_secs(20), || async {
             let path = format!("/experiments/{experiment}");
             let document = self.rest.get(&path).await?.expect(200)?;
-            ensure!(
-                document["stage"] == *wanted,
-                "{}: {}",
-                document["stage"],
-                document["last"]["look"]
-            );
+            ensure!(document.pointer("/stage") == Some(wanted), "{document}");
             Ok(document)
         })
         .await
@@ -184,7 +179,7 @@ impl Trial {
             let tried = table.roles.get(role).and_then(|role| role.experiment.as_ref());
             let tried = tried.context("nothing is tried")?;
             let from = tried.earlier.iter().map(|earlier| earlier.until_unix_ms).max();
-            let now = chrono::Utc::now().timestamp_millis().unsigned_abs();
+            let now = service::clock::now_ms().unsigned_abs();
             ensure!(
                 tried.step == step && from < Some(now),
                 "step {} from {from:?}",
@@ -204,7 +199,7 @@ impl Trial {
             let table = self.table().await?;
             let role = table.roles.get(role).context("as configured")?;
             let before = role.before.as_ref().context("nothing was before")?;
-            let now = chrono::Utc::now().timestamp_millis().unsigned_abs();
+            let now = service::clock::now_ms().unsigned_abs();
             ensure!(
                 role.experiment.is_none() && before.until_unix_ms < now,
                 "from {} on",

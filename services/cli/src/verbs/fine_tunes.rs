@@ -127,7 +127,7 @@ async fn follow(caller: &Caller, mut job: Value) -> Result<()> {
     loop {
         let stands = [field(&job, "state"), progress(&job)];
         if told.as_ref() != Some(&stands) {
-            caller.print(&job, |job, look| line(job, look))?;
+            caller.print(&job, line)?;
             told = Some(stands);
         }
         let status = field(&job, "state");

@@ -195,16 +195,14 @@ mod tests {
 
     #[test]
     fn who_is_not_wanted_is_ended_at_the_provider_and_a_model_that_is_there_wins() {
-        let (cancelled, withdrawn) = (
-            |tune: &mut FineTune| tune.cancel_asked_at = Some(at(1)),
-            |tune: &mut FineTune| tune.withdrawn_at = Some(at(1)),
-        );
-        let asked: [(fn(&mut FineTune), State); 2] = [(cancelled, State::Cancelled), (withdrawn, State::Cancelled)];
-        for (ask, state) in asked {
-            let mut tune = tune();
-            ask(&mut tune);
+        for (cancel_asked_at, withdrawn_at) in [(Some(at(1)), None), (None, Some(at(1)))] {
+            let mut tune = FineTune {
+                cancel_asked_at,
+                withdrawn_at,
+                ..tune()
+            };
             let step = |tune: &FineTune| next(tune, false, at(2));
-            assert!(matches!(step(&tune), Step::End(ended, _) if ended == state));
+            assert!(matches!(step(&tune), Step::End(State::Cancelled, _)));
             tune.course.job = Sent::Perhaps;
             assert_eq!(step(&tune), Step::Find);
             tune.course.job = there();
